@@ -1,0 +1,6 @@
+"""Run llama-mcp with `python -m llama_mcp`."""
+
+from llama_mcp.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

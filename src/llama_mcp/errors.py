@@ -1,0 +1,205 @@
+"""What can go wrong, as classes that carry data and write their own text.
+
+Every text says the situation, the evidence and the next step, for a model that will act on it.
+
+LlamaMCPError
+├── InvalidArgumentError           a value outside what the parameter takes
+├── EngineNotFoundError            no llama-server at the path, on PATH or embedded
+├── EngineUnusableError            a llama-server that cannot be executed
+├── ModelUnusableError             a model file that is missing, empty or not a GGUF
+├── PortTakenError                 somebody else listens on the port
+├── NotRunningError                nothing was started
+├── AlreadyRunningError            a different llama-server runs
+├── StartFailedError               it died while loading, or was not ready in time
+├── StartInterruptedError          a stop came in while it was loading
+├── StillLoadingError              the model is not loaded yet, and the wait is over
+├── StopFailedError                it did not end
+├── CrashedError                   it died after it was ready
+├── CompletionError                llama-server refused or broke a chat request
+│   └── LlamaServerLostError       the connection to it failed
+├── SessionNotFoundError           no such session in the archive
+├── SessionBusyError               a reply is being generated in the session
+├── SessionUnderwayError           system_prompt or history on a later turn
+├── NoReplyUnderwayError           nothing to wait for or to cancel
+└── ArchiveError                   the archive cannot be opened, read or written
+"""
+
+from collections.abc import Sequence
+
+
+class LlamaMCPError(Exception):
+    """An anticipated failure; its text is written for the model that reads it."""
+
+
+class InvalidArgumentError(LlamaMCPError):
+    """A value outside what the parameter takes."""
+
+    def __init__(self, parameter: str, problem: str, advice: str) -> None:
+        self.parameter = parameter
+        super().__init__(f"{parameter} {problem}. {advice}")
+
+
+class EngineNotFoundError(LlamaMCPError):
+    """No llama-server where it was looked for."""
+
+    def __init__(self, looked: str, advice: str) -> None:
+        super().__init__(f"No llama-server was found: {looked}. {advice}")
+
+
+class EngineUnusableError(LlamaMCPError):
+    """A llama-server that is there but does not run."""
+
+    def __init__(self, path: str, problem: str, advice: str) -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be used as llama-server: {problem}. {advice}")
+
+
+class ModelUnusableError(LlamaMCPError):
+    """A model file that llama-server could not load."""
+
+    def __init__(self, path: str, problem: str, advice: str) -> None:
+        self.path = path
+        super().__init__(f"The model {path} cannot be used: {problem}. {advice}")
+
+
+class PortTakenError(LlamaMCPError):
+    """Somebody else listens on the port."""
+
+    def __init__(self, port: int, holder: str) -> None:
+        self.port = port
+        super().__init__(
+            f"Port {port} is taken by {holder}. Pass another port, or port=0 for any free one."
+        )
+
+
+class NotRunningError(LlamaMCPError):
+    """No llama-server runs."""
+
+    def __init__(self, last_exit: str | None = None) -> None:
+        before = f" ({last_exit})" if last_exit else ""
+        super().__init__(f"No llama-server is running{before}. Call start_llama_server first.")
+
+
+class AlreadyRunningError(LlamaMCPError):
+    """A llama-server with other settings runs."""
+
+    def __init__(self, running: str, differences: Sequence[str]) -> None:
+        super().__init__(
+            f"A different llama-server is already running: {running}. It differs in "
+            f"{', '.join(differences)}. Call stop_llama_server first, or pass replace=true "
+            "to stop it and start this one."
+        )
+
+
+class StartFailedError(LlamaMCPError):
+    """llama-server died while loading, or was not ready in time."""
+
+    def __init__(self, what: str, advice: str, evidence: Sequence[str]) -> None:
+        super().__init__(_with_log(f"llama-server did not start: {what}. {advice}", evidence))
+
+
+class StartInterruptedError(LlamaMCPError):
+    """A stop came in while llama-server was loading."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "llama-server was stopped while it was loading (stop_llama_server, or another "
+            "client that replaced it). Call start_llama_server again if it is still wanted."
+        )
+
+
+class StillLoadingError(LlamaMCPError):
+    """The model is not loaded yet, and the caller's wait is over."""
+
+    def __init__(self, loading_seconds: float) -> None:
+        super().__init__(
+            f"llama-server is still loading the model, for {loading_seconds:.0f} s now, and nothing "
+            "was sent to it. Call status to see how far it is, then chat again."
+        )
+
+
+class StopFailedError(LlamaMCPError):
+    """llama-server did not end."""
+
+    def __init__(self, pid: int | None) -> None:
+        super().__init__(
+            f"llama-server (pid {pid}) did not end although it was killed; the operating system "
+            "has not let go of it (a driver that hangs does this). Call status to look again."
+        )
+
+
+class CrashedError(LlamaMCPError):
+    """llama-server died after it was ready."""
+
+    def __init__(self, what: str, advice: str, evidence: Sequence[str]) -> None:
+        text = f"llama-server has crashed: {what}. {advice} start_llama_server starts it again."
+        super().__init__(_with_log(text, evidence))
+
+
+class CompletionError(LlamaMCPError):
+    """llama-server refused a chat request, or broke it off."""
+
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__(f"llama-server could not complete the chat: {problem}. {advice}")
+
+
+class LlamaServerLostError(CompletionError):
+    """The connection to llama-server failed."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, "Call status to see whether llama-server still runs.")
+
+
+class SessionNotFoundError(LlamaMCPError):
+    """No such session in the archive."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        super().__init__(
+            f"There is no session {session_id!r}. Use a session_id that chat returned, or leave "
+            "session_id out to begin a new session."
+        )
+
+
+class SessionBusyError(LlamaMCPError):
+    """A reply is being generated in the session."""
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        super().__init__(
+            f"Session {session_id} is still generating a reply. Call wait_for_reply to get it, "
+            "cancel_reply to stop it, or leave session_id out to begin another session."
+        )
+
+
+class SessionUnderwayError(LlamaMCPError):
+    """A parameter that belongs to a session's first turn was passed on a later one."""
+
+    def __init__(self, session_id: str, parameter: str) -> None:
+        super().__init__(
+            f"{parameter} belongs to the first turn, and session {session_id} has begun. Leave it "
+            f"out to go on, or leave session_id out to begin a new session with this {parameter}."
+        )
+
+
+class NoReplyUnderwayError(LlamaMCPError):
+    """Nothing to wait for or to cancel."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"Session {session_id} has no turn yet, so there is no reply to give. Call chat with "
+            "this session_id to begin one."
+        )
+
+
+class ArchiveError(LlamaMCPError):
+    """The archive of sessions cannot be opened, read or written."""
+
+    def __init__(self, path: str, problem: str, advice: str) -> None:
+        super().__init__(f"The archive {path} {problem}. {advice}")
+
+
+def _with_log(text: str, evidence: Sequence[str]) -> str:
+    if not evidence:
+        return text
+    return text + "\nFrom its log:\n" + "\n".join(f"  {line}" for line in evidence)
