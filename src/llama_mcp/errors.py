@@ -13,10 +13,13 @@ LlamaMCPError
 ├── StartFailedError               it died while loading, or was not ready in time
 ├── StartInterruptedError          a stop came in while it was loading
 ├── StillLoadingError              the model is not loaded yet, and the wait is over
+├── InUseError                     others use the llama-server that is to be stopped
 ├── StopFailedError                it did not end
 ├── CrashedError                   it died after it was ready
 ├── CompletionError                llama-server refused or broke a chat request
 │   └── LlamaServerLostError       the connection to it failed
+├── ContextFullError               a message that does not fit the context window
+├── TurnFailedError                a turn that broke off after it had begun
 ├── SessionNotFoundError           no such session in the archive
 ├── SessionBusyError               a reply is being generated in the session
 ├── SessionUnderwayError           system_prompt or history on a later turn
@@ -113,8 +116,18 @@ class StillLoadingError(LlamaMCPError):
 
     def __init__(self, loading_seconds: float) -> None:
         super().__init__(
-            f"llama-server is still loading the model, for {loading_seconds:.0f} s now, and nothing "
-            "was sent to it. Call status to see how far it is, then chat again."
+            f"llama-server is still loading the model, for {loading_seconds:.0f} s now, and "
+            "nothing was sent to it. Call status to see how far it is, then chat again."
+        )
+
+
+class InUseError(LlamaMCPError):
+    """Others use the llama-server that is to be stopped."""
+
+    def __init__(self, users: str) -> None:
+        super().__init__(
+            f"llama-server is in use: {users}. It was left running. Wait for them, or pass "
+            "force=true to stop it all the same."
         )
 
 
@@ -148,6 +161,27 @@ class LlamaServerLostError(CompletionError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, "Call status to see whether llama-server still runs.")
+
+
+class ContextFullError(LlamaMCPError):
+    """A message that does not fit the context window even without any history."""
+
+    def __init__(self, prompt_tokens: int, prompt_limit: int, window: int) -> None:
+        super().__init__(
+            f"The message is too long: with the system prompt it has {prompt_tokens} tokens, and "
+            f"at most {prompt_limit} of the window's {window} are free for it. Nothing was sent. "
+            "Shorten it, pass a smaller max_tokens, or start llama-server with a larger ctx_size."
+        )
+
+
+class TurnFailedError(LlamaMCPError):
+    """A turn that broke off after it had begun."""
+
+    def __init__(self, session_id: str, turn: int, cause: LlamaMCPError, received: str) -> None:
+        kept = f"The message is kept as turn {turn} of session {session_id}"
+        if received:
+            kept += f", with the {len(received)} characters that had come:\n{received[:2000]}"
+        super().__init__(f"{cause}\n{kept}")
 
 
 class SessionNotFoundError(LlamaMCPError):

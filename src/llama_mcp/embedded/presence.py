@@ -1,0 +1,17 @@
+"""Whether the embedded engine is installed, and the command that starts it."""
+
+import sys
+from importlib.util import find_spec
+
+
+def embedded_engine_installed() -> bool:
+    """Whether xllamacpp, the engine itself, can be imported."""
+    return find_spec("xllamacpp") is not None
+
+
+def embedded_command() -> list[str]:
+    """The command that behaves like `llama-server`; its arguments are to follow.
+
+    With -P, so that no file in the current directory can pass for one of our modules.
+    """
+    return [sys.executable, "-P", "-m", "llama_mcp.embedded.llama_server"]

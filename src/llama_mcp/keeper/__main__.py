@@ -1,0 +1,148 @@
+"""Run one llama-server for as long as somebody holds a lease on it.
+
+`python -m llama_mcp.keeper RUN_DIR` reads launch.json, spawns llama-server with its output in the
+log, records both processes in state.json and waits. It stops llama-server when it is asked to (a
+signal, or the file `stop`) or when no lease has been held for linger_seconds; it leaves when
+llama-server is gone, however that came, after recording the exit code or signal.
+"""
+
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+from llama_mcp.keeper import child, identity, lease_locks, log_rotation, run_dir
+
+TICK_SECONDS = 0.5
+# An idle llama-server ends within 0.1 s; one with an open stream waits for its client, until the
+# second SIGTERM ends it at once (reference: llama-server.cpp:28-37). Together under 2 seconds.
+FIRST_GRACE_SECONDS = 1.2
+SECOND_GRACE_SECONDS = 0.4
+
+
+class Keeper:
+    """One run of one llama-server."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.launch = run_dir.read_whole(self._path(run_dir.LAUNCH)) or {}
+        self.linger_seconds = float(self.launch.get("linger_seconds", 0))
+        self.is_asked_to_stop = False
+        self.state: dict[str, Any] = {
+            "keeper": {"pid": os.getpid(), "start": identity.process_start(os.getpid())},
+            "llama_server": None,
+            "spawn_error": None,
+            "exit": None,
+        }
+        self._wake_fd = self._listen_for_signals()
+
+    def run(self) -> int:
+        """Keep llama-server until it ends or nobody wants it; return the keeper's exit code."""
+        llama_server = self._spawn()
+        if llama_server is None:
+            return 1
+        self._keep(llama_server)
+        exit_code, exit_signal = llama_server.reap()
+        self.state["exit"] = {
+            "exit_code": exit_code,
+            "signal": exit_signal,
+            "was_asked_to": self.is_asked_to_stop,
+            "at": time.time(),
+        }
+        self._record()
+        return 0
+
+    def _spawn(self) -> child.Child | None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        log_fd = os.open(self._path(run_dir.LOG), flags, 0o600)
+        try:
+            launch = self.launch
+            llama_server = child.spawn(launch["argv"], launch["environment"], self.folder, log_fd)
+        except OSError as error:
+            self.state["spawn_error"] = {"errno": error.errno, "text": error.strerror or str(error)}
+            self._record()
+            return None
+        finally:
+            os.close(log_fd)
+        start = identity.process_start(llama_server.pid)
+        self.state["llama_server"] = {"pid": llama_server.pid, "start": start, "at": time.time()}
+        self._record()
+        return llama_server
+
+    def _keep(self, llama_server: child.Child) -> None:
+        unused_since: float | None = None
+        while not llama_server.has_exited():
+            if self._wants_stop():
+                self._stop(llama_server)
+                return
+            if lease_locks.count_held(self._path(run_dir.LEASES)):
+                unused_since = None
+            else:
+                unused_since = unused_since or time.monotonic()
+                if 0 <= self.linger_seconds <= time.monotonic() - unused_since:
+                    self.is_asked_to_stop = True
+                    continue
+            log_rotation.rotate_when_large(self._path(run_dir.LOG))
+            self._sleep(llama_server, TICK_SECONDS)
+
+    def _wants_stop(self) -> bool:
+        self.is_asked_to_stop |= os.path.exists(self._path(run_dir.STOP))
+        return self.is_asked_to_stop
+
+    def _stop(self, llama_server: child.Child) -> None:
+        for grace_seconds in (FIRST_GRACE_SECONDS, SECOND_GRACE_SECONDS):
+            llama_server.ask_to_end()
+            if self._wait_for_exit(llama_server, grace_seconds):
+                return
+        llama_server.kill()
+
+    def _wait_for_exit(self, llama_server: child.Child, grace_seconds: float) -> bool:
+        deadline = time.monotonic() + grace_seconds
+        while not llama_server.has_exited():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._sleep(llama_server, left)
+        return True
+
+    def _sleep(self, llama_server: child.Child, seconds: float) -> None:
+        """Sleep until a signal comes (SIGCHLD too), llama-server ends or the time is over."""
+        if self._wake_fd is None:
+            llama_server.wait(seconds)
+        elif select.select([self._wake_fd], [], [], seconds)[0]:
+            os.read(self._wake_fd, 4096)
+
+    def _listen_for_signals(self) -> int | None:
+        def stop(_number: int, _frame: object) -> None:
+            self.is_asked_to_stop = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        if sys.platform == "win32":
+            return None
+        signal.signal(signal.SIGHUP, stop)
+        # SIGCHLD's default is to be dropped; with a handler it reaches the wake-up pipe.
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        read_fd, write_fd = os.pipe()
+        os.set_blocking(read_fd, False)
+        os.set_blocking(write_fd, False)
+        signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+        return read_fd
+
+    def _record(self) -> None:
+        run_dir.write_whole(self._path(run_dir.STATE), self.state)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+
+def main() -> int:
+    """Keep the llama-server of the run directory that the command line names."""
+    os.umask(0o077)
+    return Keeper(sys.argv[1]).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

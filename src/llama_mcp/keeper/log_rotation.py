@@ -1,0 +1,28 @@
+"""Keeps llama-server's log bounded.
+
+llama-server holds the file open in append mode, so it is copied and cut, not renamed: a line that
+is written between the two is lost, which is the price of never standing between it and its log.
+"""
+
+import os
+import shutil
+
+MAX_LOG_BYTES = 10_000_000
+KEPT_LOGS = 3
+
+
+def rotate_when_large(path: str, max_bytes: int = MAX_LOG_BYTES) -> None:
+    """Move a log that has outgrown max_bytes to path.1, path.1 to path.2, and so on."""
+    try:
+        if os.path.getsize(path) <= max_bytes:
+            return
+        for number in range(KEPT_LOGS - 1, 0, -1):
+            older = f"{path}.{number}"
+            if os.path.exists(older):
+                os.replace(older, f"{path}.{number + 1}")
+        shutil.copyfile(path, f"{path}.1")
+        os.chmod(f"{path}.1", 0o600)
+        os.truncate(path, 0)
+    except OSError:
+        # A full disk must end neither the keeper nor llama-server; cutting needs no space.
+        os.truncate(path, 0)

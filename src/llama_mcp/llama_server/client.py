@@ -1,0 +1,197 @@
+"""The only place that speaks HTTP, to one llama-server; its errors become ours at this border."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from typing import Any
+
+import anyio
+import httpx2
+
+from llama_mcp.errors import CompletionError, LlamaServerLostError
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+# A request that finds all slots busy gets no headers until one is free, so reading has no limit
+# here: the turn has its own, which counts what really arrives.
+STREAM_TIMEOUT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
+LOOK_TIMEOUT_SECONDS = 2.0
+# Enough for every slot and the looks of status and metrics beside them.
+MAX_CONNECTIONS = 256
+# One SSE line; a whole reply in one chunk stays far below, an endless line does not.
+MAX_LINE_BYTES = 16 * 1024 * 1024
+DONE = b"[DONE]"
+
+
+class Health(StrEnum):
+    """What /health says."""
+
+    UNREACHABLE = "unreachable"
+    LOADING = "loading"
+    OK = "ok"
+
+
+class LlamaServerClient:
+    """Talks to the llama-server at url."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        # trust_env off: a proxy must never see what goes to this machine.
+        self._http = httpx2.AsyncClient(
+            base_url=url,
+            timeout=LOOK_TIMEOUT_SECONDS,
+            trust_env=False,
+            limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection; llama-server does not end while one is open."""
+        await self._http.aclose()
+
+    async def health(self) -> Health:
+        """Say whether it answers, and whether its model is loaded."""
+        try:
+            response = await self._http.get("/health")
+        except httpx2.HTTPError:
+            return Health.UNREACHABLE
+        if response.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+            return Health.LOADING
+        return Health.OK if response.is_success else Health.UNREACHABLE
+
+    async def look(self, path: str) -> Any | None:
+        """Return the JSON of a GET endpoint; None when this build has none or does not answer."""
+        try:
+            response = await self._http.get(path)
+            return response.json() if response.is_success else None
+        except (httpx2.HTTPError, ValueError):
+            return None
+
+    async def metrics_text(self) -> str | None:
+        """Return the Prometheus text of /metrics; None when this build has none."""
+        try:
+            response = await self._http.get("/metrics")
+        except httpx2.HTTPError:
+            return None
+        return response.text if response.is_success else None
+
+    async def ask(self, path: str, body: Mapping[str, Any]) -> Any | None:
+        """Return the JSON answer of a POST endpoint; None when this build does not have it.
+
+        Raises:
+            CompletionError: it answered with an error other than "no such endpoint".
+            LlamaServerLostError: it did not answer.
+        """
+        try:
+            response = await self._http.post(path, content=_encode(body), timeout=STREAM_TIMEOUT)
+        except httpx2.HTTPError as error:
+            raise LlamaServerLostError(_describe(error)) from error
+        if response.status_code in (httpx2.codes.NOT_FOUND, httpx2.codes.NOT_IMPLEMENTED):
+            return None
+        if response.is_error:
+            raise error_from(response.status_code, response.content)
+        return _decode(response.content)
+
+    @asynccontextmanager
+    async def stream_chat(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
+        """Send a chat request and give the JSON of each chunk as it arrives.
+
+        Leaving the context closes the stream, which makes llama-server stop generating.
+
+        Raises:
+            CompletionError: llama-server refused the request, or reports an error in mid-stream.
+            LlamaServerLostError: the connection broke, or the stream ended before it was done.
+        """
+        request = self._http.build_request(
+            "POST",
+            "/v1/chat/completions",
+            content=_encode({**body, "stream": True}),
+            headers={"Content-Type": "application/json"},
+            timeout=STREAM_TIMEOUT,
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+        except (httpx2.HTTPError, RuntimeError) as error:
+            raise LlamaServerLostError(_describe(error)) from error
+        try:
+            if response.status_code != httpx2.codes.OK:
+                raise await _refusal(response)
+            yield _chunks(response)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+
+
+async def _refusal(response: httpx2.Response) -> CompletionError:
+    try:
+        return error_from(response.status_code, await response.aread())
+    except httpx2.HTTPError as error:
+        return LlamaServerLostError(_describe(error))
+
+
+async def _chunks(response: httpx2.Response) -> AsyncIterator[Any]:
+    """Give each `data:` line as JSON. Lines end with LF only: JSON text may hold other breaks."""
+    pending = b""
+    try:
+        async for piece in response.aiter_bytes():
+            *lines, pending = (pending + piece).split(b"\n")
+            for line in lines:
+                field, _, value = line.strip().partition(b":")
+                if field == b"data" and value.strip() == DONE:
+                    return
+                if field in (b"data", b"error") and value.strip():
+                    yield _checked_chunk(value)
+            if len(pending) > MAX_LINE_BYTES:
+                raise LlamaServerLostError("its stream holds a line without an end")
+    except (httpx2.HTTPError, httpx2.StreamError, RuntimeError) as error:
+        raise LlamaServerLostError(_describe(error)) from error
+    raise LlamaServerLostError("its stream ended before the reply was complete")
+
+
+def _checked_chunk(data: bytes) -> Any:
+    chunk = _decode(data)
+    if isinstance(chunk, dict) and chunk.get("error"):
+        fault = chunk["error"]
+        status = fault.get("code", 500) if isinstance(fault, dict) else 500
+        raise error_from(status, data)
+    return chunk
+
+
+def error_from(status: int, content: bytes) -> CompletionError:
+    """Turn llama-server's error envelope into words; the message tells more than the type."""
+    try:
+        fault = json.loads(content)["error"]
+        message = str(fault["message"])
+    except (ValueError, KeyError, TypeError):
+        fault, message = {}, content.decode("utf-8", "replace").strip()[:300] or "no explanation"
+    return CompletionError(f"{message} (HTTP {status})", _advice(status, message))
+
+
+def _advice(status: int, message: str) -> str:
+    if (
+        "exceeds the available context size" in message
+        or "context size has been" in message.lower()
+    ):
+        return "Begin a new session, shorten the message, or start with a larger ctx_size."
+    if "mmproj" in message:
+        return "This model reads text only."
+    if status == httpx2.codes.SERVICE_UNAVAILABLE:
+        return "The model is still loading; call status, then try again."
+    if status < httpx2.codes.INTERNAL_SERVER_ERROR:
+        return "Change the parameter that it names and try again."
+    return "Call status; if it happens again, stop_llama_server and start_llama_server."
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _decode(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except ValueError as error:
+        raise LlamaServerLostError("it sent something that is not JSON") from error
+
+
+def _describe(error: Exception) -> str:
+    text = str(error)
+    return f"the connection to it failed ({type(error).__name__}{': ' if text else ''}{text})"

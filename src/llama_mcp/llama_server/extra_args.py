@@ -1,0 +1,74 @@
+"""Which further llama-server flags a caller may pass: known ones that open nothing."""
+
+from collections.abc import Sequence
+
+from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.llama_server.capabilities import Capabilities, Flag
+
+# Flags that have a parameter of their own, or that we must set ourselves to keep our promises.
+OURS = {
+    "--model": "use model_path",
+    "--host": "llama-server listens on this machine only",
+    "--port": "use port",
+    "--reuse-port": "two servers on one port cannot be told apart",
+    "--ctx-size": "use ctx_size",
+    "--parallel": "use parallel",
+    "--kv-unified": "one conversation could end another",
+    "--kv-unified-per-slot": "use ctx_size",
+    "--n-gpu-layers": "use n_gpu_layers",
+    "--alias": "the model's name proves which server answers",
+    "--metrics": "it is always on",
+    "--slots": "it is always on",
+    "--cors-origins": "other web origins are refused",
+    "--cors-credentials": "other web origins are refused",
+    "--log-file": "server_log reads the log",
+    "--log-disable": "server_log reads the log",
+    "--api-prefix": "our own requests would miss it",
+    "--help": "it starts no server",
+    "--version": "it starts no server",
+    "--list-devices": "it starts no server",
+    "--cache-list": "it starts no server",
+    "--completion-bash": "it starts no server",
+}
+# Flags that hand the machine, its files or its network to whoever can reach llama-server.
+DANGEROUS = (
+    *("--tools", "--agent", "--mcp-servers-config", "--ui-mcp-proxy", "--webui-mcp-proxy"),
+    *("--path", "--media-path", "--api-key", "--api-key-file", "--ssl-key-file"),
+    *("--ssl-cert-file", "--rpc", "--models-dir", "--models-preset", "--slot-save-path", "--props"),
+)
+
+
+def check_extra_args(extra_args: Sequence[str], capabilities: Capabilities) -> None:
+    """Raise InvalidArgumentError for the first argument that may not be passed."""
+    position = 0
+    while position < len(extra_args):
+        name = _long_name(extra_args[position])
+        flag = capabilities.flags.get(name)
+        if flag is None:
+            raise _refused(extra_args[position], "is not a flag of this llama-server")
+        _check_flag(extra_args[position], flag)
+        values = len(flag.value.split())
+        if position + values >= len(extra_args):
+            raise _refused(extra_args[position], f"needs a value ({flag.value})")
+        position += 1 + values
+
+
+def _check_flag(given: str, flag: Flag) -> None:
+    for name in flag.names:
+        if reason := OURS.get(name):
+            raise _refused(given, f"cannot be passed ({reason})")
+        if name in DANGEROUS:
+            raise _refused(given, "is refused, since it opens the machine to others")
+
+
+def _long_name(argument: str) -> str:
+    # llama.cpp takes --foo_bar for --foo-bar (common/arg.cpp).
+    return argument.replace("_", "-") if argument.startswith("--") else argument
+
+
+def _refused(argument: str, problem: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        "extra_args",
+        f"holds {argument!r}, which {problem}",
+        "Pass flags as llama-server --help lists them, each flag and value an item of its own.",
+    )

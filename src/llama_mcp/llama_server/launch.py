@@ -1,0 +1,166 @@
+"""From what was asked to llama-server's command line and environment; nothing here has effects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.llama_server.capabilities import Capabilities
+from llama_mcp.settings import Settings
+
+ALL_LAYERS = -1
+# What builds without the word `all` take for it: more layers than any model has.
+ALL_LAYERS_AS_NUMBER = "999"
+HOST = "127.0.0.1"
+# Frequent pings let llama-server notice sooner that a client of its streams is gone.
+SSE_PING_SECONDS = "5"
+
+# What a program and a GPU driver need. Everything else, LLAMA_* above all, would configure
+# llama-server behind our back (llama.cpp: common/arg.cpp reads LLAMA_ARG_* for every flag).
+KEPT_VARIABLES = frozenset(
+    (
+        *("APPDATA", "COMSPEC", "DISPLAY", "DRI_PRIME", "HOME", "LANG", "LANGUAGE", "LOGNAME"),
+        *("LD_LIBRARY_PATH", "LOCALAPPDATA", "NUMBER_OF_PROCESSORS", "PATH", "PATHEXT"),
+        *("PROCESSOR_ARCHITECTURE", "PROGRAMDATA", "PROGRAMFILES", "SHELL", "SSL_CERT_DIR"),
+        *("SSL_CERT_FILE", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER"),
+        *("USERNAME", "USERPROFILE", "WINDIR"),
+    )
+)
+KEPT_PREFIXES = (
+    *("AMD_", "CUDA_", "DYLD_", "GGML_", "GOMP_", "GPU_", "HIP_", "HSA_", "KMP_", "LC_", "MESA_"),
+    *("MTL_", "MKL_", "NVIDIA_", "OMP_", "ONEAPI_", "ROCM_", "ROCR_", "SYCL_", "UR_", "VK_"),
+    *("XDG_", "ZE_", "ZES_"),
+)
+
+
+class LaunchConfig(BaseModel, frozen=True):
+    """One start: the settings with the call's arguments over them. Paths may be unset."""
+
+    llama_cpp_path: str | None
+    model_path: str | None
+    port: int
+    ctx_size: int
+    parallel: int
+    n_gpu_layers: int | None
+    extra_args: tuple[str, ...]
+
+    @classmethod
+    def from_settings(cls, settings: Settings, **arguments: object) -> "LaunchConfig":
+        """Lay the arguments that are not None over the settings.
+
+        Raises:
+            InvalidArgumentError: a value is out of its range.
+        """
+        given = {name: value for name, value in arguments.items() if value is not None}
+        config = cls.model_validate(
+            {name: getattr(settings, name) for name in cls.model_fields} | given
+        )
+        config.check()
+        return config
+
+    def check(self) -> None:
+        """Raise InvalidArgumentError for a number out of its range."""
+        if not 0 <= self.port <= 65535:
+            raise InvalidArgumentError(
+                "port", f"is {self.port}", "Pass 1 to 65535, or 0 for any free port."
+            )
+        for name in ("ctx_size", "parallel"):
+            value = getattr(self, name)
+            if value < 1:
+                raise InvalidArgumentError(name, f"is {value}", "Pass a number of at least 1.")
+        if self.n_gpu_layers is not None and self.n_gpu_layers < ALL_LAYERS:
+            raise InvalidArgumentError(
+                "n_gpu_layers",
+                f"is {self.n_gpu_layers}",
+                "Pass -1 for all layers, 0 for CPU only, or leave it out.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """The flags for one start, without the executable, and what had to be left out."""
+
+    arguments: list[str]
+    notes: list[str]
+
+
+def build_command_line(
+    config: LaunchConfig, capabilities: Capabilities, *, model: Path, alias: str, port: int
+) -> CommandLine:
+    """Return llama-server's flags for config, leaving out what this build does not have.
+
+    ctx_size is the window of each conversation. An explicit -np keeps slots apart (no unified KV),
+    so -c is their sum (llama.cpp: server-context.cpp, n_ctx / n_parallel).
+    """
+    arguments = ["-m", str(model), "--host", HOST, "--port", str(port)]
+    arguments += ["-c", str(config.ctx_size * config.parallel), "-np", str(config.parallel)]
+    notes: list[str] = []
+    if config.n_gpu_layers is not None:
+        arguments += _gpu_layers(config.n_gpu_layers, capabilities, notes)
+    arguments += _alias(alias, capabilities)
+    arguments += _switches(capabilities)
+    return CommandLine([*arguments, *config.extra_args], notes)
+
+
+def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for llama-server: what it needs of ours and nothing that steers it."""
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if name.upper() in KEPT_VARIABLES or name.upper().startswith(KEPT_PREFIXES)
+    }
+    # Without it an abort forks a debugger that hangs on our file handles (llama.cpp: ggml.c).
+    return kept | {"GGML_NO_BACKTRACE": "1"}
+
+
+def model_alias(model: Path) -> str:
+    """Return the model's name for API and status; llama-server takes a comma as a separator."""
+    return model.stem.replace(",", "_")
+
+
+def differences(running: LaunchConfig, wanted: LaunchConfig) -> list[str]:
+    """Name what a wanted start would change; a wanted port of 0 takes any."""
+    return [
+        f"{name} ({getattr(running, name)!r}, asked for {getattr(wanted, name)!r})"
+        for name in LaunchConfig.model_fields
+        if getattr(running, name) != getattr(wanted, name)
+        and not (name == "port" and wanted.port == 0)
+    ]
+
+
+def _gpu_layers(layers: int, capabilities: Capabilities, notes: list[str]) -> list[str]:
+    name = capabilities.first_of("--n-gpu-layers", "--gpu-layers", "-ngl")
+    if name is None:
+        notes.append("This build of llama-server has no GPU support; n_gpu_layers was left out.")
+        return []
+    if layers != ALL_LAYERS:
+        return [name, str(layers)]
+    flag = capabilities.flags[name]
+    knows_all = "'all'" in flag.description or "all" in flag.value
+    return [name, "all" if knows_all else ALL_LAYERS_AS_NUMBER]
+
+
+def _alias(alias: str, capabilities: Capabilities) -> list[str]:
+    name = capabilities.first_of("--alias", "-a")
+    return [name, alias] if name else []
+
+
+def _switches(capabilities: Capabilities) -> list[str]:
+    """Return the switches that this build has; some have been renamed or came later."""
+    wanted: tuple[tuple[tuple[str, ...], str | None], ...] = (
+        (("--no-webui", "--no-ui"), None),
+        (("--cors-origins",), "localhost"),
+        (("--metrics",), None),
+        (("--slots",), None),
+        (("--jinja",), None),
+        (("--sse-ping-interval",), SSE_PING_SECONDS),
+    )
+    switches: list[str] = []
+    for names, value in wanted:
+        if name := capabilities.first_of(*names):
+            switches += [name] if value is None else [name, value]
+    if "--log-colors" in capabilities and capabilities.flags["--log-colors"].value:
+        switches += ["--log-colors", "off"]  # a bare --log-colors (2025) would turn them on
+    return switches

@@ -1,0 +1,54 @@
+"""One start being waited for: a task of the process, so that loading goes on without its caller."""
+
+import time
+
+import anyio
+
+from llama_mcp.llama_server import keeper_process
+from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.log import last_line
+from llama_mcp.llama_server.readiness import EndedWhileLoadingError, wait_until_ready
+from llama_mcp.llama_server.run_record import Outcome, Run
+
+
+class Loading:
+    """Watches a run until it is ready, has ended, or has taken too long."""
+
+    def __init__(self, run: Run, client: LlamaServerClient, timeout_seconds: float | None) -> None:
+        self.run = run
+        self._client = client
+        # None for a start that another process began: the limit is that process's to keep.
+        self._timeout_seconds = timeout_seconds
+        self._is_over = anyio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether it is ready or has failed."""
+        return self._is_over.is_set()
+
+    async def watch(self) -> None:
+        """See the start to its end; a llama-server that takes too long is stopped."""
+        try:
+            with anyio.fail_after(self._timeout_seconds):
+                outcome = await wait_until_ready(self.run, self._client)
+            if self.run.outcome() is None:
+                self.run.record_outcome(outcome)
+        except EndedWhileLoadingError:
+            return
+        except TimeoutError:
+            failure = f"it was not ready within {self._timeout_seconds:g} s and was stopped"
+            self.run.record_outcome(Outcome(failure=failure))
+            await keeper_process.stop(self.run)
+        finally:
+            self._is_over.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it is over, for so many seconds at most."""
+        with anyio.move_on_after(seconds):
+            await self._is_over.wait()
+
+    def describe(self) -> tuple[float, str]:
+        """Return the seconds since the start and a line for a person who waits."""
+        seconds = max(time.time() - self.run.launch.at, 0.0)
+        line = last_line(self.run.log_path)
+        return seconds, f"Loading {self.run.launch.alias}: {seconds:.1f} s. {line}"[:200].strip()

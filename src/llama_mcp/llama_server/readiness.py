@@ -1,0 +1,91 @@
+"""When a llama-server is ready: our process lives, its own model is loaded and it answers.
+
+/health alone proves nothing (any server on the port could give it), so the answer counts only with
+/props naming our model and the process that was spawned alive after it.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+
+from llama_mcp.errors import CompletionError
+from llama_mcp.llama_server import ports
+from llama_mcp.llama_server.client import Health, LlamaServerClient
+from llama_mcp.llama_server.run_record import Outcome, Run
+
+FIRST_POLL_SECONDS = 0.005
+# A start returns within 50 ms of the moment when llama-server can answer.
+MAX_POLL_SECONDS = 0.04
+POLL_GROWTH = 1.5
+# What /apply-template must give back; a template that loses it loses every message.
+SENTINEL = "llama-mcp-sentinel-7d1f"
+
+Report = Callable[[float], Awaitable[None]]
+
+
+class EndedWhileLoadingError(Exception):
+    """llama-server ended before it was ready; for the supervisor, which knows what to say."""
+
+
+async def wait_until_ready(run: Run, client: LlamaServerClient) -> Outcome:
+    """Wait until llama-server can answer, and return what it says of itself.
+
+    Raises:
+        EndedWhileLoadingError: it ended, or never was.
+    """
+    pause_seconds = FIRST_POLL_SECONDS
+    while True:
+        if has_ended(run):
+            raise EndedWhileLoadingError
+        if await client.health() is Health.OK:
+            outcome = await _examine(run, client)
+            if outcome is not None:
+                return outcome
+        await anyio.sleep(pause_seconds)
+        pause_seconds = min(pause_seconds * POLL_GROWTH, MAX_POLL_SECONDS)
+
+
+def has_ended(run: Run) -> bool:
+    """Tell whether llama-server or its keeper is gone."""
+    state = run.state()
+    if state is None:
+        return False
+    if state.exit or state.spawn_error or state.llama_server is None:
+        return True
+    return not state.llama_server.is_alive()
+
+
+async def _examine(run: Run, client: LlamaServerClient) -> Outcome | None:
+    """Return the outcome when the server that answers is ours; None when that is not proved."""
+    state = run.state()
+    props = await client.look("/props")
+    if state is None or state.llama_server is None or not isinstance(props, dict):
+        return None
+    if ports.is_held_by(run.launch.port, state.llama_server.pid) is False:
+        return None
+    return Outcome(
+        ready_after_seconds=round(time.time() - run.launch.at, 3),
+        warnings=await _warnings(client),
+        total_slots=_number(props.get("total_slots")),
+        slot_ctx_size=_number((props.get("default_generation_settings") or {}).get("n_ctx")),
+    )
+
+
+async def _warnings(client: LlamaServerClient) -> list[str]:
+    body = {"messages": [{"role": "user", "content": SENTINEL}]}
+    try:
+        answer = await client.ask("/apply-template", body)
+    except CompletionError as error:
+        return [f"The chat template could not be tried: {error}"]
+    if answer is None or SENTINEL in str(answer.get("prompt")):
+        return []
+    return [
+        "The chat template swallows the message: what is sent never reaches the model. Leave "
+        "--chat-template out of extra_args, or pass one that works."
+    ]
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None

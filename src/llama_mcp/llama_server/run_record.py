@@ -1,0 +1,169 @@
+"""Runs of llama-server on disk: what was asked, what the keeper says of it, and how it came out.
+
+Each launch has a folder of its own under runs/, so that a keeper that is slow to leave never
+writes into its successor's files; `current.json` names the one that counts.
+"""
+
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from llama_mcp.keeper import identity, run_dir
+from llama_mcp.llama_server.launch import LaunchConfig
+from llama_mcp.llama_server.status import EngineInfo
+
+CURRENT = "current.json"
+OUTCOME = "outcome.json"
+# Ended runs are kept for their logs.
+KEPT_RUNS = 5
+
+
+class Launch(BaseModel):
+    """launch.json: one start as it was carried out. The first three are the keeper's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    argv: list[str]
+    environment: dict[str, str]
+    linger_seconds: float
+    config: LaunchConfig
+    engine: EngineInfo
+    alias: str
+    port: int
+    at: float
+    notes: list[str]
+
+    @property
+    def url(self) -> str:
+        """The address of its HTTP API."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Outcome(BaseModel):
+    """outcome.json: how loading came out, written by the first who knows."""
+
+    ready_after_seconds: float | None = None
+    failure: str | None = None
+    warnings: list[str] = []
+    total_slots: int | None = None
+    slot_ctx_size: int | None = None
+
+
+class ProcessRecord(BaseModel):
+    """A process that can be proved to be the same: pid and start time together."""
+
+    pid: int
+    start: str | None
+    at: float | None = None
+
+    def is_alive(self) -> bool:
+        """Tell whether that very process lives."""
+        return identity.is_same_process(self.pid, self.start)
+
+
+class SpawnError(BaseModel):
+    """Why the operating system would not execute llama-server."""
+
+    errno: int | None
+    text: str
+
+
+class Exit(BaseModel):
+    """How llama-server ended."""
+
+    exit_code: int | None
+    signal: int | None
+    was_asked_to: bool
+    at: float
+
+
+class KeeperState(BaseModel):
+    """state.json: what the keeper says."""
+
+    keeper: ProcessRecord
+    llama_server: ProcessRecord | None
+    spawn_error: SpawnError | None
+    exit: Exit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One launch of llama-server; its properties read the files anew each time."""
+
+    folder: Path
+    launch: Launch
+
+    @property
+    def log_path(self) -> Path:
+        """What llama-server printed."""
+        return self.folder / run_dir.LOG
+
+    @property
+    def leases_dir(self) -> Path:
+        """One locked file for each llama-mcp that uses it."""
+        return self.folder / run_dir.LEASES
+
+    def state(self) -> KeeperState | None:
+        """Return what the keeper recorded last; None before it has spawned anything."""
+        content = run_dir.read_whole(str(self.folder / run_dir.STATE))
+        return KeeperState.model_validate(content) if content else None
+
+    def outcome(self) -> Outcome | None:
+        """Return how loading came out; None while nobody knows."""
+        content = run_dir.read_whole(str(self.folder / OUTCOME))
+        return Outcome.model_validate(content) if content else None
+
+    def record_outcome(self, outcome: Outcome) -> None:
+        """Record how loading came out."""
+        run_dir.write_whole(str(self.folder / OUTCOME), outcome.model_dump(mode="json"))
+
+    def request_stop(self) -> None:
+        """Ask the keeper to stop llama-server; it looks twice a second, sooner when signalled."""
+        (self.folder / run_dir.STOP).touch(0o600)
+
+    def is_stop_requested(self) -> bool:
+        """Tell whether somebody asked for a stop."""
+        return (self.folder / run_dir.STOP).exists()
+
+
+def current_run(runs_dir: Path) -> Run | None:
+    """Return the launch that counts; None when there never was one."""
+    pointer = run_dir.read_whole(str(runs_dir / CURRENT))
+    if pointer is None:
+        return None
+    folder = runs_dir / str(pointer.get("run"))
+    content = run_dir.read_whole(str(folder / run_dir.LAUNCH))
+    return Run(folder, Launch.model_validate(content)) if content else None
+
+
+def create_run(runs_dir: Path, launch: Launch) -> Run:
+    """Write a new run and make it the one that counts; older ones are cleared away."""
+    runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = time.strftime("%Y%m%dT%H%M%S") + "-" + secrets.token_hex(3)
+    run = Run(runs_dir / name, launch)
+    run.folder.mkdir(mode=0o700)
+    run.leases_dir.mkdir(mode=0o700)
+    run_dir.write_whole(str(run.folder / run_dir.LAUNCH), launch.model_dump(mode="json"))
+    run_dir.write_whole(str(runs_dir / CURRENT), {"run": name})
+    _clear_old_runs(runs_dir)
+    return run
+
+
+def _clear_old_runs(runs_dir: Path) -> None:
+    folders = sorted(entry for entry in runs_dir.iterdir() if entry.is_dir())
+    for folder in folders[:-KEPT_RUNS]:
+        if not _has_live_process(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_live_process(folder: Path) -> bool:
+    state: dict[str, Any] = run_dir.read_whole(str(folder / run_dir.STATE)) or {}
+    records = (state.get("keeper"), state.get("llama_server"))
+    return any(
+        record and identity.is_same_process(record["pid"], record["start"]) for record in records
+    )

@@ -1,0 +1,34 @@
+"""The lock that serialises starts and stops of every llama-mcp process of one home folder."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+from filelock import FileLock, Timeout
+
+LOCK_POLL_SECONDS = 0.02
+
+
+@asynccontextmanager
+async def exclusively(runs_dir: Path) -> AsyncIterator[None]:
+    """Hold the lock; the kernel drops it when the process dies.
+
+    It is polled, because a blocking wait would need a thread that cannot be cancelled.
+    """
+    lock = _lock_in(runs_dir)
+    while True:
+        try:
+            lock.acquire(blocking=False)
+            break
+        except Timeout:
+            await anyio.sleep(LOCK_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock_in(folder: Path) -> FileLock:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return FileLock(folder / "start.lock")

@@ -1,0 +1,80 @@
+"""What a llama-server is and does, as others see it: the values that leave the engine room."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class ServerState(StrEnum):
+    """The life of a llama-server.
+
+    stopped -> starting -> ready -> stopping -> stopped; crashed when it died by itself, and
+    unresponsive when its process lives but does not answer.
+    """
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    CRASHED = "crashed"
+    UNRESPONSIVE = "unresponsive"
+
+
+class EngineInfo(BaseModel, frozen=True):
+    """The llama-server that runs: a build of llama.cpp, or the embedded one."""
+
+    kind: Literal["llama-server", "embedded"]
+    version: str
+    path: str
+
+
+class SlotCount(BaseModel, frozen=True):
+    """How many conversations can generate at once, and how many do."""
+
+    total: int
+    busy: int
+
+
+class LastExit(BaseModel, frozen=True):
+    """How the last llama-server ended when nobody had asked it to."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    cause: str
+    advice: str
+    log_tail: list[str] = []
+
+
+class ServerStatus(BaseModel, frozen=True):
+    """One look at llama-server."""
+
+    state: ServerState
+    message: str
+    model: str | None = None
+    model_path: str | None = None
+    url: str | None = None
+    port: int | None = None
+    pid: int | None = None
+    engine: EngineInfo | None = None
+    uptime_seconds: float | None = None
+    ready_after_seconds: float | None = None
+    slots: SlotCount | None = None
+    memory_bytes: int | None = None
+    clients: int = 0
+    last_exit: LastExit | None = None
+    already_running: bool | None = None
+    notes: list[str] | None = None
+
+
+class ServerConfig(BaseModel, frozen=True):
+    """The settings of a llama-server that runs, or that a start would use now."""
+
+    llama_cpp_path: str
+    model_path: str
+    port: int
+    ctx_size: int
+    parallel: int
+    n_gpu_layers: int | None = None
+    extra_args: list[str] = []
+    running: bool

@@ -1,0 +1,83 @@
+"""From an observation to the ServerStatus that callers see, with its one sentence in words."""
+
+import time
+
+from llama_mcp.llama_server import leases, observation
+from llama_mcp.llama_server.client import Health, LlamaServerClient
+from llama_mcp.llama_server.log import last_line
+from llama_mcp.llama_server.observation import Observation
+from llama_mcp.llama_server.status import LastExit, ServerState, ServerStatus, SlotCount
+
+NEVER_STARTED = ServerStatus(
+    state=ServerState.STOPPED,
+    message="No llama-server is running. start_llama_server starts one.",
+)
+
+
+async def report(seen: Observation, client: LlamaServerClient | None) -> ServerStatus:
+    """Return the status of a run; a run that is ready is asked whether it still answers."""
+    state, slots = seen.state, None
+    if state is ServerState.READY and client is not None:
+        if await client.health() is Health.OK:
+            slots = count_slots(await client.look("/slots"), seen)
+        else:
+            state = ServerState.UNRESPONSIVE
+    ended = observation.last_exit(seen)
+    launch, outcome = seen.run.launch, seen.outcome
+    is_up = seen.pid is not None
+    started_at = seen.keeper.llama_server.at if seen.keeper and seen.keeper.llama_server else None
+    return ServerStatus(
+        state=state,
+        message=_sentence(state, seen, ended),
+        model=launch.alias,
+        model_path=launch.config.model_path,
+        url=launch.url if is_up else None,
+        port=launch.port if is_up else None,
+        pid=seen.pid,
+        engine=launch.engine,
+        uptime_seconds=round(time.time() - started_at, 1) if is_up and started_at else None,
+        ready_after_seconds=outcome.ready_after_seconds if outcome else None,
+        slots=slots,
+        memory_bytes=observation.memory_of(seen.pid),
+        clients=leases.count_clients(seen.run) if is_up else 0,
+        last_exit=ended,
+        notes=[*launch.notes, *(outcome.warnings if outcome else [])] if is_up else None,
+    )
+
+
+def count_slots(answer: object, seen: Observation) -> SlotCount | None:
+    """Count slots in the answer of /slots; a build without it tells only how many there are."""
+    if isinstance(answer, list):
+        busy = sum(bool(isinstance(s, dict) and s.get("is_processing")) for s in answer)
+        return SlotCount(total=len(answer), busy=busy)
+    return None
+
+
+def _sentence(state: ServerState, seen: Observation, ended: LastExit | None) -> str:
+    launch = seen.run.launch
+    model = launch.alias
+    seconds = time.time() - launch.at
+    match state:
+        case ServerState.READY:
+            window = f"{launch.config.ctx_size} tokens for each of {launch.config.parallel}"
+            return f"{model} is ready at {launch.url} ({window} conversations at once)."
+        case ServerState.STARTING:
+            line = last_line(seen.run.log_path)
+            return (
+                f"{model} has been loading for {seconds:.0f} s; call status again to see how far "
+                f"it is.{' Last log line: ' + line[:200] if line else ''}"
+            )
+        case ServerState.STOPPING:
+            return f"llama-server with {model} is being stopped."
+        case ServerState.UNRESPONSIVE:
+            return (
+                f"The process of {model} (pid {seen.pid}) lives but does not answer. "
+                "stop_llama_server with force=true ends it."
+            )
+        case ServerState.CRASHED if ended:
+            ending = observation.describe_ending(seen)
+            return f"llama-server with {model} crashed ({ending}): {ended.cause}. {ended.advice}"
+        case _ if ended:
+            return f"llama-server with {model} did not start: {ended.cause}. {ended.advice}"
+        case _:
+            return f"No llama-server is running; the last one ({model}) was stopped."

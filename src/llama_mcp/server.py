@@ -1,0 +1,111 @@
+"""The MCP server: tools and resources over the services, and failures in words."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.types import CallToolResult, InputRequiredResult, Tool
+from pydantic import AnyUrl
+
+from llama_mcp.services import Services, open_services
+from llama_mcp.settings import Settings, inherited_environment
+from llama_mcp.surface import resources
+from llama_mcp.surface.failures import (
+    check_names,
+    explain_resource_failure,
+    explain_tool_failure,
+)
+from llama_mcp.surface.schemas import compact_input_schema, compact_output_schema
+from llama_mcp.surface.tools import conversation, lifecycle
+
+NAME = "llama-mcp"
+INSTRUCTIONS = (
+    "A local language model on the user's machine, run by llama.cpp. Call start_llama_server once "
+    "(no arguments needed), then chat. Each chat result names a session_id: pass it to go on with "
+    "that conversation, leave it out for a new one. stop_llama_server frees the memory."
+)
+
+
+class LlamaMCPServer(MCPServer[Services]):
+    """The SDK's server, with our failures in words and our schemas made small."""
+
+    services: Services | None = None
+
+    def open_rooms(self) -> Services:
+        """Return the services; there are none outside the server's lifespan."""
+        if self.services is None:
+            raise RuntimeError("the server is not serving")
+        return self.services
+
+    async def list_tools(self) -> list[Tool]:
+        """Return the tools with compact schemas."""
+        return [
+            tool.model_copy(
+                update={
+                    "input_schema": compact_input_schema(tool.input_schema),
+                    "output_schema": tool.output_schema
+                    and compact_output_schema(tool.output_schema),
+                }
+            )
+            for tool in await super().list_tools()
+        ]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Services, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; what fails is raised as a ToolError that says what to do."""
+        tool = self._tool_manager.get_tool(name)
+        if tool is not None:
+            check_names(name, arguments, tool.parameters.get("properties", {}))
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as failure:
+            raise explain_tool_failure(failure) from failure.__cause__
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Services, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource; what fails is raised as a ResourceError that says what to do."""
+        try:
+            return await super().read_resource(uri, context)
+        except ResourceError as failure:
+            raise explain_resource_failure(failure) from failure.__cause__
+
+
+def build_server(
+    settings: Settings, environment: Mapping[str, str] | None = None
+) -> LlamaMCPServer:
+    """Return the server, ready to be served; nothing is opened before its lifespan begins.
+
+    Args:
+        settings: the operator's.
+        environment: what llama-server's environment is built from; None takes our own.
+    """
+    inherited = inherited_environment() if environment is None else environment
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
+        async with open_services(settings, inherited) as services:
+            server.services = services
+            try:
+                yield services
+            finally:
+                server.services = None
+
+    server = LlamaMCPServer(
+        NAME,
+        title="llama-mcp",
+        description="A local model through llama.cpp's llama-server, with kept conversations.",
+        instructions=INSTRUCTIONS,
+        version=version("llama-mcp"),
+        lifespan=lifespan,
+        log_level=settings.log_level,
+    )
+    lifecycle.register(server, server.open_rooms)
+    conversation.register(server, server.open_rooms)
+    resources.register(server, server.open_rooms)
+    return server

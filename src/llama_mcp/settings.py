@@ -1,0 +1,114 @@
+"""Every knob that an operator can turn, its default and its unit, and every path that we use.
+
+Read once, from environment variables that begin with LLAMA_MCP_; nothing else reads the
+environment, so a test or an embedder passes Settings and is done.
+"""
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEFAULT_PORT = 8080
+DEFAULT_CTX_SIZE = 4096
+DEFAULT_PARALLEL = 4
+
+APPLICATION = "llama-mcp"
+
+
+class Settings(BaseSettings):
+    """The operator's settings; frozen once they are read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LLAMA_MCP_", frozen=True, env_ignore_empty=True, extra="ignore"
+    )
+
+    llama_cpp_path: str | None = Field(
+        default=None,
+        description="Folder or executable of llama.cpp's llama-server; `embedded` for the one "
+        "that pip brings. Unset: looked for on PATH, then the embedded one.",
+    )
+    model_path: str | None = Field(
+        default=None, description="GGUF model. Unset: the starter model when it is installed."
+    )
+    model_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Folders in which a model may be named by its file name alone."
+    )
+    port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="0 picks any free port.")
+    ctx_size: int = Field(
+        default=DEFAULT_CTX_SIZE, ge=1, description="Context window of each conversation, tokens."
+    )
+    parallel: int = Field(
+        default=DEFAULT_PARALLEL, ge=1, description="Conversations that generate at once (slots)."
+    )
+    n_gpu_layers: int | None = Field(
+        default=None, ge=-1, description="Layers on the GPU: -1 all, 0 none. Unset: automatic."
+    )
+    extra_args: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="More llama-server flags, as a shell would split them."
+    )
+    home: Path | None = Field(
+        default=None, description="Where state and archive live. Unset: the platform's folders."
+    )
+    linger_seconds: float = Field(
+        default=5.0, ge=-1, description="How long an unused llama-server is kept; -1 for ever."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="WARNING", description="How much llama-mcp says on stderr."
+    )
+
+    @field_validator("model_dirs", mode="before")
+    @classmethod
+    def _split_folders(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(os.pathsep) if part)
+        return value
+
+    @field_validator("extra_args", mode="before")
+    @classmethod
+    def _split_arguments(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return tuple(json.loads(value))
+        return tuple(shlex.split(value))
+
+    @property
+    def state_dir(self) -> Path:
+        """Where runs of llama-server are recorded."""
+        return self.home or platformdirs.user_state_path(APPLICATION, appauthor=False)
+
+    @property
+    def runs_dir(self) -> Path:
+        """One folder for each launch of llama-server."""
+        return self.state_dir / "runs"
+
+    @property
+    def archive_path(self) -> Path:
+        """The archive of sessions."""
+        data_dir = self.home or platformdirs.user_data_path(APPLICATION, appauthor=False)
+        return data_dir / "sessions.db"
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return a copy of the environment that we were started with."""
+    return dict(os.environ)
+
+
+def describe_invalid(error: ValidationError) -> str:
+    """Say in one line for each setting what is wrong with it.
+
+    Args:
+        error: What reading Settings raised.
+    """
+    lines = [
+        f"LLAMA_MCP_{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg']}"
+        f" (it is {fault['input']!r})"
+        for fault in error.errors()
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,86 @@
+"""Progress notifications: always rising, at most one every 50 ms, nothing for who did not ask."""
+
+from typing import Literal
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from llama_mcp.services import Services
+from llama_mcp.sessions.texts import clean_text
+from llama_mcp.turns.partial_reply import PartialReply
+
+MIN_INTERVAL_SECONDS = 0.05
+MAX_LINE_CHARACTERS = 200
+Stream = Literal["chunks", "status", "off"]
+
+
+class RisingProgress:
+    """Sends progress for one request; a value that does not rise is not sent."""
+
+    def __init__(self, ctx: Context[Services]) -> None:
+        self._ctx = ctx
+        self._last = 0.0
+
+    async def report_seconds(self, seconds: float, message: str) -> None:
+        """Report that something has been going on for so many seconds."""
+        await self.report(max(round(seconds, 3), self._last + 0.001), None, message)
+
+    async def report(self, value: float, total: float | None, message: str | None) -> bool:
+        """Report a value if it has risen; tell whether it was sent."""
+        if value <= self._last:
+            return False
+        self._last = value
+        text = clean_text(message) if message else None
+        await self._ctx.report_progress(value, total, text)
+        return True
+
+
+class ReplyProgress:
+    """Sends a reply as it grows, in the way that the caller chose.
+
+    With `chunks` the messages, joined, are exactly the text from first_piece on.
+    """
+
+    def __init__(
+        self, ctx: Context[Services], stream: Stream, max_tokens: int | None, first_piece: int = 0
+    ) -> None:
+        self._progress = RisingProgress(ctx)
+        self._stream = stream
+        self._max_tokens = max_tokens
+        self.sent_pieces = first_piece
+        self._sent_at = -1.0
+
+    async def report(self, reply: PartialReply) -> None:
+        """Send what is new, not sooner than 50 ms after the last time."""
+        if self._stream == "off":
+            return
+        await anyio.sleep(max(0.0, self._sent_at + MIN_INTERVAL_SECONDS - anyio.current_time()))
+        await self.flush(reply)
+
+    async def flush(self, reply: PartialReply) -> None:
+        """Send what is new at once; to be called when the reply is over."""
+        if self._stream == "off":
+            return
+        pieces = len(reply.pieces)
+        if self._stream == "chunks":
+            message = "".join(reply.pieces[self.sent_pieces : pieces])
+        else:
+            message = _line(reply)
+        total = reply.prompt_total
+        if total is not None:
+            total = total + self._max_tokens if self._max_tokens else None
+        if await self._progress.report(reply.tokens_handled, total, message or None):
+            self.sent_pieces = pieces
+            self._sent_at = anyio.current_time()
+
+
+def _line(reply: PartialReply) -> str:
+    """Return a line for a person: how far the prompt is read, else the end of the reply."""
+    if not reply.generated:
+        if not reply.prompt_total:
+            return "waiting for llama-server"
+        share = reply.prompt_processed / reply.prompt_total
+        return f"reading the prompt, {share:.0%}"
+    tail = " ".join("".join(reply.pieces[-40:]).split())
+    head = f"{reply.generated} tokens: "
+    return head + tail[-(MAX_LINE_CHARACTERS - len(head)) :]

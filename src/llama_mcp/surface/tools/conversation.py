@@ -1,0 +1,180 @@
+"""The tools that talk to the model."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import anyio
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import BaseModel, Field
+
+from llama_mcp.errors import LlamaMCPError, NoReplyUnderwayError, TurnFailedError
+from llama_mcp.services import Services
+from llama_mcp.sessions.records import Message
+from llama_mcp.surface.parameters import OptionalText
+from llama_mcp.surface.progress import ReplyProgress, Stream
+from llama_mcp.surface.results import reply_text, tool_result
+from llama_mcp.turns.archived import reply_of
+from llama_mcp.turns.chat_request import ChatRequest, Sampling
+from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.turn import Turn
+
+MAX_WAIT_SECONDS = 600
+
+ReplyResult = Annotated[CallToolResult, ChatReply]
+SessionId = Annotated[str, Field(description="The session_id that chat returned.")]
+WaitSeconds = Annotated[
+    float,
+    Field(ge=0, le=MAX_WAIT_SECONDS, description="Return what there is after so long."),
+]
+
+
+class HistoryMessage(BaseModel):
+    """One message of an earlier conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
+    """Add the tools of this file to the server."""
+
+    @server.tool(title="Chat with the local model", annotations=_WRITES)
+    async def chat(
+        ctx: Context[Services],
+        message: Annotated[str, Field(description="What to say to the model.")],
+        session_id: Annotated[
+            OptionalText, Field(description="Session to go on with; a new one when left out.")
+        ] = "",
+        system_prompt: Annotated[
+            OptionalText, Field(description="For a new session: how the model should behave.")
+        ] = "",
+        history: Annotated[
+            list[HistoryMessage] | None,
+            Field(description="For a new session: the conversation so far, user and assistant."),
+        ] = None,
+        temperature: Annotated[
+            float | None, Field(ge=0, le=2, description="Randomness; 0 is deterministic.")
+        ] = None,
+        top_p: Annotated[float | None, Field(ge=0, le=1, description="Nucleus sampling.")] = None,
+        top_k: Annotated[
+            int | None, Field(ge=0, description="Only the k likeliest tokens; 0 all.")
+        ] = None,
+        min_p: Annotated[
+            float | None, Field(ge=0, le=1, description="Least share of the best token.")
+        ] = None,
+        max_tokens: Annotated[
+            int | None, Field(ge=1, le=2**31 - 1, description="Longest reply, in tokens.")
+        ] = None,
+        seed: Annotated[
+            int | None, Field(ge=0, le=2**32 - 1, description="For a reply that can be repeated.")
+        ] = None,
+        stop: Annotated[
+            list[str] | None, Field(description="Texts at which the reply ends.")
+        ] = None,
+        json_schema: Annotated[
+            dict[str, Any] | None,
+            Field(description="JSON schema of the reply; the data is given as parsed."),
+        ] = None,
+        thinking: Annotated[
+            bool | None, Field(description="Reason first, where the model can.")
+        ] = None,
+        stream: Annotated[
+            Stream, Field(description="What progress carries: the text, a status line, nothing.")
+        ] = "chunks",
+        wait_seconds: WaitSeconds = 50,
+    ) -> ReplyResult:
+        """Send a message to the local model and get its reply.
+
+        Needs a llama-server (start_llama_server). The conversation is kept under the session_id
+        of the result: pass it to go on, also days later. A reply that outlasts wait_seconds comes
+        back as "in_progress" and goes on; wait_for_reply gives the rest.
+        """
+        request = ChatRequest(
+            message=message,
+            session_id=session_id or None,
+            system_prompt=system_prompt or None,
+            history=[Message(item.role, item.content) for item in history or []],
+            sampling=Sampling(
+                temperature=temperature,
+                top_p=top_p,
+                top_k=top_k,
+                min_p=min_p,
+                max_tokens=max_tokens,
+                seed=seed,
+                stop=tuple(stop or ()),
+                json_schema=json_schema,
+                thinking=thinking,
+            ),
+        )
+        deadline = anyio.current_time() + wait_seconds
+        turn = await services().in_flight.take_turn(request, wait_seconds)
+        progress = ReplyProgress(ctx, stream, max_tokens)
+        try:
+            return await _follow(turn, max(0.0, deadline - anyio.current_time()), progress)
+        except anyio.get_cancelled_exc_class():
+            # The caller takes its request back, and the request began the turn.
+            with anyio.CancelScope(shield=True):
+                await turn.cancel()
+            raise
+
+    @server.tool(title="Wait for a reply", annotations=_LOOK)
+    async def wait_for_reply(
+        ctx: Context[Services], session_id: SessionId, wait_seconds: WaitSeconds = 50
+    ) -> ReplyResult:
+        """Get the reply that chat left in_progress, complete or as far as it is after wait_seconds.
+
+        Progress carries only the text that is new. Without one under way, gives the last reply.
+        """
+        turn = services().in_flight.find(session_id)
+        if turn is None:
+            return _reply_result(await _last_reply(services(), session_id))
+        progress = ReplyProgress(ctx, "chunks", turn.max_tokens, turn.told_pieces)
+        return await _follow(turn, wait_seconds, progress)
+
+    @server.tool(
+        title="Stop a reply",
+        annotations=ToolAnnotations(
+            read_only_hint=False,
+            destructive_hint=True,
+            idempotent_hint=True,
+            open_world_hint=False,
+        ),
+    )
+    async def cancel_reply(session_id: SessionId) -> ReplyResult:
+        """Stop the reply that is being generated in a session; what has come of it is kept."""
+        turn = services().in_flight.find(session_id)
+        if turn is None:
+            return _reply_result(await _last_reply(services(), session_id))
+        await turn.cancel()
+        return _reply_result(turn.snapshot())
+
+
+async def _follow(turn: Turn, seconds: float, progress: ReplyProgress) -> CallToolResult:
+    await turn.follow(seconds, progress.report)
+    await progress.flush(turn.reply)
+    turn.told_pieces = progress.sent_pieces
+    if turn.is_over and turn.error is not None:
+        raise TurnFailedError(turn.session_id, turn.number, turn.error, turn.reply.text)
+    return _reply_result(turn.snapshot())
+
+
+async def _last_reply(services: Services, session_id: str) -> ChatReply:
+    session = await services.archive.session(session_id)
+    if session.turn_count == 0:
+        raise NoReplyUnderwayError(session.session_id)
+    last = await services.archive.turn(session.session_id)
+    if last.error:
+        cause = LlamaMCPError(last.error)
+        raise TurnFailedError(last.session_id, last.turn, cause, last.reply)
+    return reply_of(last)
+
+
+def _reply_result(reply: ChatReply) -> CallToolResult:
+    return tool_result(reply_text(reply), reply)
+
+
+_WRITES = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+)
+_LOOK = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)

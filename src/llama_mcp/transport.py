@@ -1,0 +1,202 @@
+"""Serving MCP over stdio, and a clean end however it comes.
+
+On POSIX pipes and sockets the event loop reads and writes the descriptors itself: no worker thread
+sits in readline(), so a signal can end the process, and a message costs no thread hops (measured:
+half the time for a call, several times the notifications of the SDK's own transport, which serves
+everywhere else). While serving, descriptor 0 is the null device and 1 is stderr: neither a stray
+print nor a child can touch the wire.
+
+All that is private to the SDK is touched in this file.
+"""
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import anyio
+import mcp_types
+from mcp.server.lowlevel import NotificationOptions
+from mcp.server.mcpserver import MCPServer
+from mcp.server.stdio import stdio_server
+from mcp.shared._context_streams import (
+    ContextReceiveStream,
+    ContextSendStream,
+    create_context_streams,
+)
+from mcp.shared.message import SessionMessage
+
+logger = logging.getLogger(__name__)
+
+# The largest message that is read; the SDK's clients stop at 10 MiB.
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+# What a client that has stopped reading may still get of what was written.
+LAST_WRITE_SECONDS = 0.5
+PARSE_ERROR = -32700
+
+Streams = tuple[Any, Any]
+
+
+async def serve_stdio(server: MCPServer[Any]) -> None:
+    """Serve until stdin is closed or SIGTERM or SIGINT comes; the server's lifespan ends first."""
+    low_level = server._lowlevel_server
+    options = low_level.create_initialization_options(
+        NotificationOptions(prompts_changed=True, resources_changed=True, tools_changed=True)
+    )
+    # What start-up has made stays for ever: leaving it out of collections keeps calls and exit
+    # quick (measured: exit in 0.03 s instead of 0.3 s).
+    gc.collect()
+    gc.freeze()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_end_on_signal, tasks.cancel_scope)
+        async with _open_streams() as (reader, writer):
+            await low_level.run(reader, writer, options)
+        tasks.cancel_scope.cancel()
+
+
+async def _end_on_signal(scope: anyio.CancelScope) -> None:
+    if sys.platform == "win32":
+        return
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
+        async for _number in received:
+            scope.cancel()
+
+
+def _open_streams() -> AbstractAsyncContextManager[Streams]:
+    return _pipe_streams() if _can_poll_stdio() else stdio_server()
+
+
+def _can_poll_stdio() -> bool:
+    """Tell whether stdin and stdout are what an event loop can wait for."""
+    if sys.platform == "win32":
+        return False
+    try:
+        modes = [os.fstat(descriptor).st_mode for descriptor in (0, 1)]
+    except OSError:
+        return False
+    return all(stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) for mode in modes)
+
+
+@asynccontextmanager
+async def _pipe_streams() -> AsyncIterator[Streams]:
+    reader, writer, close = await _take_over_stdio()
+    incoming, received = create_context_streams[SessionMessage | Exception](0)
+    to_send, outgoing = create_context_streams[SessionMessage](0)
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_read_messages, reader, writer, incoming)
+            tasks.start_soon(_write_messages, writer, outgoing)
+            yield received, to_send
+            tasks.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WRITE_SECONDS):
+            await _drain(writer)
+        close()
+
+
+async def _take_over_stdio() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Any]:
+    """Move the wire to private descriptors and return it as asyncio streams."""
+    loop = asyncio.get_running_loop()
+    sys.stdout.flush()
+    wire_in, wire_out = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    reader = asyncio.StreamReader(limit=MAX_MESSAGE_BYTES)
+    read_transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(wire_in, "rb", 0)
+    )
+    write_transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, os.fdopen(wire_out, "wb", 0)
+    )
+    writer = asyncio.StreamWriter(write_transport, protocol, None, loop)
+
+    def close() -> None:
+        read_transport.close()
+        # Not close(): that waits for a client that may have stopped reading.
+        write_transport.abort()
+
+    return reader, writer, close
+
+
+async def _read_messages(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    incoming: ContextSendStream[SessionMessage | Exception],
+) -> None:
+    async with incoming:
+        while True:
+            try:
+                line = await reader.readline()
+            except ValueError:  # longer than the limit; readline has dropped what it had
+                writer.write(_parse_error(None))
+                continue
+            if not line:
+                return
+            if line.strip():
+                await _deliver(line, writer, incoming)
+
+
+async def _deliver(
+    line: bytes,
+    writer: asyncio.StreamWriter,
+    incoming: ContextSendStream[SessionMessage | Exception],
+) -> None:
+    try:
+        message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+    except ValueError:
+        writer.write(_parse_error(_request_id(line)))
+        return
+    await incoming.send(SessionMessage(message))
+
+
+async def _write_messages(
+    writer: asyncio.StreamWriter, outgoing: ContextReceiveStream[SessionMessage]
+) -> None:
+    async with outgoing:
+        async for item in outgoing:
+            writer.write(_encode(item.message))
+            if not await _drain(writer):
+                return
+
+
+async def _drain(writer: asyncio.StreamWriter) -> bool:
+    try:
+        await writer.drain()
+    except (OSError, RuntimeError):
+        return False  # the client is gone; reading will end too
+    return True
+
+
+def _encode(message: Any) -> bytes:
+    """Return one frame; a lone surrogate in it becomes U+FFFD instead of ending the server."""
+    try:
+        text: str = message.model_dump_json(by_alias=True, exclude_unset=True)
+        return text.encode() + b"\n"
+    except ValueError:
+        data = message.model_dump(mode="python", by_alias=True, exclude_unset=True)
+        return json.dumps(data, default=str).encode("utf-8", "replace") + b"\n"
+
+
+def _parse_error(request_id: str | int | None) -> bytes:
+    error = {"code": PARSE_ERROR, "message": "Parse error: not a JSON-RPC message"}
+    return json.dumps({"jsonrpc": "2.0", "id": request_id, "error": error}).encode() + b"\n"
+
+
+def _request_id(line: bytes) -> str | int | None:
+    """Return the id of a message that is JSON but no JSON-RPC, so that its sender hears of it."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    request_id = message.get("id") if isinstance(message, dict) else None
+    is_id = isinstance(request_id, str | int) and not isinstance(request_id, bool)
+    return request_id if is_id else None

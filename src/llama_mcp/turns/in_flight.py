@@ -1,0 +1,55 @@
+"""The turns of this process that are under way, and how one is begun, found and ended."""
+
+import anyio
+from anyio.abc import TaskGroup
+
+from llama_mcp.llama_server.supervisor import Supervisor
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.turn import Turn
+from llama_mcp.turns.verdict import check_schema
+
+
+class InFlight:
+    """Begins turns as tasks of the process and knows those that are not over."""
+
+    def __init__(self, supervisor: Supervisor, archive: Archive, tasks: TaskGroup) -> None:
+        self._supervisor = supervisor
+        self._archive = archive
+        self._tasks = tasks
+        self._turns: dict[str, Turn] = {}
+
+    def find(self, session_id: str) -> Turn | None:
+        """Return the turn of the session that is under way here; None when there is none."""
+        return self._turns.get(session_id)
+
+    async def take_turn(self, request: ChatRequest, wait_seconds: float) -> Turn:
+        """Begin a turn: check it, wait for a model that loads, archive the message, start it.
+
+        Raises:
+            LlamaMCPError: one of its kinds; nothing was archived then.
+        """
+        request.check()
+        if request.sampling.json_schema is not None:
+            check_schema(request.sampling.json_schema)
+        server = await self._supervisor.ready_server(wait_seconds)
+        # Once the message is in the archive the turn must start, or it would seem under way.
+        with anyio.CancelScope(shield=True):
+            begun = await self._archive.begin_turn(
+                request.session_id,
+                request.message,
+                system_prompt=request.system_prompt,
+                history=request.history,
+                model=server.model,
+                sampling=request.sampling.given(),
+            )
+            turn = Turn(begun, request, server, self._archive, self._supervisor)
+            self._turns[turn.session_id] = turn
+            self._tasks.start_soon(self._run, turn)
+        return turn
+
+    async def _run(self, turn: Turn) -> None:
+        try:
+            await turn.run()
+        finally:
+            del self._turns[turn.session_id]

@@ -1,0 +1,69 @@
+"""The prompt of one turn: the session's history, fitted into the context window."""
+
+from dataclasses import dataclass
+
+from llama_mcp.errors import ContextFullError
+from llama_mcp.llama_server.supervisor import ReadyServer
+from llama_mcp.llama_server.token_count import count_prompt_tokens
+from llama_mcp.sessions.records import BegunTurn
+from llama_mcp.turns.context_window import (
+    ChatMessages,
+    Window,
+    build_messages,
+    choose_cut,
+    surely_fits,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is sent, and the first turn of the session that is part of it."""
+
+    messages: ChatMessages
+    first_turn: int
+
+    @property
+    def turns_dropped(self) -> int:
+        """How many of the session's oldest turns are left out."""
+        return self.first_turn - 1
+
+
+async def fit_prompt(
+    begun: BegunTurn, message: str, server: ReadyServer, max_tokens: int | None
+) -> Prompt:
+    """Return the prompt, with as many of the oldest turns left out as the window demands.
+
+    Raises:
+        ContextFullError: the message does not fit even alone.
+        CompletionError: llama-server could not count.
+    """
+    first_turn = begun.session.first_turn_in_prompt
+    system_prompt = begun.session.system_prompt
+    messages = build_messages(system_prompt, begun.earlier, message)
+    if server.slot_ctx_size is None:
+        return Prompt(messages, first_turn)
+    window = Window(server.slot_ctx_size, max_tokens)
+    if surely_fits(messages, window):
+        return Prompt(messages, first_turn)
+    cut = await _count_and_cut(begun, message, server, window)
+    messages = build_messages(system_prompt, begun.earlier[cut:], message)
+    return Prompt(messages, first_turn + cut)
+
+
+async def _count_and_cut(
+    begun: BegunTurn, message: str, server: ReadyServer, window: Window
+) -> int:
+    search = choose_cut(len(begun.earlier), window)
+    left_out, tokens = next(search), 0
+    try:
+        while True:
+            messages = build_messages(
+                begun.session.system_prompt, begun.earlier[left_out:], message
+            )
+            tokens = await count_prompt_tokens(server.client, messages)
+            left_out = search.send(tokens)
+    except StopIteration as decided:
+        cut: int | None = decided.value
+    if cut is None:
+        raise ContextFullError(tokens, window.prompt_limit, window.limit)
+    return cut

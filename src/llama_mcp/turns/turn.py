@@ -1,0 +1,198 @@
+"""One turn under way: from a message that is in the archive to a reply that is, too.
+
+A turn is a task of the process, not of the request that began it: callers come and go (`follow`),
+and generation goes on. What is received is saved about once a second while it streams, and whole at
+the end, however it ends; only then do callers hear of it.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from llama_mcp.errors import ArchiveError, LlamaMCPError, LlamaServerLostError
+from llama_mcp.llama_server.supervisor import ReadyServer, Supervisor
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
+from llama_mcp.turns.chat_request import ChatRequest, build_body
+from llama_mcp.turns.partial_reply import PartialReply
+from llama_mcp.turns.prompt import Prompt, fit_prompt
+from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.verdict import Outcome, reply_from
+
+logger = logging.getLogger(__name__)
+
+SAVE_SECONDS = 1.0
+# At the end of the process: the client waits 2 s after closing our stdin.
+LAST_SAVE_SECONDS = 1.5
+BUG = "an unexpected error inside llama-mcp; its log has the details"
+
+
+class Turn:
+    """A turn under way or just over."""
+
+    def __init__(
+        self,
+        begun: BegunTurn,
+        request: ChatRequest,
+        server: ReadyServer,
+        archive: Archive,
+        supervisor: Supervisor,
+    ) -> None:
+        self.session_id = begun.session.session_id
+        self.number = begun.turn
+        self.reply = PartialReply(model=server.model)
+        self.max_tokens = request.sampling.max_tokens
+        # How much of the reply callers have had as progress, so that the next one gets the rest.
+        self.told_pieces = 0
+        self._begun = begun
+        self._request = request
+        self._server = server
+        self._archive = archive
+        self._supervisor = supervisor
+        self._prompt: Prompt | None = None
+        self._scope = anyio.CancelScope()
+        self._is_cancel_asked = False
+        self._changes = 0
+        self._change = anyio.Event()
+        self._over = anyio.Event()
+        self._notes: list[str] = []
+        self.error: LlamaMCPError | None = None
+        self.result: ChatReply | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the reply is in the archive, or has failed to get there."""
+        return self._over.is_set()
+
+    async def run(self) -> None:
+        """Generate the reply and archive it; ends only with the turn over."""
+        status = TurnStatus.INTERRUPTED
+        try:
+            with self._scope:
+                status = await self._generate()
+            if self._scope.cancelled_caught and self._is_cancel_asked:
+                status = TurnStatus.CANCELLED
+        finally:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_SAVE_SECONDS):
+                await self._end(status)
+            self._over.set()
+            self._wake()
+
+    async def cancel(self) -> None:
+        """Stop generating and wait until what was received is archived."""
+        self._is_cancel_asked = True
+        self._scope.cancel()
+        await self._over.wait()
+
+    async def follow(
+        self, seconds: float, report: Callable[[PartialReply], Awaitable[None]]
+    ) -> None:
+        """Report what arrives until the turn is over or so many seconds have passed."""
+        reported = -1
+        with anyio.move_on_after(seconds):
+            while not self.is_over:
+                if reported == self._changes:
+                    await self._change.wait()
+                reported = self._changes
+                await report(self.reply)
+
+    def snapshot(self) -> ChatReply:
+        """Return the reply as far as it has come."""
+        if self.result is not None:
+            return self.result
+        return self._reply(TurnStatus.IN_PROGRESS)
+
+    async def _generate(self) -> TurnStatus:
+        status = TurnStatus.FAILED
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._save_now_and_then)
+                status = await self._stream()
+                tasks.cancel_scope.cancel()
+        except Exception:
+            # A bug must end this turn, not the server and every other turn with it.
+            logger.exception("Turn %s of session %s failed", self.number, self.session_id)
+            self.error = LlamaMCPError(BUG)
+        return status
+
+    async def _stream(self) -> TurnStatus:
+        try:
+            await self._fit()
+            body = build_body(self._prompt.messages if self._prompt else [], self._request.sampling)
+            async with self._server.client.stream_chat(body) as chunks:
+                async for chunk in chunks:
+                    self.reply.take(chunk)
+                    self._wake()
+        except LlamaServerLostError as error:
+            self.error = await self._supervisor.explain_loss(error)
+        except LlamaMCPError as error:
+            self.error = error
+        else:
+            return TurnStatus.COMPLETE
+        return TurnStatus.FAILED
+
+    async def _fit(self) -> None:
+        begun, request = self._begun, self._request
+        prompt = await fit_prompt(begun, request.message, self._server, request.sampling.max_tokens)
+        if prompt.first_turn != begun.session.first_turn_in_prompt:
+            await self._archive.set_cut(self.session_id, prompt.first_turn)
+        self._prompt = prompt
+
+    async def _save_now_and_then(self) -> None:
+        saved = 0
+        while True:
+            await anyio.sleep(SAVE_SECONDS)
+            if self.reply.generated == saved:
+                continue
+            saved = self.reply.generated
+            try:
+                await self._archive.save_partial(
+                    self.session_id, self.number, self.reply.text, self.reply.reasoning
+                )
+            except ArchiveError as error:
+                self._say_unsaved(error)
+
+    async def _end(self, status: TurnStatus) -> None:
+        result = self._reply(status)
+        ending = TurnEnding(
+            status=status,
+            reply=result.reply,
+            reasoning=self.reply.reasoning,
+            model=self.reply.model,
+            finish_reason=result.finish_reason,
+            usage=self.reply.usage(),
+            timing=self.reply.timing(),
+            context_tokens=result.context.tokens_used,
+            notes=tuple(result.notes),
+            error=str(self.error) if self.error else None,
+        )
+        try:
+            await self._archive.end_turn(self.session_id, self.number, ending)
+        except ArchiveError as error:
+            self._say_unsaved(error)
+            result = self._reply(status)
+        self.result = result
+
+    def _reply(self, status: TurnStatus) -> ChatReply:
+        outcome = Outcome(
+            session_id=self.session_id,
+            turn=self.number,
+            status=status,
+            sampling=self._request.sampling,
+            context_limit=self._server.slot_ctx_size,
+            turns_dropped=self._prompt.turns_dropped if self._prompt else 0,
+            notes=self._notes,
+        )
+        return reply_from(self.reply, outcome)
+
+    def _say_unsaved(self, error: ArchiveError) -> None:
+        note = f"This reply is not saved: {error}"
+        if note not in self._notes:
+            logger.error("Session %s, turn %s: %s", self.session_id, self.number, error)
+            self._notes.append(note)
+
+    def _wake(self) -> None:
+        self._changes += 1
+        self._change.set()
+        self._change = anyio.Event()

@@ -1,0 +1,123 @@
+"""From what was received to the ChatReply, with everything that the caller should know in words."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.sessions.records import TurnStatus, Usage
+from llama_mcp.turns.chat_request import Sampling
+from llama_mcp.turns.partial_reply import PartialReply
+from llama_mcp.turns.reply import ChatReply, ContextUse, ReplyTiming, ReplyUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a turn stands, beside the text."""
+
+    session_id: str
+    turn: int
+    status: TurnStatus
+    sampling: Sampling
+    context_limit: int | None
+    turns_dropped: int
+    notes: Sequence[str]
+
+
+def reply_from(partial: PartialReply, outcome: Outcome) -> ChatReply:
+    """Return the reply as callers see it."""
+    usage = partial.usage()
+    used = _tokens_used(usage)
+    is_complete = outcome.status is TurnStatus.COMPLETE
+    parsed, schema_notes = _parse(partial.text, outcome.sampling) if is_complete else (None, [])
+    notes = [*outcome.notes, *schema_notes]
+    if outcome.turns_dropped:
+        notes.append(
+            f"The {outcome.turns_dropped} oldest turn(s) no longer fit the context window and were "
+            "left out of the prompt; the archive still has them."
+        )
+    if is_complete:
+        notes += _end_notes(partial, outcome, used)
+    return ChatReply(
+        session_id=outcome.session_id,
+        turn=outcome.turn,
+        status=outcome.status,
+        reply=partial.text,
+        reasoning=partial.reasoning or None,
+        parsed=parsed,
+        finish_reason=partial.finish_reason,
+        usage=ReplyUsage(**asdict(usage)),
+        timing=ReplyTiming(**asdict(partial.timing())),
+        context=ContextUse(
+            tokens_used=used, limit=outcome.context_limit, turns_dropped=outcome.turns_dropped
+        ),
+        notes=notes,
+    )
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Raise InvalidArgumentError for a json_schema that is no JSON schema."""
+    # Imported here: 60 ms that only these calls need.
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise InvalidArgumentError(
+            "json_schema", f"is not a JSON schema ({error.message})", "Correct it and try again."
+        ) from error
+
+
+def _tokens_used(usage: Usage) -> int | None:
+    if usage.prompt_tokens is None:
+        return None
+    return usage.prompt_tokens + (usage.completion_tokens or 0)
+
+
+def _end_notes(partial: PartialReply, outcome: Outcome, used: int | None) -> list[str]:
+    notes = []
+    if partial.finish_reason == "length":
+        if outcome.context_limit and used and used >= outcome.context_limit:
+            notes.append(
+                f"The reply was cut off: the context window of {outcome.context_limit} tokens is "
+                "full. Begin a new session, or start llama-server with a larger ctx_size."
+            )
+        else:
+            notes.append(
+                "The reply was cut off at max_tokens. Ask the model to go on, or pass a larger "
+                "max_tokens."
+            )
+    if not partial.text.strip():
+        notes.append(_why_empty(partial))
+    return notes
+
+
+def _why_empty(partial: PartialReply) -> str:
+    if partial.reasoning_pieces:
+        return (
+            "The reply is empty: all tokens went into reasoning. Pass a larger max_tokens, or "
+            "thinking=false."
+        )
+    return (
+        "The reply is empty: the model ended its turn at once. Rephrase the message, or check that "
+        "the model is made for chat."
+    )
+
+
+def _parse(text: str, sampling: Sampling) -> tuple[Any, list[str]]:
+    """Return the reply as data when a schema was asked for, and what is wrong with it."""
+    if sampling.json_schema is None:
+        return None, []
+    from jsonschema import Draft202012Validator
+
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return None, ["The reply is not complete JSON; a larger max_tokens may help."]
+    faults = [
+        fault.message for fault in Draft202012Validator(sampling.json_schema).iter_errors(data)
+    ]
+    if faults:
+        return data, [f"The reply does not keep to json_schema: {faults[0][:200]}"]
+    return data, []
