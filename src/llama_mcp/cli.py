@@ -26,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=settings.log_level,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    # At INFO it writes the text of every refused call, which may quote a conversation.
+    logging.getLogger("mcp.server.mcpserver.server").setLevel(logging.WARNING)
     if arguments.command == "demo":
         from llama_mcp.demo import run_demo
 
@@ -39,7 +41,8 @@ def _serve(settings: Settings) -> int:
     from llama_mcp.server import build_server
     from llama_mcp.transport import serve_stdio
 
-    anyio.run(serve_stdio, build_server(settings))
+    server = build_server(settings)
+    anyio.run(serve_stdio, server, server.begin_end)
     return 0
 
 

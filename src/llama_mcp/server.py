@@ -41,6 +41,11 @@ class LlamaMCPServer(MCPServer[Services]):
             raise RuntimeError("the server is not serving")
         return self.services
 
+    def begin_end(self) -> None:
+        """Let turns know that the process ends, so that they are not taken for cancelled."""
+        if self.services is not None:
+            self.services.in_flight.is_ending = True
+
     async def list_tools(self) -> list[Tool]:
         """Return the tools with compact schemas."""
         return [

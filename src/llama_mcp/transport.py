@@ -17,7 +17,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -44,8 +44,13 @@ PARSE_ERROR = -32700
 Streams = tuple[Any, Any]
 
 
-async def serve_stdio(server: MCPServer[Any]) -> None:
-    """Serve until stdin is closed or SIGTERM or SIGINT comes; the server's lifespan ends first."""
+async def serve_stdio(server: MCPServer[Any], on_end: Callable[[], None]) -> None:
+    """Serve until stdin is closed or SIGTERM or SIGINT comes; the server's lifespan ends first.
+
+    Args:
+        server: what is served.
+        on_end: called when the end begins, before requests under way are cancelled.
+    """
     low_level = server._lowlevel_server
     options = low_level.create_initialization_options(
         NotificationOptions(prompts_changed=True, resources_changed=True, tools_changed=True)
@@ -55,22 +60,23 @@ async def serve_stdio(server: MCPServer[Any]) -> None:
     gc.collect()
     gc.freeze()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_end_on_signal, tasks.cancel_scope)
-        async with _open_streams() as (reader, writer):
+        tasks.start_soon(_end_on_signal, tasks.cancel_scope, on_end)
+        async with _open_streams(on_end) as (reader, writer):
             await low_level.run(reader, writer, options)
         tasks.cancel_scope.cancel()
 
 
-async def _end_on_signal(scope: anyio.CancelScope) -> None:
+async def _end_on_signal(scope: anyio.CancelScope, on_end: Callable[[], None]) -> None:
     if sys.platform == "win32":
         return
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
         async for _number in received:
+            on_end()
             scope.cancel()
 
 
-def _open_streams() -> AbstractAsyncContextManager[Streams]:
-    return _pipe_streams() if _can_poll_stdio() else stdio_server()
+def _open_streams(on_end: Callable[[], None]) -> AbstractAsyncContextManager[Streams]:
+    return _pipe_streams(on_end) if _can_poll_stdio() else stdio_server()
 
 
 def _can_poll_stdio() -> bool:
@@ -85,13 +91,13 @@ def _can_poll_stdio() -> bool:
 
 
 @asynccontextmanager
-async def _pipe_streams() -> AsyncIterator[Streams]:
+async def _pipe_streams(on_end: Callable[[], None]) -> AsyncIterator[Streams]:
     reader, writer, close = await _take_over_stdio()
     incoming, received = create_context_streams[SessionMessage | Exception](0)
     to_send, outgoing = create_context_streams[SessionMessage](0)
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_read_messages, reader, writer, incoming)
+            tasks.start_soon(_read_messages, reader, writer, incoming, on_end)
             tasks.start_soon(_write_messages, writer, outgoing)
             yield received, to_send
             tasks.cancel_scope.cancel()
@@ -131,6 +137,7 @@ async def _read_messages(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     incoming: ContextSendStream[SessionMessage | Exception],
+    on_end: Callable[[], None],
 ) -> None:
     async with incoming:
         while True:
@@ -140,6 +147,7 @@ async def _read_messages(
                 writer.write(_parse_error(None))
                 continue
             if not line:
+                on_end()
                 return
             if line.strip():
                 await _deliver(line, writer, incoming)

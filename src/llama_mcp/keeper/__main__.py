@@ -72,24 +72,34 @@ class Keeper:
         return llama_server
 
     def _keep(self, llama_server: child.Child) -> None:
-        unused_since: float | None = None
+        used_at = time.monotonic()
         while not llama_server.has_exited():
-            if self._wants_stop():
+            if lease_locks.count_held(self._path(run_dir.LEASES)):
+                used_at = time.monotonic()
+            is_unused = 0 <= self.linger_seconds <= time.monotonic() - used_at
+            if self._wants_stop() or (is_unused and self._is_still_unused()):
+                self.is_asked_to_stop = True
                 self._stop(llama_server)
                 return
-            if lease_locks.count_held(self._path(run_dir.LEASES)):
-                unused_since = None
-            else:
-                unused_since = unused_since or time.monotonic()
-                if 0 <= self.linger_seconds <= time.monotonic() - unused_since:
-                    self.is_asked_to_stop = True
-                    continue
             log_rotation.rotate_when_large(self._path(run_dir.LOG))
             self._sleep(llama_server, TICK_SECONDS)
 
     def _wants_stop(self) -> bool:
-        self.is_asked_to_stop |= os.path.exists(self._path(run_dir.STOP))
-        return self.is_asked_to_stop
+        return self.is_asked_to_stop or os.path.exists(self._path(run_dir.STOP))
+
+    def _is_still_unused(self) -> bool:
+        """Announce the stop, then look once more at the leases.
+
+        In this order, because a newcomer takes its lease first and then looks whether a stop was
+        announced: one of the two always sees the other.
+        """
+        announcement = self._path(run_dir.UNUSED)
+        with open(announcement, "w", encoding="ascii"):
+            pass
+        if lease_locks.count_held(self._path(run_dir.LEASES)) == 0:
+            return True
+        os.unlink(announcement)
+        return False
 
     def _stop(self, llama_server: child.Child) -> None:
         for grace_seconds in (FIRST_GRACE_SECONDS, SECOND_GRACE_SECONDS):

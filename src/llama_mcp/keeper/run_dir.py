@@ -3,6 +3,7 @@
     launch.json       what was asked; written by llama-mcp before the keeper is started
     state.json        what is; written by the keeper only
     stop              its existence asks the keeper to stop llama-server
+    unused            the keeper is about to stop it, since nobody holds a lease any more
     llama-server.log  what llama-server printed
     leases/           one file for each llama-mcp process that uses the llama-server
 
@@ -16,6 +17,7 @@ from typing import Any
 LAUNCH = "launch.json"
 STATE = "state.json"
 STOP = "stop"
+UNUSED = "unused"
 LOG = "llama-server.log"
 LEASES = "leases"
 

@@ -18,6 +18,8 @@ HELP_TIMEOUT_SECONDS = 20.0
 _FLAG = re.compile(r"(?:(?<=^)|(?<=[,\s]))--?[A-Za-z][\w.-]*")
 # Names and description are two spaces apart; names themselves only after a comma.
 _GAP = re.compile(r"(?<![,\s])\s{2,}")
+# At column 0; in 2024's layout two spaces before. Rules of dashes are headings.
+_ENTRY = re.compile(r" {0,2}-(?!----)")
 _REMOVED = "argument has been removed"
 
 
@@ -56,22 +58,15 @@ async def learn_capabilities(engine: Engine, environment: dict[str, str]) -> Cap
     """
     key = _identity(engine)
     if key not in _known:
-        answers: dict[str, str] = {}
-
-        async def ask(option: str) -> None:
-            answers[option] = await _answer(engine, option, environment)
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ask, "--help")
-            tasks.start_soon(ask, "--version")
-        flags = parse_help(answers["--help"])
+        flags = parse_help(await _answer(engine, "--help", environment))
         if "--model" not in flags or "--port" not in flags:
             raise EngineUnusableError(
                 engine.path,
                 "its --help does not list --model and --port, so it is no llama-server",
                 "Pass llama_cpp_path as the folder that contains llama-server.",
             )
-        _known[key] = Capabilities(parse_version(answers["--version"]), flags)
+        version = parse_version(await _answer(engine, "--version", environment))
+        _known[key] = Capabilities(version, flags)
     return _known[key]
 
 
@@ -100,8 +95,8 @@ def parse_version(text: str) -> str:
 def _entries(text: str) -> list[list[str]]:
     entries: list[list[str]] = []
     for line in text.splitlines():
-        if line.startswith("-") and not line.startswith("-----"):
-            entries.append([line])
+        if _ENTRY.match(line):
+            entries.append([line.strip()])
         elif entries and line.startswith(" "):
             entries[-1].append(line)
     return entries

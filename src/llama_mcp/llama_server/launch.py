@@ -155,6 +155,8 @@ def _switches(capabilities: Capabilities) -> list[str]:
         (("--metrics",), None),
         (("--slots",), None),
         (("--jinja",), None),
+        # On by default until 2025, and then a full window loses its beginning in silence.
+        (("--no-context-shift",), None),
         (("--sse-ping-interval",), SSE_PING_SECONDS),
     )
     switches: list[str] = []

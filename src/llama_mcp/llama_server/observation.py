@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
 import psutil
 
 from llama_mcp import errors
@@ -16,6 +17,8 @@ from llama_mcp.llama_server.status import LastExit, ServerState
 
 LOG_LINES_FOR_DIAGNOSIS = 200
 LOG_LINES_TO_SHOW = 12
+RECORD_SECONDS = 2.0
+RECORD_POLL_SECONDS = 0.01
 # A keeper that has not recorded anything by then is not going to.
 KEEPER_START_SECONDS = 10.0
 
@@ -35,6 +38,11 @@ class Observation:
         return self.state in (ServerState.STARTING, ServerState.READY)
 
     @property
+    def was_ready(self) -> bool:
+        """Tell whether it has ever been ready."""
+        return self.outcome is not None and self.outcome.ready_after_seconds is not None
+
+    @property
     def pid(self) -> int | None:
         """The pid of a llama-server that lives."""
         record = self.keeper.llama_server if self.keeper else None
@@ -44,8 +52,14 @@ class Observation:
 _DEAD = (ServerState.STOPPED, ServerState.CRASHED)
 
 
-def observe(run: Run) -> Observation:
-    """Say what state a run is in; asks no llama-server, so `ready` here means that it was."""
+async def observe(run: Run) -> Observation:
+    """Say what state a run is in; asks no llama-server, so `ready` here means that it was.
+
+    A llama-server that has just died is given the moment that its keeper needs to record how.
+    """
+    with anyio.move_on_after(RECORD_SECONDS):
+        while _is_exit_pending(run.state()):
+            await anyio.sleep(RECORD_POLL_SECONDS)
     keeper = run.state()
     outcome = run.outcome()
     return Observation(run, _state(run, keeper, outcome), keeper, outcome)
@@ -130,9 +144,9 @@ def crash_error(seen: Observation) -> errors.CrashedError:
     return errors.CrashedError(_what_happened(seen, ended), ended.advice, ended.log_tail[-6:])
 
 
-def not_running_error(seen: Observation | None) -> errors.NotRunningError:
+def not_running_error(seen: Observation) -> errors.NotRunningError:
     """Return the error for a chat that finds no llama-server."""
-    ended = last_exit(seen) if seen else None
+    ended = last_exit(seen)
     return errors.NotRunningError(f"the last one did not start: {ended.cause}" if ended else None)
 
 
@@ -153,6 +167,12 @@ def _what_happened(seen: Observation, ended: LastExit) -> str:
     return f"{ended.cause} ({describe_ending(seen)})"
 
 
+def _is_exit_pending(keeper: KeeperState | None) -> bool:
+    if keeper is None or keeper.exit or keeper.llama_server is None:
+        return False
+    return not keeper.llama_server.is_alive() and keeper.keeper.is_alive()
+
+
 def _state(run: Run, keeper: KeeperState | None, outcome: Outcome | None) -> ServerState:
     if keeper is None:
         young = time.time() - run.launch.at < KEEPER_START_SECONDS
@@ -163,7 +183,7 @@ def _state(run: Run, keeper: KeeperState | None, outcome: Outcome | None) -> Ser
         return ServerState.CRASHED
     if not keeper.llama_server.is_alive():
         return ServerState.CRASHED
-    if run.is_stop_requested():
+    if run.is_ending():
         return ServerState.STOPPING
     has_been_ready = outcome is not None and outcome.ready_after_seconds is not None
     return ServerState.READY if has_been_ready else ServerState.STARTING

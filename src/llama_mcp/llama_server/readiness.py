@@ -5,7 +5,6 @@
 """
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -13,6 +12,9 @@ import anyio
 from llama_mcp.errors import CompletionError
 from llama_mcp.llama_server import ports
 from llama_mcp.llama_server.client import Health, LlamaServerClient
+from llama_mcp.llama_server.diagnosis import warnings_in_log
+from llama_mcp.llama_server.log import read_log_tail
+from llama_mcp.llama_server.observation import launch_facts
 from llama_mcp.llama_server.run_record import Outcome, Run
 
 FIRST_POLL_SECONDS = 0.005
@@ -22,7 +24,8 @@ POLL_GROWTH = 1.5
 # What /apply-template must give back; a template that loses it loses every message.
 SENTINEL = "llama-mcp-sentinel-7d1f"
 
-Report = Callable[[float], Awaitable[None]]
+# A whole start, warnings included, at the default verbosity.
+LOG_LINES_TO_READ = 1000
 
 
 class EndedWhileLoadingError(Exception):
@@ -67,13 +70,13 @@ async def _examine(run: Run, client: LlamaServerClient) -> Outcome | None:
         return None
     return Outcome(
         ready_after_seconds=round(time.time() - run.launch.at, 3),
-        warnings=await _warnings(client),
+        warnings=[*await _template_warnings(client), *_log_warnings(run)],
         total_slots=_number(props.get("total_slots")),
         slot_ctx_size=_number((props.get("default_generation_settings") or {}).get("n_ctx")),
     )
 
 
-async def _warnings(client: LlamaServerClient) -> list[str]:
+async def _template_warnings(client: LlamaServerClient) -> list[str]:
     body = {"messages": [{"role": "user", "content": SENTINEL}]}
     try:
         answer = await client.ask("/apply-template", body)
@@ -85,6 +88,11 @@ async def _warnings(client: LlamaServerClient) -> list[str]:
         "The chat template swallows the message: what is sent never reaches the model. Leave "
         "--chat-template out of extra_args, or pass one that works."
     ]
+
+
+def _log_warnings(run: Run) -> tuple[str, ...]:
+    lines = read_log_tail(run.log_path, LOG_LINES_TO_READ)
+    return warnings_in_log(lines, launch_facts(run.launch))
 
 
 def _number(value: Any) -> int | None:

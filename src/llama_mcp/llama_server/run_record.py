@@ -126,9 +126,9 @@ class Run:
         """Ask the keeper to stop llama-server; it looks twice a second, sooner when signalled."""
         (self.folder / run_dir.STOP).touch(0o600)
 
-    def is_stop_requested(self) -> bool:
-        """Tell whether somebody asked for a stop."""
-        return (self.folder / run_dir.STOP).exists()
+    def is_ending(self) -> bool:
+        """Tell whether somebody asked for a stop, or nobody has used it for too long."""
+        return any((self.folder / name).exists() for name in (run_dir.STOP, run_dir.UNUSED))
 
 
 def current_run(runs_dir: Path) -> Run | None:

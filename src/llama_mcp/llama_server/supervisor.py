@@ -99,7 +99,7 @@ class Supervisor:
             if is_new:
                 await self._abandon(run)
             raise
-        seen = observation.observe(run)
+        seen = await observation.observe(run)
         if not seen.is_live:
             raise observation.start_error(seen)
         status = await status_report.report(seen, self._connect(run))
@@ -113,7 +113,7 @@ class Supervisor:
             StopFailedError: it does not end.
         """
         async with exclusively(self._settings.runs_dir):
-            seen = self._look()
+            seen = await self._look()
             if seen is None or seen.pid is None:
                 return await self.status()
             if not force:
@@ -123,19 +123,19 @@ class Supervisor:
 
     async def status(self) -> ServerStatus:
         """Return what llama-server is doing now."""
-        seen = self._look()
+        seen = await self._look()
         if seen is None:
             return status_report.NEVER_STARTED
         client = self._connect(seen.run) if seen.state is ServerState.READY else None
         return await status_report.report(seen, client)
 
-    def config(self) -> ServerConfig:
+    async def config(self) -> ServerConfig:
         """Return the running server's settings, else those that a start would use now.
 
         Raises:
             LlamaMCPError: nothing runs, and a start would fail for want of an engine or a model.
         """
-        seen = self._look()
+        seen = await self._look()
         is_running = seen is not None and seen.is_live
         if seen is not None and is_running:
             config, port = seen.run.launch.config, seen.run.launch.port
@@ -167,25 +167,30 @@ class Supervisor:
         Raises:
             NotRunningError, CrashedError, StillLoadingError: why there is none.
         """
-        seen = self._look()
+        seen = await self._look()
         if seen is not None and seen.state is ServerState.STARTING:
             await self._watch(seen.run, None).wait(wait_seconds)
-            seen = self._look()
-        if seen is None or seen.state in (ServerState.STOPPED, ServerState.STOPPING):
-            raise observation.not_running_error(seen)
+            seen = await self._look()
+        if seen is None:
+            raise errors.NotRunningError
         if seen.state is ServerState.STARTING:
             raise errors.StillLoadingError(time.time() - seen.run.launch.at)
-        if seen.state is ServerState.CRASHED:
+        if seen.state is ServerState.CRASHED and seen.was_ready:
             raise observation.crash_error(seen)
-        self._hold(seen.run)
+        if not seen.is_live:
+            raise observation.not_running_error(seen)
+        if not (await self._hold(seen.run)).is_live:
+            raise errors.NotRunningError
         slot_ctx_size = seen.outcome.slot_ctx_size if seen.outcome else None
         return ReadyServer(self._connect(seen.run), seen.run.launch.alias, slot_ctx_size)
 
     async def explain_loss(self, error: errors.LlamaServerLostError) -> errors.LlamaMCPError:
         """Return why the connection to llama-server was lost: a crash or a stop, if it was one."""
+        seen = await self._look()
         with anyio.move_on_after(LOSS_SECONDS):
-            while (seen := self._look()) and seen.is_live:
+            while seen and seen.is_live:
                 await anyio.sleep(LOSS_POLL_SECONDS)
+                seen = await self._look()
         if seen is None or seen.is_live:
             return error
         if seen.state is ServerState.CRASHED:
@@ -201,22 +206,22 @@ class Supervisor:
             self._lease.release()
             self._lease = None
 
-    def _look(self) -> Observation | None:
+    async def _look(self) -> Observation | None:
         if self._keeper:
             self._keeper.poll()  # reaps it
         run = run_record.current_run(self._settings.runs_dir)
-        return observation.observe(run) if run else None
+        return await observation.observe(run) if run else None
 
     async def _join_or_launch(self, preparation: Preparation, replace: bool) -> tuple[Run, bool]:
-        seen = self._look()
+        seen = await self._look()
         if seen and seen.is_live:
             launch = seen.run.launch
             running = launch.config.model_copy(update={"port": launch.port})
             changed = differences(running, preparation.config)
-            if not changed:
-                self._hold(seen.run)
+            # A lease that comes too late for the keeper finds the run ending, and begins anew.
+            if not changed and (await self._hold(seen.run)).is_live:
                 return seen.run, False
-            if not replace:
+            if changed and not replace:
                 raise errors.AlreadyRunningError(f"{launch.alias} at {launch.url}", changed)
         if seen:
             await self._end(seen.run)
@@ -230,14 +235,14 @@ class Supervisor:
         launch = preparation.launch_on(port, time.time())
         run = run_record.create_run(self._settings.runs_dir, launch)
         # Before the keeper lives: it stops a llama-server on which nobody holds a lease.
-        self._hold(run)
+        await self._hold(run)
         self._keeper = await keeper_process.spawn(run)
         return run
 
     async def _end(self, run: Run) -> None:
         # llama-server does not end while a connection is open, so ours go first.
         await self.aclose()
-        seen = observation.observe(run)
+        seen = await observation.observe(run)
         if seen.pid is not None:
             await keeper_process.stop(run)
         else:
@@ -271,11 +276,13 @@ class Supervisor:
             self._client = LlamaServerClient(run.launch.url)
         return self._client
 
-    def _hold(self, run: Run) -> None:
+    async def _hold(self, run: Run) -> Observation:
+        """Take a lease on the run, and look whether that was in time."""
         if self._lease is None or self._lease.run_folder != run.folder:
             if self._lease:
                 self._lease.release()
             self._lease = Lease(run)
+        return await observation.observe(run)
 
 
 async def _wait_reporting(loading: Loading, wait_seconds: float, progress: Progress) -> None:

@@ -31,7 +31,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     )
     async def server_config() -> str:
         """The settings of llama-server: the same as the tool get_config."""
-        return _json(services().supervisor.config())
+        return _json(await services().supervisor.config())
 
     @server.resource(
         "llama://server/metrics", name="server-metrics", title="Metrics", mime_type=JSON

@@ -18,6 +18,8 @@ class InFlight:
         self._archive = archive
         self._tasks = tasks
         self._turns: dict[str, Turn] = {}
+        # Set when the process ends: a turn that is broken off then was not cancelled by anybody.
+        self.is_ending = False
 
     def find(self, session_id: str) -> Turn | None:
         """Return the turn of the session that is under way here; None when there is none."""
@@ -47,6 +49,12 @@ class InFlight:
             self._turns[turn.session_id] = turn
             self._tasks.start_soon(self._run, turn)
         return turn
+
+    async def withdraw(self, turn: Turn) -> None:
+        """Cancel a turn whose caller took its request back; the end of the process is no such."""
+        if not self.is_ending:
+            with anyio.CancelScope(shield=True):
+                await turn.cancel()
 
     async def _run(self, turn: Turn) -> None:
         try:

@@ -113,9 +113,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         try:
             return await _follow(turn, max(0.0, deadline - anyio.current_time()), progress)
         except anyio.get_cancelled_exc_class():
-            # The caller takes its request back, and the request began the turn.
-            with anyio.CancelScope(shield=True):
-                await turn.cancel()
+            await services().in_flight.withdraw(turn)
             raise
 
     @server.tool(title="Wait for a reply", annotations=_LOOK)

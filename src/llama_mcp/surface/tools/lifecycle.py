@@ -128,7 +128,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     @server.tool(title="Settings of the local model", annotations=_LOOK)
     async def get_config() -> ConfigResult:
         """Show the running server's settings, or those that start_llama_server would use now."""
-        config = services().supervisor.config()
+        config = await services().supervisor.config()
         return tool_result(config_text(config), config)
 
 

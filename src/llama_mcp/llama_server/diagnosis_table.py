@@ -1,0 +1,279 @@
+"""The table of symptoms as a whole, with the rows about the machine, the signals and warnings.
+
+The rows are made as in symptoms.py, whose docstring names what may stand in braces.
+"""
+
+import re
+import signal
+from typing import NamedTuple
+
+from llama_mcp.llama_server.symptoms import WHAT_IT_WAS_GIVEN, Symptom, symptom
+
+
+class Ending(NamedTuple):
+    """What a signal or an exit code means when the log does not say more."""
+
+    cause: str
+    advice: str
+
+
+class Notice(NamedTuple):
+    """A line of a server that runs, and what the user should be told."""
+
+    pattern: re.Pattern[str]
+    text: str
+    asked_for_gpu: bool = False
+
+
+_GPU_DRIVER = (
+    "Check the GPU and its driver (nvidia-smi or its like), or pass n_gpu_layers=0 to run on the "
+    "CPU."
+)
+_BUG = (
+    "Start it again; if it comes back, try extra_args=[], another llama.cpp release "
+    "(llama_cpp_path) or another GGUF of this model."
+)
+_AGAIN = "Call start_llama_server again if it is still wanted."
+
+# A context that the GPU has no room for is a matter of the GPU, so those rows come first.
+_MEMORY = (
+    symptom(
+        r"(?:cuda|hip)Malloc failed: out of memory|(?:CUDA|ROCm|HIP) error: out of memory|"
+        r"unable to allocate (?:CUDA|ROCm|HIP)\w* buffer|CUBLAS_STATUS_ALLOC_FAILED",
+        "the GPU's memory (CUDA or ROCm) is too small",
+        "{gpu_advice}",
+    ),
+    symptom(
+        r"ErrorOutOfDeviceMemory|unable to allocate Vulkan\w* buffer|"
+        r"Requested buffer size exceeds device",
+        "the GPU's memory (Vulkan) is too small",
+        "{gpu_advice}",
+    ),
+    symptom(
+        r"kIOGPUCommandBufferCallbackErrorOutOfMemory|Insufficient Memory|"
+        r"unable to allocate (?:Metal|MTL)\w* buffer",
+        "the GPU's memory (Metal) is too small",
+        "{gpu_advice}",
+    ),
+    symptom(
+        r"OUT_OF_DEVICE_MEMORY|unable to allocate (?!CPU)(?P<device>\w+) buffer",
+        "the memory of the device {device} is too small",
+        "{gpu_advice}",
+    ),
+    symptom(
+        r"failed to allocate buffer for (?:kv|rs) cache|"
+        r"failed to initialize the context: (?:failed to allocate|std::bad_alloc)|"
+        r"failed to allocate compute (?:pp |tg |graph )?buffers",
+        "there is not enough memory for {context}",
+        "{memory_advice}",
+    ),
+    symptom(
+        r"insufficient memory \(attempted to allocate\s+(?P<size>[\d.]+) MB\)",
+        "there is not enough memory: {size} MB more could not be had",
+        "{memory_advice}",
+    ),
+    symptom(
+        r"std::bad_alloc|[Cc]annot allocate memory|GGML_ASSERT\(ctx->mem_buffer != NULL\)|"
+        r"failed to allocate|unable to allocate CPU",
+        "there is not enough memory",
+        "{memory_advice}",
+    ),
+)
+
+_FILES = (
+    symptom(
+        r"No space left on device",
+        "the disk is full",
+        "Free some space on the disk that holds llama-mcp's home, and on the one of any file "
+        "named in extra_args.",
+    ),
+    symptom(
+        r"failed to open(?: GGUF)?(?: file)? '?(?P<file>[^']+?)'?[: (]+No such file",
+        "the file {file} does not exist",
+        "Check the path for a typing error; an absolute path is safest.",
+    ),
+    symptom(
+        r"failed to open(?: GGUF)?(?: file)? '?(?P<file>[^']+?)'?[: (]+Permission denied",
+        "there is no permission to read {file}",
+        "Give the user who runs llama-mcp the right to read it and its folders (chmod).",
+    ),
+    symptom(
+        r"failed to open GGUF file '(?P<file>[^']*)'",
+        "the file {file} cannot be opened",
+        "Check that it exists and may be read.",
+    ),
+    symptom(
+        r"[Pp]ermission denied:? ?(?P<file>[^)]*)",
+        "permission was denied ({file})",
+        "Give the user who runs llama-mcp the right to it; llama-server itself must be executable "
+        "(chmod +x).",
+    ),
+    symptom(
+        r"Too many open files",
+        "there are too many open files",
+        "Raise the limit (ulimit -n) for llama-mcp.",
+    ),
+    symptom(
+        r"Input/output error|read error: (?P<problem>.+)",
+        "a file could not be read to its end ({problem})",
+        "Check the disk or the network share that the model lies on.",
+    ),
+    symptom(
+        r"Resource temporarily unavailable",
+        "the system refused it another thread",
+        'Put a smaller "--threads" into extra_args, or raise the limit of processes (ulimit -u).',
+    ),
+)
+
+_DEVICES = (
+    symptom(
+        r"CUDA driver version is insufficient|no kernel image is available",
+        "the GPU or its driver does not fit this llama-server's CUDA",
+        "Update the driver, pass as llama_cpp_path a build for this GPU, or pass n_gpu_layers=0.",
+    ),
+    symptom(
+        r"(?:CUDA|ROCm|HIP|MUSA) error(?:: (?P<text>.*))?",
+        "the GPU failed: {text}",
+        _GPU_DRIVER,
+    ),
+    symptom(
+        r"(?P<text>ErrorDeviceLost|vk::\w+Error.*|kIOGPUCommandBufferCallbackError\w+)",
+        "the GPU failed: {text}",
+        _GPU_DRIVER,
+    ),
+)
+
+# Last of all: rows that only repeat what llama-server says.
+_ITS_OWN_WORDS = (
+    symptom(
+        r"(?<![\w.-])(?P<file>[\w.-]+\.(?:cpp|cuh?|cc?|hp?p?|mm?)):(?P<line>\d+): "
+        r"(?!internal-error)(?P<text>.+)",
+        "llama-server found a fault in itself and aborted ({file}:{line}: {text})",
+        _BUG,
+    ),
+    symptom(
+        r"what\(\): *(?P<text>.+)",
+        "llama-server ended on an error it did not handle ({text})",
+        _BUG,
+    ),
+    symptom(
+        r"error loading model: (?P<text>.+)",
+        "the model could not be loaded ({text})",
+        "Download the model again, or update llama.cpp (llama_cpp_path).",
+    ),
+    symptom(
+        r"^error: (?P<text>.+)",
+        "llama-server gave up: {text}",
+        "Correct it if it comes from extra_args; call server_log for more.",
+    ),
+    symptom(
+        r"^(?P<text>\w+(?:Error|Exception): .+)",
+        "the engine ended on an error it did not handle ({text})",
+        _BUG,
+    ),
+)
+
+FAILURES: tuple[Symptom, ...] = (
+    *WHAT_IT_WAS_GIVEN,
+    *_MEMORY,
+    *_FILES,
+    *_DEVICES,
+    *_ITS_OWN_WORDS,
+)
+
+# The sender decides, and llama-server's own last words are not the reason.
+FROM_OUTSIDE: dict[int, Ending] = {
+    signal.SIGKILL: Ending(
+        "it was killed (SIGKILL){when}, which is what the system does to a program when memory "
+        "runs out",
+        "{memory_advice}",
+    ),
+    signal.SIGTERM: Ending("somebody told it to end (SIGTERM){when}", _AGAIN),
+    signal.SIGINT: Ending("somebody interrupted it (SIGINT){when}", _AGAIN),
+    signal.SIGHUP: Ending("its terminal or session was closed (SIGHUP){when}", _AGAIN),
+}
+
+SIGNALS: dict[int, Ending] = {
+    signal.SIGILL: Ending(
+        "llama-server was built for another processor (SIGILL, illegal instruction)",
+        "Pass as llama_cpp_path a llama.cpp release for this machine, or one built on it.",
+    ),
+    signal.SIGABRT: Ending("llama-server aborted itself (SIGABRT){when}", _BUG),
+    signal.SIGSEGV: Ending(
+        "llama-server crashed (SIGSEGV, a bad memory access){when}; a GPU driver, a damaged "
+        "model or a bug does this",
+        _BUG,
+    ),
+    signal.SIGBUS: Ending(
+        "llama-server crashed (SIGBUS){when}; the model file was cut short or its disk went away "
+        "while it was in use",
+        "Check that {model} is complete and its disk works, then start again.",
+    ),
+    signal.SIGFPE: Ending("llama-server crashed (SIGFPE, a bad calculation){when}", _BUG),
+}
+
+EXIT_CODES: dict[int, Ending] = {
+    0: Ending("it ended by itself (exit code 0){when}, as it does when told to", _AGAIN),
+    126: Ending(
+        "{engine} could not be executed (exit code 126)",
+        "Make it executable (chmod +x), and pass a llama_cpp_path for this machine.",
+    ),
+    127: Ending(
+        "llama-server or one of its shared libraries was not found (exit code 127)",
+        "Keep llama-server in the folder it came in, with its libraries.",
+    ),
+}
+
+# What our own parameters become on llama-server's command line (launch.py).
+PARAMETERS = {
+    "-m": "model_path",
+    "-c": "ctx_size",
+    "-np": "parallel",
+    "--n-gpu-layers": "n_gpu_layers",
+    "--gpu-layers": "n_gpu_layers",
+    "-ngl": "n_gpu_layers",
+    "--port": "port",
+}
+
+WARNINGS: tuple[Notice, ...] = (
+    Notice(
+        re.compile(r"no usable GPU found|offloaded 0/\d+ layers to GPU"),
+        "n_gpu_layers={n_gpu_layers} has no effect: this llama-server found no usable GPU, or was "
+        "built without GPU support, and runs on the CPU.",
+        asked_for_gpu=True,
+    ),
+    Notice(
+        re.compile(r"failed to initialize (?:CUDA|ROCm|HIP): (?P<text>.+)"),
+        "The GPU cannot be used ({text}); llama-server runs on the CPU.",
+    ),
+    Notice(
+        re.compile(r"^Failed to connect to (?P<endpoint>\S+)"),
+        "The RPC server {endpoint} was not reached; llama-server runs without it.",
+    ),
+    Notice(
+        re.compile(
+            r"slot context \((?P<asked>\d+)\) exceeds .* model \((?P<trained>\d+)\) - capping"
+        ),
+        "Each conversation gets {trained} tokens and not {asked}: the model was trained for no "
+        "more. ctx_size={trained} saves the memory.",
+    ),
+    # Builds of 2025 did not cap it.
+    Notice(
+        re.compile(r"n_ctx_per_seq \((?P<asked>\d+)\) > n_ctx_train \((?P<trained>\d+)\)"),
+        "The window of {asked} tokens is larger than the {trained} the model was trained for; "
+        "replies get worse beyond those. ctx_size={trained} is the most it can use well.",
+    ),
+    Notice(
+        re.compile(r"failed to mlock"),
+        "The model could not be locked into memory (ulimit -l is too low); it may be swapped out.",
+    ),
+    Notice(
+        re.compile(r"GENERATION QUALITY WILL BE DEGRADED"),
+        "The model file does not say how it splits text into tokens; replies may be poor. A newer "
+        "GGUF of this model helps.",
+    ),
+    Notice(
+        re.compile(r"\b(?P<what>\w+) is not supported by this context, it will be disabled"),
+        "{what} is not supported for this model and is off.",
+    ),
+)

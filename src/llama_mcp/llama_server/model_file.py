@@ -1,0 +1,222 @@
+"""Model files: is this one llama-server could load, and which ones are there.
+
+Only names and the first bytes are looked at, so that a wrong file is named in a millisecond
+and in words, where llama-server says `invalid magic characters` after its start. The header is
+that of ggml/src/gguf.cpp: magic, version, number of tensors, number of key-value pairs.
+"""
+
+import os
+import re
+import stat
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from llama_mcp.errors import ModelUnusableError
+
+_HEAD_BYTES = 512
+_HEADER_BYTES = 24
+_READABLE_VERSIONS = range(2, 4)
+_LISTED = 5
+
+MAX_DEPTH = 6
+MAX_FOLDERS = 5000
+MAX_MODELS = 1000
+
+_SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
+# Before GGUF, llama.cpp's own formats: ggml, ggmf, ggjt and ggla, written little-endian.
+_OLD_MAGICS = (b"lmgg", b"fmgg", b"tjgg", b"algg")
+_DOWNLOAD_AGAIN = "Download the model again."
+
+
+def check_model_file(path: Path) -> None:
+    """Make sure that a file can be a model; what is inside stays llama-server's to judge.
+
+    Raises:
+        ModelUnusableError: It is missing, a folder, unreadable, empty, cut off, something else
+            than GGUF, of a GGUF version that llama.cpp does not read, or not the first of the
+            files of a split model, or one of those is missing.
+    """
+    _check_kind(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    _check_head(path, head)
+    _check_shards(path)
+
+
+def find_models(folders: Sequence[Path]) -> list[Path]:
+    """Give the GGUF files below some folders that can be passed as a model, sorted.
+
+    Projectors (mmproj) and all but the first file of a split model are left out, so are hidden
+    folders and links to folders. At most `MAX_DEPTH` levels, `MAX_FOLDERS` folders and
+    `MAX_MODELS` files are looked at; folders that are missing or locked count as empty.
+    """
+    found: set[Path] = set()
+    for folder in folders:
+        for path in _gguf_files(folder, MAX_DEPTH):
+            found.add(path)
+            if len(found) >= MAX_MODELS:
+                return sorted(found)
+    return sorted(found)
+
+
+def _check_kind(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise _missing(path) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if stat.S_ISDIR(mode):
+        advice = _listing(path) or "It holds no GGUF file; pass the path of a .gguf file."
+        raise ModelUnusableError(str(path), "it is a folder", advice)
+    if not stat.S_ISREG(mode):
+        advice = "Pass the path of a .gguf file."
+        raise ModelUnusableError(str(path), "it is not a regular file", advice)
+
+
+def _missing(path: Path) -> ModelUnusableError:
+    if path.is_symlink():
+        problem = f"it is a link to {os.readlink(path)}, which does not exist"
+        return ModelUnusableError(str(path), problem, _DOWNLOAD_AGAIN)
+    try:
+        has_folder = path.parent.is_dir()
+    except (OSError, ValueError):
+        has_folder = False
+    if not has_folder:
+        problem = f"it does not exist, nor does the folder {path.parent}"
+        return ModelUnusableError(str(path), problem, "Check the path for a typing error.")
+    advice = _listing(path.parent) or f"There is no GGUF file in {path.parent}; check the path."
+    return ModelUnusableError(str(path), "it does not exist", advice)
+
+
+def _unreadable(path: Path, error: OSError) -> ModelUnusableError:
+    if isinstance(error, PermissionError):
+        problem = "there is no permission to read it"
+        advice = "Give the user who runs llama-mcp the right to read it and its folders (chmod)."
+    else:
+        problem = f"it cannot be read ({error.strerror or error})"
+        advice = "Check the path and the disk it lies on."
+    return ModelUnusableError(str(path), problem, advice)
+
+
+def _check_head(path: Path, head: bytes) -> None:
+    if head[:4] != b"GGUF":
+        problem, advice = _name_stranger(head)
+    elif len(head) < _HEADER_BYTES:
+        problem, advice = f"it ends after {len(head)} bytes, within its header", _DOWNLOAD_AGAIN
+    else:
+        problem, advice = _judge_version(head)
+    if problem:
+        raise ModelUnusableError(str(path), problem, advice)
+
+
+def _name_stranger(head: bytes) -> tuple[str, str]:
+    """What a file without the GGUF magic is, and what to do about it."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head:
+        return "it is empty", _DOWNLOAD_AGAIN
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer, not the model itself", (
+            "Run `git lfs pull` in its repository, or download the file itself."
+        )
+    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "it is a web page, not a model", (
+            "The download has saved the page (a login or an error) instead of the file; use the "
+            "file's direct link."
+        )
+    if b"GGUF".startswith(head):
+        return f"it ends after {len(head)} bytes", _DOWNLOAD_AGAIN
+    return _name_format(head), (
+        "llama-server reads GGUF only: take a GGUF version of this model, or convert it with "
+        "llama.cpp's convert_hf_to_gguf.py."
+    )
+
+
+def _name_format(head: bytes) -> str:
+    if head[8:9] == b"{" or head[:1] == b"{":
+        return "it is a safetensors or JSON file, not a GGUF"
+    if head.startswith((b"PK\x03\x04", b"\x80\x02")):
+        return "it is a PyTorch or zip file, not a GGUF"
+    if head[:4] in _OLD_MAGICS:
+        return "it is in a llama.cpp format older than GGUF"
+    return f"it is not a GGUF file (it begins with {head[:4]!r})"
+
+
+def _judge_version(head: bytes) -> tuple[str, str]:
+    """What is wrong with the version in a GGUF header; two empty strings when nothing is."""
+    (version,) = struct.unpack_from("<I", head, 4)
+    (swapped,) = struct.unpack_from(">I", head, 4)
+    if version in _READABLE_VERSIONS:
+        return "", ""
+    if version < _READABLE_VERSIONS.start:
+        return f"it is GGUF version {version}, which llama.cpp no longer reads", (
+            "Take a newer GGUF of this model."
+        )
+    if swapped in range(1, _READABLE_VERSIONS.stop):
+        return "it is a big-endian GGUF", "Take the little-endian GGUF of this model."
+    return f"it says GGUF version {version}, and llama.cpp reads up to version 3", (
+        "The file is damaged, or newer than the llama.cpp in use; download it again or update "
+        "llama.cpp."
+    )
+
+
+def _check_shards(path: Path) -> None:
+    match = _SHARD.fullmatch(path.name)
+    if not match:
+        return
+    number, count = int(match["number"]), int(match["count"])
+    first = path.with_name(f"{match['stem']}-00001-of-{match['count']}{path.suffix}")
+    if number != 1:
+        advice = f"llama-server takes the first part and finds the others itself: pass {first}."
+        raise ModelUnusableError(str(path), f"it is part {number} of {count}", advice)
+    missing = _missing_shards(path, match["stem"], count)
+    if missing:
+        problem = f"of the {count} files of this split model {', '.join(missing)} is missing"
+        raise ModelUnusableError(str(path), problem, f"Download it into {path.parent}.")
+
+
+def _missing_shards(path: Path, stem: str, count: int) -> list[str]:
+    names = (f"{stem}-{number:05}-of-{count:05}{path.suffix}" for number in range(2, count + 1))
+    missing = (name for name in names if not path.with_name(name).exists())
+    return [name for name, _ in zip(missing, range(_LISTED), strict=False)]
+
+
+def _listing(folder: Path) -> str:
+    """A sentence naming some of the models in a folder, or an empty string."""
+    names = sorted(path.name for path in _gguf_files(folder, 0))
+    if not names:
+        return ""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"GGUF files in {folder}: {', '.join(names[:_LISTED])}{more}."
+
+
+def _gguf_files(folder: Path, depth: int) -> Iterator[Path]:
+    waiting = [(folder, depth)]
+    for _ in range(MAX_FOLDERS):
+        if not waiting:
+            return
+        here, levels = waiting.pop()
+        for entry in _entries(here):
+            if levels and not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+                waiting.append((here / entry.name, levels - 1))
+            elif _is_model_name(entry.name) and entry.is_file():
+                yield here / entry.name
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except (OSError, ValueError):
+        return []
+
+
+def _is_model_name(name: str) -> bool:
+    shard = _SHARD.fullmatch(name)
+    is_first = shard is None or int(shard["number"]) == 1
+    lowered = name.lower()
+    return lowered.endswith(".gguf") and not lowered.startswith("mmproj") and is_first

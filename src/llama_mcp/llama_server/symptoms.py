@@ -1,0 +1,297 @@
+"""What llama-server's last words mean: a table, the most specific rows first.
+
+Here are the rows about what it was given: executable, flags, addresses, files. Those about the
+machine are in diagnosis_table.py, which also puts the two together.
+
+A row is a pattern for one log line, the cause it shows and the next step. In both texts a name
+in braces stands for a group of the pattern or for one of the figures that diagnosis.py
+computes: `{model}`, `{engine}`, `{context}`, `{when}`, `{memory_advice}`, `{gpu_advice}`,
+`{flag_advice}`, `{value_advice}`. Patterns see lines without llama.cpp's time and level.
+
+The texts are llama.cpp's, b11434 unless a row says otherwise; reference/llama-server.md 4 and 7.
+"""
+
+import re
+from typing import NamedTuple
+
+
+class Symptom(NamedTuple):
+    """A line that llama-server writes when it fails, and what to make of it."""
+
+    pattern: re.Pattern[str]
+    cause: str
+    advice: str
+
+
+def symptom(pattern: str, cause: str, advice: str) -> Symptom:
+    """Write a row of the table."""
+    return Symptom(re.compile(pattern), cause, advice)
+
+
+_DOWNLOAD_AGAIN = "Download it again and compare its size with the one at the source."
+_UPDATE = "Update llama.cpp (llama_cpp_path), or take another GGUF of this model."
+_OTHER_GGUF = "Take a GGUF version of this model; llama-server reads nothing else."
+_CONVERSION = (
+    "Update llama.cpp (llama_cpp_path); if that does not help, the conversion is bad and another "
+    "GGUF of this model is needed."
+)
+_WHOLE = (
+    "Pass the model itself as model_path; an adapter goes into extra_args as --lora, a projector "
+    "as --mmproj."
+)
+_RIGHT_BUILD = "Pass as llama_cpp_path a llama.cpp release for this machine, or one built on it."
+_SAME_RPC = (
+    "Start ggml-rpc-server there, from the same llama.cpp release, or take --rpc out of extra_args."
+)
+
+_EXECUTABLE = (
+    symptom(
+        r"No module named '?xllamacpp",
+        "the embedded engine is not installed",
+        "Run `pip install 'llama-mcp[engine]'`, or pass llama_cpp_path.",
+    ),
+    # gdb, which an abort forks unless GGML_NO_BACKTRACE is set, says this about itself as well.
+    symptom(
+        r"^(?!gdb:).*(?:error while loading shared libraries|Library not loaded): "
+        r"(?P<library>[^\s:]+)",
+        "the shared library {library} of llama-server cannot be loaded",
+        "Keep llama-server in the folder it came in, with its libraries; if {library} belongs to "
+        "a GPU driver, install the driver or take a CPU build.",
+    ),
+    symptom(
+        r"version [`'](?P<symbol>(?:GLIBC|GLIBCXX|CXXABI)_[\w.]+)' not found",
+        "this llama-server needs {symbol}, which is newer than this system",
+        "Pass as llama_cpp_path a build for this system, or one built on it.",
+    ),
+    symptom(
+        r"[Ee]xec format error|cannot execute binary file",
+        "{engine} is not an executable for this processor or system",
+        _RIGHT_BUILD,
+    ),
+    symptom(
+        r"Illegal instruction|AMX is not ready to be used",
+        "llama-server was built for another processor (illegal instruction)",
+        _RIGHT_BUILD,
+    ),
+    symptom(
+        r"no CPU backend found|no backends are loaded",
+        "llama-server finds none of its own ggml libraries",
+        "Keep llama-server in the folder it came in, with all its libggml files.",
+    ),
+)
+
+_ARGUMENTS = (
+    symptom(
+        r'argument "(?P<flag>[^"]*)": (?P<hint>the argument has been removed.*)',
+        "this llama-server no longer takes {flag}: {hint}",
+        "Take {flag} out of extra_args, or replace it as said.",
+    ),
+    symptom(
+        r"error: (?:invalid|unknown) argument: (?P<flag>\S+)",
+        "llama-server does not know the flag {flag}",
+        "{flag_advice}",
+    ),
+    symptom(
+        r'argument "(?P<flag>[^"]*)": invalid device: (?P<device>.*)',
+        "there is no device {device}",
+        "Run `{engine} --list-devices` to see the devices, and correct {flag} in extra_args.",
+    ),
+    symptom(
+        r"RPC not supported in this build",
+        "this llama-server was built without RPC",
+        "Pass as llama_cpp_path a build with GGML_RPC, or take --rpc out of extra_args.",
+    ),
+    symptom(
+        r'argument "(?P<flag>[^"]*)": sto(?:i|f|l|ul|ull|ll|d)\b',
+        "the value of {flag} is not a number, or too large a one",
+        "{value_advice}",
+    ),
+    symptom(
+        r'error while handling argument "(?P<flag>[^"]*)": (?:error: )?(?P<problem>.+)',
+        "llama-server refuses the value of {flag}: {problem}",
+        "{value_advice}",
+    ),
+    symptom(
+        r'error while handling environment variable "(?P<variable>[^"]*)": (?P<problem>.+)',
+        "llama-server refuses the environment variable {variable}: {problem}",
+        "Unset {variable}; what it should do goes into extra_args.",
+    ),
+    symptom(
+        r"quantized V cache requires flash_attn",
+        "a quantised V cache needs flash attention, and it is off",
+        'Put "--flash-attn", "on" into extra_args, or take --cache-type-v out.',
+    ),
+    symptom(
+        r"the supplied chat template is not supported: (?P<template>.*)",
+        "llama-server cannot use the chat template {template}",
+        "Correct --chat-template in extra_args, or leave it out to use the model's own.",
+    ),
+    symptom(
+        r"chat template parsing error: (?P<problem>.*)",
+        "the model's chat template cannot be read ({problem})",
+        'Put "--chat-template-file" with a good template into extra_args, or "--no-jinja", '
+        '"--chat-template", "chatml".',
+    ),
+)
+
+_NETWORK = (
+    symptom(
+        r"couldn't bind .*server socket\W+hostname\W+(?P<host>[^\s,]+)\W+port\W+"
+        r"(?P<bound>[1-9]\d{0,2}|10[01]\d|102[0-3])\b",
+        "port {bound} on {host} could not be opened; ports below 1024 are the system's",
+        "Pass a port above 1023, or port=0 for any free one.",
+    ),
+    symptom(
+        r"couldn't bind .*server socket\W+hostname\W+(?P<host>[^\s,]+)\W+port\W+0\b",
+        "llama-server could not listen on {host}, on any port",
+        "Check --host and the --ssl flags in extra_args; without them 127.0.0.1 is used.",
+    ),
+    symptom(
+        r"couldn't bind .*server socket\W+hostname\W+(?P<host>[^\s,]+)\W+port\W+(?P<bound>\d+)",
+        "port {bound} on {host} could not be opened; most often another program listens on it",
+        "Pass another port, or port=0 for any free one. If it is free, check --host and the --ssl "
+        "flags in extra_args.",
+    ),
+    symptom(
+        r"rpc\.cpp:\d+: Failed to connect to (?P<endpoint>\S+)|"
+        r"RPC handshake failed for (?P<other>\S+)",
+        "the RPC server {endpoint}{other} cannot be reached",
+        _SAME_RPC,
+    ),
+    symptom(
+        r"RPC server version mismatch(?P<versions>.*)",
+        "an RPC server speaks another version of the protocol{versions}",
+        "Use the same llama.cpp release on all machines.",
+    ),
+    symptom(
+        r"Remote RPC server crashed or returned malformed response",
+        "an RPC server crashed or went away",
+        _SAME_RPC,
+    ),
+)
+
+# Before the rows of the main model: the lines about its file appear for these files as well.
+_COMPANIONS = (
+    symptom(
+        r"failed to load multimodal model, '(?P<file>[^']*)'|"
+        r"[Ff]ailed to load CLIP model from (?P<other>\S+)",
+        "the projector {file}{other} (--mmproj) could not be loaded",
+        "Put the mmproj file that belongs to this model into extra_args, or take --mmproj out.",
+    ),
+    symptom(
+        r"failed to (?:load|apply) lora adapter(?: '(?P<file>[^']*)')?",
+        "the LoRA adapter {file} could not be loaded",
+        "Check the path of --lora in extra_args; the adapter must be a GGUF made for this model.",
+    ),
+    symptom(
+        r"failed to load draft model,? '(?P<file>[^']*)'",
+        "the draft model {file} could not be loaded",
+        "Check its path in extra_args, or take the draft model out.",
+    ),
+    symptom(
+        r"failed to reload model after sleeping",
+        "the model could not be loaded again after sleeping",
+        "Check that {model} is still there and memory is free, or take --sleep-idle-seconds out "
+        "of extra_args.",
+    ),
+)
+
+_MODEL = (
+    symptom(
+        r"magic characters:? 'vers'",
+        "the model file is a Git LFS pointer, not the model itself",
+        "Run `git lfs pull` in its repository, or download the file itself.",
+    ),
+    symptom(
+        r"magic characters:? '(?:<!|<[hH?])",
+        "the model file is a web page, not a model",
+        "Download the model again by the file's direct link.",
+    ),
+    symptom(r"magic characters:? 'PK", "the model file is a PyTorch or zip file", _OTHER_GGUF),
+    symptom(r"magic characters:? '\{", "the model file is a JSON or safetensors file", _OTHER_GGUF),
+    symptom(
+        r"magic characters:? '(?:lmgg|fmgg|tjgg|algg)'",
+        "the model file is in a llama.cpp format older than GGUF",
+        _OTHER_GGUF,
+    ),
+    symptom(
+        r"magic characters:? '(?P<magic>.{0,8}?)'",
+        "the model file is not a GGUF (it begins with {magic})",
+        _OTHER_GGUF,
+    ),
+    symptom(
+        r"failed to read magic",
+        "the model file is empty, a folder or cut off in its first bytes",
+        "Pass the path of a .gguf file, or download the model again.",
+    ),
+    symptom(
+        r"GGUF file is version (?P<version>\d+) but this software only supports up to",
+        "the model file says GGUF version {version}, newer than this llama-server reads",
+        _UPDATE,
+    ),
+    symptom(
+        r"GGUFv1 is no longer supported",
+        "the model file is GGUF version 1, which llama-server no longer reads",
+        "Take a newer GGUF of this model.",
+    ),
+    symptom(
+        r"mismatch between the host and model endianness",
+        "the model file is a big-endian GGUF, or damaged",
+        "Take the little-endian GGUF of this model.",
+    ),
+    symptom(
+        r"must be loaded with the first split",
+        "model_path is not the first file of a split model",
+        "Pass the file whose name ends in -00001-of-... as model_path.",
+    ),
+    symptom(
+        r"failed to load model,? ''",
+        "it was given no model",
+        "Pass model_path.",
+    ),
+    symptom(
+        r"failed to load GGUF split from (?P<file>\S+)|invalid split|tensors expected but \d",
+        "a file of the split model is missing or damaged ({file})",
+        "Download all files of the model into one folder.",
+    ),
+    symptom(
+        r"not within the file bounds|failed to read (?:header|key-value pairs|tensor)|"
+        r"exceeds remaining file size|unexpectedly reached end of file|is duplicated",
+        "the model file is incomplete or damaged",
+        _DOWNLOAD_AGAIN,
+    ),
+    symptom(
+        r"unknown model architecture: '(?P<name>[^']*)'",
+        "this llama-server does not know the model's architecture {name}",
+        _UPDATE,
+    ),
+    symptom(
+        r"unknown (?:pre-)?tokenizer(?: type)?: '(?P<name>[^']*)'",
+        "this llama-server does not know the model's tokenizer {name}",
+        _UPDATE,
+    ),
+    symptom(
+        r"CLIP cannot be used as main model",
+        "the model file is a projector (mmproj), not a model",
+        _WHOLE,
+    ),
+    symptom(
+        r"key not found in model: (?P<key>\S+)",
+        "the model file lacks {key}: it is an adapter, a projector or a bad conversion",
+        _WHOLE,
+    ),
+    symptom(
+        r"missing tensor|tensor '(?P<name>[^']*)' not found|wrong number of tensors|"
+        r"has wrong shape|wrong type for tensor",
+        "the model's tensors are not the ones this llama-server expects",
+        _CONVERSION,
+    ),
+)
+
+WHAT_IT_WAS_GIVEN: tuple[Symptom, ...] = (
+    *_EXECUTABLE,
+    *_ARGUMENTS,
+    *_NETWORK,
+    *_COMPANIONS,
+    *_MODEL,
+)

@@ -1,0 +1,74 @@
+"""What every test has: an environment of its own, engines, models, and a check for leftovers."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client_process import LlamaMCP
+from tests.processes import end_leftovers
+from tests.tiny_model import write_tiny_model
+
+REAL_LLAMA_CPP_VARIABLE = "LLAMA_MCP_TEST_LLAMA_CPP_PATH"
+REAL_LLAMA_CPP = os.environ.get(REAL_LLAMA_CPP_VARIABLE)
+# The embedded engine is always there; a real llama.cpp folder is tried too where one is named.
+ENGINES = ["embedded", *([REAL_LLAMA_CPP] if REAL_LLAMA_CPP else [])]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads the operator's settings or writes to the real home."""
+    for name in list(os.environ):
+        if name.startswith(("LLAMA_", "XDG_")) and name != REAL_LLAMA_CPP_VARIABLE:
+            monkeypatch.delenv(name)
+    home = tmp_path / "user-home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers(tmp_path: Path) -> Iterator[None]:
+    """Every test ends with no process of its own left: one that stays is killed and reported."""
+    yield
+    left = end_leftovers(tmp_path)
+    assert not left, f"still running after the test: {left}"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.gguf")
+
+
+@pytest.fixture(params=ENGINES, ids=lambda engine: "embedded" if engine == "embedded" else "real")
+def engine(request: pytest.FixtureRequest) -> str:
+    """A llama_cpp_path: each engine that this machine has."""
+    path: str = request.param
+    return path
+
+
+@pytest.fixture(params=["auto", "legacy"])
+def era(request: pytest.FixtureRequest) -> str:
+    """The Client's mode: 2026-07-28, and the initialize era."""
+    mode: str = request.param
+    return mode
+
+
+@pytest.fixture
+def llama_mcp(tmp_path: Path, tiny_model: Path) -> LlamaMCP:
+    """The installed command with a home of its own, the embedded engine and the tiny model."""
+    return LlamaMCP(
+        home=tmp_path / "llama-mcp-home",
+        variables={
+            "LLAMA_MCP_LLAMA_CPP_PATH": "embedded",
+            "LLAMA_MCP_MODEL_PATH": str(tiny_model),
+            "LLAMA_MCP_PORT": "0",
+            "LLAMA_MCP_CTX_SIZE": "1024",
+            "LLAMA_MCP_LINGER_SECONDS": "0",
+        },
+    )

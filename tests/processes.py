@@ -1,0 +1,59 @@
+"""Processes as tests see them: who is there, who is gone, and who was left behind."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import psutil
+
+# Long enough for a machine that other work shares; a test that passes never waits so long.
+PATIENCE_SECONDS = 30.0
+# How long a process may take to leave after its test before it counts as left behind.
+LEAVE_SECONDS = 5.0
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until the condition holds; fail with what was waited for when it never does."""
+    with anyio.move_on_after(PATIENCE_SECONDS):
+        while not condition():
+            await anyio.sleep(0.02)
+        return
+    raise AssertionError(f"never happened: {what}")
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether the process has ended, reaped or not."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return the living processes whose command line or working directory names the folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            about = [*process.cmdline(), process.cwd()]
+            is_zombie = process.status() == psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            continue
+        if not is_zombie and any(str(folder) in text for text in about):
+            found.append(process)
+    return found
+
+
+def end_leftovers(folder: Path) -> list[str]:
+    """Kill the folder's processes that do not leave by themselves; return what they were."""
+    deadline = time.monotonic() + LEAVE_SECONDS
+    while (left := processes_of(folder)) and time.monotonic() < deadline:
+        psutil.wait_procs(left, timeout=0.1)
+    described = []
+    for process in left:
+        try:
+            described.append(f"{process.pid} {' '.join(process.cmdline())[:200]}")
+            process.kill()
+        except psutil.Error:
+            continue
+    return described

@@ -1,0 +1,110 @@
+"""Which turns go into the prompt, for any history and any window."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llama_mcp.sessions.records import Timing, Turn, TurnStatus, Usage
+from llama_mcp.turns.context_window import (
+    Window,
+    build_messages,
+    choose_cut,
+    surely_fits,
+)
+
+TOKENS = st.integers(min_value=1, max_value=400)
+
+
+def turn(number: int, message: str, reply: str) -> Turn:
+    return Turn(
+        session_id="s",
+        turn=number,
+        status=TurnStatus.COMPLETE,
+        message=message,
+        reply=reply,
+        reasoning="",
+        model=None,
+        sampling={},
+        finish_reason=None,
+        usage=Usage(),
+        timing=Timing(),
+        context_tokens=None,
+        notes=(),
+        error=None,
+        started_at_utc="",
+        ended_at_utc=None,
+        imported=False,
+    )
+
+
+def cut_of(turn_tokens: Sequence[int], fixed_tokens: int, window: Window) -> int | None:
+    """Drive the search as the turn does, counting as llama-server would."""
+    search = choose_cut(len(turn_tokens), window)
+    left_out = next(search)
+    try:
+        while True:
+            left_out = search.send(fixed_tokens + sum(turn_tokens[left_out:]))
+    except StopIteration as decided:
+        cut: int | None = decided.value
+        return cut
+
+
+@given(
+    turn_tokens=st.lists(TOKENS, max_size=60),
+    fixed_tokens=TOKENS,
+    limit=st.integers(min_value=64, max_value=8192),
+    max_tokens=st.none() | st.integers(min_value=1, max_value=10000),
+)
+def test_the_prompt_fits_and_no_more_is_left_out_than_the_target_asks(
+    turn_tokens: list[int], fixed_tokens: int, limit: int, max_tokens: int | None
+) -> None:
+    window = Window(limit, max_tokens)
+    cut = cut_of(turn_tokens, fixed_tokens, window)
+    everything = fixed_tokens + sum(turn_tokens)
+    if cut is None:
+        assert fixed_tokens > window.prompt_limit
+        return
+    left = fixed_tokens + sum(turn_tokens[cut:])
+    assert left <= window.prompt_limit < limit
+    if everything <= window.prompt_limit:
+        assert cut == 0
+    elif cut > 1:
+        assert fixed_tokens + sum(turn_tokens[cut - 1 :]) > window.target
+
+
+@given(
+    replies=st.lists(st.text(max_size=20), max_size=8),
+    system_prompt=st.none() | st.text(min_size=1, max_size=20),
+    message=st.text(min_size=1, max_size=20),
+)
+def test_the_prompt_keeps_order_begins_with_the_system_prompt_and_ends_with_the_message(
+    replies: list[str], system_prompt: str | None, message: str
+) -> None:
+    turns = [turn(number, f"m{number}", reply) for number, reply in enumerate(replies, start=1)]
+    messages = build_messages(system_prompt, turns, message)
+    if system_prompt:
+        assert messages[0] == {"role": "system", "content": system_prompt}
+    assert messages[-1] == {"role": "user", "content": message}
+    between = messages[1 if system_prompt else 0 : -1]
+    # By turns, so that no template refuses it; a turn without a reply is left out whole.
+    assert [m["role"] for m in between] == ["user", "assistant"] * (len(between) // 2)
+    asked = [m["content"] for m in between[::2]]
+    assert asked == [t.message for t in turns if t.reply]
+
+
+@given(st.lists(st.text(max_size=300), min_size=1, max_size=10), st.integers(64, 4096))
+def test_what_surely_fits_has_fewer_bytes_than_the_prompt_may_have_tokens(
+    contents: list[str], limit: int
+) -> None:
+    messages = [{"role": "user", "content": content} for content in contents]
+    if surely_fits(messages, Window(limit, None)):
+        text_bytes = sum(len(content.encode()) for content in contents)
+        assert text_bytes < Window(limit, None).prompt_limit
+
+
+def test_the_cut_takes_one_big_step() -> None:
+    window = Window(1000, None)
+    cut = cut_of([100] * 9, 50, window)
+    # 950 tokens do not fit into 875; down to 600, that is to five turns and the message.
+    assert cut == 4
