@@ -1,4 +1,5 @@
 """The archive: messages and replies come in, and every word of them can be had again.
 
-SQLite behind plain records. Knows nothing of MCP or of llama-server.
+Come in through archive.py; what it gives is in records.py. SQLite behind plain records: knows
+nothing of MCP or of llama-server.
 """

@@ -1,0 +1,156 @@
+"""What is done to whole sessions: begun, retitled, cut, copied, deleted."""
+
+import sqlite3
+
+from llama_mcp.errors import InvalidArgumentError, SessionBusyError
+from llama_mcp.sessions.clock import utc_now
+from llama_mcp.sessions.reading import find_session
+from llama_mcp.sessions.records import Session
+from llama_mcp.sessions.rows import build_turn_key, to_session
+from llama_mcp.sessions.session_ids import mint_session_id
+from llama_mcp.sessions.store import Store, settle_dead_turns
+from llama_mcp.sessions.texts import clean_text, clean_title
+
+
+def insert_session(
+    connection: sqlite3.Connection, title: str, system_prompt: str | None, turn_count: int
+) -> sqlite3.Row:
+    """Begin a session and return its row; its turns are the caller's business."""
+    session_id = mint_session_id()
+    connection.execute(
+        """
+        INSERT INTO sessions (session_id, title, system_prompt, created_at_utc, updated_at_utc,
+            last_change, turn_count)
+        VALUES (?1, ?2, ?3, ?4, ?4, (SELECT coalesce(max(last_change), 0) + 1 FROM sessions), ?5)
+        """,
+        (session_id, title, system_prompt, utc_now(), turn_count),
+    )
+    return find_session(connection, session_id)
+
+
+def touch(connection: sqlite3.Connection, session_key: int, turn_count: int | None = None) -> None:
+    """Make the session the one that changed last."""
+    connection.execute(
+        """
+        UPDATE sessions SET updated_at_utc = ?, turn_count = coalesce(?, turn_count),
+            last_change = (SELECT max(last_change) + 1 FROM sessions)
+        WHERE session_key = ?
+        """,
+        (utc_now(), turn_count, session_key),
+    )
+
+
+def refuse_busy(connection: sqlite3.Connection, session: sqlite3.Row) -> None:
+    """Raise SessionBusyError while a reply is being generated in the session."""
+    if _is_underway(connection, session):
+        raise SessionBusyError(session["session_id"])
+
+
+def _is_underway(connection: sqlite3.Connection, session: sqlite3.Row) -> bool:
+    key = build_turn_key(session["session_key"], session["turn_count"])
+    found = connection.execute("SELECT 1 FROM underway WHERE turn_key = ?", (key,)).fetchone()
+    return found is not None
+
+
+def update_session(
+    store: Store, session_id: str, title: str | None, system_prompt: str | None
+) -> Session:
+    """Change title or system prompt; None keeps it, an empty system prompt removes it."""
+    if title is None and system_prompt is None:
+        raise InvalidArgumentError("title", "and system_prompt are both missing", "Pass one.")
+    if title is not None and not (title := clean_title(title)):
+        raise InvalidArgumentError("title", "has no text", "Pass a short line, or leave it out.")
+    with store.writing() as connection:
+        session = find_session(connection, session_id)
+        if title is not None:
+            connection.execute(
+                "UPDATE sessions SET title = ? WHERE session_key = ?",
+                (title, session["session_key"]),
+            )
+        if system_prompt is not None:
+            connection.execute(
+                "UPDATE sessions SET system_prompt = ? WHERE session_key = ?",
+                (clean_text(system_prompt) or None, session["session_key"]),
+            )
+        touch(connection, session["session_key"])
+        return to_session(find_session(connection, session_id))
+
+
+def set_cut(store: Store, session_id: str, first_turn_in_prompt: int) -> None:
+    """Leave the turns before this one out of later prompts; a cut never moves back."""
+    with store.writing() as connection:
+        find_session(connection, session_id)
+        connection.execute(
+            "UPDATE sessions SET first_turn_in_prompt = max(first_turn_in_prompt, ?)"
+            " WHERE session_id = ?",
+            (first_turn_in_prompt, session_id),
+        )
+
+
+def fork_session(store: Store, session_id: str, at_turn: int | None) -> Session:
+    """Copy the session up to a turn; up to the last one that has ended when none is named."""
+    settle_dead_turns(store)
+    with store.writing() as connection:
+        origin = find_session(connection, session_id)
+        last = _last_turn_to_copy(connection, origin, at_turn)
+        copy = insert_session(connection, origin["title"], origin["system_prompt"], last)
+        # A cut that lies beyond the copy would leave all of it out.
+        cut = origin["first_turn_in_prompt"]
+        connection.execute(
+            "UPDATE sessions SET forked_from = ?, forked_at_turn = ?, first_turn_in_prompt = ?"
+            " WHERE session_key = ?",
+            (session_id, last, cut if cut <= last else 1, copy["session_key"]),
+        )
+        _copy_turns(connection, origin["session_key"], copy["session_key"], last)
+        return to_session(find_session(connection, copy["session_id"]))
+
+
+def delete_session(store: Store, session_id: str) -> Session:
+    """Remove the session with all its turns and return what it was."""
+    settle_dead_turns(store)
+    with store.writing() as connection:
+        session = find_session(connection, session_id)
+        refuse_busy(connection, session)
+        key = session["session_key"]
+        connection.execute(
+            "DELETE FROM turns WHERE turn_key BETWEEN ? AND ?",
+            (build_turn_key(key, 1), build_turn_key(key, session["turn_count"])),
+        )
+        connection.execute("DELETE FROM sessions WHERE session_key = ?", (key,))
+        return to_session(session)
+
+
+def _last_turn_to_copy(
+    connection: sqlite3.Connection, origin: sqlite3.Row, at_turn: int | None
+) -> int:
+    count: int = origin["turn_count"]
+    ended = count - 1 if _is_underway(connection, origin) else count
+    last = ended if at_turn is None else at_turn
+    if last > ended and last == count or not ended:
+        raise SessionBusyError(origin["session_id"])
+    if not 1 <= last <= ended:
+        raise InvalidArgumentError(
+            "at_turn", f"is {last}, and the session has turns 1 to {ended}", "Pass one of them."
+        )
+    return last
+
+
+def _copy_turns(connection: sqlite3.Connection, origin: int, copy: int, last: int) -> None:
+    connection.execute(
+        """
+        INSERT INTO turns (turn_key, status, imported, model, sampling, finish_reason,
+            prompt_tokens, cached_tokens, completion_tokens, first_token_ms, total_ms,
+            prompt_tokens_per_second, tokens_per_second, context_tokens, notes, error,
+            started_at_utc, ended_at_utc, message, reasoning, reply)
+        SELECT turn_key + ?, status, imported, model, sampling, finish_reason,
+            prompt_tokens, cached_tokens, completion_tokens, first_token_ms, total_ms,
+            prompt_tokens_per_second, tokens_per_second, context_tokens, notes, error,
+            started_at_utc, ended_at_utc, message, reasoning, reply
+        FROM turns WHERE turn_key BETWEEN ? AND ?
+        """,
+        (
+            build_turn_key(copy - origin, 0),
+            build_turn_key(origin, 1),
+            build_turn_key(origin, last),
+        ),
+    )

@@ -1,0 +1,176 @@
+"""Opening the file of the archive: new, old, newer, foreign or damaged.
+
+The order: take the lock of those who open, make the file private, connect, look without writing,
+only then write. A newer file, or another program's, is refused and not touched. A damaged one is
+moved aside and a fresh one opened.
+
+The lock makes opening, migrating and moving aside one at a time across processes: nobody can hold
+the old file together with the new file's -wal.
+"""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from llama_mcp.errors import ArchiveError
+from llama_mcp.sessions.failures import is_damage
+from llama_mcp.sessions.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
+from llama_mcp.sessions.search_words import searchable
+
+# How long a write waits for another process's; ours take milliseconds.
+BUSY_TIMEOUT_SECONDS = 5
+# A -wal that one long transaction made huge is cut back to this.
+_WAL_LIMIT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """A file that is open and of today's shape."""
+
+    connection: sqlite3.Connection
+    inode: int | None
+    notice: str | None
+    """What the user should know: that a damaged file was moved, and where to."""
+
+
+def open_file(path: Path) -> OpenedFile:
+    """Open the archive; begin it when it is not there.
+
+    Raises:
+        ArchiveError: The file is newer than this program, or another program's.
+        sqlite3.Error: SQLite could not open it.
+        OSError: The folder or the file cannot be made.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _opening_lock(path):
+        try:
+            return _connect(path, notice=None)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            moved_to = _move_aside(path)
+            notice = describe_damage(moved_to, error)
+        return _connect(path, notice)
+
+
+def move_aside_if_unchanged(path: Path, inode: int | None) -> Path | None:
+    """Move the damaged file aside, unless another process did so already.
+
+    Args:
+        path: The archive.
+        inode: The file that was found damaged.
+    """
+    with _opening_lock(path):
+        return _move_aside(path) if inode_of(path) == inode else None
+
+
+def inode_of(path: Path) -> int | None:
+    """Return what tells a file from another that took its name; None when there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def describe_damage(moved_to: Path, error: sqlite3.Error) -> str:
+    """Return what the user should know about a damaged archive."""
+    return (
+        f"The archive of sessions was damaged ({error}). It was moved to {moved_to} and nothing of "
+        f"it was deleted; a new, empty archive was begun. What can be read of the old one: sqlite3 "
+        f"'{moved_to}' .recover"
+    )
+
+
+def _opening_lock(path: Path) -> FileLock:
+    lock_path = path.with_name(path.name + ".lock")
+    return FileLock(lock_path, timeout=BUSY_TIMEOUT_SECONDS, mode=0o600, thread_local=False)
+
+
+def _refuse_newer(path: Path, version: int) -> None:
+    if version > len(MIGRATIONS):
+        raise ArchiveError(
+            str(path),
+            f"was written by a newer llama-mcp (its version {version}, this one knows "
+            f"{len(MIGRATIONS)}) and was left as it is",
+            "Update llama-mcp, or set LLAMA_MCP_HOME to another folder.",
+        )
+
+
+def _connect(path: Path, notice: str | None) -> OpenedFile:
+    _make_private(path)
+    inode = inode_of(path)
+    # One worker at a time uses the connection, but not always the same thread (archive.py).
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _look(connection, path)
+        _prepare(connection)
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return OpenedFile(connection, inode, notice)
+
+
+def _make_private(path: Path) -> None:
+    # SQLite would make the file by the umask; -wal and -shm take the file's own mode. No existing
+    # file is opened here: closing it would drop the locks that SQLite holds on it.
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    elif path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def _look(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA query_only = ON")
+    # These two come before the schema is read: an SQLite that is older than a newer file's schema
+    # would call it malformed.
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = applied_count(connection)
+    if owner == APPLICATION_ID:
+        _refuse_newer(path, version)
+    elif version or connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise ArchiveError(
+            str(path),
+            "is a database of another program and was left as it is",
+            "Set LLAMA_MCP_HOME to another folder.",
+        )
+    connection.execute("PRAGMA query_only = OFF")
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.create_function("searchable", 2, searchable, deterministic=True)
+    connection.execute("PRAGMA journal_mode = WAL")
+    # FULL: what was committed outlives a power cut too, for 0.4 ms a commit.
+    connection.execute("PRAGMA synchronous = FULL")
+    # What is deleted is overwritten, whatever this build's default.
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+    # Some builds of SQLite call no function of ours from a trigger without it.
+    connection.execute("PRAGMA trusted_schema = ON")
+
+
+def _move_aside(path: Path) -> Path:
+    moved_to = _free_name(path)
+    # The main file last: a -wal that stayed behind would be taken for the new file's.
+    for suffix in ("-wal", "-shm", ""):
+        source = Path(f"{path}{suffix}")
+        if source.exists():
+            source.rename(f"{moved_to}{suffix}")
+    return moved_to
+
+
+def _free_name(path: Path) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    name = path.with_name(f"{path.name}.damaged-{stamp}")
+    count = 1
+    while name.exists():
+        count += 1
+        name = path.with_name(f"{path.name}.damaged-{stamp}-{count}")
+    return name

@@ -1,0 +1,112 @@
+"""What is in the archive, read: a session, its turns, the list of sessions."""
+
+import sqlite3
+from contextlib import suppress
+
+from llama_mcp.errors import InvalidArgumentError, NoReplyUnderwayError, SessionNotFoundError
+from llama_mcp.sessions.records import Session, SessionHit, SessionPage, Turn, TurnPage
+from llama_mcp.sessions.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
+from llama_mcp.sessions.store import Store, settle_dead_turns
+
+# The greatest integer of SQLite. A NULL to be tested for would keep the list from using its index.
+_AFTER_ALL_CHANGES = 2**63 - 1
+
+
+def _settle_if_possible(store: Store) -> None:
+    # What is there can be read on a full disk too.
+    with suppress(sqlite3.OperationalError):
+        settle_dead_turns(store)
+
+
+def find_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
+    """Return the session's row."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM sessions WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    if row is None:
+        raise SessionNotFoundError(session_id)
+    return row
+
+
+def read_turns(
+    connection: sqlite3.Connection, session: sqlite3.Row, first: int, last: int
+) -> tuple[Turn, ...]:
+    """Return the turns from first to last, both included, as far as there are any."""
+    key = session["session_key"]
+    rows = connection.execute(
+        SELECT_TURNS + "WHERE turns.turn_key BETWEEN ? AND ? ORDER BY turns.turn_key",
+        (build_turn_key(key, first), build_turn_key(key, min(last, session["turn_count"]))),
+    )
+    return tuple(to_turn(session["session_id"], row) for row in rows)
+
+
+def read_session(store: Store, session_id: str) -> Session:
+    """Return the session without its turns."""
+    return to_session(find_session(store.connection, session_id))
+
+
+def read_turn(store: Store, session_id: str, turn: int | None) -> Turn:
+    """Return one turn; the last one when no number is given."""
+    _settle_if_possible(store)
+    with store.reading() as connection:
+        session = find_session(connection, session_id)
+        count = session["turn_count"]
+        if not count:
+            raise NoReplyUnderwayError(session_id)
+        number = count if turn is None else turn
+        if not 1 <= number <= count:
+            raise InvalidArgumentError(
+                "turn", f"is {number}, and session {session_id} has turns 1 to {count}", "Pass one."
+            )
+        return read_turns(connection, session, number, number)[0]
+
+
+def read_page(store: Store, session_id: str, offset: int, limit: int) -> TurnPage:
+    """Return up to limit turns after the first offset ones."""
+    _settle_if_possible(store)
+    with store.reading() as connection:
+        session = find_session(connection, session_id)
+        offset = max(0, offset)
+        turns = read_turns(connection, session, offset + 1, offset + max(0, limit))
+        return TurnPage(to_session(session), turns, offset, session["turn_count"])
+
+
+def list_sessions(store: Store, limit: int, before: int) -> SessionPage:
+    """Return the sessions that changed last before that change."""
+    with store.reading() as connection:
+        total = connection.execute("SELECT sessions FROM totals").fetchone()[0]
+        rows = connection.execute(
+            "SELECT * FROM sessions WHERE last_change < ? ORDER BY last_change DESC LIMIT ?",
+            (before, limit + 1),
+        ).fetchall()
+    hits = tuple(SessionHit(to_session(row)) for row in rows[:limit])
+    return SessionPage(hits, total, next_before(rows, limit))
+
+
+def next_before(rows: list[sqlite3.Row], limit: int) -> str | None:
+    """Return the cursor of the next page; the rows are the page and one more if there is one."""
+    return str(rows[limit - 1]["last_change"]) if len(rows) > limit else None
+
+
+def parse_before(before: str | None) -> int:
+    """Return the cursor as the change it stands for; without one, a change after all."""
+    if before is None:
+        return _AFTER_ALL_CHANGES
+    text = before.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidArgumentError(
+            "before",
+            "is not a place in the list",
+            "Pass what the previous page gave, or leave it out.",
+        )
+    return int(text)
+
+
+def complete_ids(store: Store, prefix: str, limit: int) -> tuple[str, ...]:
+    """Return the ids that begin with the prefix, the session that changed last first."""
+    rows = store.connection.execute(
+        "SELECT session_id FROM sessions WHERE session_id >= ?1 AND session_id < ?1 || '~'"
+        " ORDER BY last_change DESC LIMIT ?2",
+        (prefix, limit),
+    )
+    return tuple(row["session_id"] for row in rows)

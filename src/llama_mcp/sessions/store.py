@@ -1,0 +1,86 @@
+"""The open archive: its connection, its writers, and the transactions that everything goes through.
+
+reading.py, searching.py, writing.py and changing.py work on a Store. What stays true: a turn has a
+row in underway as long as its status is in_progress, and no longer; session.turn_count turns exist,
+counted from 1 without a gap; the search index has the words of every title and every ended turn.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from llama_mcp.sessions.opening import inode_of, open_file
+from llama_mcp.sessions.writers import Writers
+
+_INTERRUPTED = "The process that was receiving this reply ended before the reply did."
+
+
+class Store:
+    """One connection to the archive; used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the archive, begin or migrate it as needed; open_file says what it raises."""
+        opened = open_file(path)
+        self.connection = opened.connection
+        self.notice = opened.notice
+        self.inode = opened.inode
+        self.writers = Writers(path.with_name("writers"))
+        self.path = path
+
+    def is_current(self) -> bool:
+        """Return whether the file at the path is still the one that is open."""
+        return inode_of(self.path) == self.inode
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Commit everything that is done inside, or nothing of it."""
+        # IMMEDIATE: waits for another process's write here, not at some statement further on.
+        return self._transaction("BEGIN IMMEDIATE")
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Show the same state to every statement inside."""
+        return self._transaction("BEGIN")
+
+    def close(self) -> None:
+        """Close the connection and give the writer's lock back."""
+        try:
+            self.connection.close()
+        finally:
+            self.writers.close()
+
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        self.connection.execute(begin)
+        try:
+            yield self.connection
+            self.connection.execute("COMMIT")
+        except BaseException:
+            # A full disk rolls back by itself, and then there is nothing left to roll back.
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+            raise
+
+
+def settle_dead_turns(store: Store) -> None:
+    """Mark the turns interrupted whose writer died, with the text that it had saved."""
+    rows = store.connection.execute("SELECT DISTINCT writer_id FROM underway").fetchall()
+    dead = [row["writer_id"] for row in rows if not store.writers.is_alive(row["writer_id"])]
+    if not dead:
+        return
+    with store.writing() as connection:
+        for writer_id in dead:
+            _interrupt_turns_of(connection, writer_id)
+
+
+def _interrupt_turns_of(connection: sqlite3.Connection, writer_id: str) -> None:
+    connection.execute(
+        """
+        UPDATE turns SET status = 'interrupted', error = ?, ended_at_utc = underway.saved_at_utc,
+            reasoning = underway.reasoning, reply = underway.reply
+        FROM underway
+        WHERE turns.turn_key = underway.turn_key AND underway.writer_id = ?
+        """,
+        (_INTERRUPTED, writer_id),
+    )
+    connection.execute("DELETE FROM underway WHERE writer_id = ?", (writer_id,))

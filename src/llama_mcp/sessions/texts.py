@@ -1,0 +1,34 @@
+"""Texts on their way into the archive: always valid Unicode, and a title made from the first."""
+
+_TITLE_CHARACTERS = 80
+_NO_TITLE = "Untitled"
+
+
+def clean_text(text: str) -> str:
+    """Return the text as valid Unicode; NUL and everything else that is valid stays.
+
+    The two halves of a surrogate pair become the character they mean, a lone one U+FFFD: neither
+    can be written as UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def clean_title(text: str) -> str:
+    """Return the text as one short line; empty when it has nothing to show."""
+    # A title needs the beginning only, and a message may have a megabyte.
+    printable = "".join(c if c.isprintable() else " " for c in clean_text(text[:2000]))
+    line = " ".join(printable.split())
+    if len(line) <= _TITLE_CHARACTERS:
+        return line
+    cut = line[: _TITLE_CHARACTERS - 1]
+    words, space, _ = cut.rpartition(" ")
+    return (words if space and len(words) > _TITLE_CHARACTERS // 2 else cut).rstrip() + "…"
+
+
+def title_from(message: str) -> str:
+    """Return the title of a session that begins with the message."""
+    return clean_title(message) or _NO_TITLE

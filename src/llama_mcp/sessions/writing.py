@@ -1,0 +1,148 @@
+"""Turns, written as they happen: begun, saved while the reply comes in, ended."""
+
+import sqlite3
+
+from llama_mcp.errors import ArchiveError, SessionUnderwayError
+from llama_mcp.sessions.changing import insert_session, refuse_busy, touch
+from llama_mcp.sessions.clock import utc_now
+from llama_mcp.sessions.history import Opening, plan_opening
+from llama_mcp.sessions.reading import find_session, read_turns
+from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
+from llama_mcp.sessions.rows import TURNS_PER_SESSION, build_turn_key, to_json, to_session
+from llama_mcp.sessions.store import Store, settle_dead_turns
+from llama_mcp.sessions.texts import clean_text, title_from
+
+
+def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
+    """Write the message down, in a new session when none is named."""
+    opening = plan_opening(new.system_prompt, new.history)
+    settle_dead_turns(store)
+    writer_id = store.writers.own_id()
+    with store.writing() as connection:
+        if session_id is None:
+            session = _begin_session(connection, opening, new)
+        else:
+            session = find_session(connection, session_id)
+            refuse_busy(connection, session)
+            _refuse_first_turn_parameters(session, new)
+        turn = session["turn_count"] + 1
+        earlier = read_turns(connection, session, session["first_turn_in_prompt"], turn - 1)
+        _insert_turn(connection, build_turn_key(session["session_key"], turn), new, writer_id)
+        touch(connection, session["session_key"], turn_count=turn)
+        changed = find_session(connection, session["session_id"])
+    return BegunTurn(to_session(changed), turn, earlier)
+
+
+def save_partial(store: Store, session_id: str, turn: int, reply: str, reasoning: str) -> None:
+    """Write down what was received of the reply so far, both texts whole."""
+    with store.writing() as connection:
+        key = _find_turn(store, session_id, turn)
+        texts = (clean_text(reasoning), clean_text(reply))
+        saved = connection.execute(
+            "UPDATE underway SET saved_at_utc = ?, reasoning = ?, reply = ? WHERE turn_key = ?",
+            (utc_now(), *texts, key),
+        )
+        if not saved.rowcount:
+            # Somebody took this writer for dead (its lock file was removed): the text counts.
+            connection.execute(
+                "UPDATE turns SET reasoning = ?, reply = ?"
+                " WHERE turn_key = ? AND status = 'interrupted'",
+                (*texts, key),
+            )
+
+
+def end_turn(store: Store, session_id: str, turn: int, ending: TurnEnding) -> None:
+    """Write down how the turn ended."""
+    with store.writing() as connection:
+        key = _find_turn(store, session_id, turn)
+        connection.execute(
+            """
+            UPDATE turns SET status = ?, model = coalesce(?, model), finish_reason = ?,
+                prompt_tokens = ?, cached_tokens = ?, completion_tokens = ?, first_token_ms = ?,
+                total_ms = ?, prompt_tokens_per_second = ?, tokens_per_second = ?,
+                context_tokens = ?, notes = ?, error = ?, ended_at_utc = ?, reasoning = ?, reply = ?
+            WHERE turn_key = ?
+            """,
+            (*_ending_values(ending), key),
+        )
+        connection.execute("DELETE FROM underway WHERE turn_key = ?", (key,))
+        touch(connection, key // TURNS_PER_SESSION)
+
+
+def _ending_values(ending: TurnEnding) -> tuple[object, ...]:
+    usage, timing = ending.usage, ending.timing
+    return (
+        ending.status.value,
+        _clean(ending.model),
+        _clean(ending.finish_reason),
+        usage.prompt_tokens,
+        usage.cached_tokens,
+        usage.completion_tokens,
+        timing.first_token_ms,
+        timing.total_ms,
+        timing.prompt_tokens_per_second,
+        timing.tokens_per_second,
+        ending.context_tokens,
+        to_json(ending.notes),
+        _clean(ending.error),
+        utc_now(),
+        clean_text(ending.reasoning),
+        clean_text(ending.reply),
+    )
+
+
+def _find_turn(store: Store, session_id: str, turn: int) -> int:
+    session = store.connection.execute(
+        "SELECT session_key, turn_count FROM sessions WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    if session is None or not 1 <= turn <= session["turn_count"]:
+        # The caller began it, so this is not the file that it was begun in.
+        raise ArchiveError(
+            str(store.path),
+            f"has no turn {turn} of session {session_id} any more: the file was replaced",
+            "What was received of the reply is not kept; begin a new session.",
+        )
+    return build_turn_key(session["session_key"], turn)
+
+
+def _begin_session(connection: sqlite3.Connection, opening: Opening, new: NewTurn) -> sqlite3.Row:
+    first_message = opening.exchanges[0][0] if opening.exchanges else new.message
+    session = insert_session(
+        connection, title_from(first_message), _clean(opening.system_prompt), len(opening.exchanges)
+    )
+    now = utc_now()
+    connection.executemany(
+        "INSERT INTO turns (turn_key, status, imported, sampling, started_at_utc, ended_at_utc,"
+        " message, reply) VALUES (?, 'complete', 1, '{}', ?, ?, ?, ?)",
+        (
+            (build_turn_key(session["session_key"], turn), now, now, clean_text(m), clean_text(r))
+            for turn, (m, r) in enumerate(opening.exchanges, start=1)
+        ),
+    )
+    return session
+
+
+def _insert_turn(
+    connection: sqlite3.Connection, turn_key: int, new: NewTurn, writer_id: str
+) -> None:
+    now = utc_now()
+    connection.execute(
+        "INSERT INTO turns (turn_key, status, model, sampling, started_at_utc, message)"
+        " VALUES (?, 'in_progress', ?, ?, ?, ?)",
+        (turn_key, _clean(new.model), to_json(new.sampling), now, clean_text(new.message)),
+    )
+    connection.execute(
+        "INSERT INTO underway (turn_key, writer_id, saved_at_utc) VALUES (?, ?, ?)",
+        (turn_key, writer_id, now),
+    )
+
+
+def _refuse_first_turn_parameters(session: sqlite3.Row, new: NewTurn) -> None:
+    if new.system_prompt is not None:
+        raise SessionUnderwayError(session["session_id"], "system_prompt")
+    if new.history:
+        raise SessionUnderwayError(session["session_id"], "history")
+
+
+def _clean(text: str | None) -> str | None:
+    return None if text is None else clean_text(text)

@@ -1,0 +1,204 @@
+"""Sessions: listed, read, changed, copied, deleted."""
+
+import pytest
+
+from llama_mcp.errors import InvalidArgumentError, SessionBusyError, SessionNotFoundError
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.records import SessionPage, TurnEnding, TurnStatus
+
+from .talk import have_session, say
+
+
+def titles(page: SessionPage) -> list[str]:
+    return [hit.session.title for hit in page.hits]
+
+
+async def test_an_empty_archive_has_no_sessions(archive: Archive) -> None:
+    assert await archive.list_sessions() == SessionPage((), 0, None)
+    assert await archive.list_sessions("anything") == SessionPage((), 0, None)
+
+
+async def test_the_session_that_changed_last_comes_first(archive: Archive) -> None:
+    first = await say(archive, "first", "reply")
+    await say(archive, "second", "reply")
+    await say(archive, "third", "reply")
+    assert titles(await archive.list_sessions()) == ["third", "second", "first"]
+
+    await say(archive, "more", "reply", first)
+
+    assert titles(await archive.list_sessions()) == ["first", "third", "second"]
+
+
+async def test_before_pages_through_all_sessions_also_while_they_change(archive: Archive) -> None:
+    ids = [await say(archive, f"session {number}", "reply") for number in range(7)]
+    first = await archive.list_sessions(limit=3)
+    await say(archive, "a new one", "reply")
+    await say(archive, "again", "reply", ids[5])
+
+    second = await archive.list_sessions(limit=3, before=first.next_before)
+    third = await archive.list_sessions(limit=3, before=second.next_before)
+
+    assert titles(first) == ["session 6", "session 5", "session 4"]
+    assert titles(second) == ["session 3", "session 2", "session 1"]
+    assert titles(third) == ["session 0"]
+    assert [page.total for page in (first, second, third)] == [7, 8, 8]
+    assert third.next_before is None
+
+
+async def test_a_page_that_holds_the_rest_has_no_next(archive: Archive) -> None:
+    for number in range(3):
+        await say(archive, f"session {number}", "reply")
+    assert (await archive.list_sessions(limit=3)).next_before is None
+    assert (await archive.list_sessions(limit=2)).next_before is not None
+
+
+@pytest.mark.parametrize("before", ["", "x", "-1", "1; DROP TABLE turns", "²", "9" * 40])
+async def test_a_cursor_that_is_none_is_refused(archive: Archive, before: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="before"):
+        await archive.list_sessions(before=before)
+
+
+async def test_turns_are_read_in_pages_with_a_total(archive: Archive) -> None:
+    session_id = await have_session(archive, turns=5)
+
+    page = await archive.turns(session_id, offset=1, limit=2)
+
+    assert [turn.message for turn in page.turns] == ["message 2", "message 3"]
+    assert (page.total, page.offset) == (5, 1)
+    assert page.session.session_id == session_id
+    assert [t.turn for t in (await archive.turns(session_id, offset=4)).turns] == [5]
+    assert (await archive.turns(session_id, offset=5)).turns == ()
+    assert (await archive.turns(session_id, offset=10**9, limit=10**9)).turns == ()
+
+
+async def test_one_session_is_never_read_into_the_next(archive: Archive) -> None:
+    first = await have_session(archive, turns=2)
+    await have_session(archive, turns=3)
+    assert (await archive.turns(first, limit=10**12)).total == 2
+    assert len((await archive.turns(first, limit=10**12)).turns) == 2
+
+
+async def test_title_and_system_prompt_change_one_at_a_time(archive: Archive) -> None:
+    session_id = await have_session(archive, turns=1)
+
+    titled = await archive.update_session(session_id, title="  A better\n title ")
+    assert (titled.title, titled.system_prompt) == ("A better title", None)
+    prompted = await archive.update_session(session_id, system_prompt="Be brief.")
+    assert (prompted.title, prompted.system_prompt) == ("A better title", "Be brief.")
+    cleared = await archive.update_session(session_id, system_prompt="")
+    assert cleared.system_prompt is None
+
+
+async def test_a_title_without_text_is_refused(archive: Archive) -> None:
+    session_id = await have_session(archive, turns=1)
+    with pytest.raises(InvalidArgumentError, match="title"):
+        await archive.update_session(session_id, title=" \n")
+    with pytest.raises(InvalidArgumentError, match="title"):
+        await archive.update_session(session_id)
+
+
+async def test_a_fork_is_a_copy_up_to_a_turn_that_says_where_it_came_from(
+    archive: Archive,
+) -> None:
+    origin = await have_session(archive, turns=4)
+    await archive.update_session(origin, system_prompt="Be brief.")
+
+    fork = await archive.fork_session(origin, at_turn=2)
+
+    assert fork.session_id != origin
+    assert (fork.forked_from, fork.forked_at_turn, fork.turn_count) == (origin, 2, 2)
+    assert (fork.title, fork.system_prompt) == ("message 1", "Be brief.")
+    copies = (await archive.turns(fork.session_id)).turns
+    originals = (await archive.turns(origin)).turns[:2]
+    assert [(t.message, t.reply, t.started_at_utc) for t in copies] == [
+        (t.message, t.reply, t.started_at_utc) for t in originals
+    ]
+
+
+async def test_a_fork_and_its_origin_go_on_apart(archive: Archive) -> None:
+    origin = await have_session(archive, turns=2)
+    fork = (await archive.fork_session(origin)).session_id
+    await say(archive, "left", "reply", origin)
+    await say(archive, "right", "reply", fork)
+
+    assert (await archive.turn(origin)).message == "left"
+    assert (await archive.turn(fork)).message == "right"
+    await archive.delete_session(origin)
+    assert (await archive.session(fork)).forked_from == origin
+    assert (await archive.turns(fork)).total == 3
+
+
+@pytest.mark.parametrize(("cut", "at_turn", "kept"), [(1, 3, 1), (3, 3, 3), (4, 3, 1), (2, 4, 2)])
+async def test_a_fork_keeps_the_cut_unless_it_would_leave_everything_out(
+    archive: Archive, cut: int, at_turn: int, kept: int
+) -> None:
+    origin = await have_session(archive, turns=5)
+    await archive.set_cut(origin, cut)
+    assert (await archive.fork_session(origin, at_turn)).first_turn_in_prompt == kept
+
+
+async def test_a_fork_while_a_reply_is_generated_leaves_that_turn_out(archive: Archive) -> None:
+    origin = await have_session(archive, turns=2)
+    await archive.begin_turn(origin, "message 3")
+
+    assert (await archive.fork_session(origin)).turn_count == 2
+    with pytest.raises(SessionBusyError):
+        await archive.fork_session(origin, at_turn=3)
+
+
+@pytest.mark.parametrize("at_turn", [0, -1, 3, 10**9])
+async def test_a_fork_at_a_turn_that_is_not_there_is_refused(
+    archive: Archive, at_turn: int
+) -> None:
+    origin = await have_session(archive, turns=2)
+    with pytest.raises(InvalidArgumentError, match="turns 1 to 2"):
+        await archive.fork_session(origin, at_turn)
+    assert (await archive.list_sessions()).total == 1
+
+
+async def test_a_deleted_session_is_gone_with_everything_that_could_be_found_of_it(
+    archive: Archive,
+) -> None:
+    session_id = await say(archive, "unforgettable", "remarkable")
+    other = await say(archive, "hello", "remarkable too")
+
+    deleted = await archive.delete_session(session_id)
+
+    assert (deleted.session_id, deleted.turn_count) == (session_id, 1)
+    with pytest.raises(SessionNotFoundError):
+        await archive.session(session_id)
+    assert (await archive.list_sessions("unforgettable")).total == 0
+    page = await archive.list_sessions("remarkable")
+    assert [hit.session.session_id for hit in page.hits] == [other]
+    assert (await archive.list_sessions()).total == 1
+
+
+async def test_deleting_is_refused_while_a_reply_is_generated(
+    archive: Archive, other: Archive
+) -> None:
+    session_id = (await archive.begin_turn(None, "hello")).session.session_id
+    for each in (archive, other):
+        with pytest.raises(SessionBusyError):
+            await each.delete_session(session_id)
+    await archive.end_turn(session_id, 1, TurnEnding(TurnStatus.COMPLETE, "hi"))
+    await other.delete_session(session_id)
+
+
+async def test_a_session_that_was_deleted_elsewhere_is_gone_here(
+    archive: Archive, other: Archive
+) -> None:
+    session_id = await have_session(archive, turns=1)
+    await other.delete_session(session_id)
+    with pytest.raises(SessionNotFoundError):
+        await archive.begin_turn(session_id, "still there?")
+
+
+async def test_ids_complete_from_their_beginning_newest_first(archive: Archive) -> None:
+    ids = [await say(archive, f"session {number}", "reply") for number in range(5)]
+
+    assert await archive.complete_ids("") == tuple(reversed(ids))
+    assert await archive.complete_ids("", limit=2) == tuple(reversed(ids))[:2]
+    assert await archive.complete_ids(f" {ids[2][:6].upper()}") == (ids[2],)
+    assert await archive.complete_ids(ids[2]) == (ids[2],)
+    for nothing in ("%", "*", "zzzz-zzzz-zzzz-", "../", "'"):
+        assert await archive.complete_ids(nothing) == ()
