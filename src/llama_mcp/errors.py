@@ -19,6 +19,7 @@ LlamaMCPError
 ├── CompletionError                llama-server refused or broke a chat request
 │   └── LlamaServerLostError       the connection to it failed
 ├── ContextFullError               a message that does not fit the context window
+├── HistoryFullError               history that does not fit, and the caller wants none left out
 ├── TurnFailedError                a turn that broke off after it had begun
 ├── SessionNotFoundError           no such session in the archive
 ├── SessionBusyError               a reply is being generated in the session
@@ -171,6 +172,18 @@ class ContextFullError(LlamaMCPError):
             f"The message is too long: with the system prompt it has {prompt_tokens} tokens, and "
             f"at most {prompt_limit} of the window's {window} are free for it. Nothing was sent. "
             "Shorten it, pass a smaller max_tokens, or start llama-server with a larger ctx_size."
+        )
+
+
+class HistoryFullError(LlamaMCPError):
+    """History that does not fit the context window, where none may be left out."""
+
+    def __init__(self, session_id: str, turns: int, window: int) -> None:
+        super().__init__(
+            f"The history of session {session_id} no longer fits the window of {window} tokens: "
+            f'its {turns} oldest turn(s) would have to be left out, and overflow is "error". '
+            'Pass overflow="trim", fork_session at an earlier turn, or start llama-server with '
+            "a larger ctx_size."
         )
 
 

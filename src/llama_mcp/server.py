@@ -1,26 +1,32 @@
 """The MCP server: tools and resources over the services, and failures in words."""
 
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import anyio
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
-from mcp.types import CallToolResult, InputRequiredResult, Tool
+from mcp.types import CallToolResult, InputRequiredResult, Resource, Tool
 from pydantic import AnyUrl
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
 from llama_mcp.settings import Settings, inherited_environment
-from llama_mcp.surface import resources
+from llama_mcp.surface import completions, resources
+from llama_mcp.surface.changes import Changes
 from llama_mcp.surface.failures import (
     check_names,
     explain_resource_failure,
     explain_tool_failure,
 )
 from llama_mcp.surface.schemas import compact_input_schema, compact_output_schema
-from llama_mcp.surface.tools import conversation, lifecycle
+from llama_mcp.surface.tools import conversation, lifecycle, sessions
+
+logger = logging.getLogger(__name__)
 
 NAME = "llama-mcp"
 INSTRUCTIONS = (
@@ -59,6 +65,17 @@ class LlamaMCPServer(MCPServer[Services]):
             for tool in await super().list_tools()
         ]
 
+    async def list_resources(self) -> list[Resource]:
+        """Return the resources that are always there, and the newest sessions' transcripts."""
+        transcripts: list[Resource] = []
+        try:
+            if self.services is not None:
+                transcripts = await resources.recent_transcripts(self.services)
+        except LlamaMCPError as error:
+            # The rest of the list is right without them; reading one will say what is wrong.
+            logger.warning("Sessions are missing from the list of resources: %s", error)
+        return [*await super().list_resources(), *transcripts]
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Services, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
@@ -94,13 +111,20 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
-        async with open_services(settings, inherited) as services:
+        async with (
+            open_services(settings, inherited) as services,
+            anyio.create_task_group() as tasks,
+        ):
+            services.in_flight.announce = changes.note_session
+            tasks.start_soon(changes.tell)
             server.services = services
             try:
                 yield services
             finally:
                 server.services = None
+                tasks.cancel_scope.cancel()
 
+    changes = Changes()
     server = LlamaMCPServer(
         NAME,
         title="llama-mcp",
@@ -109,8 +133,12 @@ def build_server(
         version=version("llama-mcp"),
         lifespan=lifespan,
         log_level=settings.log_level,
+        subscriptions=changes.bus,
+        middleware=[changes],
     )
     lifecycle.register(server, server.open_rooms)
     conversation.register(server, server.open_rooms)
+    sessions.register(server, server.open_rooms, changes)
+    completions.register(server, server.open_rooms)
     resources.register(server, server.open_rooms)
     return server

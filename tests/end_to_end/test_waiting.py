@@ -1,5 +1,7 @@
 """Replies that outlast a call: waited for, stopped, taken back."""
 
+from typing import Any
+
 import anyio
 import pytest
 
@@ -79,7 +81,12 @@ async def test_a_session_without_a_turn_or_that_is_unknown_has_nothing_to_wait_f
 async def test_the_same_seed_gives_the_same_reply(llama_mcp: LlamaMCP, temperature: float) -> None:
     async with llama_mcp.connect() as connection:
         await connection.call("start_llama_server")
-        ask = {"message": "Hello", "max_tokens": 30, "seed": 7, "temperature": temperature}
+        ask: dict[str, Any] = {
+            "message": "Hello",
+            "max_tokens": 30,
+            "seed": 7,
+            "temperature": temperature,
+        }
         replies = [(await connection.call("chat", **ask))["reply"] for _ in range(2)]
         assert replies[0] == replies[1]
 

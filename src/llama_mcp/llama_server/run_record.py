@@ -143,7 +143,7 @@ def current_run(runs_dir: Path) -> Run | None:
 
 def create_run(runs_dir: Path, launch: Launch) -> Run:
     """Write a new run and make it the one that counts; older ones are cleared away."""
-    runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(runs_dir)
     name = time.strftime("%Y%m%dT%H%M%S") + "-" + secrets.token_hex(3)
     run = Run(runs_dir / name, launch)
     run.folder.mkdir(mode=0o700)
@@ -152,6 +152,14 @@ def create_run(runs_dir: Path, launch: Launch) -> Run:
     run_dir.write_whole(str(runs_dir / CURRENT), {"run": name})
     _clear_old_runs(runs_dir)
     return run
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create the folder and what is missing above it, for its owner only."""
+    # Not mkdir(parents=True): that gives the parents the mode of the umask.
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def _clear_old_runs(runs_dir: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import anyio
 from filelock import FileLock, Timeout
 
+from llama_mcp.llama_server.run_record import make_private_folder
+
 LOCK_POLL_SECONDS = 0.02
 
 
@@ -30,5 +32,5 @@ async def exclusively(runs_dir: Path) -> AsyncIterator[None]:
 
 
 def _lock_in(folder: Path) -> FileLock:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder)
     return FileLock(folder / "start.lock")

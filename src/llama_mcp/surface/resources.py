@@ -2,20 +2,27 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from mcp.server.mcpserver import MCPServer
+from mcp.types import Annotations, Resource
 from pydantic import BaseModel
 
 from llama_mcp.llama_server.metrics import parse_metrics
 from llama_mcp.services import Services
-from llama_mcp.sessions.records import Turn
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.results import structure_of
+from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptTurn
 from llama_mcp.surface.transcripts import transcript
 
 JSON = "application/json"
 MARKDOWN = "text/markdown"
 TURNS_PER_READ = 200
+SESSIONS_IN_INDEX = 100
+# Enough to pick from; llama://sessions and list_sessions have the rest.
+TRANSCRIPTS_LISTED = 20
 
 
 def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
@@ -43,6 +50,25 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         status = await supervisor.status()
         return _json(parse_metrics(text, status.model or "unknown"))
 
+    @server.resource("llama://sessions", name="sessions", title="Sessions", mime_type=JSON)
+    async def session_index() -> str:
+        """The sessions that changed last, newest first: the same as the tool list_sessions."""
+        page = await services().archive.list_sessions(limit=SESSIONS_IN_INDEX)
+        return _json(SessionList.of(page))
+
+    # Before the Markdown one, whose template would take ".json" for part of the id.
+    @server.resource(
+        "llama://sessions/{session_id}.json",
+        name="session-data",
+        title="Transcript as data",
+        mime_type=JSON,
+    )
+    async def session_data(session_id: str) -> str:
+        """Everything that was said in a session and all figures, as JSON."""
+        session, turns = await _whole_session(services().archive, session_id)
+        data = structure_of(session) | {"turns": [structure_of(turn) for turn in turns]}
+        return _dumps(data)
+
     @server.resource(
         "llama://sessions/{session_id}",
         name="session-transcript",
@@ -51,16 +77,48 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     )
     async def session_transcript(session_id: str) -> str:
         """Everything that was said in a session, as Markdown."""
-        archive = services().archive
-        session = await archive.session(session_id)
-        turns: list[Turn] = []
-        while len(turns) < session.turn_count:
-            page = await archive.turns(session.session_id, len(turns), TURNS_PER_READ)
-            if not page.turns:
-                break
-            turns += page.turns
-        return clean_text(transcript(session, tuple(turns)))
+        return clean_text(transcript(*await _whole_session(services().archive, session_id)))
+
+
+async def recent_transcripts(services: Services) -> list[Resource]:
+    """Return the newest sessions' transcripts, as entries of the list of resources.
+
+    An archive that does not exist yet is not created for it: clients list resources as they
+    connect.
+    """
+    if not services.settings.archive_path.exists():
+        return []
+    page = await services.archive.list_sessions(limit=TRANSCRIPTS_LISTED)
+    return [await _entry(services.archive, hit.session) for hit in page.hits]
+
+
+async def _entry(archive: Archive, session: Session) -> Resource:
+    text = clean_text(transcript(*await _whole_session(archive, session.session_id)))
+    return Resource(
+        uri=f"llama://sessions/{session.session_id}",
+        name=f"session-{session.session_id}",
+        title=session.title,
+        description=f"Transcript of {session.turn_count} turn(s).",
+        mime_type=MARKDOWN,
+        size=len(text.encode()),
+        annotations=Annotations(last_modified=session.updated_at_utc),
+    )
+
+
+async def _whole_session(
+    archive: Archive, session_id: str
+) -> tuple[SessionInfo, list[TranscriptTurn]]:
+    page = await archive.turns(session_id, 0, TURNS_PER_READ)
+    turns = list(page.turns)
+    while page.turns and len(turns) < page.total:
+        page = await archive.turns(session_id, len(turns), TURNS_PER_READ)
+        turns += page.turns
+    return SessionInfo.of(page.session), [TranscriptTurn.of(turn) for turn in turns]
 
 
 def _json(content: BaseModel) -> str:
-    return json.dumps(structure_of(content), ensure_ascii=False, indent=2)
+    return _dumps(structure_of(content))
+
+
+def _dumps(data: dict[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False, indent=2)

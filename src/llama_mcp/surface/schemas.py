@@ -18,10 +18,15 @@ def compact_input_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def compact_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a tool's output schema as bare shapes; what is null is left out of results too."""
+    """Return a tool's output schema as one level of names and types.
+
+    What is null is left out of results too. Objects inside the result are only said to be objects:
+    spelled out, they would take half of the catalogue.
+    """
     compacted: dict[str, Any] = _compact(schema, _NEEDLESS_IN_OUTPUT)
     definitions = compacted.pop("$defs", {})
-    return {**compacted, "$defs": definitions} if definitions else compacted
+    flat = {name: _flattened(item, definitions) for name, item in compacted["properties"].items()}
+    return {**compacted, "properties": flat}
 
 
 def _compact(value: Any, needless: frozenset[str]) -> Any:
@@ -50,3 +55,13 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     if len(left) != 1:
         return schema
     return {**left[0], **{name: item for name, item in schema.items() if name != "anyOf"}}
+
+
+def _flattened(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if "properties" in schema:
+        return {"type": "object"}
+    if isinstance(schema.get("items"), dict):
+        return {**schema, "items": _flattened(schema["items"], definitions)}
+    return schema

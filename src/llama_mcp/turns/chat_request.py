@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.records import Message
@@ -13,6 +13,10 @@ STREAM_OPTIONS: Mapping[str, Any] = {
     "return_progress": True,
     "cache_prompt": True,
 }
+
+
+# What to do when history no longer fits the window: leave the oldest turns out, or refuse.
+Overflow = Literal["trim", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,7 @@ class ChatRequest:
     system_prompt: str | None = None
     history: Sequence[Message] = ()
     sampling: Sampling = Sampling()
+    overflow: Overflow = "trim"
 
     def check(self) -> None:
         """Raise InvalidArgumentError for what cannot be sent."""

@@ -1,13 +1,23 @@
 """The turns of this process that are under way, and how one is begun, found and ended."""
 
+from collections.abc import Callable
+
 import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.session_ids import check_session_id
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.verdict import check_schema
+
+# Told the session_id when a turn begins or ends in it, and whether the session is new.
+Announce = Callable[[str, bool], None]
+
+
+def _announce_to_nobody(_session_id: str, _is_new: bool) -> None:
+    return
 
 
 class InFlight:
@@ -20,10 +30,15 @@ class InFlight:
         self._turns: dict[str, Turn] = {}
         # Set when the process ends: a turn that is broken off then was not cancelled by anybody.
         self.is_ending = False
+        self.announce: Announce = _announce_to_nobody
 
     def find(self, session_id: str) -> Turn | None:
-        """Return the turn of the session that is under way here; None when there is none."""
-        return self._turns.get(session_id)
+        """Return the turn of the session that is under way here; None when there is none.
+
+        Raises:
+            SessionNotFoundError: that is no session_id.
+        """
+        return self._turns.get(check_session_id(session_id))
 
     async def take_turn(self, request: ChatRequest, wait_seconds: float) -> Turn:
         """Begin a turn: check it, wait for a model that loads, archive the message, start it.
@@ -45,9 +60,11 @@ class InFlight:
                 model=server.model,
                 sampling=request.sampling.given(),
             )
-            turn = Turn(begun, request, server, self._archive, self._supervisor)
+            notice = self._archive.notice()
+            notes = [notice] if notice else []
+            turn = Turn(begun, request, server, self._archive, self._supervisor, notes)
             self._turns[turn.session_id] = turn
-            self._tasks.start_soon(self._run, turn)
+            self._tasks.start_soon(self._run, turn, request.session_id is None)
         return turn
 
     async def withdraw(self, turn: Turn) -> None:
@@ -56,8 +73,12 @@ class InFlight:
             with anyio.CancelScope(shield=True):
                 await turn.cancel()
 
-    async def _run(self, turn: Turn) -> None:
+    async def _run(self, turn: Turn, is_new_session: bool) -> None:
+        self.announce(turn.session_id, is_new_session)
         try:
             await turn.run()
         finally:
-            del self._turns[turn.session_id]
+            # One that could not be saved stays here, so that its reply can still be had.
+            if turn.is_saved:
+                del self._turns[turn.session_id]
+        self.announce(turn.session_id, False)

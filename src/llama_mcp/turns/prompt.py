@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from llama_mcp.errors import ContextFullError
+from llama_mcp.errors import ContextFullError, HistoryFullError
 from llama_mcp.llama_server.supervisor import ReadyServer
 from llama_mcp.llama_server.token_count import count_prompt_tokens
 from llama_mcp.sessions.records import BegunTurn
+from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.context_window import (
     ChatMessages,
     Window,
@@ -28,25 +29,26 @@ class Prompt:
         return self.first_turn - 1
 
 
-async def fit_prompt(
-    begun: BegunTurn, message: str, server: ReadyServer, max_tokens: int | None
-) -> Prompt:
+async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer) -> Prompt:
     """Return the prompt, with as many of the oldest turns left out as the window demands.
 
     Raises:
         ContextFullError: the message does not fit even alone.
+        HistoryFullError: turns would have to be left out, and the request forbids it.
         CompletionError: llama-server could not count.
     """
     first_turn = begun.session.first_turn_in_prompt
     system_prompt = begun.session.system_prompt
-    messages = build_messages(system_prompt, begun.earlier, message)
+    messages = build_messages(system_prompt, begun.earlier, request.message)
     if server.slot_ctx_size is None:
         return Prompt(messages, first_turn)
-    window = Window(server.slot_ctx_size, max_tokens)
+    window = Window(server.slot_ctx_size, request.sampling.max_tokens)
     if surely_fits(messages, window):
         return Prompt(messages, first_turn)
-    cut = await _count_and_cut(begun, message, server, window)
-    messages = build_messages(system_prompt, begun.earlier[cut:], message)
+    cut = await _count_and_cut(begun, request.message, server, window)
+    if cut and request.overflow == "error":
+        raise HistoryFullError(begun.session.session_id, cut, window.limit)
+    messages = build_messages(system_prompt, begun.earlier[cut:], request.message)
     return Prompt(messages, first_turn + cut)
 
 

@@ -6,7 +6,7 @@ the end, however it ends; only then do callers hear of it.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
@@ -38,6 +38,7 @@ class Turn:
         server: ReadyServer,
         archive: Archive,
         supervisor: Supervisor,
+        notes: Sequence[str],
     ) -> None:
         self.session_id = begun.session.session_id
         self.number = begun.turn
@@ -56,7 +57,9 @@ class Turn:
         self._changes = 0
         self._change = anyio.Event()
         self._over = anyio.Event()
-        self._notes: list[str] = []
+        # What the caller should know beside the reply.
+        self._notes = list(notes)
+        self.is_saved = False
         self.error: LlamaMCPError | None = None
         self.result: ChatReply | None = None
 
@@ -133,9 +136,8 @@ class Turn:
         return TurnStatus.FAILED
 
     async def _fit(self) -> None:
-        begun, request = self._begun, self._request
-        prompt = await fit_prompt(begun, request.message, self._server, request.sampling.max_tokens)
-        if prompt.first_turn != begun.session.first_turn_in_prompt:
+        prompt = await fit_prompt(self._begun, self._request, self._server)
+        if prompt.first_turn != self._begun.session.first_turn_in_prompt:
             await self._archive.set_cut(self.session_id, prompt.first_turn)
         self._prompt = prompt
 
@@ -169,6 +171,7 @@ class Turn:
         )
         try:
             await self._archive.end_turn(self.session_id, self.number, ending)
+            self.is_saved = True
         except ArchiveError as error:
             self._say_unsaved(error)
             result = self._reply(status)

@@ -11,18 +11,17 @@ from pydantic import BaseModel, Field
 from llama_mcp.errors import LlamaMCPError, NoReplyUnderwayError, TurnFailedError
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Message
-from llama_mcp.surface.parameters import OptionalText
+from llama_mcp.surface.parameters import OptionalText, SessionId
 from llama_mcp.surface.progress import ReplyProgress, Stream
 from llama_mcp.surface.results import reply_text, tool_result
 from llama_mcp.turns.archived import reply_of
-from llama_mcp.turns.chat_request import ChatRequest, Sampling
+from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
 from llama_mcp.turns.reply import ChatReply
 from llama_mcp.turns.turn import Turn
 
 MAX_WAIT_SECONDS = 600
 
 ReplyResult = Annotated[CallToolResult, ChatReply]
-SessionId = Annotated[str, Field(description="The session_id that chat returned.")]
 WaitSeconds = Annotated[
     float,
     Field(ge=0, le=MAX_WAIT_SECONDS, description="Return what there is after so long."),
@@ -79,6 +78,10 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         thinking: Annotated[
             bool | None, Field(description="Reason first, where the model can.")
         ] = None,
+        overflow: Annotated[
+            Overflow,
+            Field(description="History too long: leave out the oldest turns, or refuse."),
+        ] = "trim",
         stream: Annotated[
             Stream, Field(description="What progress carries: the text, a status line, nothing.")
         ] = "chunks",
@@ -106,6 +109,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
                 json_schema=json_schema,
                 thinking=thinking,
             ),
+            overflow=overflow,
         )
         deadline = anyio.current_time() + wait_seconds
         turn = await services().in_flight.take_turn(request, wait_seconds)

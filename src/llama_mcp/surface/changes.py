@@ -1,0 +1,100 @@
+"""Telling clients of both eras what has changed.
+
+2026-07-28 clients listen on `subscriptions/listen`, which the SDK serves from its bus. Clients of
+the initialize era use `resources/subscribe`, which it does not serve: a middleware answers those
+two methods, and says so in `initialize`.
+
+Whoever changes something only notes it here; one task tells the clients, so that a client that has
+stopped reading delays nobody.
+"""
+
+from typing import Any
+
+import anyio
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.session import ServerSession
+from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.shared.exceptions import MCPError
+from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
+from mcp.types import INVALID_PARAMS
+
+MODERN = "2026-07-28"
+INDEX_URI = "llama://sessions"
+
+
+def session_uris(session_id: str) -> tuple[str, str]:
+    """Return the resources of one session: as Markdown and as JSON."""
+    return f"llama://sessions/{session_id}", f"llama://sessions/{session_id}.json"
+
+
+class Changes:
+    """Notes changes and tells clients; as a middleware it serves the initialize era."""
+
+    def __init__(self) -> None:
+        self.bus = InMemorySubscriptionBus()
+        # The initialize era has one connection a process: the one that stdio is.
+        self._connection: ServerSession | None = None
+        self._subscribed: dict[str, ServerSession] = {}
+        # In the order in which they were noted; a dict, so that each is told once.
+        self._changed_uris: dict[str, None] = {}
+        self._has_list_changed = False
+        self._noted = anyio.Event()
+
+    async def __call__(
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Answer subscribe and unsubscribe; let everything else pass."""
+        if ctx.protocol_version == MODERN:
+            return await call_next(ctx)
+        if ctx.method == "resources/subscribe":
+            self._subscribed[_uri(ctx)] = ctx.session
+            return {}
+        if ctx.method == "resources/unsubscribe":
+            self._subscribed.pop(_uri(ctx), None)
+            return {}
+        result = await call_next(ctx)
+        if ctx.method == "initialize" and isinstance(result, dict):
+            self._connection = ctx.session
+            result["capabilities"]["resources"] = {"subscribe": True, "listChanged": True}
+        return result
+
+    def note_session(self, session_id: str, comes_or_goes: bool) -> None:
+        """Note that something in a session changed, or that the session is new or gone."""
+        for uri in (*session_uris(session_id), INDEX_URI):
+            self._changed_uris[uri] = None
+        self._has_list_changed |= comes_or_goes
+        self._noted.set()
+
+    def note_resource(self, uri: str) -> None:
+        """Note that what a resource gives has changed."""
+        self._changed_uris[uri] = None
+        self._noted.set()
+
+    async def tell(self) -> None:
+        """Tell clients of what is noted, until it is cancelled."""
+        while True:
+            await self._noted.wait()
+            self._noted = anyio.Event()
+            uris, self._changed_uris = self._changed_uris, {}
+            has_list_changed, self._has_list_changed = self._has_list_changed, False
+            for uri in uris:
+                await self._tell_updated(uri)
+            if has_list_changed:
+                await self._tell_list_changed()
+
+    async def _tell_updated(self, uri: str) -> None:
+        await self.bus.publish(ResourceUpdated(uri=uri))
+        if subscriber := self._subscribed.get(uri):
+            await subscriber.send_resource_updated(uri)
+
+    async def _tell_list_changed(self) -> None:
+        await self.bus.publish(ResourcesListChanged())
+        if self._connection is not None:
+            await self._connection.send_resource_list_changed()
+
+
+def _uri(ctx: ServerRequestContext[Any, Any]) -> str:
+    uri = (ctx.params or {}).get("uri")
+    if not isinstance(uri, str):
+        raise MCPError(INVALID_PARAMS, "uri is missing")
+    return uri
