@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(settings: Settings) -> int:
     import anyio
+
+    # Archive, logs, locks and sockets: nothing that we write is for other users.
+    os.umask(0o077)
 
     from llama_mcp.server import build_server
     from llama_mcp.transport import serve_stdio

@@ -7,8 +7,12 @@ LlamaMCPError
 ├── EngineNotFoundError            no llama-server at the path, on PATH or embedded
 ├── EngineUnusableError            a llama-server that cannot be executed
 ├── ModelUnusableError             a model file that is missing, empty or not a GGUF
+├── PathNotAllowedError            a file outside the folders that the operator allows
 ├── PortTakenError                 somebody else listens on the port
 ├── NotRunningError                nothing was started
+├── UnresponsiveError              llama-server lives but no longer generates
+├── CrashLoopError                 it has crashed too often to be started again
+├── ReplaceFailedError             the new one did not start, and the old one is started again
 ├── AlreadyRunningError            a different llama-server runs
 ├── StartFailedError               it died while loading, or was not ready in time
 ├── StartInterruptedError          a stop came in while it was loading
@@ -64,6 +68,17 @@ class ModelUnusableError(LlamaMCPError):
     def __init__(self, path: str, problem: str, advice: str) -> None:
         self.path = path
         super().__init__(f"The model {path} cannot be used: {problem}. {advice}")
+
+
+class PathNotAllowedError(LlamaMCPError):
+    """A file outside the folders that the operator allows."""
+
+    def __init__(self, parameter: str, path: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"{parameter} names {path}, which is outside the folders that the operator allows: "
+            f"{', '.join(allowed)}. Pass a file inside them; only the operator can change "
+            "LLAMA_MCP_ALLOWED_PATHS."
+        )
 
 
 class PortTakenError(LlamaMCPError):
@@ -129,6 +144,39 @@ class InUseError(LlamaMCPError):
         super().__init__(
             f"llama-server is in use: {users}. It was left running. Wait for them, or pass "
             "force=true to stop it all the same."
+        )
+
+
+class UnresponsiveError(LlamaMCPError):
+    """llama-server lives but no longer generates."""
+
+    def __init__(self, silent_seconds: float) -> None:
+        super().__init__(
+            f"llama-server is unresponsive: nothing came for {silent_seconds:.0f} s, and it does "
+            "not generate even one token when it is asked to, although its process lives. This "
+            "happens after a GPU error. Call stop_llama_server with force=true, then "
+            "start_llama_server; if it comes back, lower n_gpu_layers or ctx_size."
+        )
+
+
+class CrashLoopError(LlamaMCPError):
+    """llama-server has crashed too often to be started again by itself."""
+
+    def __init__(self, times: int, minutes: float, first_failure: str) -> None:
+        super().__init__(
+            f"llama-server is in a crash loop: it was started again {times} times within "
+            f"{minutes:.0f} minutes and crashed each time. The first time: {first_failure} "
+            "Change what that names, then call start_llama_server."
+        )
+
+
+class ReplaceFailedError(LlamaMCPError):
+    """The new llama-server did not start, and the old one is started again."""
+
+    def __init__(self, cause: LlamaMCPError, old: str) -> None:
+        super().__init__(
+            f"{cause}\nThe llama-server that it was to replace ({old}) is being started again; "
+            "status tells when it is ready."
         )
 
 

@@ -52,6 +52,24 @@ class Settings(BaseSettings):
     extra_args: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="More llama-server flags, as a shell would split them."
     )
+    allowed_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Folders outside which no executable or model may lie; unset: any."
+    )
+    rpc_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="host:port of RPC servers that extra_args may name, with commas."
+    )
+    api_key: Literal["none", "auto"] = Field(
+        default="none",
+        description="auto: a fresh key for each llama-server, so that no other program can use it.",
+    )
+    auto_restart: bool = Field(
+        default=True, description="Start a llama-server that crashed again for the next chat."
+    )
+    unresponsive_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="Silence of a chat after which llama-server is asked for a sign of life.",
+    )
     home: Path | None = Field(
         default=None, description="Where state and archive live. Unset: the platform's folders."
     )
@@ -62,7 +80,14 @@ class Settings(BaseSettings):
         default="WARNING", description="How much llama-mcp says on stderr."
     )
 
-    @field_validator("model_dirs", mode="before")
+    @field_validator("rpc_servers", mode="before")
+    @classmethod
+    def _split_addresses(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("model_dirs", "allowed_paths", mode="before")
     @classmethod
     def _split_folders(cls, value: Any) -> Any:
         if isinstance(value, str):

@@ -100,7 +100,6 @@ async def test_a_reply_that_breaks_off_is_an_error_that_keeps_what_had_come(
         assert "crashed" in refusal and "SIGSEGV" in refusal
         assert "The quick brown fox" in refusal
         assert "turn 1 of session" in refusal
-        assert "crashed" in await connection.refusal("chat", message="Hello again")
 
 
 @pytest.mark.parametrize("build", ["2024", "2025", "2026"])

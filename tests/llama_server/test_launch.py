@@ -130,7 +130,7 @@ def test_a_comma_in_a_models_name_does_not_make_two_of_it() -> None:
     "accepted", [[], ["-t", "4"], ["--threads", "4", "--no-warmup"], ["--no_warmup"]]
 )
 def test_known_harmless_flags_are_passed(accepted: list[str]) -> None:
-    check_extra_args(accepted, NEW)
+    check_extra_args(accepted, NEW, [])
 
 
 @pytest.mark.parametrize(
@@ -142,11 +142,11 @@ def test_known_harmless_flags_are_passed(accepted: list[str]) -> None:
         (["-m", "other.gguf"], "use model_path"),
         (["-ngl", "3"], "use n_gpu_layers"),
         (["--host", "0.0.0.0"], "this machine only"),
-        (["-t", "4", "--rpc", "1.2.3.4:5"], "opens the machine"),
+        (["-t", "4", "--rpc", "1.2.3.4:5"], "has not allowed that address"),
         (["-a", "x"], "proves which server"),
         (["--threads=4"], "is not a flag"),
     ],
 )
 def test_other_flags_are_refused_with_the_reason(refused: list[str], why: str) -> None:
     with pytest.raises(InvalidArgumentError, match=why):
-        check_extra_args(refused, NEW)
+        check_extra_args(refused, NEW, [])

@@ -34,11 +34,13 @@ class Health(StrEnum):
 class LlamaServerClient:
     """Talks to the llama-server at url."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else None
         # trust_env off: a proxy must never see what goes to this machine.
         self._http = httpx2.AsyncClient(
             base_url=url,
+            headers=headers,
             timeout=LOOK_TIMEOUT_SECONDS,
             trust_env=False,
             limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.capabilities import Capabilities, Flag
 
+RPC = "--rpc"
 # Flags that have a parameter of their own, or that we must set ourselves to keep our promises.
 OURS = {
     "--model": "use model_path",
@@ -34,12 +35,20 @@ OURS = {
 DANGEROUS = (
     *("--tools", "--agent", "--mcp-servers-config", "--ui-mcp-proxy", "--webui-mcp-proxy"),
     *("--path", "--media-path", "--api-key", "--api-key-file", "--ssl-key-file"),
-    *("--ssl-cert-file", "--rpc", "--models-dir", "--models-preset", "--slot-save-path", "--props"),
+    *("--ssl-cert-file", "--models-dir", "--models-preset", "--slot-save-path", "--props"),
 )
 
 
-def check_extra_args(extra_args: Sequence[str], capabilities: Capabilities) -> None:
-    """Raise InvalidArgumentError for the first argument that may not be passed."""
+def check_extra_args(
+    extra_args: Sequence[str], capabilities: Capabilities, rpc_servers: Sequence[str]
+) -> None:
+    """Raise InvalidArgumentError for the first argument that may not be passed.
+
+    Args:
+        extra_args: flags and values, each an item.
+        capabilities: what the executable knows.
+        rpc_servers: addresses (host:port) that the operator allows --rpc to name.
+    """
     position = 0
     while position < len(extra_args):
         name = _long_name(extra_args[position])
@@ -50,6 +59,8 @@ def check_extra_args(extra_args: Sequence[str], capabilities: Capabilities) -> N
         values = len(flag.value.split())
         if position + values >= len(extra_args):
             raise _refused(extra_args[position], f"needs a value ({flag.value})")
+        if RPC in flag.names:
+            _check_rpc(extra_args[position + 1], rpc_servers)
         position += 1 + values
 
 
@@ -59,6 +70,16 @@ def _check_flag(given: str, flag: Flag) -> None:
             raise _refused(given, f"cannot be passed ({reason})")
         if name in DANGEROUS:
             raise _refused(given, "is refused, since it opens the machine to others")
+
+
+def _check_rpc(addresses: str, allowed: Sequence[str]) -> None:
+    # What goes to an RPC server, prompts included, goes in clear and to whoever listens there.
+    for address in addresses.split(","):
+        if address.strip() not in allowed:
+            raise _refused(
+                f"{RPC} {address.strip()}",
+                "is refused: the operator has not allowed that address in LLAMA_MCP_RPC_SERVERS",
+            )
 
 
 def _long_name(argument: str) -> str:

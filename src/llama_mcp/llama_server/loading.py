@@ -1,21 +1,39 @@
 """One start being waited for: a task of the process, so that loading goes on without its caller."""
 
+import logging
 import time
+from collections.abc import Awaitable, Callable
 
 import anyio
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import keeper_process
 from llama_mcp.llama_server.client import LlamaServerClient
 from llama_mcp.llama_server.log import last_line
 from llama_mcp.llama_server.readiness import EndedWhileLoadingError, wait_until_ready
-from llama_mcp.llama_server.run_record import Outcome, Run
+from llama_mcp.llama_server.run_record import Launch, Outcome, Run
+
+logger = logging.getLogger(__name__)
+
+# Starts the replaced launch again, in the place of the run that failed.
+PutBack = Callable[[Run, Launch], Awaitable[None]]
 
 
 class Loading:
     """Watches a run until it is ready, has ended, or has taken too long."""
 
-    def __init__(self, run: Run, client: LlamaServerClient, timeout_seconds: float | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        client: LlamaServerClient,
+        timeout_seconds: float | None,
+        replaced: Launch | None,
+        put_back: PutBack,
+    ) -> None:
         self.run = run
+        # What was stopped for this one, and is started again when this one fails.
+        self.replaced = replaced
+        self._put_back = put_back
         self._client = client
         # None for a start that another process began: the limit is that process's to keep.
         self._timeout_seconds = timeout_seconds
@@ -34,13 +52,22 @@ class Loading:
             if self.run.outcome() is None:
                 self.run.record_outcome(outcome)
         except EndedWhileLoadingError:
-            return
+            await self._make_good()
         except TimeoutError:
             failure = f"it was not ready within {self._timeout_seconds:g} s and was stopped"
             self.run.record_outcome(Outcome(failure=failure))
             await keeper_process.stop(self.run)
+            await self._make_good()
         finally:
             self._is_over.set()
+
+    async def _make_good(self) -> None:
+        if self.replaced is None:
+            return
+        try:
+            await self._put_back(self.run, self.replaced)
+        except LlamaMCPError as error:
+            logger.error("The llama-server that was replaced did not start again: %s", error)
 
     async def wait(self, seconds: float) -> None:
         """Wait until it is over, for so many seconds at most."""

@@ -35,7 +35,7 @@ class Observation:
     @property
     def is_live(self) -> bool:
         """Tell whether there is a llama-server to use or to wait for."""
-        return self.state in (ServerState.STARTING, ServerState.READY)
+        return self.state in _LIVE
 
     @property
     def was_ready(self) -> bool:
@@ -49,6 +49,7 @@ class Observation:
         return record.pid if record and self.state not in _DEAD else None
 
 
+_LIVE = (ServerState.STARTING, ServerState.READY, ServerState.UNRESPONSIVE)
 _DEAD = (ServerState.STOPPED, ServerState.CRASHED)
 
 
@@ -144,9 +145,9 @@ def crash_error(seen: Observation) -> errors.CrashedError:
     return errors.CrashedError(_what_happened(seen, ended), ended.advice, ended.log_tail[-6:])
 
 
-def not_running_error(seen: Observation) -> errors.NotRunningError:
+def not_running_error(seen: Observation | None) -> errors.NotRunningError:
     """Return the error for a chat that finds no llama-server."""
-    ended = last_exit(seen)
+    ended = last_exit(seen) if seen else None
     return errors.NotRunningError(f"the last one did not start: {ended.cause}" if ended else None)
 
 
@@ -185,6 +186,8 @@ def _state(run: Run, keeper: KeeperState | None, outcome: Outcome | None) -> Ser
         return ServerState.CRASHED
     if run.is_ending():
         return ServerState.STOPPING
+    if run.is_unresponsive():
+        return ServerState.UNRESPONSIVE
     has_been_ready = outcome is not None and outcome.ready_after_seconds is not None
     return ServerState.READY if has_been_ready else ServerState.STARTING
 

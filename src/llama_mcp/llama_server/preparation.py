@@ -1,11 +1,13 @@
 """Everything that a start needs to know before it has any effect: engine, flags and model."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from llama_mcp.embedded import starter_model
-from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.errors import EngineUnusableError, InvalidArgumentError
+from llama_mcp.llama_server.allowed_paths import check_files_in, check_path
 from llama_mcp.llama_server.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.extra_args import check_extra_args
 from llama_mcp.llama_server.launch import (
@@ -16,7 +18,7 @@ from llama_mcp.llama_server.launch import (
 )
 from llama_mcp.llama_server.locate import Engine, locate_engine
 from llama_mcp.llama_server.model_file import check_model_file, find_models
-from llama_mcp.llama_server.run_record import Launch
+from llama_mcp.llama_server.run_record import API_KEY_VARIABLE, Launch
 from llama_mcp.llama_server.status import EngineInfo
 from llama_mcp.settings import Settings
 
@@ -75,11 +77,33 @@ async def prepare(
         LlamaMCPError: one of its kinds for each thing that can be wrong with them.
     """
     config, engine, model = resolve(settings, inherited, arguments)
+    allowed = settings.allowed_paths
+    check_path(model, "model_path", allowed)
+    if engine.kind == "llama-server":
+        check_path(Path(engine.path), "llama_cpp_path", allowed)
     check_model_file(model)
     environment = child_environment(inherited)
     capabilities = await learn_capabilities(engine, environment)
-    check_extra_args(config.extra_args, capabilities)
+    check_extra_args(config.extra_args, capabilities, settings.rpc_servers)
+    check_files_in(config.extra_args, capabilities, allowed)
+    if settings.api_key == "auto":
+        environment = environment | {API_KEY_VARIABLE: _fresh_key(engine, capabilities)}
     return Preparation(config, engine, capabilities, model, environment, settings.linger_seconds)
+
+
+def _fresh_key(engine: Engine, capabilities: Capabilities) -> str:
+    """Return a key for one launch; llama-server reads it from its environment.
+
+    On the command line every user of the machine could read it (/proc/PID/cmdline).
+    """
+    flag = capabilities.flags.get("--api-key")
+    if flag is None or API_KEY_VARIABLE not in flag.description:
+        raise EngineUnusableError(
+            engine.path,
+            f"it cannot take an API key from {API_KEY_VARIABLE}",
+            "Use a newer llama.cpp, or unset LLAMA_MCP_API_KEY.",
+        )
+    return secrets.token_urlsafe(32)
 
 
 def resolve(

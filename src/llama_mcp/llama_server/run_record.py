@@ -18,7 +18,10 @@ from llama_mcp.llama_server.launch import LaunchConfig
 from llama_mcp.llama_server.status import EngineInfo
 
 CURRENT = "current.json"
+API_KEY_VARIABLE = "LLAMA_API_KEY"
 OUTCOME = "outcome.json"
+# Its existence says that llama-server was found to generate nothing any more.
+UNRESPONSIVE = "unresponsive"
 # Ended runs are kept for their logs.
 KEPT_RUNS = 5
 
@@ -37,6 +40,14 @@ class Launch(BaseModel):
     port: int
     at: float
     notes: list[str]
+    # When it was started again after a crash, and why the first time.
+    restarts: list[float] = []
+    first_failure: str | None = None
+
+    @property
+    def api_key(self) -> str | None:
+        """The key that llama-server asks for; it reads it from its environment."""
+        return self.environment.get(API_KEY_VARIABLE)
 
     @property
     def url(self) -> str:
@@ -121,6 +132,18 @@ class Run:
     def record_outcome(self, outcome: Outcome) -> None:
         """Record how loading came out."""
         run_dir.write_whole(str(self.folder / OUTCOME), outcome.model_dump(mode="json"))
+
+    def mark_unresponsive(self, is_unresponsive: bool) -> None:
+        """Record that llama-server generates nothing any more, or that it does again."""
+        marker = self.folder / UNRESPONSIVE
+        if is_unresponsive:
+            marker.touch(0o600)
+        else:
+            marker.unlink(missing_ok=True)
+
+    def is_unresponsive(self) -> bool:
+        """Tell whether llama-server was found to generate nothing."""
+        return (self.folder / UNRESPONSIVE).exists()
 
     def request_stop(self) -> None:
         """Ask the keeper to stop llama-server; it looks twice a second, sooner when signalled."""

@@ -1,42 +1,41 @@
 """The one owner of llama-server's life: starting, stopping, and what is known of it.
 
 There is one llama-server per home folder. Several llama-mcp processes share it, so the truth is
-the run directory; this class holds only what is this process's own: its lease, its connection and
-the task that watches a start. Starts and stops are serialised across processes by a file lock.
+the run directory; this class holds only what is this process's own: its hold on the run and the
+task that watches a start. Starts and stops are serialised across processes by a file lock.
 
     start   lock, join the one that runs or spawn a keeper, unlock, wait until ready
     stop    refuse while others use it, close our connections, ask the keeper, see that it is gone
+    chat    wait for one that loads, start one that crashed again, ask one that fell silent
 """
 
-import subprocess
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from llama_mcp import errors
-from llama_mcp.llama_server import keeper_process, observation, ports, run_record, status_report
+from llama_mcp.llama_server import liveness, observation, ports, status_report
 from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.hold import Hold
 from llama_mcp.llama_server.launch import differences
-from llama_mcp.llama_server.leases import Lease, count_clients
+from llama_mcp.llama_server.launcher import Launcher
 from llama_mcp.llama_server.loading import Loading
 from llama_mcp.llama_server.observation import Observation
 from llama_mcp.llama_server.preparation import Preparation, prepare, resolve
-from llama_mcp.llama_server.run_record import Run
+from llama_mcp.llama_server.run_record import Launch, Run
 from llama_mcp.llama_server.start_lock import exclusively
 from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
 from llama_mcp.settings import Settings
 
 PROGRESS_SECONDS = 0.5
-# A cancelled start has to end what it began before the client's patience (2 s) is over.
-CANCELLED_START_SECONDS = 3.0
-
 # A process that has just died is seen at once; its keeper records how within this time.
 LOSS_SECONDS = 1.0
 LOSS_POLL_SECONDS = 0.02
+# One that was found silent gets so long to show that it has come back.
+RECOVERY_SECONDS = 3.0
 
 # Elapsed seconds, and a line for a person.
 Progress = Callable[[float, str], Awaitable[None]]
@@ -47,12 +46,21 @@ class ReadyServer:
     """A llama-server that answers, as one turn needs it."""
 
     client: LlamaServerClient
-    model: str
+    run: Run
     slot_ctx_size: int | None
+    # Silence after which it is asked for a sign of life.
+    unresponsive_seconds: float
+    # What the caller of the turn should know, such as that it was started again.
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.run.launch.alias
 
 
 class Supervisor:
-    """This process's hold on the llama-server of its home folder."""
+    """This process's part in the llama-server of its home folder."""
 
     def __init__(
         self, settings: Settings, environment: Mapping[str, str], tasks: TaskGroup
@@ -60,10 +68,9 @@ class Supervisor:
         self._settings = settings
         self._environment = environment
         self._tasks = tasks
-        self._lease: Lease | None = None
-        self._client: LlamaServerClient | None = None
+        self._hold = Hold()
+        self._launcher = Launcher(settings, self._hold)
         self._loading: Loading | None = None
-        self._keeper: subprocess.Popen[bytes] | None = None
 
     async def start(
         self,
@@ -78,7 +85,8 @@ class Supervisor:
 
         Args:
             arguments: LaunchConfig's fields; None takes the setting.
-            replace: stop one that runs with other settings.
+            replace: stop one that runs with other settings; it is started again when the new one
+                does not start.
             wait_seconds: how long to wait for it; loading goes on afterwards.
             timeout_seconds: after so long without being ready it is stopped.
             progress: called while it loads.
@@ -91,18 +99,17 @@ class Supervisor:
         """
         preparation = await prepare(self._settings, self._environment, arguments)
         async with exclusively(self._settings.runs_dir):
-            run, is_new = await self._join_or_launch(preparation, replace)
-        loading = self._watch(run, timeout_seconds if is_new else None)
+            loading, is_new = await self._join_or_launch(preparation, replace, timeout_seconds)
         try:
             await _wait_reporting(loading, wait_seconds, progress)
         except anyio.get_cancelled_exc_class():
             if is_new:
-                await self._abandon(run)
+                await self._launcher.abandon(loading.run)
             raise
-        seen = await observation.observe(run)
+        seen = await observation.observe(loading.run)
         if not seen.is_live:
-            raise observation.start_error(seen)
-        status = await status_report.report(seen, self._connect(run))
+            raise self._start_error(seen, loading)
+        status = await status_report.report(seen, await self._hold.connect(seen.run))
         return status.model_copy(update={"already_running": not is_new})
 
     async def stop(self, *, force: bool) -> ServerStatus:
@@ -113,20 +120,24 @@ class Supervisor:
             StopFailedError: it does not end.
         """
         async with exclusively(self._settings.runs_dir):
-            seen = await self._look()
+            seen = await self._launcher.look()
             if seen is None or seen.pid is None:
                 return await self.status()
             if not force:
                 await self._refuse_while_in_use(seen)
-            await self._end(seen.run)
+            await self._launcher.end(seen.run)
         return await self.status()
 
     async def status(self) -> ServerStatus:
         """Return what llama-server is doing now."""
-        seen = await self._look()
+        seen = await self._launcher.look()
         if seen is None:
             return status_report.NEVER_STARTED
-        client = self._connect(seen.run) if seen.state is ServerState.READY else None
+        if seen.state is ServerState.STARTING:
+            # Whoever began it may be gone, and somebody has to notice that it is ready.
+            await self._watch(seen.run, None)
+        is_up = seen.state is ServerState.READY
+        client = await self._hold.connect(seen.run) if is_up else None
         return await status_report.report(seen, client)
 
     async def config(self) -> ServerConfig:
@@ -135,7 +146,7 @@ class Supervisor:
         Raises:
             LlamaMCPError: nothing runs, and a start would fail for want of an engine or a model.
         """
-        seen = await self._look()
+        seen = await self._launcher.look()
         is_running = seen is not None and seen.is_live
         if seen is not None and is_running:
             config, port = seen.run.launch.config, seen.run.launch.port
@@ -153,8 +164,10 @@ class Supervisor:
         Raises:
             NotRunningError: none runs, or it does not answer.
         """
-        server = await self.ready_server(0)
-        text = await server.client.metrics_text()
+        seen = await self._launcher.look()
+        if seen is None or seen.state is not ServerState.READY:
+            raise errors.NotRunningError
+        text = await (await self._hold.connect(seen.run)).metrics_text()
         if text is None:
             raise errors.NotRunningError("this build of llama-server gives no metrics")
         return text
@@ -162,35 +175,55 @@ class Supervisor:
     async def ready_server(self, wait_seconds: float) -> ReadyServer:
         """Return a llama-server that can take a turn; one that loads is waited for.
 
-        Takes a lease on it, so that it stays while this process lives.
+        One that has crashed is started again first, when the settings say so. Takes a lease on it,
+        so that it stays while this process lives.
 
         Raises:
-            NotRunningError, CrashedError, StillLoadingError: why there is none.
+            LlamaMCPError: why there is none.
         """
-        seen = await self._look()
+        deadline = anyio.current_time() + wait_seconds
+        seen, notes = await self._launcher.look(), []
+        if seen is not None and seen.state is ServerState.CRASHED and seen.was_ready:
+            notes.append(f"It was started again after a crash: {observation.crash_error(seen)}")
+            seen = await self._launcher.restart(seen)
         if seen is not None and seen.state is ServerState.STARTING:
-            await self._watch(seen.run, None).wait(wait_seconds)
-            seen = await self._look()
-        if seen is None:
-            raise errors.NotRunningError
+            loading = await self._watch(seen.run, None)
+            await loading.wait(deadline - anyio.current_time())
+            seen = await self._launcher.look()
+        if seen is None or not seen.is_live:
+            raise observation.not_running_error(seen)
         if seen.state is ServerState.STARTING:
             raise errors.StillLoadingError(time.time() - seen.run.launch.at)
-        if seen.state is ServerState.CRASHED and seen.was_ready:
-            raise observation.crash_error(seen)
-        if not seen.is_live:
-            raise observation.not_running_error(seen)
-        if not (await self._hold(seen.run)).is_live:
+        self._hold.take(seen.run)
+        # The lease may have come too late; the keeper has announced it then.
+        if not (await observation.observe(seen.run)).is_live:
             raise errors.NotRunningError
+        client = await self._hold.connect(seen.run)
+        if seen.state is ServerState.UNRESPONSIVE:
+            await self.check_alive(seen.run, RECOVERY_SECONDS)
         slot_ctx_size = seen.outcome.slot_ctx_size if seen.outcome else None
-        return ReadyServer(self._connect(seen.run), seen.run.launch.alias, slot_ctx_size)
+        silence = self._settings.unresponsive_seconds
+        return ReadyServer(client, seen.run, slot_ctx_size, silence, notes)
+
+    async def check_alive(self, run: Run, timeout_seconds: float) -> None:
+        """Ask a silent llama-server for a sign of life, and record what comes of it.
+
+        Raises:
+            UnresponsiveError: there is none.
+        """
+        client = await self._hold.connect(run)
+        is_alive = await liveness.still_generates(client, timeout_seconds)
+        run.mark_unresponsive(not is_alive)
+        if not is_alive:
+            raise errors.UnresponsiveError(timeout_seconds)
 
     async def explain_loss(self, error: errors.LlamaServerLostError) -> errors.LlamaMCPError:
         """Return why the connection to llama-server was lost: a crash or a stop, if it was one."""
-        seen = await self._look()
+        seen = await self._launcher.look()
         with anyio.move_on_after(LOSS_SECONDS):
             while seen and seen.is_live:
                 await anyio.sleep(LOSS_POLL_SECONDS)
-                seen = await self._look()
+                seen = await self._launcher.look()
         if seen is None or seen.is_live:
             return error
         if seen.state is ServerState.CRASHED:
@@ -199,90 +232,64 @@ class Supervisor:
 
     async def aclose(self) -> None:
         """Close connections and give back the lease; the keeper does the rest."""
-        if self._client:
-            await self._client.aclose()
-            self._client = None
-        if self._lease:
-            self._lease.release()
-            self._lease = None
+        await self._hold.release()
 
-    async def _look(self) -> Observation | None:
-        if self._keeper:
-            self._keeper.poll()  # reaps it
-        run = run_record.current_run(self._settings.runs_dir)
-        return await observation.observe(run) if run else None
-
-    async def _join_or_launch(self, preparation: Preparation, replace: bool) -> tuple[Run, bool]:
-        seen = await self._look()
+    async def _join_or_launch(
+        self, preparation: Preparation, replace: bool, timeout_seconds: float
+    ) -> tuple[Loading, bool]:
+        seen = await self._launcher.look()
+        replaced: Launch | None = None
         if seen and seen.is_live:
             launch = seen.run.launch
             running = launch.config.model_copy(update={"port": launch.port})
             changed = differences(running, preparation.config)
-            # A lease that comes too late for the keeper finds the run ending, and begins anew.
-            if not changed and (await self._hold(seen.run)).is_live:
-                return seen.run, False
-            if changed and not replace:
+            if not changed:
+                self._hold.take(seen.run)
+                # A lease that comes too late for the keeper finds the run ending; then anew.
+                if (await observation.observe(seen.run)).is_live:
+                    return await self._watch(seen.run, None), False
+            elif not replace:
                 raise errors.AlreadyRunningError(f"{launch.alias} at {launch.url}", changed)
+            else:
+                replaced = launch
         if seen:
-            await self._end(seen.run)
-        return await self._launch(preparation), True
+            await self._launcher.end(seen.run)
+        run = await self._launch(preparation, replaced)
+        return await self._watch(run, timeout_seconds, replaced), True
 
-    async def _launch(self, preparation: Preparation) -> Run:
-        port = preparation.config.port or ports.find_free()
-        if not ports.is_free(port):
-            holder = await anyio.to_thread.run_sync(ports.describe_holder, port)
-            raise errors.PortTakenError(port, holder)
-        launch = preparation.launch_on(port, time.time())
-        run = run_record.create_run(self._settings.runs_dir, launch)
-        # Before the keeper lives: it stops a llama-server on which nobody holds a lease.
-        await self._hold(run)
-        self._keeper = await keeper_process.spawn(run)
-        return run
-
-    async def _end(self, run: Run) -> None:
-        # llama-server does not end while a connection is open, so ours go first.
-        await self.aclose()
-        seen = await observation.observe(run)
-        if seen.pid is not None:
-            await keeper_process.stop(run)
-        else:
-            await keeper_process.end_leftovers(run)
-
-    async def _abandon(self, run: Run) -> None:
-        """End a start whose caller is gone, unless another process has taken to it."""
-        with anyio.CancelScope(shield=True), anyio.move_on_after(CANCELLED_START_SECONDS):
-            if count_clients(run) <= 1:
-                await self._end(run)
+    async def _launch(self, preparation: Preparation, replaced: Launch | None) -> Run:
+        try:
+            port = preparation.config.port or ports.find_free()
+            return await self._launcher.carry_out(preparation.launch_on(port, time.time()))
+        except errors.LlamaMCPError as error:
+            if replaced is None:
+                raise
+            await self._launcher.carry_out(replaced.model_copy(update={"at": time.time()}))
+            raise errors.ReplaceFailedError(error, replaced.alias) from error
 
     async def _refuse_while_in_use(self, seen: Observation) -> None:
-        own = 1 if self._lease and self._lease.run_folder == seen.run.folder else 0
-        others = count_clients(seen.run) - own
-        status = await self.status()
-        busy = status.slots.busy if status.slots else 0
+        others = self._hold.count_others(seen.run)
         if others > 0:
             raise errors.InUseError(f"{others} other llama-mcp process(es) use it")
-        if busy:
-            raise errors.InUseError(f"{busy} reply or replies are being generated")
+        status = await self.status()
+        if status.slots and status.slots.busy:
+            raise errors.InUseError(f"{status.slots.busy} reply or replies are being generated")
 
-    def _watch(self, run: Run, timeout_seconds: float | None) -> Loading:
+    def _start_error(self, seen: Observation, loading: Loading) -> errors.LlamaMCPError:
+        error = observation.start_error(seen)
+        if loading.replaced is None:
+            return error
+        return errors.ReplaceFailedError(error, loading.replaced.alias)
+
+    async def _watch(
+        self, run: Run, timeout_seconds: float | None, replaced: Launch | None = None
+    ) -> Loading:
         """Return the task that waits for the run; one for each run and process."""
         if self._loading is None or self._loading.run.folder != run.folder:
-            self._loading = Loading(run, self._connect(run), timeout_seconds)
+            client = await self._hold.connect(run)
+            self._loading = Loading(run, client, timeout_seconds, replaced, self._launcher.put_back)
             self._tasks.start_soon(self._loading.watch)
         return self._loading
-
-    def _connect(self, run: Run) -> LlamaServerClient:
-        if self._client is None or self._client.url != run.launch.url:
-            self._client = LlamaServerClient(run.launch.url)
-        return self._client
-
-    async def _hold(self, run: Run) -> Observation:
-        """Take a lease on the run, and look whether that was in time."""
-        if self._lease is None or self._lease.run_folder != run.folder:
-            if self._lease:
-                self._lease.release()
-            self._lease = Lease(run)
-        return await observation.observe(run)
 
 
 async def _wait_reporting(loading: Loading, wait_seconds: float, progress: Progress) -> None:

@@ -61,7 +61,7 @@ class InFlight:
                 sampling=request.sampling.given(),
             )
             notice = self._archive.notice()
-            notes = [notice] if notice else []
+            notes = [*server.notes, *([notice] if notice else [])]
             turn = Turn(begun, request, server, self._archive, self._supervisor, notes)
             self._turns[turn.session_id] = turn
             self._tasks.start_soon(self._run, turn, request.session_id is None)

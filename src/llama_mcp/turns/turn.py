@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
-from llama_mcp.errors import ArchiveError, LlamaMCPError, LlamaServerLostError
+from llama_mcp.errors import ArchiveError, LlamaMCPError, LlamaServerLostError, UnresponsiveError
 from llama_mcp.llama_server.supervisor import ReadyServer, Supervisor
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
@@ -53,6 +53,7 @@ class Turn:
         self._supervisor = supervisor
         self._prompt: Prompt | None = None
         self._scope = anyio.CancelScope()
+        self._heard_at = 0.0
         self._is_cancel_asked = False
         self._changes = 0
         self._change = anyio.Event()
@@ -111,7 +112,9 @@ class Turn:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._save_now_and_then)
-                status = await self._stream()
+                with anyio.CancelScope() as stream:
+                    tasks.start_soon(self._watch_for_silence, stream)
+                    status = await self._stream()
                 tasks.cancel_scope.cancel()
         except Exception:
             # A bug must end this turn, not the server and every other turn with it.
@@ -126,6 +129,7 @@ class Turn:
             async with self._server.client.stream_chat(body) as chunks:
                 async for chunk in chunks:
                     self.reply.take(chunk)
+                    self._heard_at = anyio.current_time()
                     self._wake()
         except LlamaServerLostError as error:
             self.error = await self._supervisor.explain_loss(error)
@@ -134,6 +138,22 @@ class Turn:
         else:
             return TurnStatus.COMPLETE
         return TurnStatus.FAILED
+
+    async def _watch_for_silence(self, stream: anyio.CancelScope) -> None:
+        """End the stream when llama-server has fallen silent and gives no sign of life."""
+        patience = self._server.unresponsive_seconds
+        self._heard_at = anyio.current_time()
+        while True:
+            await anyio.sleep(self._heard_at + patience - anyio.current_time())
+            if anyio.current_time() - self._heard_at < patience:
+                continue
+            try:
+                await self._supervisor.check_alive(self._server.run, patience)
+                self._heard_at = anyio.current_time()
+            except UnresponsiveError as error:
+                self.error = error
+                stream.cancel()
+                return
 
     async def _fit(self) -> None:
         prompt = await fit_prompt(self._begun, self._request, self._server)

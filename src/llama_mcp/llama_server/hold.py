@@ -1,0 +1,63 @@
+"""This process's own hold on a run: its lease, its connection, and the keeper that it started."""
+
+import subprocess
+
+from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.leases import Lease, count_clients
+from llama_mcp.llama_server.run_record import Run
+
+
+class Hold:
+    """At most one lease and one connection, both on the same run or on none."""
+
+    def __init__(self) -> None:
+        self._lease: Lease | None = None
+        self._client: LlamaServerClient | None = None
+        self._client_run: Run | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def take(self, run: Run) -> None:
+        """Take a lease on the run, so that it stays while this process lives."""
+        if self._lease is None or self._lease.run_folder != run.folder:
+            if self._lease:
+                self._lease.release()
+            self._lease = Lease(run)
+
+    def count_others(self, run: Run) -> int:
+        """Return how many other llama-mcp processes use the run."""
+        is_ours = self._lease is not None and self._lease.run_folder == run.folder
+        return count_clients(run) - is_ours
+
+    async def connect(self, run: Run) -> LlamaServerClient:
+        """Return the connection to the run's llama-server; one to another run is closed."""
+        if (
+            self._client is None
+            or self._client_run is None
+            or self._client_run.folder != run.folder
+        ):
+            await self.disconnect()
+            self._client = LlamaServerClient(run.launch.url, run.launch.api_key)
+            self._client_run = run
+        return self._client
+
+    async def disconnect(self) -> None:
+        """Close the connection: llama-server does not end while one is open."""
+        client, self._client = self._client, None
+        if client:
+            await client.aclose()
+
+    async def release(self) -> None:
+        """Close the connection and give back the lease; the keeper does the rest."""
+        await self.disconnect()
+        lease, self._lease = self._lease, None
+        if lease:
+            lease.release()
+
+    def keep(self, keeper: "subprocess.Popen[bytes]") -> None:
+        """Remember the keeper that this process started, to reap it."""
+        self._keeper = keeper
+
+    def reap(self) -> None:
+        """Reap the keeper if it has left."""
+        if self._keeper:
+            self._keeper.poll()
