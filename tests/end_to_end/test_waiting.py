@@ -1,5 +1,7 @@
 """Replies that outlast a call: waited for, stopped, taken back."""
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -7,6 +9,7 @@ import pytest
 
 from tests.client_process import Connection, LlamaMCP, Progress
 from tests.processes import until
+from tests.raw_client import raw_client
 
 
 async def test_a_reply_that_outlasts_the_wait_goes_on_and_loses_no_token(
@@ -104,3 +107,66 @@ async def until_idle(connection: Connection) -> None:
     with anyio.fail_after(10):
         while (await connection.call("status"))["slots"]["busy"]:
             await anyio.sleep(0.05)
+
+
+async def test_32_sessions_on_4_slots_are_all_served_and_none_is_mixed_up(
+    llama_mcp: LlamaMCP,
+) -> None:
+    replies: dict[int, dict[str, Any]] = {}
+    async with llama_mcp.connect() as connection:
+        await connection.call("start_llama_server")
+
+        async def chat(number: int, progress: Progress) -> None:
+            replies[number] = await connection.call(
+                "chat", progress, message=f"marker-{number}-", max_tokens=60, stream="status"
+            )
+
+        progresses = [Progress() for _ in range(32)]
+        async with anyio.create_task_group() as tasks:
+            for number, progress in enumerate(progresses):
+                tasks.start_soon(chat, number, progress)
+        assert len({reply["session_id"] for reply in replies.values()}) == 32
+        for number, reply in replies.items():
+            assert reply["usage"]["completion_tokens"] == 60
+            transcript = await connection.read(f"llama://sessions/{reply['session_id']}")
+            assert transcript.count("marker-") == 2  # the title and the message
+            assert f"marker-{number}-" in transcript
+    assert all(progress.rises for progress in progresses)
+    assert any("at place" in line for progress in progresses for line in progress.messages)
+
+
+async def test_a_client_that_stops_reading_delays_no_reply_and_gets_all_of_it(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with raw_client(llama_mcp.having(CTX_SIZE="8192")) as client:
+        await client.hello()
+        await client.call("start_llama_server")
+        ask = {"message": "Go on", "max_tokens": 4000}
+        request = await client.ask(
+            "tools/call", name="chat", arguments=ask, _meta={"progressToken": "p"}
+        )
+        # Nothing is read from here on; the reply is finished and archived all the same.
+        archive = llama_mcp.home / "sessions.db"
+        await until(lambda: status_of_last_turn(archive) == "complete", "the reply is archived")
+        pieces = []
+        while True:
+            message = await client.next()
+            if message.get("id") == request:
+                break
+            pieces.append(message.get("params", {}).get("message") or "")
+        reply = message["result"]["structuredContent"]
+        assert "".join(pieces) == reply["reply"]
+        assert reply["usage"]["completion_tokens"] == 4000
+
+
+def status_of_last_turn(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    archive = sqlite3.connect(path)
+    try:
+        row = archive.execute("SELECT status FROM turns").fetchone()
+    except sqlite3.OperationalError:
+        return None
+    finally:
+        archive.close()
+    return str(row[0]) if row else None

@@ -60,6 +60,7 @@ class ServerStatus(BaseModel, frozen=True):
     uptime_seconds: float | None = None
     ready_after_seconds: float | None = None
     slots: SlotCount | None = None
+    waiting_turns: int | None = None
     memory_bytes: int | None = None
     clients: int = 0
     last_exit: LastExit | None = None

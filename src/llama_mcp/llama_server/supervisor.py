@@ -11,20 +11,19 @@ task that watches a start. Starts and stops are serialised across processes by a
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp import errors
 from llama_mcp.llama_server import liveness, observation, ports, status_report
-from llama_mcp.llama_server.client import LlamaServerClient
 from llama_mcp.llama_server.hold import Hold
 from llama_mcp.llama_server.launch import differences
 from llama_mcp.llama_server.launcher import Launcher
 from llama_mcp.llama_server.loading import Loading
 from llama_mcp.llama_server.observation import Observation
 from llama_mcp.llama_server.preparation import Preparation, prepare, resolve
+from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.run_record import Launch, Run
 from llama_mcp.llama_server.start_lock import exclusively
 from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
@@ -39,24 +38,6 @@ RECOVERY_SECONDS = 3.0
 
 # Elapsed seconds, and a line for a person.
 Progress = Callable[[float, str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyServer:
-    """A llama-server that answers, as one turn needs it."""
-
-    client: LlamaServerClient
-    run: Run
-    slot_ctx_size: int | None
-    # Silence after which it is asked for a sign of life.
-    unresponsive_seconds: float
-    # What the caller of the turn should know, such as that it was started again.
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def model(self) -> str:
-        """The model's name."""
-        return self.run.launch.alias
 
 
 class Supervisor:
@@ -201,9 +182,15 @@ class Supervisor:
         client = await self._hold.connect(seen.run)
         if seen.state is ServerState.UNRESPONSIVE:
             await self.check_alive(seen.run, RECOVERY_SECONDS)
-        slot_ctx_size = seen.outcome.slot_ctx_size if seen.outcome else None
-        silence = self._settings.unresponsive_seconds
-        return ReadyServer(client, seen.run, slot_ctx_size, silence, notes)
+        outcome = seen.outcome
+        return ReadyServer(
+            client=client,
+            run=seen.run,
+            slot_ctx_size=outcome.slot_ctx_size if outcome else None,
+            total_slots=(outcome and outcome.total_slots) or seen.run.launch.config.parallel,
+            unresponsive_seconds=self._settings.unresponsive_seconds,
+            notes=notes,
+        )
 
     async def check_alive(self, run: Run, timeout_seconds: float) -> None:
         """Ask a silent llama-server for a sign of life, and record what comes of it.

@@ -19,17 +19,17 @@ class RisingProgress:
 
     def __init__(self, ctx: Context[Services]) -> None:
         self._ctx = ctx
-        self._last = 0.0
+        self.last = 0.0
 
     async def report_seconds(self, seconds: float, message: str) -> None:
         """Report that something has been going on for so many seconds."""
-        await self.report(max(round(seconds, 3), self._last + 0.001), None, message)
+        await self.report(max(round(seconds, 3), self.last + 0.001), None, message)
 
     async def report(self, value: float, total: float | None, message: str | None) -> bool:
         """Report a value if it has risen; tell whether it was sent."""
-        if value <= self._last:
+        if value <= self.last:
             return False
-        self._last = value
+        self.last = value
         text = clean_text(message) if message else None
         await self._ctx.report_progress(value, total, text)
         return True
@@ -49,6 +49,7 @@ class ReplyProgress:
         self._max_tokens = max_tokens
         self.sent_pieces = first_piece
         self._sent_at = -1.0
+        self._line = ""
 
     async def report(self, reply: PartialReply) -> None:
         """Send what is new, not sooner than 50 ms after the last time."""
@@ -69,13 +70,20 @@ class ReplyProgress:
         total = reply.prompt_total
         if total is not None:
             total = total + self._max_tokens if self._max_tokens else None
-        if await self._progress.report(reply.tokens_handled, total, message or None):
+        value: float = reply.tokens_handled
+        if self._stream == "status" and message != self._line:
+            # A line without a token handled, such as a place in the queue, still has to rise.
+            value = max(value, self._progress.last + 0.001)
+            self._line = message
+        if await self._progress.report(value, total, message or None):
             self.sent_pieces = pieces
             self._sent_at = anyio.current_time()
 
 
 def _line(reply: PartialReply) -> str:
     """Return a line for a person: how far the prompt is read, else the end of the reply."""
+    if reply.queue_place:
+        return f"waiting for a slot, at place {reply.queue_place}"
     if not reply.generated:
         if not reply.prompt_total:
             return "waiting for llama-server"

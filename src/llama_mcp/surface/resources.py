@@ -15,6 +15,7 @@ from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.results import structure_of
 from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptTurn
+from llama_mcp.surface.tools.lifecycle import look
 from llama_mcp.surface.transcripts import transcript
 
 JSON = "application/json"
@@ -31,7 +32,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     @server.resource("llama://server/status", name="server-status", title="Status", mime_type=JSON)
     async def server_status() -> str:
         """What llama-server is doing: the same as the tool status."""
-        return _json(await services().supervisor.status())
+        return _json(await look(services()))
 
     @server.resource(
         "llama://server/config", name="server-config", title="Settings", mime_type=JSON

@@ -38,6 +38,7 @@ def status_text(status: ServerStatus) -> str:
         f"pid {status.pid}" if status.pid else "",
         f"{status.engine.kind} {status.engine.version}" if status.engine and status.pid else "",
         f"{status.slots.busy} of {status.slots.total} slots busy" if status.slots else "",
+        f"{status.waiting_turns} turns waiting" if status.waiting_turns else "",
         f"{status.memory_bytes / 2**20:.0f} MiB" if status.memory_bytes else "",
         f"{status.clients} client(s)" if status.clients else "",
     ]

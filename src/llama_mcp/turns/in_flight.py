@@ -9,6 +9,7 @@ from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.session_ids import check_session_id
 from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.verdict import check_schema
 
@@ -28,9 +29,15 @@ class InFlight:
         self._archive = archive
         self._tasks = tasks
         self._turns: dict[str, Turn] = {}
+        self._queue = SlotQueue()
         # Set when the process ends: a turn that is broken off then was not cancelled by anybody.
         self.is_ending = False
         self.announce: Announce = _announce_to_nobody
+
+    @property
+    def waiting(self) -> int:
+        """How many turns of this process wait for a slot."""
+        return self._queue.waiting
 
     def find(self, session_id: str) -> Turn | None:
         """Return the turn of the session that is under way here; None when there is none.
@@ -62,7 +69,7 @@ class InFlight:
             )
             notice = self._archive.notice()
             notes = [*server.notes, *([notice] if notice else [])]
-            turn = Turn(begun, request, server, self._archive, self._supervisor, notes)
+            turn = Turn(begun, request, server, self._archive, self._supervisor, self._queue, notes)
             self._turns[turn.session_id] = turn
             self._tasks.start_soon(self._run, turn, request.session_id is None)
         return turn

@@ -18,6 +18,8 @@ class PartialReply:
     """What has been received of one reply."""
 
     begun_at: float = field(default_factory=time.monotonic)
+    # The place in the queue for a slot, 1 being next; 0 when it has one.
+    queue_place: int = 0
     pieces: list[str] = field(default_factory=list)
     reasoning_pieces: list[str] = field(default_factory=list)
     finish_reason: str | None = None

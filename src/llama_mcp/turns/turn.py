@@ -11,18 +11,22 @@ from collections.abc import Awaitable, Callable, Sequence
 import anyio
 
 from llama_mcp.errors import ArchiveError, LlamaMCPError, LlamaServerLostError, UnresponsiveError
-from llama_mcp.llama_server.supervisor import ReadyServer, Supervisor
+from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
 from llama_mcp.turns.chat_request import ChatRequest, build_body
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.prompt import Prompt, fit_prompt
 from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.verdict import Outcome, reply_from
 
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
+# How often a turn that waits in the queue is looked at, at the most.
+MIN_WATCH_SECONDS = 0.1
 # At the end of the process: the client waits 2 s after closing our stdin.
 LAST_SAVE_SECONDS = 1.5
 BUG = "an unexpected error inside llama-mcp; its log has the details"
@@ -38,6 +42,7 @@ class Turn:
         server: ReadyServer,
         archive: Archive,
         supervisor: Supervisor,
+        queue: SlotQueue,
         notes: Sequence[str],
     ) -> None:
         self.session_id = begun.session.session_id
@@ -51,9 +56,10 @@ class Turn:
         self._server = server
         self._archive = archive
         self._supervisor = supervisor
+        self._queue = queue
         self._prompt: Prompt | None = None
         self._scope = anyio.CancelScope()
-        self._heard_at = 0.0
+        self._heard_at = anyio.current_time()
         self._is_cancel_asked = False
         self._changes = 0
         self._change = anyio.Event()
@@ -126,7 +132,10 @@ class Turn:
         try:
             await self._fit()
             body = build_body(self._prompt.messages if self._prompt else [], self._request.sampling)
-            async with self._server.client.stream_chat(body) as chunks:
+            async with (
+                self._queue.slot(self._server.total_slots, self._tell_place),
+                self._server.client.stream_chat(body) as chunks,
+            ):
                 async for chunk in chunks:
                     self.reply.take(chunk)
                     self._heard_at = anyio.current_time()
@@ -142,10 +151,10 @@ class Turn:
     async def _watch_for_silence(self, stream: anyio.CancelScope) -> None:
         """End the stream when llama-server has fallen silent and gives no sign of life."""
         patience = self._server.unresponsive_seconds
-        self._heard_at = anyio.current_time()
         while True:
-            await anyio.sleep(self._heard_at + patience - anyio.current_time())
-            if anyio.current_time() - self._heard_at < patience:
+            silence = anyio.current_time() - self._heard_at
+            await anyio.sleep(max(patience - silence, MIN_WATCH_SECONDS))
+            if self.reply.queue_place or anyio.current_time() - self._heard_at < patience:
                 continue
             try:
                 await self._supervisor.check_alive(self._server.run, patience)
@@ -154,6 +163,11 @@ class Turn:
                 self.error = error
                 stream.cancel()
                 return
+
+    def _tell_place(self, place: int) -> None:
+        self.reply.queue_place = place
+        self._heard_at = anyio.current_time()
+        self._wake()
 
     async def _fit(self) -> None:
         prompt = await fit_prompt(self._begun, self._request, self._server)

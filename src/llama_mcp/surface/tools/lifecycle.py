@@ -122,7 +122,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
 
         Also gives model, address, memory, busy slots and, after a crash, its cause and what to do.
         """
-        seen = await services().supervisor.status()
+        seen = await look(services())
         return tool_result(status_text(seen), seen)
 
     @server.tool(title="Settings of the local model", annotations=_LOOK)
@@ -130,6 +130,12 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         """Show the running server's settings, or those that start_llama_server would use now."""
         config = await services().supervisor.config()
         return tool_result(config_text(config), config)
+
+
+async def look(services: Services) -> ServerStatus:
+    """Return the status with the turns of this process that wait for a slot."""
+    seen = await services.supervisor.status()
+    return seen.model_copy(update={"waiting_turns": services.in_flight.waiting or None})
 
 
 _LOOK = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
