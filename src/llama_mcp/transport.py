@@ -18,8 +18,8 @@ import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
 
 import anyio
 import mcp_types
@@ -59,11 +59,22 @@ async def serve_stdio(server: MCPServer[Any], on_end: Callable[[], None]) -> Non
     # quick (measured: exit in 0.03 s instead of 0.3 s).
     gc.collect()
     gc.freeze()
+    can_poll = _can_poll_stdio()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_end_on_signal, tasks.cancel_scope, on_end)
-        async with _open_streams(on_end) as (reader, writer):
-            await low_level.run(reader, writer, options)
+        async with _pipe_streams(on_end) if can_poll else stdio_server() as (reader, writer):
+            try:
+                await low_level.run(reader, writer, options)
+            finally:
+                if tasks.cancel_scope.cancel_called and not can_poll:
+                    _leave_at_once()
         tasks.cancel_scope.cancel()
+
+
+def _leave_at_once() -> NoReturn:
+    """End the process after a signal where the SDK's reader sits in a thread until stdin closes."""
+    sys.stderr.flush()
+    os._exit(0)
 
 
 async def _end_on_signal(scope: anyio.CancelScope, on_end: Callable[[], None]) -> None:
@@ -73,10 +84,6 @@ async def _end_on_signal(scope: anyio.CancelScope, on_end: Callable[[], None]) -
         async for _number in received:
             on_end()
             scope.cancel()
-
-
-def _open_streams(on_end: Callable[[], None]) -> AbstractAsyncContextManager[Streams]:
-    return _pipe_streams(on_end) if _can_poll_stdio() else stdio_server()
 
 
 def _can_poll_stdio() -> bool:
@@ -127,8 +134,10 @@ async def _take_over_stdio() -> tuple[asyncio.StreamReader, asyncio.StreamWriter
 
     def close() -> None:
         read_transport.close()
-        # Not close(): that waits for a client that may have stopped reading.
-        write_transport.abort()
+        # Not close(): that waits for a client that may have stopped reading. One that is gone has
+        # closed it already, and aborting that fails (CPython 3.11).
+        if not write_transport.is_closing():
+            write_transport.abort()
 
     return reader, writer, close
 

@@ -1,14 +1,18 @@
 """However llama-mcp ends, nothing that it started stays, and no word is lost."""
 
+import json
+import os
+import pty
 import signal
 import sqlite3
 
 import anyio
+import anyio.to_thread
 import pytest
 
-from tests.client_process import LlamaMCP
+from tests.client_process import COMMAND, LlamaMCP
 from tests.processes import is_gone, processes_of, until
-from tests.raw_client import RawClient, raw_client
+from tests.raw_client import INITIALIZE, RawClient, raw_client
 
 
 async def start_model(client: RawClient) -> int:
@@ -61,7 +65,7 @@ async def test_sigkill_of_the_keeper_takes_llama_server_with_it_and_is_told(
 async def test_an_ending_in_mid_reply_exits_with_0_and_keeps_what_was_received(
     llama_mcp: LlamaMCP, ending: str
 ) -> None:
-    async with raw_client(llama_mcp) as client:
+    async with raw_client(llama_mcp.having(CTX_SIZE="4096")) as client:
         pid = await start_model(client)
         await begin_endless_reply(client)
         if ending == "closed stdin":
@@ -127,3 +131,33 @@ async def test_a_start_whose_caller_is_gone_leaves_no_llama_server(
         with anyio.fail_after(10):
             status = (await client.call("status"))["structuredContent"]
         assert status["state"] == "stopped"
+
+
+async def test_a_client_that_dies_with_both_pipes_is_no_error(llama_mcp: LlamaMCP) -> None:
+    async with raw_client(llama_mcp) as client:
+        await client.hello()
+        assert client.process.stdin is not None and client.process.stdout is not None
+        await client.process.stdout.aclose()
+        await client.process.stdin.aclose()
+        assert await client.exit_code() == 0
+
+
+async def test_ctrl_c_ends_it_on_a_terminal_too(llama_mcp: LlamaMCP) -> None:
+    terminal, side = pty.openpty()
+    variables = {"PATH": "/usr/bin:/bin"} | llama_mcp.environment
+    process = await anyio.open_process([COMMAND], stdin=side, stdout=side, env=variables)
+    os.close(side)
+    try:
+        request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}
+        os.write(terminal, json.dumps(request).encode() + b"\n")
+        # Its echo, then the answer: from then on it serves.
+        heard = b""
+        while b"serverInfo" not in heard:
+            heard += await anyio.to_thread.run_sync(os.read, terminal, 65536)
+        process.send_signal(signal.SIGINT)
+        with anyio.fail_after(20):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+        os.close(terminal)

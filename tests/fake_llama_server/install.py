@@ -1,6 +1,7 @@
 """What a test uses: put the stand-in into a folder, change its faults, read what it received."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ from .faults import faults_from
 
 CHECKOUT = Path(__file__).parents[2]
 
+# A shell's first line, because one that names Python cannot hold a path with a space.
 LAUNCHER = """\
-#!{python}
-import sys
-sys.path.insert(0, {checkout!r})
+#!/bin/sh
+PYTHONPATH={checkout} exec {python} -P -c 'import sys
 from tests.fake_llama_server.__main__ import main
-main(__file__)
+main(sys.argv.pop(1))' "$0" "$@"
 """
 
 
@@ -23,7 +24,8 @@ def install_fake(folder: Path, **faults: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     set_faults(folder, **faults)
     executable = folder / "llama-server"
-    launcher = LAUNCHER.format(python=sys.executable, checkout=str(CHECKOUT))
+    quoted = {"python": sys.executable, "checkout": str(CHECKOUT)}
+    launcher = LAUNCHER.format(**{name: shlex.quote(path) for name, path in quoted.items()})
     executable.write_text(launcher, encoding="utf-8")
     executable.chmod(0o755)
     return executable

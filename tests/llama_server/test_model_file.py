@@ -231,10 +231,11 @@ def test_folders_too_deep_are_not_looked_into(tmp_path: Path) -> None:
 
 
 def test_the_search_ends_at_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models = tmp_path / "models"
     for number in range(5):
-        write(tmp_path / str(number) / "m.gguf")
+        write(models / str(number) / "m.gguf")
     monkeypatch.setattr(model_file, "MAX_MODELS", 3)
-    assert len(find_models([tmp_path])) == 3
+    assert len(find_models([models])) == 3
 
     monkeypatch.setattr(model_file, "MAX_FOLDERS", 2)
-    assert len(find_models([tmp_path])) == 1
+    assert len(find_models([models])) == 1

@@ -49,7 +49,7 @@ def locate_engine(llama_cpp_path: str | None, search_path: str) -> Engine:
     raise EngineNotFoundError(
         "no path was given, PATH holds none and the embedded engine is not installed",
         "Pass llama_cpp_path (the folder of a llama.cpp release or build), or install the "
-        "embedded engine with: pip install 'llama-mcp[engine]'",
+        "embedded engine with: pip install 'xllamacpp>=2026.10'",
     )
 
 
@@ -85,6 +85,6 @@ def _embedded_engine() -> Engine:
     if not presence.embedded_engine_installed():
         raise EngineNotFoundError(
             "the embedded engine is not installed",
-            "Install it with: pip install 'llama-mcp[engine]'",
+            "Install it with: pip install 'xllamacpp>=2026.10'",
         )
     return Engine("embedded", EMBEDDED, tuple(presence.embedded_command()))

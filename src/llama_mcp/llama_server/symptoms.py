@@ -48,7 +48,7 @@ _EXECUTABLE = (
     symptom(
         r"No module named '?xllamacpp",
         "the embedded engine is not installed",
-        "Run `pip install 'llama-mcp[engine]'`, or pass llama_cpp_path.",
+        "Run `pip install 'xllamacpp>=2026.10'`, or pass llama_cpp_path.",
     ),
     # gdb, which an abort forks unless GGML_NO_BACKTRACE is set, says this about itself as well.
     symptom(
@@ -144,13 +144,12 @@ _NETWORK = (
     symptom(
         r"couldn't bind .*server socket\W+hostname\W+(?P<host>[^\s,]+)\W+port\W+0\b",
         "llama-server could not listen on {host}, on any port",
-        "Check --host and the --ssl flags in extra_args; without them 127.0.0.1 is used.",
+        "Leave out of extra_args what names addresses or certificates.",
     ),
     symptom(
         r"couldn't bind .*server socket\W+hostname\W+(?P<host>[^\s,]+)\W+port\W+(?P<bound>\d+)",
         "port {bound} on {host} could not be opened; most often another program listens on it",
-        "Pass another port, or port=0 for any free one. If it is free, check --host and the --ssl "
-        "flags in extra_args.",
+        "Pass another port, or port=0 for any free one.",
     ),
     symptom(
         r"rpc\.cpp:\d+: Failed to connect to (?P<endpoint>\S+)|"
