@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -40,6 +41,7 @@ class LlamaMCPServer(MCPServer[Services]):
     """The SDK's server, with our failures in words and our schemas made small."""
 
     services: Services | None = None
+    _parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     def open_rooms(self) -> Services:
         """Return the services; there are none outside the server's lifespan."""
@@ -51,6 +53,7 @@ class LlamaMCPServer(MCPServer[Services]):
         """Let turns know that the process ends, so that they are not taken for cancelled."""
         if self.services is not None:
             self.services.in_flight.is_ending = True
+            self.services.archive.hurry()
 
     async def list_tools(self) -> list[Tool]:
         """Return the tools with compact schemas."""
@@ -80,9 +83,11 @@ class LlamaMCPServer(MCPServer[Services]):
         self, name: str, arguments: dict[str, Any], context: Context[Services, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; what fails is raised as a ToolError that says what to do."""
-        tool = self._tool_manager.get_tool(name)
-        if tool is not None:
-            check_names(name, arguments, tool.parameters.get("properties", {}))
+        if not self._parameters:
+            tools = await super().list_tools()
+            self._parameters = {tool.name: tool.input_schema["properties"] for tool in tools}
+        if name in self._parameters:
+            check_names(name, arguments, self._parameters[name])
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as failure:
@@ -136,7 +141,7 @@ def build_server(
         subscriptions=changes.bus,
         middleware=[changes],
     )
-    lifecycle.register(server, server.open_rooms)
+    lifecycle.register(server, server.open_rooms, changes)
     conversation.register(server, server.open_rooms)
     sessions.register(server, server.open_rooms, changes)
     completions.register(server, server.open_rooms)

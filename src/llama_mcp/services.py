@@ -40,6 +40,7 @@ async def open_services(
         async with anyio.create_task_group() as tasks:
             supervisor = Supervisor(settings, environment, tasks)
             in_flight = InFlight(supervisor, archive, tasks)
+            supervisor.count_open_turns = in_flight.count_open
             try:
                 yield Services(settings, supervisor, archive, in_flight)
             finally:

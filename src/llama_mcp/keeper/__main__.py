@@ -6,6 +6,7 @@ signal, or the file `stop`) or when no lease has been held for linger_seconds; i
 llama-server is gone, however that came, after recording the exit code or signal.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -40,6 +41,8 @@ class Keeper:
 
     def run(self) -> int:
         """Keep llama-server until it ends or nobody wants it; return the keeper's exit code."""
+        if self._wants_stop():
+            return 0
         llama_server = self._spawn()
         if llama_server is None:
             return 1
@@ -94,11 +97,13 @@ class Keeper:
         announced: one of the two always sees the other.
         """
         announcement = self._path(run_dir.UNUSED)
-        with open(announcement, "w", encoding="ascii"):
+        # A full disk must not make the keeper leave with an error.
+        with contextlib.suppress(OSError), open(announcement, "w", encoding="ascii"):
             pass
         if lease_locks.count_held(self._path(run_dir.LEASES)) == 0:
             return True
-        os.unlink(announcement)
+        with contextlib.suppress(OSError):
+            os.unlink(announcement)
         return False
 
     def _stop(self, llama_server: child.Child) -> None:
@@ -142,7 +147,8 @@ class Keeper:
         return read_fd
 
     def _record(self) -> None:
-        run_dir.write_whole(self._path(run_dir.STATE), self.state)
+        with contextlib.suppress(OSError):
+            run_dir.write_whole(self._path(run_dir.STATE), self.state)
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)

@@ -4,6 +4,7 @@ llama-server holds the file open in append mode, so it is copied and cut, not re
 is written between the two is lost, which is the price of never standing between it and its log.
 """
 
+import contextlib
 import os
 import shutil
 
@@ -23,6 +24,9 @@ def rotate_when_large(path: str, max_bytes: int = MAX_LOG_BYTES) -> None:
         shutil.copyfile(path, f"{path}.1")
         os.chmod(f"{path}.1", 0o600)
         os.truncate(path, 0)
+    except FileNotFoundError:
+        return  # somebody has cleared it away; llama-server writes on into nothing
     except OSError:
         # A full disk must end neither the keeper nor llama-server; cutting needs no space.
-        os.truncate(path, 0)
+        with contextlib.suppress(OSError):
+            os.truncate(path, 0)

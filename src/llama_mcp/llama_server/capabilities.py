@@ -20,6 +20,8 @@ _FLAG = re.compile(r"(?:(?<=^)|(?<=[,\s]))--?[A-Za-z][\w.-]*")
 _GAP = re.compile(r"(?<![,\s])\s{2,}")
 # At column 0; in 2024's layout two spaces before. Rules of dashes are headings.
 _ENTRY = re.compile(r" {0,2}-(?!----)")
+# Such as <tensor name pattern>=<buffer type>,... which is one value.
+_GROUP = re.compile(r"<[^>]*>|\[[^\]]*\]|\{[^}]*\}|\([^)]*\)|'[^']*'|\"[^\"]*\"")
 _REMOVED = "argument has been removed"
 
 
@@ -30,6 +32,11 @@ class Flag:
     names: tuple[str, ...]
     value: str
     description: str
+
+    @property
+    def value_count(self) -> int:
+        """How many values follow it: one for each word, a bracketed group being one."""
+        return len(_GROUP.sub("X", self.value).split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ MAX_CONNECTIONS = 256
 # One SSE line; a whole reply in one chunk stays far below, an endless line does not.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 DONE = b"[DONE]"
+# RuntimeError is how httpx2 says that the client was closed meanwhile, as a stop does.
+FAILURES = (httpx2.HTTPError, httpx2.StreamError, RuntimeError)
 
 
 class Health(StrEnum):
@@ -54,7 +56,7 @@ class LlamaServerClient:
         """Say whether it answers, and whether its model is loaded."""
         try:
             response = await self._http.get("/health")
-        except httpx2.HTTPError:
+        except FAILURES:
             return Health.UNREACHABLE
         if response.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
             return Health.LOADING
@@ -65,14 +67,14 @@ class LlamaServerClient:
         try:
             response = await self._http.get(path)
             return response.json() if response.is_success else None
-        except (httpx2.HTTPError, ValueError):
+        except (*FAILURES, ValueError):
             return None
 
     async def metrics_text(self) -> str | None:
         """Return the Prometheus text of /metrics; None when this build has none."""
         try:
             response = await self._http.get("/metrics")
-        except httpx2.HTTPError:
+        except FAILURES:
             return None
         return response.text if response.is_success else None
 
@@ -85,7 +87,7 @@ class LlamaServerClient:
         """
         try:
             response = await self._http.post(path, content=_encode(body), timeout=STREAM_TIMEOUT)
-        except httpx2.HTTPError as error:
+        except FAILURES as error:
             raise LlamaServerLostError(_describe(error)) from error
         if response.status_code in (httpx2.codes.NOT_FOUND, httpx2.codes.NOT_IMPLEMENTED):
             return None
@@ -112,7 +114,7 @@ class LlamaServerClient:
         )
         try:
             response = await self._http.send(request, stream=True)
-        except (httpx2.HTTPError, RuntimeError) as error:
+        except FAILURES as error:
             raise LlamaServerLostError(_describe(error)) from error
         try:
             if response.status_code != httpx2.codes.OK:
@@ -126,7 +128,7 @@ class LlamaServerClient:
 async def _refusal(response: httpx2.Response) -> CompletionError:
     try:
         return error_from(response.status_code, await response.aread())
-    except httpx2.HTTPError as error:
+    except FAILURES as error:
         return LlamaServerLostError(_describe(error))
 
 
@@ -140,11 +142,13 @@ async def _chunks(response: httpx2.Response) -> AsyncIterator[Any]:
                 field, _, value = line.strip().partition(b":")
                 if field == b"data" and value.strip() == DONE:
                     return
-                if field in (b"data", b"error") and value.strip():
+                if field == b"error":  # how builds before 2025 send it
+                    raise error_from(httpx2.codes.INTERNAL_SERVER_ERROR, value)
+                if field == b"data" and value.strip():
                     yield _checked_chunk(value)
             if len(pending) > MAX_LINE_BYTES:
                 raise LlamaServerLostError("its stream holds a line without an end")
-    except (httpx2.HTTPError, httpx2.StreamError, RuntimeError) as error:
+    except FAILURES as error:
         raise LlamaServerLostError(_describe(error)) from error
     raise LlamaServerLostError("its stream ended before the reply was complete")
 
@@ -152,19 +156,19 @@ async def _chunks(response: httpx2.Response) -> AsyncIterator[Any]:
 def _checked_chunk(data: bytes) -> Any:
     chunk = _decode(data)
     if isinstance(chunk, dict) and chunk.get("error"):
-        fault = chunk["error"]
-        status = fault.get("code", 500) if isinstance(fault, dict) else 500
-        raise error_from(status, data)
+        code = chunk["error"].get("code") if isinstance(chunk["error"], dict) else None
+        status = code if isinstance(code, int) else httpx2.codes.INTERNAL_SERVER_ERROR
+        raise error_from(int(status), data)
     return chunk
 
 
 def error_from(status: int, content: bytes) -> CompletionError:
     """Turn llama-server's error envelope into words; the message tells more than the type."""
     try:
-        fault = json.loads(content)["error"]
-        message = str(fault["message"])
-    except (ValueError, KeyError, TypeError):
-        fault, message = {}, content.decode("utf-8", "replace").strip()[:300] or "no explanation"
+        fault = json.loads(content)
+        message = str(fault.get("error", fault)["message"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message = content.decode("utf-8", "replace").strip()[:300] or "no explanation"
     return CompletionError(f"{message} (HTTP {status})", _advice(status, message))
 
 

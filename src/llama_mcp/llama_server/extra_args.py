@@ -9,6 +9,10 @@ RPC = "--rpc"
 # Flags that have a parameter of their own, or that we must set ourselves to keep our promises.
 OURS = {
     "--model": "use model_path",
+    "--model-url": "use model_path",
+    "--hf-repo": "use model_path",
+    "--hf-file": "use model_path",
+    "--docker-repo": "use model_path",
     "--host": "llama-server listens on this machine only",
     "--port": "use port",
     "--reuse-port": "two servers on one port cannot be told apart",
@@ -56,12 +60,20 @@ def check_extra_args(
         if flag is None:
             raise _refused(extra_args[position], "is not a flag of this llama-server")
         _check_flag(extra_args[position], flag)
-        values = len(flag.value.split())
-        if position + values >= len(extra_args):
+        values = extra_args[position + 1 : position + 1 + flag.value_count]
+        if len(values) < flag.value_count:
             raise _refused(extra_args[position], f"needs a value ({flag.value})")
+        for value in values:
+            _check_value(extra_args[position], value, capabilities)
         if RPC in flag.names:
             _check_rpc(extra_args[position + 1], rpc_servers)
-        position += 1 + values
+        position += 1 + flag.value_count
+
+
+def _check_value(flag: str, value: str, capabilities: Capabilities) -> None:
+    # Were we wrong about how many values a flag takes, what follows could be a flag unseen.
+    if _long_name(value) in capabilities.flags:
+        raise _refused(flag, f"is followed by another flag ({value}) where its value belongs")
 
 
 def _check_flag(given: str, flag: Flag) -> None:

@@ -79,7 +79,9 @@ class Launcher:
         # llama-server does not end while a connection is open, so ours go first.
         await self._hold.release()
         seen = await observation.observe(run)
-        if seen.pid is not None:
+        if seen.keeper is None:
+            run.request_stop()  # its keeper never came, and must not come any more
+        elif seen.pid is not None:
             await keeper_process.stop(run)
         else:
             await keeper_process.end_leftovers(run)

@@ -20,7 +20,7 @@ class Lease:
         """Take the lease."""
         self.run_folder = run.folder
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self._lock = FileLock(run.leases_dir / name)
+        self._lock = FileLock(run.leases_dir / name, mode=0o600)
         self._lock.acquire()
 
     def release(self) -> None:

@@ -22,21 +22,17 @@ PutBack = Callable[[Run, Launch], Awaitable[None]]
 class Loading:
     """Watches a run until it is ready, has ended, or has taken too long."""
 
-    def __init__(
-        self,
-        run: Run,
-        client: LlamaServerClient,
-        timeout_seconds: float | None,
-        replaced: Launch | None,
-        put_back: PutBack,
-    ) -> None:
+    def __init__(self, run: Run, client: LlamaServerClient, put_back: PutBack) -> None:
         self.run = run
         # What was stopped for this one, and is started again when this one fails.
-        self.replaced = replaced
-        self._put_back = put_back
+        self.replaced: Launch | None = None
+        # How many callers wait for it, and whether one has left it to go on by itself.
+        self.waiters = 0
+        self.is_left_to_go_on = False
         self._client = client
-        # None for a start that another process began: the limit is that process's to keep.
-        self._timeout_seconds = timeout_seconds
+        self._put_back = put_back
+        self._timeout_seconds = 0.0
+        self._limit = anyio.CancelScope()
         self._is_over = anyio.Event()
 
     @property
@@ -44,22 +40,34 @@ class Loading:
         """Tell whether it is ready or has failed."""
         return self._is_over.is_set()
 
+    def take_charge(self, timeout_seconds: float, replaced: Launch | None) -> None:
+        """Answer for this start: it is ours, with its limit and what it replaces."""
+        self._timeout_seconds = timeout_seconds
+        self._limit.deadline = anyio.current_time() + timeout_seconds
+        self.replaced = replaced
+
     async def watch(self) -> None:
         """See the start to its end; a llama-server that takes too long is stopped."""
         try:
-            with anyio.fail_after(self._timeout_seconds):
+            with self._limit:
                 outcome = await wait_until_ready(self.run, self._client)
-            if self.run.outcome() is None:
-                self.run.record_outcome(outcome)
+                if self.run.outcome() is None:
+                    self.run.record_outcome(outcome)
+            if self._limit.cancelled_caught:
+                await self._give_up()
         except EndedWhileLoadingError:
             await self._make_good()
-        except TimeoutError:
-            failure = f"it was not ready within {self._timeout_seconds:g} s and was stopped"
-            self.run.record_outcome(Outcome(failure=failure))
-            await keeper_process.stop(self.run)
-            await self._make_good()
+        except Exception:
+            # A fault in one start must not end the server, and every turn with it.
+            logger.exception("Waiting for llama-server failed")
         finally:
             self._is_over.set()
+
+    async def _give_up(self) -> None:
+        failure = f"it was not ready within {self._timeout_seconds:g} s and was stopped"
+        self.run.record_outcome(Outcome(failure=failure))
+        await keeper_process.stop(self.run)
+        await self._make_good()
 
     async def _make_good(self) -> None:
         if self.replaced is None:

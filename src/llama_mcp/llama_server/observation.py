@@ -20,7 +20,7 @@ LOG_LINES_TO_SHOW = 12
 RECORD_SECONDS = 2.0
 RECORD_POLL_SECONDS = 0.01
 # A keeper that has not recorded anything by then is not going to.
-KEEPER_START_SECONDS = 10.0
+KEEPER_START_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +176,19 @@ def _is_exit_pending(keeper: KeeperState | None) -> bool:
 
 def _state(run: Run, keeper: KeeperState | None, outcome: Outcome | None) -> ServerState:
     if keeper is None:
+        if run.is_ending():
+            return ServerState.STOPPED
         young = time.time() - run.launch.at < KEEPER_START_SECONDS
         return ServerState.STARTING if young else ServerState.STOPPED
     if keeper.exit:
         return ServerState.STOPPED if keeper.exit.was_asked_to else ServerState.CRASHED
     if keeper.spawn_error or keeper.llama_server is None:
         return ServerState.CRASHED
-    if not keeper.llama_server.is_alive():
-        return ServerState.CRASHED
+    is_alive = keeper.llama_server.is_alive()
     if run.is_ending():
-        return ServerState.STOPPING
+        return ServerState.STOPPING if is_alive else ServerState.STOPPED
+    if not is_alive:
+        return ServerState.CRASHED
     if run.is_unresponsive():
         return ServerState.UNRESPONSIVE
     has_been_ready = outcome is not None and outcome.ready_after_seconds is not None

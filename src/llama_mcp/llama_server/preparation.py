@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio.to_thread
+
 from llama_mcp.embedded import starter_model
 from llama_mcp.errors import EngineUnusableError, InvalidArgumentError
 from llama_mcp.llama_server.allowed_paths import check_files_in, check_path
@@ -23,6 +25,8 @@ from llama_mcp.llama_server.status import EngineInfo
 from llama_mcp.settings import Settings
 
 MODELS_TO_NAME = 5
+# A folder that never exists.
+NO_CONFIGURATION = "no-configuration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +80,32 @@ async def prepare(
     Raises:
         LlamaMCPError: one of its kinds for each thing that can be wrong with them.
     """
-    config, engine, model = resolve(settings, inherited, arguments)
+    # In a thread: a folder on a network that hangs must not stop everything else.
+    config, engine, model = await anyio.to_thread.run_sync(
+        _resolve_checked, settings, inherited, arguments
+    )
     allowed = settings.allowed_paths
-    check_path(model, "model_path", allowed)
-    if engine.kind == "llama-server":
-        check_path(Path(engine.path), "llama_cpp_path", allowed)
-    check_model_file(model)
-    environment = child_environment(inherited)
+    # llama.cpp reads llama.cpp/config.ini below it, which would configure it behind our back.
+    environment = child_environment(inherited) | {
+        "XDG_CONFIG_HOME": str(settings.state_dir / NO_CONFIGURATION)
+    }
     capabilities = await learn_capabilities(engine, environment)
     check_extra_args(config.extra_args, capabilities, settings.rpc_servers)
     check_files_in(config.extra_args, capabilities, allowed)
     if settings.api_key == "auto":
         environment = environment | {API_KEY_VARIABLE: _fresh_key(engine, capabilities)}
     return Preparation(config, engine, capabilities, model, environment, settings.linger_seconds)
+
+
+def _resolve_checked(
+    settings: Settings, inherited: Mapping[str, str], arguments: Mapping[str, object]
+) -> tuple[LaunchConfig, Engine, Path]:
+    config, engine, model = resolve(settings, inherited, arguments)
+    check_path(model, "model_path", settings.allowed_paths)
+    if engine.kind == "llama-server":
+        check_path(Path(engine.path), "llama_cpp_path", settings.allowed_paths)
+    check_model_file(model)
+    return config, engine, model
 
 
 def _fresh_key(engine: Engine, capabilities: Capabilities) -> str:

@@ -14,7 +14,7 @@ from llama_mcp.llama_server import ports
 from llama_mcp.llama_server.client import Health, LlamaServerClient
 from llama_mcp.llama_server.diagnosis import warnings_in_log
 from llama_mcp.llama_server.log import read_log_tail
-from llama_mcp.llama_server.observation import launch_facts
+from llama_mcp.llama_server.observation import KEEPER_START_SECONDS, launch_facts
 from llama_mcp.llama_server.run_record import Outcome, Run
 
 FIRST_POLL_SECONDS = 0.005
@@ -54,7 +54,7 @@ def has_ended(run: Run) -> bool:
     """Tell whether llama-server or its keeper is gone."""
     state = run.state()
     if state is None:
-        return False
+        return run.is_ending() or time.time() - run.launch.at > KEEPER_START_SECONDS
     if state.exit or state.spawn_error or state.llama_server is None:
         return True
     return not state.llama_server.is_alive()
@@ -66,7 +66,8 @@ async def _examine(run: Run, client: LlamaServerClient) -> Outcome | None:
     props = await client.look("/props")
     if state is None or state.llama_server is None or not isinstance(props, dict):
         return None
-    if ports.is_held_by(run.launch.port, state.llama_server.pid) is False:
+    is_elsewhere = ports.is_held_by(run.launch.port, state.llama_server.pid) is False
+    if is_elsewhere or not _names_our_model(props, run) or not state.llama_server.is_alive():
         return None
     return Outcome(
         ready_after_seconds=round(time.time() - run.launch.at, 3),
@@ -74,6 +75,16 @@ async def _examine(run: Run, client: LlamaServerClient) -> Outcome | None:
         total_slots=_number(props.get("total_slots")),
         slot_ctx_size=_number((props.get("default_generation_settings") or {}).get("n_ctx")),
     )
+
+
+def _names_our_model(props: dict[str, Any], run: Run) -> bool:
+    """Tell whether /props is that of our launch; a build that names no model cannot say."""
+    if props.get("role") == "router":
+        return False
+    if alias := props.get("model_alias"):
+        return bool(alias == run.launch.alias)
+    path = props.get("model_path")
+    return not path or path == run.launch.config.model_path
 
 
 async def _template_warnings(client: LlamaServerClient) -> list[str]:

@@ -12,7 +12,7 @@ class ReadyServer:
 
     client: LlamaServerClient
     run: Run
-    slot_ctx_size: int | None
+    slot_ctx_size: int
     total_slots: int
     # Silence after which it is asked for a sign of life.
     unresponsive_seconds: float

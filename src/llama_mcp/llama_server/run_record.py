@@ -7,12 +7,15 @@ writes into its successor's files; `current.json` names the one that counts.
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from llama_mcp.errors import StateFolderError
 from llama_mcp.keeper import identity, run_dir
 from llama_mcp.llama_server.launch import LaunchConfig
 from llama_mcp.llama_server.status import EngineInfo
@@ -165,15 +168,33 @@ def current_run(runs_dir: Path) -> Run | None:
 
 
 def create_run(runs_dir: Path, launch: Launch) -> Run:
-    """Write a new run and make it the one that counts; older ones are cleared away."""
+    """Write a new run and make it the one that counts; older ones are cleared away.
+
+    Raises:
+        StateFolderError: the folder cannot be written.
+    """
+    with state_folder_errors(runs_dir):
+        return _write_run(runs_dir, launch)
+
+
+@contextmanager
+def state_folder_errors(runs_dir: Path) -> Iterator[None]:
+    """Turn what the file system raises into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StateFolderError(str(runs_dir), error.strerror or str(error)) from error
+
+
+def _write_run(runs_dir: Path, launch: Launch) -> Run:
     make_private_folder(runs_dir)
-    name = time.strftime("%Y%m%dT%H%M%S") + "-" + secrets.token_hex(3)
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(3)
     run = Run(runs_dir / name, launch)
     run.folder.mkdir(mode=0o700)
     run.leases_dir.mkdir(mode=0o700)
     run_dir.write_whole(str(run.folder / run_dir.LAUNCH), launch.model_dump(mode="json"))
     run_dir.write_whole(str(runs_dir / CURRENT), {"run": name})
-    _clear_old_runs(runs_dir)
+    _clear_old_runs(runs_dir, run.folder)
     return run
 
 
@@ -185,9 +206,11 @@ def make_private_folder(folder: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
 
 
-def _clear_old_runs(runs_dir: Path) -> None:
-    folders = sorted(entry for entry in runs_dir.iterdir() if entry.is_dir())
-    for folder in folders[:-KEPT_RUNS]:
+def _clear_old_runs(runs_dir: Path, current: Path) -> None:
+    # By the time of their last change: names go by a clock that may have been set back.
+    folders = [entry for entry in runs_dir.iterdir() if entry.is_dir() and entry != current]
+    folders.sort(key=lambda folder: folder.stat().st_mtime)
+    for folder in folders[: -(KEPT_RUNS - 1)]:
         if not _has_live_process(folder):
             shutil.rmtree(folder, ignore_errors=True)
 

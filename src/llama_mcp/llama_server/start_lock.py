@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 from filelock import FileLock, Timeout
 
-from llama_mcp.llama_server.run_record import make_private_folder
+from llama_mcp.llama_server.run_record import make_private_folder, state_folder_errors
 
 LOCK_POLL_SECONDS = 0.02
 
@@ -19,12 +19,8 @@ async def exclusively(runs_dir: Path) -> AsyncIterator[None]:
     It is polled, because a blocking wait would need a thread that cannot be cancelled.
     """
     lock = _lock_in(runs_dir)
-    while True:
-        try:
-            lock.acquire(blocking=False)
-            break
-        except Timeout:
-            await anyio.sleep(LOCK_POLL_SECONDS)
+    while not _try(lock, runs_dir):
+        await anyio.sleep(LOCK_POLL_SECONDS)
     try:
         yield
     finally:
@@ -32,5 +28,15 @@ async def exclusively(runs_dir: Path) -> AsyncIterator[None]:
 
 
 def _lock_in(folder: Path) -> FileLock:
-    make_private_folder(folder)
-    return FileLock(folder / "start.lock")
+    with state_folder_errors(folder):
+        make_private_folder(folder)
+    return FileLock(folder / "start.lock", mode=0o600)
+
+
+def _try(lock: FileLock, folder: Path) -> bool:
+    with state_folder_errors(folder):
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:  # an OSError too, but somebody else's lock is no fault
+            return False
+    return True

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from llama_mcp import errors
@@ -52,6 +53,8 @@ class Supervisor:
         self._hold = Hold()
         self._launcher = Launcher(settings, self._hold)
         self._loading: Loading | None = None
+        # Told by the conversation room, which this one does not know.
+        self.count_open_turns: Callable[[], int] = lambda: 0
 
     async def start(
         self,
@@ -79,14 +82,18 @@ class Supervisor:
             LlamaMCPError: what was asked cannot be, or it ended while loading.
         """
         preparation = await prepare(self._settings, self._environment, arguments)
+        # Shielded: between the lock and the watch a cancel would leave a keeper to nobody.
         async with exclusively(self._settings.runs_dir):
-            loading, is_new = await self._join_or_launch(preparation, replace, timeout_seconds)
+            with anyio.CancelScope(shield=True):
+                loading, is_new = await self._join_or_launch(preparation, replace, timeout_seconds)
+        loading.waiters += 1
         try:
             await _wait_reporting(loading, wait_seconds, progress)
-        except anyio.get_cancelled_exc_class():
-            if is_new:
+            loading.is_left_to_go_on = True
+        finally:
+            loading.waiters -= 1
+            if not (loading.waiters or loading.is_over or loading.is_left_to_go_on):
                 await self._launcher.abandon(loading.run)
-            raise
         seen = await observation.observe(loading.run)
         if not seen.is_live:
             raise self._start_error(seen, loading)
@@ -102,11 +109,10 @@ class Supervisor:
         """
         async with exclusively(self._settings.runs_dir):
             seen = await self._launcher.look()
-            if seen is None or seen.pid is None:
-                return await self.status()
-            if not force:
+            if seen is not None and seen.pid is not None and not force:
                 await self._refuse_while_in_use(seen)
-            await self._launcher.end(seen.run)
+            if seen is not None:
+                await self._launcher.end(seen.run)
         return await self.status()
 
     async def status(self) -> ServerStatus:
@@ -116,7 +122,7 @@ class Supervisor:
             return status_report.NEVER_STARTED
         if seen.state is ServerState.STARTING:
             # Whoever began it may be gone, and somebody has to notice that it is ready.
-            await self._watch(seen.run, None)
+            await self._watch(seen.run)
         is_up = seen.state is ServerState.READY
         client = await self._hold.connect(seen.run) if is_up else None
         return await status_report.report(seen, client)
@@ -132,7 +138,9 @@ class Supervisor:
         if seen is not None and is_running:
             config, port = seen.run.launch.config, seen.run.launch.port
         else:
-            config, _engine, _model = resolve(self._settings, self._environment, {})
+            config, _engine, _model = await anyio.to_thread.run_sync(
+                resolve, self._settings, self._environment, {}
+            )
             port = config.port
         facts = config.model_dump(exclude={"port", "extra_args"})
         return ServerConfig(
@@ -150,7 +158,7 @@ class Supervisor:
             raise errors.NotRunningError
         text = await (await self._hold.connect(seen.run)).metrics_text()
         if text is None:
-            raise errors.NotRunningError("this build of llama-server gives no metrics")
+            raise errors.NoMetricsError
         return text
 
     async def ready_server(self, wait_seconds: float) -> ReadyServer:
@@ -168,7 +176,7 @@ class Supervisor:
             notes.append(f"It was started again after a crash: {observation.crash_error(seen)}")
             seen = await self._launcher.restart(seen)
         if seen is not None and seen.state is ServerState.STARTING:
-            loading = await self._watch(seen.run, None)
+            loading = await self._watch(seen.run)
             await loading.wait(deadline - anyio.current_time())
             seen = await self._launcher.look()
         if seen is None or not seen.is_live:
@@ -186,7 +194,7 @@ class Supervisor:
         return ReadyServer(
             client=client,
             run=seen.run,
-            slot_ctx_size=outcome.slot_ctx_size if outcome else None,
+            slot_ctx_size=(outcome and outcome.slot_ctx_size) or seen.run.launch.config.ctx_size,
             total_slots=(outcome and outcome.total_slots) or seen.run.launch.config.parallel,
             unresponsive_seconds=self._settings.unresponsive_seconds,
             notes=notes,
@@ -226,7 +234,8 @@ class Supervisor:
     ) -> tuple[Loading, bool]:
         seen = await self._launcher.look()
         replaced: Launch | None = None
-        if seen and seen.is_live:
+        # Without a state the keeper never came: whoever brings one holds the lock that we hold.
+        if seen and seen.is_live and seen.keeper is not None:
             launch = seen.run.launch
             running = launch.config.model_copy(update={"port": launch.port})
             changed = differences(running, preparation.config)
@@ -234,15 +243,18 @@ class Supervisor:
                 self._hold.take(seen.run)
                 # A lease that comes too late for the keeper finds the run ending; then anew.
                 if (await observation.observe(seen.run)).is_live:
-                    return await self._watch(seen.run, None), False
+                    return await self._watch(seen.run), False
             elif not replace:
                 raise errors.AlreadyRunningError(f"{launch.alias} at {launch.url}", changed)
             else:
+                await self._refuse_while_in_use(seen)
                 replaced = launch
         if seen:
             await self._launcher.end(seen.run)
         run = await self._launch(preparation, replaced)
-        return await self._watch(run, timeout_seconds, replaced), True
+        loading = await self._watch(run)
+        loading.take_charge(timeout_seconds, replaced)
+        return loading, True
 
     async def _launch(self, preparation: Preparation, replaced: Launch | None) -> Run:
         try:
@@ -258,6 +270,8 @@ class Supervisor:
         others = self._hold.count_others(seen.run)
         if others > 0:
             raise errors.InUseError(f"{others} other llama-mcp process(es) use it")
+        if turns := self.count_open_turns():
+            raise errors.InUseError(f"{turns} reply or replies are being generated")
         status = await self.status()
         if status.slots and status.slots.busy:
             raise errors.InUseError(f"{status.slots.busy} reply or replies are being generated")
@@ -268,13 +282,11 @@ class Supervisor:
             return error
         return errors.ReplaceFailedError(error, loading.replaced.alias)
 
-    async def _watch(
-        self, run: Run, timeout_seconds: float | None, replaced: Launch | None = None
-    ) -> Loading:
+    async def _watch(self, run: Run) -> Loading:
         """Return the task that waits for the run; one for each run and process."""
         if self._loading is None or self._loading.run.folder != run.folder:
             client = await self._hold.connect(run)
-            self._loading = Loading(run, client, timeout_seconds, replaced, self._launcher.put_back)
+            self._loading = Loading(run, client, self._launcher.put_back)
             self._tasks.start_soon(self._loading.watch)
         return self._loading
 

@@ -50,6 +50,7 @@ class Archive:
         self._store: Store | None = None
         self._notice: str | None = None
         self._unwritten: dict[tuple[str, int], tuple[TurnEnding, ArchiveError]] = {}
+        self._is_in_a_hurry = False
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
     def notice(self) -> str | None:
@@ -142,6 +143,10 @@ class Archive:
             return ()
         return await self._run(reading.complete_ids, prefix, limit)
 
+    def hurry(self) -> None:
+        """Wait for other processes no longer than a process that ends can: its client kills it."""
+        self._is_in_a_hurry = True
+
     async def close(self) -> None:
         """Close the file; the next use would open it again."""
         with anyio.CancelScope(shield=True):
@@ -187,6 +192,8 @@ class Archive:
         if self._store is None:
             self._store = Store(self._path)
             self._notice = self._store.notice or self._notice
+        if self._is_in_a_hurry:
+            self._store.hurry()
         return self._store
 
     def _write_late_endings(self, store: Store) -> None:

@@ -21,8 +21,9 @@ from llama_mcp.sessions.failures import is_damage
 from llama_mcp.sessions.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
 from llama_mcp.sessions.search_words import searchable
 
-# How long a write waits for another process's; ours take milliseconds.
-BUSY_TIMEOUT_SECONDS = 5
+# How long a write waits for another process's. Ours take milliseconds, but SQLite has no queue: on
+# a machine under load one of two busy writers was seen to wait for more than 5 s.
+BUSY_TIMEOUT_SECONDS = 20
 # A -wal that one long transaction made huge is cut back to this.
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 

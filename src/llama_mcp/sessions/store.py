@@ -13,6 +13,9 @@ from pathlib import Path
 from llama_mcp.sessions.opening import inode_of, open_file
 from llama_mcp.sessions.writers import Writers
 
+# Clients kill a server 2 s after they have closed its stdin.
+HURRIED_TIMEOUT_MS = 400
+
 _INTERRUPTED = "The process that was receiving this reply ended before the reply did."
 
 
@@ -42,6 +45,10 @@ class Store:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Show the same state to every statement inside."""
         return self._transaction("BEGIN")
+
+    def hurry(self) -> None:
+        """Let writes wait for other processes only for a moment from now on."""
+        self.connection.execute(f"PRAGMA busy_timeout = {HURRIED_TIMEOUT_MS}")
 
     def close(self) -> None:
         """Close the connection and give the writer's lock back."""

@@ -20,6 +20,7 @@ from mcp.types import INVALID_PARAMS
 
 MODERN = "2026-07-28"
 INDEX_URI = "llama://sessions"
+SERVER_URIS = ("llama://server/status", "llama://server/config", "llama://server/metrics")
 
 
 def session_uris(session_id: str) -> tuple[str, str]:
@@ -65,9 +66,10 @@ class Changes:
         self._has_list_changed |= comes_or_goes
         self._noted.set()
 
-    def note_resource(self, uri: str) -> None:
-        """Note that what a resource gives has changed."""
-        self._changed_uris[uri] = None
+    def note_server(self) -> None:
+        """Note that llama-server was started or stopped."""
+        for uri in SERVER_URIS:
+            self._changed_uris[uri] = None
         self._noted.set()
 
     async def tell(self) -> None:

@@ -14,6 +14,9 @@ from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.turns.reply import ChatReply
 
+# The model's or the caller's own data, in which null and empty mean something.
+VERBATIM = frozenset({"parsed", "sampling"})
+
 
 def tool_result(text: str, content: BaseModel) -> CallToolResult:
     """Return a tool's result with that text and that structure."""
@@ -88,6 +91,20 @@ def _pruned(value: Any) -> Any:
     if isinstance(value, list):
         return [_pruned(item) for item in value]
     if isinstance(value, dict):
-        pairs = ((clean_text(name), _pruned(item)) for name, item in value.items())
+        pairs = (
+            (name, _cleaned(item) if name in VERBATIM else _pruned(item))
+            for name, item in value.items()
+        )
         return {name: item for name, item in pairs if item is not None and item not in ([], {})}
+    return value
+
+
+def _cleaned(value: Any) -> Any:
+    """Return data that is not ours as it is, but for lone surrogates."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {clean_text(name): _cleaned(item) for name, item in value.items()}
     return value

@@ -8,13 +8,13 @@ step, because each cut changes the prompt's beginning and so costs llama-server'
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
+from llama_mcp.llama_server.token_count import TEMPLATE_TOKENS_PER_MESSAGE
 from llama_mcp.sessions.records import Turn
 
 TARGET_SHARE = 0.6
 # Without max_tokens this share of the window stays free for the reply.
 FREE_SHARE = 1 / 8
-# A template adds a few tokens for each message; the longest known adds about 20.
-TEMPLATE_TOKENS_PER_MESSAGE = 32
+# What a template adds beside that for each message, such as a system prompt of its own.
 TEMPLATE_TOKENS = 512
 
 ChatMessages = list[dict[str, str]]

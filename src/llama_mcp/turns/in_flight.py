@@ -13,6 +13,9 @@ from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.verdict import check_schema
 
+# Turns that are over and still known whole, for a caller that comes back late.
+KEPT_TURNS = 64
+
 # Told the session_id when a turn begins or ends in it, and whether the session is new.
 Announce = Callable[[str, bool], None]
 
@@ -34,13 +37,17 @@ class InFlight:
         self.is_ending = False
         self.announce: Announce = _announce_to_nobody
 
+    def count_open(self) -> int:
+        """Return how many turns of this process are not over."""
+        return sum(not turn.is_over for turn in self._turns.values())
+
     @property
     def waiting(self) -> int:
         """How many turns of this process wait for a slot."""
         return self._queue.waiting
 
     def find(self, session_id: str) -> Turn | None:
-        """Return the turn of the session that is under way here; None when there is none.
+        """Return the session's turn that is under way here, or was of late; None for no such.
 
         Raises:
             SessionNotFoundError: that is no session_id.
@@ -70,9 +77,16 @@ class InFlight:
             notice = self._archive.notice()
             notes = [*server.notes, *([notice] if notice else [])]
             turn = Turn(begun, request, server, self._archive, self._supervisor, self._queue, notes)
+            self._turns.pop(turn.session_id, None)  # the newest goes to the end
             self._turns[turn.session_id] = turn
             self._tasks.start_soon(self._run, turn, request.session_id is None)
         return turn
+
+    def _forget_old_ones(self) -> None:
+        """Drop the oldest turns that are over; one that could not be saved stays."""
+        over = [turn for turn in self._turns.values() if turn.is_over and turn.is_saved]
+        for turn in over[:-KEPT_TURNS]:
+            del self._turns[turn.session_id]
 
     async def withdraw(self, turn: Turn) -> None:
         """Cancel a turn whose caller took its request back; the end of the process is no such."""
@@ -85,7 +99,5 @@ class InFlight:
         try:
             await turn.run()
         finally:
-            # One that could not be saved stays here, so that its reply can still be had.
-            if turn.is_saved:
-                del self._turns[turn.session_id]
+            self._forget_old_ones()
         self.announce(turn.session_id, False)

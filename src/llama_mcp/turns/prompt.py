@@ -40,8 +40,6 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
     first_turn = begun.session.first_turn_in_prompt
     system_prompt = begun.session.system_prompt
     messages = build_messages(system_prompt, begun.earlier, request.message)
-    if server.slot_ctx_size is None:
-        return Prompt(messages, first_turn)
     window = Window(server.slot_ctx_size, request.sampling.max_tokens)
     if surely_fits(messages, window):
         return Prompt(messages, first_turn)

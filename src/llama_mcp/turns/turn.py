@@ -27,8 +27,6 @@ logger = logging.getLogger(__name__)
 SAVE_SECONDS = 1.0
 # How often a turn that waits in the queue is looked at, at the most.
 MIN_WATCH_SECONDS = 0.1
-# At the end of the process: the client waits 2 s after closing our stdin.
-LAST_SAVE_SECONDS = 1.5
 BUG = "an unexpected error inside llama-mcp; its log has the details"
 
 
@@ -84,14 +82,16 @@ class Turn:
             if self._scope.cancelled_caught and self._is_cancel_asked:
                 status = TurnStatus.CANCELLED
         finally:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_SAVE_SECONDS):
-                await self._end(status)
-            self._over.set()
-            self._wake()
+            try:
+                with anyio.CancelScope(shield=True):
+                    await self._end(status)
+            finally:
+                self._over.set()
+                self._wake()
 
     async def cancel(self) -> None:
         """Stop generating and wait until what was received is archived."""
-        self._is_cancel_asked = True
+        self._is_cancel_asked = not self.is_over
         self._scope.cancel()
         await self._over.wait()
 

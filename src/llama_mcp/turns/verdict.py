@@ -85,8 +85,8 @@ def _end_notes(partial: PartialReply, outcome: Outcome, used: int | None) -> lis
             )
         else:
             notes.append(
-                "The reply was cut off at max_tokens. Ask the model to go on, or pass a larger "
-                "max_tokens."
+                "The reply was cut off at the longest length that was allowed. Ask the model to "
+                "go on, or pass a larger max_tokens."
             )
     if not partial.text.strip():
         notes.append(_why_empty(partial))
@@ -113,11 +113,10 @@ def _parse(text: str, sampling: Sampling) -> tuple[Any, list[str]]:
 
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, ["The reply is not complete JSON; a larger max_tokens may help."]
-    faults = [
-        fault.message for fault in Draft202012Validator(sampling.json_schema).iter_errors(data)
-    ]
-    if faults:
-        return data, [f"The reply does not keep to json_schema: {faults[0][:200]}"]
-    return data, []
+    try:
+        fault = next(Draft202012Validator(sampling.json_schema).iter_errors(data), None)
+    except Exception as error:  # whatever a schema can refer to, the reply itself is there
+        return data, [f"The reply could not be checked against json_schema: {error}"[:300]]
+    return data, [f"The reply does not keep to json_schema: {fault.message[:200]}"] if fault else []

@@ -8,9 +8,9 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from llama_mcp.errors import LlamaMCPError, NoReplyUnderwayError, TurnFailedError
+from llama_mcp.errors import LlamaMCPError, ReplyElsewhereError, TurnFailedError
 from llama_mcp.services import Services
-from llama_mcp.sessions.records import Message
+from llama_mcp.sessions.records import Message, TurnStatus
 from llama_mcp.surface.parameters import OptionalText, SessionId
 from llama_mcp.surface.progress import ReplyProgress, Stream
 from llama_mcp.surface.results import reply_text, tool_result
@@ -20,6 +20,8 @@ from llama_mcp.turns.reply import ChatReply
 from llama_mcp.turns.turn import Turn
 
 MAX_WAIT_SECONDS = 600
+# Another process writes what it has received about once a second.
+ARCHIVE_POLL_SECONDS = 0.5
 
 ReplyResult = Annotated[CallToolResult, ChatReply]
 WaitSeconds = Annotated[
@@ -128,9 +130,9 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
 
         Progress carries only the text that is new. Without one under way, gives the last reply.
         """
-        turn = services().in_flight.find(session_id)
+        turn = await _turn_here(services(), session_id)
         if turn is None:
-            return _reply_result(await _last_reply(services(), session_id))
+            return _reply_result(await _last_reply(services(), session_id, wait_seconds))
         progress = ReplyProgress(ctx, "chunks", turn.max_tokens, turn.told_pieces)
         return await _follow(turn, wait_seconds, progress)
 
@@ -145,9 +147,12 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     )
     async def cancel_reply(session_id: SessionId) -> ReplyResult:
         """Stop the reply that is being generated in a session; what has come of it is kept."""
-        turn = services().in_flight.find(session_id)
+        turn = await _turn_here(services(), session_id)
         if turn is None:
-            return _reply_result(await _last_reply(services(), session_id))
+            last = await _last_reply(services(), session_id, 0)
+            if last.status is TurnStatus.IN_PROGRESS:
+                raise ReplyElsewhereError(last.session_id)
+            return _reply_result(last)
         await turn.cancel()
         return _reply_result(turn.snapshot())
 
@@ -161,11 +166,22 @@ async def _follow(turn: Turn, seconds: float, progress: ReplyProgress) -> CallTo
     return _reply_result(turn.snapshot())
 
 
-async def _last_reply(services: Services, session_id: str) -> ChatReply:
+async def _turn_here(services: Services, session_id: str) -> Turn | None:
+    """Return the session's last turn when this process began it and still knows it whole."""
+    turn = services.in_flight.find(session_id)
+    if turn is None or not turn.is_over or not turn.is_saved:
+        return turn
     session = await services.archive.session(session_id)
-    if session.turn_count == 0:
-        raise NoReplyUnderwayError(session.session_id)
-    last = await services.archive.turn(session.session_id)
+    return turn if session.turn_count == turn.number else None
+
+
+async def _last_reply(services: Services, session_id: str, wait_seconds: float) -> ChatReply:
+    """Return the archive's last reply; one that another process generates is waited for."""
+    last = await services.archive.turn(session_id)
+    with anyio.move_on_after(wait_seconds):
+        while last.status is TurnStatus.IN_PROGRESS:
+            await anyio.sleep(ARCHIVE_POLL_SECONDS)
+            last = await services.archive.turn(session_id)
     if last.error:
         cause = LlamaMCPError(last.error)
         raise TurnFailedError(last.session_id, last.turn, cause, last.reply)

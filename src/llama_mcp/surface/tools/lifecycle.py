@@ -9,6 +9,7 @@ from pydantic import Field
 
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.services import Services
+from llama_mcp.surface.changes import Changes
 from llama_mcp.surface.parameters import OptionalText
 from llama_mcp.surface.progress import RisingProgress
 from llama_mcp.surface.results import config_text, status_text, tool_result
@@ -21,7 +22,9 @@ StatusResult = Annotated[CallToolResult, ServerStatus]
 ConfigResult = Annotated[CallToolResult, ServerConfig]
 
 
-def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
+def register(
+    server: MCPServer[Services], services: Callable[[], Services], changes: Changes
+) -> None:
     """Add the tools of this file to the server."""
 
     @server.tool(
@@ -77,6 +80,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         same settings returns the running server.
         """
         progress = RisingProgress(ctx)
+        changes.note_server()
         status = await services().supervisor.start(
             {
                 "llama_cpp_path": llama_cpp_path or None,
@@ -92,6 +96,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
             timeout_seconds=timeout_seconds,
             progress=progress.report_seconds,
         )
+        changes.note_server()
         return tool_result(status_text(status), status)
 
     @server.tool(
@@ -114,6 +119,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         Sessions are kept. Stopping a stopped server changes nothing.
         """
         status = await services().supervisor.stop(force=force)
+        changes.note_server()
         return tool_result(status_text(status), status)
 
     @server.tool(title="Status of the local model", annotations=_LOOK)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from llama_mcp.services import Services
 from llama_mcp.surface.changes import Changes
-from llama_mcp.surface.parameters import OptionalText, SessionId
+from llama_mcp.surface.parameters import LEFT_OUT, KeptText, OptionalText, SessionId
 from llama_mcp.surface.results import tool_result
 from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptPage
 from llama_mcp.surface.transcripts import page_text
@@ -62,8 +62,8 @@ def register(
         session_id: SessionId,
         title: Annotated[OptionalText, Field(description="New title.")] = "",
         system_prompt: Annotated[
-            str | None, Field(description='New system prompt; "" for none.')
-        ] = None,
+            KeptText, Field(description='New system prompt; "" for none.')
+        ] = LEFT_OUT,
     ) -> SessionResult:
         """Change a session's title or its system prompt; what is left out stays."""
         session = await services().archive.update_session(session_id, title or None, system_prompt)
