@@ -1,6 +1,7 @@
 """The command line: `llama-mcp` serves MCP over stdio; `llama-mcp demo` shows what it does."""
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
+    # Start-up makes much and drops nothing; serve_stdio turns collections on again.
+    gc.disable()
+
     import anyio
 
     # Archive, logs, locks and sockets: nothing that we write is for other users.

@@ -57,8 +57,8 @@ async def serve_stdio(server: MCPServer[Any], on_end: Callable[[], None]) -> Non
     )
     # What start-up has made stays for ever: leaving it out of collections keeps calls and exit
     # quick (measured: exit in 0.03 s instead of 0.3 s).
-    gc.collect()
     gc.freeze()
+    gc.enable()
     can_poll = _can_poll_stdio()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_end_on_signal, tasks.cancel_scope, on_end)

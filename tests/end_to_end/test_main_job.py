@@ -28,7 +28,7 @@ async def test_a_session_of_two_turns_is_streamed_kept_and_seen_on_every_engine(
         again = {"session_id": first["session_id"], "message": "Second words"}
         second = await connection.call("chat", None, max_tokens=10, **again)
         assert second["turn"] == 2
-        # The second prompt begins with the first one: the cache proves it. Its reply is noise, which
+        # The second prompt begins with the first one: the cache proves it. The reply is noise, and
         # need not become the same tokens again.
         assert second["usage"]["cached_tokens"] >= first["usage"]["prompt_tokens"] - 1
         assert second["usage"]["prompt_tokens"] > first["context"]["tokens_used"] - 40

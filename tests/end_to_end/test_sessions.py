@@ -84,6 +84,9 @@ async def test_title_and_system_prompt_can_be_changed(connection: Connection) ->
         "update_session", session_id=session_id, title="Fruit", system_prompt="Be brief"
     )
     assert (changed["title"], changed["system_prompt"]) == ("Fruit", "Be brief")
+    as_json = '{"role": "pirate"}'
+    kept = await connection.call("update_session", session_id=session_id, system_prompt=as_json)
+    assert kept["system_prompt"] == as_json
     cleared = await connection.call("update_session", session_id=session_id, system_prompt="")
     assert cleared["title"] == "Fruit" and "system_prompt" not in cleared
 

@@ -1,13 +1,16 @@
 """A llama-server that crashes, falls silent or is replaced, and who may do what to it."""
 
+import json
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import psutil
 import pytest
 
-from tests.client_process import LlamaMCP
+from tests.client_process import LlamaMCP, Progress
 from tests.fake_llama_server.install import install_fake, recorded_launches, set_faults
 from tests.processes import is_gone, processes_of, until
 
@@ -178,3 +181,103 @@ async def test_paths_outside_the_allowed_folders_are_refused_also_behind_links(
             assert "outside the folders that the operator allows" in refusal
         started = await connection.call("start_llama_server", model_path=str(inside))
         assert started["state"] == "ready"
+
+
+async def test_a_config_file_of_the_users_does_not_configure_llama_server(
+    llama_mcp: LlamaMCP, engine: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "user-home" / ".config" / "llama.cpp"
+    folder.mkdir(parents=True)
+    (folder / "config.ini").write_text("api-key = secret\n")
+    variables = {"LLAMA_MCP_LLAMA_CPP_PATH": engine, "HOME": str(tmp_path / "user-home")}
+    having = replace(llama_mcp, variables=llama_mcp.variables | variables)
+    async with having.connect() as connection:
+        assert (await connection.call("start_llama_server", timeout_seconds=30))["state"] == "ready"
+
+
+async def test_a_run_whose_keeper_never_came_stands_in_nobodys_way(llama_mcp: LlamaMCP) -> None:
+    async with llama_mcp.connect() as connection:
+        await connection.call("start_llama_server")
+        await connection.call("stop_llama_server")
+        (old,) = [path for path in (llama_mcp.home / "runs").iterdir() if path.is_dir()]
+        # What a llama-mcp leaves that is killed before its keeper has written anything.
+        ghost = old.with_name("20991231T000000Z-ghost0")
+        (ghost / "leases").mkdir(parents=True)
+        launch = json.loads((old / "launch.json").read_text()) | {"at": time.time()}
+        (ghost / "launch.json").write_text(json.dumps(launch))
+        (old.parent / "current.json").write_text(json.dumps({"run": ghost.name}))
+        assert (await connection.call("status"))["state"] == "starting"
+        started = await connection.call("start_llama_server")
+        assert (started["state"], started["already_running"]) == ("ready", False)
+
+
+async def test_looking_at_a_start_does_not_take_its_time_limit_away(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder, load_forever=True)
+    async with (
+        llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def look() -> None:
+            while True:
+                await connection.call("status")
+
+        tasks.start_soon(look)
+        refusal = await connection.refusal("start_llama_server", timeout_seconds=1)
+        assert "was not ready within 1 s" in refusal
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_server_that_serves_another_model_is_never_called_ready(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder, props={"model_alias": "somebody-elses"})
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        refusal = await connection.refusal("start_llama_server", timeout_seconds=1)
+        assert "was not ready" in refusal
+
+
+async def test_a_log_that_is_deleted_ends_nothing(llama_mcp: LlamaMCP) -> None:
+    async with llama_mcp.connect() as connection:
+        pid = (await connection.call("start_llama_server"))["pid"]
+        (log,) = (llama_mcp.home / "runs").glob("*/llama-server.log")
+        log.unlink()
+        # More than two looks of the keeper at its log.
+        reply = await connection.call("chat", message="Go on", max_tokens=900, wait_seconds=1.2)
+        await connection.call("wait_for_reply", session_id=reply["session_id"])
+        assert (await connection.call("status"))["pid"] == pid
+
+
+async def test_a_replacement_is_refused_while_another_client_uses_the_server(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with llama_mcp.connect() as one, llama_mcp.connect() as other:
+        await one.call("start_llama_server")
+        await other.call("start_llama_server")
+        refusal = await other.refusal("start_llama_server", ctx_size=512, replace=True)
+        assert "1 other llama-mcp process(es) use it" in refusal
+        assert (await one.call("status"))["state"] == "ready"
+
+
+async def test_a_start_that_two_callers_wait_for_outlives_the_first_ones_cancel(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder, load_seconds=1.5)
+    joined = Progress()
+    async with (
+        llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection,
+        anyio.create_task_group() as second,anyio.create_task_group() as first
+    ):
+        first.start_soon(connection.result, "start_llama_server")
+        with anyio.fail_after(20):
+            while (await connection.call("status"))["state"] != "starting":
+                await anyio.sleep(0.02)
+
+        async def join() -> None:
+            assert (await connection.call("start_llama_server", joined))["state"] == "ready"
+
+        second.start_soon(join)
+        await until(lambda: bool(joined.values), "the second caller waits too")
+        first.cancel_scope.cancel()

@@ -1,5 +1,6 @@
 """Replies that outlast a call: waited for, stopped, taken back."""
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import anyio
 import pytest
 
 from tests.client_process import Connection, LlamaMCP, Progress
+from tests.fake_llama_server.install import install_fake
 from tests.processes import until
 from tests.raw_client import raw_client
 
@@ -170,3 +172,47 @@ def status_of_last_turn(path: Path) -> str | None:
     finally:
         archive.close()
     return str(row[0]) if row else None
+
+
+OBJECT = {"type": "object"}
+
+
+async def test_parsed_is_exactly_what_the_model_said_also_when_it_is_waited_for(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    data: dict[str, Any] = {"name": None, "tags": [], "n": 1, "o": {}}
+    fake = install_fake(tmp_path / "fake", reply=json.dumps(data), token_delay_seconds=0.1)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        await connection.call("start_llama_server")
+        part = await connection.call("chat", message="x", json_schema=OBJECT, wait_seconds=0.1)
+        assert part["status"] == "in_progress"
+        whole = await connection.call("wait_for_reply", session_id=part["session_id"])
+        again = await connection.call("wait_for_reply", session_id=part["session_id"])
+        assert whole["parsed"] == again["parsed"] == data
+        assert again["context"]["limit"] == 1024
+
+
+async def test_a_reply_that_no_parser_can_read_is_given_with_a_note(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    fake = install_fake(tmp_path / "fake", reply="[" * 3000)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        await connection.call("start_llama_server")
+        reply = await connection.call("chat", message="x", json_schema=OBJECT)
+        assert len(reply["reply"]) == 3000
+        assert any("not complete JSON" in note for note in reply["notes"])
+        assert (await connection.call("status"))["state"] == "ready"
+
+
+async def test_a_reply_of_another_process_is_waited_for_and_not_cancelled(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    fake = install_fake(tmp_path / "fake", token_delay_seconds=0.3)
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake))
+    async with having.connect() as one, having.connect() as other:
+        await one.call("start_llama_server")
+        part = await one.call("chat", message="x", wait_seconds=0)
+        session = {"session_id": part["session_id"]}
+        assert "another llama-mcp process" in await other.refusal("cancel_reply", **session)
+        whole = await other.call("wait_for_reply", **session)
+        assert (whole["status"], whole["reply"][:9]) == ("complete", "The quick")

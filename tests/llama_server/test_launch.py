@@ -31,6 +31,9 @@ NEW = Capabilities(
         + "--host HOST                             address\n"
         + "--rpc SERVERS                           RPC servers\n"
         + "--warmup, --no-warmup                   warm up\n"
+        + "-ot,   --override-tensor <tensor name pattern>=<buffer type>,...\n"
+        + "                                        override tensor buffer type\n"
+        + "-hf,   --hf-repo <user>/<model>[:quant] download a model\n"
     ),
 )
 
@@ -127,7 +130,14 @@ def test_a_comma_in_a_models_name_does_not_make_two_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "accepted", [[], ["-t", "4"], ["--threads", "4", "--no-warmup"], ["--no_warmup"]]
+    "accepted",
+    [
+        [],
+        ["-t", "4"],
+        ["--threads", "4", "--no-warmup"],
+        ["--no_warmup"],
+        ["-ot", "exps=CPU", "-t", "4"],
+    ],
 )
 def test_known_harmless_flags_are_passed(accepted: list[str]) -> None:
     check_extra_args(accepted, NEW, [])
@@ -145,6 +155,9 @@ def test_known_harmless_flags_are_passed(accepted: list[str]) -> None:
         (["-t", "4", "--rpc", "1.2.3.4:5"], "has not allowed that address"),
         (["-a", "x"], "proves which server"),
         (["--threads=4"], "is not a flag"),
+        (["-ot", "exps=CPU", "--host", "0.0.0.0", "-t"], "this machine only"),
+        (["-ot", "--host", "0.0.0.0"], "followed by another flag"),
+        (["-hf", "user/model"], "use model_path"),
     ],
 )
 def test_other_flags_are_refused_with_the_reason(refused: list[str], why: str) -> None:

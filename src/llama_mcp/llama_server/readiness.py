@@ -19,7 +19,7 @@ from llama_mcp.llama_server.run_record import Outcome, Run
 
 FIRST_POLL_SECONDS = 0.005
 # A start returns within 50 ms of the moment when llama-server can answer.
-MAX_POLL_SECONDS = 0.04
+MAX_POLL_SECONDS = 0.02
 POLL_GROWTH = 1.5
 # What /apply-template must give back; a template that loses it loses every message.
 SENTINEL = "llama-mcp-sentinel-7d1f"

@@ -18,9 +18,8 @@ async def report(seen: Observation, client: LlamaServerClient | None) -> ServerS
     """Return the status of a run; a run that is ready is asked whether it still answers."""
     state, slots = seen.state, None
     if state is ServerState.READY and client is not None:
-        if await client.health() is Health.OK:
-            slots = count_slots(await client.look("/slots"), seen)
-        else:
+        slots = count_slots(await client.look("/slots"))
+        if slots is None and await client.health() is not Health.OK:
             state = ServerState.UNRESPONSIVE
     ended = observation.last_exit(seen)
     launch, outcome = seen.run.launch, seen.outcome
@@ -45,8 +44,8 @@ async def report(seen: Observation, client: LlamaServerClient | None) -> ServerS
     )
 
 
-def count_slots(answer: object, seen: Observation) -> SlotCount | None:
-    """Count slots in the answer of /slots; a build without it tells only how many there are."""
+def count_slots(answer: object) -> SlotCount | None:
+    """Count slots in the answer of /slots; None for a build that does not give it."""
     if isinstance(answer, list):
         busy = sum(bool(isinstance(s, dict) and s.get("is_processing")) for s in answer)
         return SlotCount(total=len(answer), busy=busy)

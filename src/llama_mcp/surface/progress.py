@@ -48,15 +48,23 @@ class ReplyProgress:
         self._stream = stream
         self._max_tokens = max_tokens
         self.sent_pieces = first_piece
-        self._sent_at = -1.0
+        self._sent_at = anyio.current_time()
         self._line = ""
 
-    async def report(self, reply: PartialReply) -> None:
-        """Send what is new, not sooner than 50 ms after the last time."""
+    async def report(self, reply: PartialReply) -> float:
+        """Send what is new, unless it is too soon; return how many seconds too soon it is.
+
+        The clock starts with the turn, so that a short prompt is read without a word and the first
+        token goes out at once.
+        """
         if self._stream == "off":
-            return
-        await anyio.sleep(max(0.0, self._sent_at + MIN_INTERVAL_SECONDS - anyio.current_time()))
+            return 0.0
+        is_first_text = bool(reply.pieces) and not self.sent_pieces
+        early_seconds = self._sent_at + MIN_INTERVAL_SECONDS - anyio.current_time()
+        if early_seconds > 0 and not (is_first_text and self._progress.last == 0):
+            return early_seconds
         await self.flush(reply)
+        return 0.0
 
     async def flush(self, reply: PartialReply) -> None:
         """Send what is new at once; to be called when the reply is over."""

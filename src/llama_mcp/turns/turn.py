@@ -60,7 +60,8 @@ class Turn:
         self._heard_at = anyio.current_time()
         self._is_cancel_asked = False
         self._changes = 0
-        self._change = anyio.Event()
+        # Made only when somebody waits: it would cost more than the rest of a token's way.
+        self._change: anyio.Event | None = None
         self._over = anyio.Event()
         # What the caller should know beside the reply.
         self._notes = list(notes)
@@ -96,16 +97,25 @@ class Turn:
         await self._over.wait()
 
     async def follow(
-        self, seconds: float, report: Callable[[PartialReply], Awaitable[None]]
+        self, seconds: float, report: Callable[[PartialReply], Awaitable[float]]
     ) -> None:
-        """Report what arrives until the turn is over or so many seconds have passed."""
+        """Report what arrives until the turn is over or so many seconds have passed.
+
+        Args:
+            seconds: how long.
+            report: called after changes; returns after how many seconds it wants to be called
+                again, when that was too soon.
+        """
         reported = -1
         with anyio.move_on_after(seconds):
             while not self.is_over:
                 if reported == self._changes:
-                    await self._change.wait()
+                    await self._wait_for_change()
                 reported = self._changes
-                await report(self.reply)
+                if early_seconds := await report(self.reply):
+                    reported = -1
+                    with anyio.move_on_after(early_seconds):
+                        await self._over.wait()
 
     def snapshot(self) -> ChatReply:
         """Return the reply as far as it has come."""
@@ -231,5 +241,11 @@ class Turn:
 
     def _wake(self) -> None:
         self._changes += 1
-        self._change.set()
-        self._change = anyio.Event()
+        if self._change is not None:
+            self._change.set()
+            self._change = None
+
+    async def _wait_for_change(self) -> None:
+        if self._change is None:
+            self._change = anyio.Event()
+        await self._change.wait()
