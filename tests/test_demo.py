@@ -54,8 +54,11 @@ def test_the_demo_shows_every_step_and_leaves_nothing(
     assert files_in(tmp_path) == []
 
 
-@pytest.mark.parametrize("step", [1, 3, 4])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("number", "step"),
+    [(signal.SIGTERM, 1), (signal.SIGTERM, 3), (signal.SIGINT, 4)],
+    ids=lambda value: getattr(value, "name", f"step {value}"),
+)
 def test_an_interrupted_demo_fails_and_leaves_nothing(
     tmp_path: Path, environment: dict[str, str], number: signal.Signals, step: int
 ) -> None:

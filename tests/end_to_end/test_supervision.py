@@ -268,7 +268,8 @@ async def test_a_start_that_two_callers_wait_for_outlives_the_first_ones_cancel(
     joined = Progress()
     async with (
         llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection,
-        anyio.create_task_group() as second,anyio.create_task_group() as first
+        anyio.create_task_group() as second,
+        anyio.create_task_group() as first,
     ):
         first.start_soon(connection.result, "start_llama_server")
         with anyio.fail_after(20):

@@ -1,0 +1,43 @@
+"""The client is killed: llama-mcp notices by its closed pipes and takes everything with it."""
+
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+import anyio
+
+from tests.client_process import COMMAND, LlamaMCP
+from tests.faults.victims import until_nothing_is_left
+from tests.processes import PATIENCE_SECONDS
+from tests.raw_client import raw_client
+
+PROGRAM = Path(__file__).with_name("dead_parent_program.py")
+
+
+async def test_a_client_that_is_killed_in_mid_reply_takes_llama_mcp_and_all_below_with_it(
+    llama_mcp: LlamaMCP,
+) -> None:
+    having = llama_mcp.having(CTX_SIZE="8192")
+    with anyio.fail_after(2 * PATIENCE_SECONDS):
+        done = await anyio.run_process(
+            [sys.executable, str(PROGRAM), COMMAND], env={**os.environ, **having.environment}
+        )
+    assert done.stderr.decode() == ""
+    assert done.stdout == b"0\n"
+    await until_nothing_is_left(llama_mcp.home)
+    with sqlite3.connect(llama_mcp.home / "sessions.db") as archive:
+        turns = archive.execute("SELECT status, length(reply) > 0 FROM turns").fetchall()
+    archive.close()
+    assert turns == [("interrupted", 1)]
+
+
+async def test_a_client_that_closes_both_pipes_at_once_lets_it_end_with_0(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with raw_client(llama_mcp) as client:
+        await client.hello()
+        assert client.process.stdin and client.process.stdout
+        await client.process.stdout.aclose()
+        await client.process.stdin.aclose()
+        assert await client.exit_code() == 0
