@@ -2,7 +2,7 @@
 
 Every text says the situation, the evidence and the next step, for a model that will act on it.
 
-LlamaMCPError
+LlamaMCPError                       (conversation_errors.py has those of sessions and turns)
 ├── InvalidArgumentError           a value outside what the parameter takes
 ├── EngineNotFoundError            no llama-server at the path, on PATH or embedded
 ├── EngineUnusableError            a llama-server that cannot be executed
@@ -22,23 +22,11 @@ LlamaMCPError
 ├── CrashedError                   it died after it was ready
 ├── NoMetricsError                 this build of llama-server has no metrics
 ├── StateFolderError               the folder of runs cannot be read or written
-├── CompletionError                llama-server refused or broke a chat request
-│   └── LlamaServerLostError       the connection to it failed
-├── ContextFullError               a message that does not fit the context window
-├── HistoryFullError               history that does not fit, and the caller wants none left out
-├── TurnFailedError                a turn that broke off after it had begun
-├── SessionNotFoundError           no such session in the archive
-├── SessionBusyError               a reply is being generated in the session
-├── SessionUnderwayError           system_prompt or history on a later turn
-├── ReplyElsewhereError            another llama-mcp process generates the reply
-├── NoReplyUnderwayError           nothing to wait for or to cancel
-└── ArchiveError                   the archive cannot be opened, read or written
+└── CompletionError                llama-server refused or broke a chat request
+    └── LlamaServerLostError       the connection to it failed
 """
 
 from collections.abc import Sequence
-
-# How much of a broken reply an error repeats; read_session has the rest.
-SHOWN = 2000
 
 
 class LlamaMCPError(Exception):
@@ -237,100 +225,6 @@ class LlamaServerLostError(CompletionError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, "Call status to see whether llama-server still runs.")
-
-
-class ContextFullError(LlamaMCPError):
-    """A message that does not fit the context window even without any history."""
-
-    def __init__(self, prompt_tokens: int, prompt_limit: int, window: int) -> None:
-        super().__init__(
-            f"The message is too long: with the system prompt it has {prompt_tokens} tokens, and "
-            f"at most {prompt_limit} of the window's {window} are free for it. Nothing was sent. "
-            "Shorten it, pass a smaller max_tokens, or start llama-server with a larger ctx_size."
-        )
-
-
-class HistoryFullError(LlamaMCPError):
-    """History that does not fit the context window, where none may be left out."""
-
-    def __init__(self, session_id: str, turns: int, window: int) -> None:
-        super().__init__(
-            f"The history of session {session_id} no longer fits the window of {window} tokens: "
-            f'its {turns} oldest turn(s) would have to be left out, and overflow is "error". '
-            'Pass overflow="trim", fork_session at an earlier turn, or start llama-server with '
-            "a larger ctx_size."
-        )
-
-
-class TurnFailedError(LlamaMCPError):
-    """A turn that broke off after it had begun."""
-
-    def __init__(self, session_id: str, turn: int, cause: LlamaMCPError, received: str) -> None:
-        text = f"{cause}\nThis was turn {turn} of session {session_id}."
-        if received:
-            shown = f"the first {SHOWN} of " if len(received) > SHOWN else ""
-            text += f" Before it broke off came {shown}{len(received)} characters:\n"
-            text += received[:SHOWN]
-        super().__init__(text)
-
-
-class SessionNotFoundError(LlamaMCPError):
-    """No such session in the archive."""
-
-    def __init__(self, session_id: str) -> None:
-        self.session_id = session_id
-        super().__init__(
-            f"There is no session {session_id!r}. Use a session_id that chat returned, or leave "
-            "session_id out to begin a new session."
-        )
-
-
-class SessionBusyError(LlamaMCPError):
-    """A reply is being generated in the session."""
-
-    def __init__(self, session_id: str) -> None:
-        self.session_id = session_id
-        super().__init__(
-            f"Session {session_id} is still generating a reply. Call wait_for_reply to get it, "
-            "cancel_reply to stop it, or leave session_id out to begin another session."
-        )
-
-
-class SessionUnderwayError(LlamaMCPError):
-    """A parameter that belongs to a session's first turn was passed on a later one."""
-
-    def __init__(self, session_id: str, parameter: str) -> None:
-        super().__init__(
-            f"{parameter} belongs to the first turn, and session {session_id} has begun. Leave it "
-            f"out to go on, or leave session_id out to begin a new session with this {parameter}."
-        )
-
-
-class ReplyElsewhereError(LlamaMCPError):
-    """Another llama-mcp process generates the reply."""
-
-    def __init__(self, session_id: str) -> None:
-        super().__init__(
-            f"The reply in session {session_id} is generated by another llama-mcp process, and "
-            "only that one can stop it. wait_for_reply gives the reply when it is there."
-        )
-
-
-class NoReplyUnderwayError(LlamaMCPError):
-    """Nothing to wait for or to cancel."""
-
-    def __init__(self, session_id: str) -> None:
-        super().__init__(
-            f"Session {session_id} has no turn yet, so there is no reply to give. Call chat with "
-            "this session_id to begin one."
-        )
-
-
-class ArchiveError(LlamaMCPError):
-    """The archive of sessions cannot be opened, read or written."""
-
-    def __init__(self, path: str, problem: str, advice: str) -> None:
-        super().__init__(f"The archive {path} {problem}. {advice}")
 
 
 def _with_log(text: str, evidence: Sequence[str]) -> str:

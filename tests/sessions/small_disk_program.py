@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 
-from llama_mcp.errors import ArchiveError
+from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 

@@ -9,7 +9,7 @@ from sys import executable
 
 import pytest
 
-from llama_mcp.errors import ArchiveError
+from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.sessions import opening
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.failures import archive_error
@@ -21,7 +21,7 @@ OWN_MOUNTS = ["unshare", "--map-root-user", "--mount"]
 READ_ONLY = """
 import anyio, sys
 from pathlib import Path
-from llama_mcp.errors import ArchiveError
+from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.sessions.archive import Archive
 
 async def main():

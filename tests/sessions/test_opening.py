@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.errors import ArchiveError, SessionNotFoundError
+from llama_mcp.conversation_errors import ArchiveError, SessionNotFoundError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.migrations import MIGRATIONS
 

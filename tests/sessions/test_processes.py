@@ -7,7 +7,7 @@ from subprocess import Popen
 
 import pytest
 
-from llama_mcp.errors import SessionBusyError
+from llama_mcp.conversation_errors import SessionBusyError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import Turn, TurnStatus
 

@@ -43,11 +43,15 @@ async def spawn(run: Run) -> "subprocess.Popen[bytes]":
         while run.state() is None and keeper.poll() is None:
             await anyio.sleep(POLL_SECONDS)
     if run.state() is None:
+        run.request_stop()  # so that nobody waits for it, and it does not begin late
         keeper.kill()
-        keeper.wait()
+        code = keeper.wait()
         tail = error_log.read_text(errors="replace").splitlines()[-3:]
+        what = "the process that keeps it did not come up"
+        if code == -_SIGKILL and not tail:
+            raise StartFailedError(f"{what}: it was killed or slow", "Start it again.", ())
         advice = "This is a fault of the installation: reinstall llama-mcp."
-        raise StartFailedError("the process that keeps it did not come up", advice, tail)
+        raise StartFailedError(what, advice, tail)
     return keeper
 
 

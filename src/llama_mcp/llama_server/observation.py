@@ -187,7 +187,8 @@ def _state(run: Run, keeper: KeeperState | None, outcome: Outcome | None) -> Ser
     is_alive = keeper.llama_server.is_alive()
     if run.is_ending():
         return ServerState.STOPPING if is_alive else ServerState.STOPPED
-    if not is_alive:
+    # Without its keeper nobody would stop it once it is unused: the next start ends it.
+    if not is_alive or not keeper.keeper.is_alive():
         return ServerState.CRASHED
     if run.is_unresponsive():
         return ServerState.UNRESPONSIVE

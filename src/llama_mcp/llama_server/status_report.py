@@ -20,7 +20,9 @@ async def report(seen: Observation, client: LlamaServerClient | None) -> ServerS
     if state is ServerState.READY and client is not None:
         slots = count_slots(await client.look("/slots"))
         if slots is None and await client.health() is not Health.OK:
-            state = ServerState.UNRESPONSIVE
+            # It may have died since it was looked at.
+            seen = await observation.observe(seen.run)
+            state = ServerState.UNRESPONSIVE if seen.is_live else seen.state
     ended = observation.last_exit(seen)
     launch, outcome = seen.run.launch, seen.outcome
     is_up = seen.pid is not None

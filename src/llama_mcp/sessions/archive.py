@@ -16,7 +16,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 import anyio
 import anyio.to_thread
 
-from llama_mcp.errors import ArchiveError, LlamaMCPError, SessionBusyError
+from llama_mcp.conversation_errors import ArchiveError, SessionBusyError
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions import changing, reading, searching, writing
 from llama_mcp.sessions.failures import (
     archive_error,

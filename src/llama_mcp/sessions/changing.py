@@ -2,7 +2,8 @@
 
 import sqlite3
 
-from llama_mcp.errors import InvalidArgumentError, SessionBusyError
+from llama_mcp.conversation_errors import SessionBusyError
+from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.clock import utc_now
 from llama_mcp.sessions.reading import find_session
 from llama_mcp.sessions.records import Session

@@ -3,7 +3,8 @@
 import sqlite3
 from contextlib import suppress
 
-from llama_mcp.errors import InvalidArgumentError, NoReplyUnderwayError, SessionNotFoundError
+from llama_mcp.conversation_errors import NoReplyUnderwayError, SessionNotFoundError
+from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.records import Session, SessionHit, SessionPage, Turn, TurnPage
 from llama_mcp.sessions.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
 from llama_mcp.sessions.store import Store, settle_dead_turns

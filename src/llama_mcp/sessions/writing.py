@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from llama_mcp.errors import ArchiveError, SessionUnderwayError
+from llama_mcp.conversation_errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.changing import insert_session, refuse_busy, touch
 from llama_mcp.sessions.clock import utc_now
 from llama_mcp.sessions.history import Opening, plan_opening

@@ -16,7 +16,8 @@ from mcp.server.mcpserver.exceptions import (
 )
 from pydantic import ValidationError
 
-from llama_mcp.errors import LlamaMCPError, SessionNotFoundError
+from llama_mcp.conversation_errors import SessionNotFoundError
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions.texts import clean_text
 
 MAX_SHOWN_VALUE = 80

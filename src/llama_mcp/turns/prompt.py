@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llama_mcp.errors import ContextFullError, HistoryFullError
+from llama_mcp.conversation_errors import ContextFullError, HistoryFullError
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.token_count import count_prompt_tokens
 from llama_mcp.sessions.records import BegunTurn

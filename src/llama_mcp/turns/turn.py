@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
-from llama_mcp.errors import ArchiveError, LlamaMCPError, LlamaServerLostError, UnresponsiveError
+from llama_mcp.conversation_errors import ArchiveError
+from llama_mcp.errors import LlamaMCPError, LlamaServerLostError, UnresponsiveError
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive

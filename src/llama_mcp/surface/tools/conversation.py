@@ -8,7 +8,8 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from llama_mcp.errors import LlamaMCPError, ReplyElsewhereError, TurnFailedError
+from llama_mcp.conversation_errors import ReplyElsewhereError, TurnFailedError
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Message, TurnStatus
 from llama_mcp.surface.parameters import OptionalText, SessionId
