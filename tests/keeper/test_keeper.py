@@ -95,6 +95,19 @@ async def test_a_child_is_kept_while_a_lease_is_held_and_stopped_when_it_is_gone
     assert (run.folder / run_dir.UNUSED).exists()
 
 
+async def test_one_that_is_used_is_never_announced_as_unused_not_even_without_linger(
+    run: KeptRun, lease: FileLock
+) -> None:
+    run.start(SLEEPER)
+    await run.until_up()
+    folder_changes = run.folder.stat().st_mtime_ns
+    assert run.keeper is not None
+    with pytest.raises(subprocess.TimeoutExpired):
+        run.keeper.wait(1.2)  # more than two looks at the leases
+    # Nothing came or went in the folder, so no announcement did either.
+    assert run.folder.stat().st_mtime_ns == folder_changes
+
+
 async def test_a_negative_linger_keeps_the_child_without_any_lease(run: KeptRun) -> None:
     run.start(SLEEPER, linger_seconds=-1)
     await run.until_up()

@@ -77,10 +77,10 @@ class Keeper:
     def _keep(self, llama_server: child.Child) -> None:
         used_at = time.monotonic()
         while not llama_server.has_exited():
-            if lease_locks.count_held(self._path(run_dir.LEASES)):
-                used_at = time.monotonic()
-            is_unused = 0 <= self.linger_seconds <= time.monotonic() - used_at
-            if self._wants_stop() or (is_unused and self._is_still_unused()):
+            is_used = lease_locks.count_held(self._path(run_dir.LEASES)) > 0
+            used_at = time.monotonic() if is_used else used_at
+            has_lingered = 0 <= self.linger_seconds <= time.monotonic() - used_at
+            if self._wants_stop() or (not is_used and has_lingered and self._is_still_unused()):
                 self.is_asked_to_stop = True
                 self._stop(llama_server)
                 return

@@ -39,7 +39,7 @@ _CONSEQUENCE = re.compile(
 )
 
 _UNKNOWN_ADVICE = (
-    "Call status for the whole log; then try again with extra_args=[], ctx_size=2048, "
+    "The newest folder of runs has the whole log. Try again with extra_args=[], ctx_size=2048, "
     "parallel=1 and n_gpu_layers=0, and add back one at a time."
 )
 _SMALLEST_CONTEXT = 512

@@ -164,7 +164,7 @@ _ITS_OWN_WORDS = (
     symptom(
         r"^error: (?P<text>.+)",
         "llama-server gave up: {text}",
-        "Correct it if it comes from extra_args; call status for more.",
+        "Correct it if it comes from extra_args; status shows the end of its log.",
     ),
     symptom(
         r"^(?P<text>\w+(?:Error|Exception): .+)",
