@@ -10,6 +10,7 @@ LlamaMCPError                       (conversation_errors.py has those of session
 ├── PathNotAllowedError            a file outside the folders that the operator allows
 ├── PortTakenError                 somebody else listens on the port
 ├── NotRunningError                nothing was started
+├── NotOursError                   what answers is not the llama-server that was started
 ├── UnresponsiveError              llama-server lives but no longer generates
 ├── CrashLoopError                 it has crashed too often to be started again
 ├── ReplaceFailedError             the new one did not start, and the old one is started again
@@ -138,6 +139,17 @@ class InUseError(LlamaMCPError):
         super().__init__(
             f"llama-server is in use: {users}. It was left running. Wait for them, or call "
             "stop_llama_server with force=true to stop it all the same."
+        )
+
+
+class NotOursError(LlamaMCPError):
+    """What answers is not the llama-server that was started."""
+
+    def __init__(self, url: str, model: str) -> None:
+        super().__init__(
+            f"What answers at {url} is not proved to be the llama-server that was started with "
+            f"{model} (its process, its port and the model that it names must all agree). Nothing "
+            "was sent. Call stop_llama_server with force=true, then start_llama_server."
         )
 
 

@@ -11,7 +11,12 @@ import psutil
 import pytest
 
 from tests.client_process import LlamaMCP, Progress
-from tests.fake_llama_server.install import install_fake, recorded_launches, set_faults
+from tests.fake_llama_server.install import (
+    install_fake,
+    received_requests,
+    recorded_launches,
+    set_faults,
+)
 from tests.processes import is_gone, processes_of, until
 
 
@@ -282,3 +287,17 @@ async def test_a_start_that_two_callers_wait_for_outlives_the_first_ones_cancel(
         second.start_soon(join)
         await until(lambda: bool(joined.values), "the second caller waits too")
         first.cancel_scope.cancel()
+
+
+async def test_an_adopted_server_that_names_another_model_is_sent_nothing(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder)
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake))
+    async with having.connect() as one, having.connect() as other:
+        await one.call("start_llama_server")
+        set_faults(fake_folder, props={"model_alias": "somebody-elses"})
+        refusal = await other.refusal("chat", message="A secret")
+        assert "not proved to be the llama-server that was started" in refusal
+        bodies = [request["body"] for request in received_requests(fake_folder)]
+        assert not any("A secret" in str(body) for body in bodies)

@@ -136,26 +136,20 @@ def warnings_in_log(log_lines: Sequence[str], launch: LaunchFacts) -> tuple[str,
     return tuple(found)
 
 
-def advise_slow(
-    tokens_per_second: float, prompt_tokens: int, cached_tokens: int, n_gpu_layers: int | None
-) -> str | None:
-    """Say why replies are slow and what helps, or None when they are not.
+def advise_slow(tokens_per_second: float, n_gpu_layers: int | None) -> str | None:
+    """Say what makes slow replies quicker, or None when they are not slow.
 
     Args:
         tokens_per_second: How fast the reply was generated.
-        prompt_tokens: The length of the prompt, in tokens.
-        cached_tokens: How many of those did not have to be read again.
         n_gpu_layers: As launched.
     """
-    if prompt_tokens > 1000 and cached_tokens < prompt_tokens / 2:
-        return (
-            f"{prompt_tokens - cached_tokens} of {prompt_tokens} prompt tokens were read anew; "
-            "keep going in the same session, and start with more parallel slots if many take turns."
-        )
     if tokens_per_second >= _SLOW_TOKENS_PER_SECOND:
         return None
     gpu = "" if n_gpu_layers else ", n_gpu_layers=-1 if there is a GPU"
-    return f"At {tokens_per_second:.1f} tokens/s a smaller model or quantisation{gpu} helps."
+    return (
+        f"Slow: {tokens_per_second:.1f} tokens/s. A smaller model or quantisation{gpu}, or a "
+        "smaller max_tokens, helps."
+    )
 
 
 def _clean(log_lines: Sequence[str]) -> list[str]:

@@ -15,6 +15,8 @@ class Hold:
         self._client: LlamaServerClient | None = None
         self._client_run: Run | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
+        # The run whose llama-server was proved to be the one that answers this connection.
+        self.proved_run: Run | None = None
 
     def take(self, run: Run) -> None:
         """Take a lease on the run, so that it stays while this process lives."""
@@ -37,7 +39,7 @@ class Hold:
         ):
             await self.disconnect()
             self._client = LlamaServerClient(run.launch.url, run.launch.api_key)
-            self._client_run = run
+            self._client_run, self.proved_run = run, None
         return self._client
 
     async def disconnect(self) -> None:

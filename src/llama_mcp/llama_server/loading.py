@@ -15,6 +15,10 @@ from llama_mcp.llama_server.run_record import Launch, Outcome, Run
 
 logger = logging.getLogger(__name__)
 
+PROGRESS_SECONDS = 0.5
+# Elapsed seconds, and a line for a person.
+Progress = Callable[[float, str], Awaitable[None]]
+
 # Starts the replaced launch again, in the place of the run that failed.
 PutBack = Callable[[Run, Launch], Awaitable[None]]
 
@@ -81,6 +85,13 @@ class Loading:
         """Wait until it is over, for so many seconds at most."""
         with anyio.move_on_after(seconds):
             await self._is_over.wait()
+
+    async def wait_reporting(self, seconds: float, progress: Progress) -> None:
+        """Wait like `wait`, and tell now and then how it stands."""
+        deadline = anyio.current_time() + seconds
+        while not self.is_over and anyio.current_time() < deadline:
+            await progress(*self.describe())
+            await self.wait(min(PROGRESS_SECONDS, deadline - anyio.current_time()))
 
     def describe(self) -> tuple[float, str]:
         """Return the seconds since the start and a line for a person who waits."""

@@ -60,14 +60,26 @@ def has_ended(run: Run) -> bool:
     return not state.llama_server.is_alive()
 
 
-async def _examine(run: Run, client: LlamaServerClient) -> Outcome | None:
-    """Return the outcome when the server that answers is ours; None when that is not proved."""
+async def props_if_ours(run: Run, client: LlamaServerClient) -> dict[str, Any] | None:
+    """Return /props when the server that answers is proved to be the run's; None when it is not.
+
+    Proved: the recorded process lives, the port is its own as far as the system tells, and it names
+    the model that was launched.
+    """
     state = run.state()
     props = await client.look("/props")
     if state is None or state.llama_server is None or not isinstance(props, dict):
         return None
     is_elsewhere = ports.is_held_by(run.launch.port, state.llama_server.pid) is False
     if is_elsewhere or not _names_our_model(props, run) or not state.llama_server.is_alive():
+        return None
+    return props
+
+
+async def _examine(run: Run, client: LlamaServerClient) -> Outcome | None:
+    """Return the outcome when the server that answers is ours; None when that is not proved."""
+    props = await props_if_ours(run, client)
+    if props is None:
         return None
     return Outcome(
         ready_after_seconds=round(time.time() - run.launch.at, 3),

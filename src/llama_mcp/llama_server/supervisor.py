@@ -10,18 +10,19 @@ task that watches a start. Starts and stops are serialised across processes by a
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from llama_mcp import errors
-from llama_mcp.llama_server import liveness, observation, ports, status_report
+from llama_mcp.llama_server import liveness, observation, ports, readiness, status_report
+from llama_mcp.llama_server.client import LlamaServerClient
 from llama_mcp.llama_server.hold import Hold
 from llama_mcp.llama_server.launch import differences
 from llama_mcp.llama_server.launcher import Launcher
-from llama_mcp.llama_server.loading import Loading
+from llama_mcp.llama_server.loading import Loading, Progress
 from llama_mcp.llama_server.observation import Observation
 from llama_mcp.llama_server.preparation import Preparation, prepare, resolve
 from llama_mcp.llama_server.ready_server import ReadyServer
@@ -30,15 +31,11 @@ from llama_mcp.llama_server.start_lock import exclusively
 from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
 from llama_mcp.settings import Settings
 
-PROGRESS_SECONDS = 0.5
 # A process that has just died is seen at once; its keeper records how within this time.
 LOSS_SECONDS = 1.0
 LOSS_POLL_SECONDS = 0.02
 # One that was found silent gets so long to show that it has come back.
 RECOVERY_SECONDS = 3.0
-
-# Elapsed seconds, and a line for a person.
-Progress = Callable[[float, str], Awaitable[None]]
 
 
 class Supervisor:
@@ -88,7 +85,7 @@ class Supervisor:
                 loading, is_new = await self._join_or_launch(preparation, replace, timeout_seconds)
         loading.waiters += 1
         try:
-            await _wait_reporting(loading, wait_seconds, progress)
+            await loading.wait_reporting(wait_seconds, progress)
             loading.is_left_to_go_on = True
         finally:
             loading.waiters -= 1
@@ -190,6 +187,7 @@ class Supervisor:
         client = await self._hold.connect(seen.run)
         if seen.state is ServerState.UNRESPONSIVE:
             await self.check_alive(seen.run, RECOVERY_SECONDS)
+        await self._prove(seen.run, client)
         outcome = seen.outcome
         return ReadyServer(
             client=client,
@@ -199,6 +197,13 @@ class Supervisor:
             unresponsive_seconds=self._settings.unresponsive_seconds,
             notes=notes,
         )
+
+    async def _prove(self, run: Run, client: LlamaServerClient) -> None:
+        """See once for each connection that it leads to the llama-server that was started."""
+        if self._hold.proved_run is None:
+            if await readiness.props_if_ours(run, client) is None:
+                raise errors.NotOursError(run.launch.url, run.launch.alias)
+            self._hold.proved_run = run
 
     async def check_alive(self, run: Run, timeout_seconds: float) -> None:
         """Ask a silent llama-server for a sign of life, and record what comes of it.
@@ -289,10 +294,3 @@ class Supervisor:
             self._loading = Loading(run, client, self._launcher.put_back)
             self._tasks.start_soon(self._loading.watch)
         return self._loading
-
-
-async def _wait_reporting(loading: Loading, wait_seconds: float, progress: Progress) -> None:
-    deadline = anyio.current_time() + wait_seconds
-    while not loading.is_over and anyio.current_time() < deadline:
-        await progress(*loading.describe())
-        await loading.wait(min(PROGRESS_SECONDS, deadline - anyio.current_time()))

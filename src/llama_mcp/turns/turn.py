@@ -229,6 +229,7 @@ class Turn:
             status=status,
             sampling=self._request.sampling,
             context_limit=self._server.slot_ctx_size,
+            n_gpu_layers=self._server.run.launch.config.n_gpu_layers,
             turns_dropped=self._prompt.turns_dropped if self._prompt else 0,
             notes=self._notes,
         )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.llama_server.diagnosis import advise_slow
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.partial_reply import PartialReply
@@ -21,6 +22,7 @@ class Outcome:
     status: TurnStatus
     sampling: Sampling
     context_limit: int | None
+    n_gpu_layers: int | None
     turns_dropped: int
     notes: Sequence[str]
 
@@ -90,6 +92,9 @@ def _end_notes(partial: PartialReply, outcome: Outcome, used: int | None) -> lis
             )
     if not partial.text.strip():
         notes.append(_why_empty(partial))
+    rate = partial.timing().tokens_per_second
+    if rate is not None and (advice := advise_slow(rate, outcome.n_gpu_layers)):
+        notes.append(advice)
     return notes
 
 
