@@ -87,6 +87,10 @@ class Turn:
             try:
                 with anyio.CancelScope(shield=True):
                     await self._end(status)
+            except Exception:
+                # Whoever waits for this turn must hear of it, and all others go on.
+                logger.exception("Turn %s of session %s has no end", self.number, self.session_id)
+                self.error = LlamaMCPError(BUG)
             finally:
                 self._over.set()
                 self._wake()
