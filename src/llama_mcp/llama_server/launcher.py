@@ -47,7 +47,9 @@ class Launcher:
         run = run_record.create_run(self._settings.runs_dir, launch)
         # Before the keeper lives: it stops a llama-server on which nobody holds a lease.
         self._hold.take(run)
-        self._hold.keep(await keeper_process.spawn(run))
+        # Whoever is cancelled meanwhile, a keeper that was spawned is known and will be reaped.
+        with anyio.CancelScope(shield=True):
+            self._hold.keep(await keeper_process.spawn(run))
         return run
 
     async def restart(self, crashed: Observation) -> Observation | None:
