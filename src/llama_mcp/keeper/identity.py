@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import cache
 
 # proc_pid_stat(5): fields are counted from 1, and the command in brackets is field 2.
 _STATE_AFTER_COMMAND = 0
@@ -32,13 +33,18 @@ def _linux_start(pid: int) -> str | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            boot = file.read().strip()
+        boot = _boot_id()
     except OSError:
         return None
     if not fields or fields[_STATE_AFTER_COMMAND] in (b"Z", b"X"):
         return None
     return f"{boot}/{fields[_START_TICKS_AFTER_COMMAND].decode()}"
+
+
+@cache
+def _boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
 
 
 def _ps_start(pid: int) -> str | None:

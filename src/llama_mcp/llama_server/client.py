@@ -11,14 +11,13 @@ import anyio
 import httpx2
 
 from llama_mcp.errors import CompletionError, LlamaServerLostError
+from llama_mcp.llama_server.stream_transport import StreamTransport
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 # A request that finds all slots busy gets no headers until one is free, so reading has no limit
 # here: the turn has its own, which counts what really arrives.
 STREAM_TIMEOUT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
 LOOK_TIMEOUT_SECONDS = 2.0
-# Enough for every slot and the looks of status and metrics beside them.
-MAX_CONNECTIONS = 256
 # One SSE line; a whole reply in one chunk stays far below, an endless line does not.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 DONE = b"[DONE]"
@@ -48,11 +47,18 @@ class LlamaServerClient:
             trust_env=False,
             # Nothing here is encrypted; the default would load every certificate (50 ms).
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),
+        )
+        self._streams = httpx2.AsyncClient(
+            base_url=url,
+            headers={**(headers or {}), "Accept-Encoding": "identity"},
+            timeout=None,
+            trust_env=False,
+            transport=StreamTransport(CONNECT_TIMEOUT_SECONDS),
         )
 
     async def aclose(self) -> None:
         """Close every connection; llama-server does not end while one is open."""
+        await self._streams.aclose()
         await self._http.aclose()
 
     async def health(self) -> Health:
@@ -108,15 +114,14 @@ class LlamaServerClient:
             CompletionError: llama-server refused the request, or reports an error in mid-stream.
             LlamaServerLostError: the connection broke, or the stream ended before it was done.
         """
-        request = self._http.build_request(
+        request = self._streams.build_request(
             "POST",
             "/v1/chat/completions",
             content=_encode({**body, "stream": True}),
             headers={"Content-Type": "application/json"},
-            timeout=STREAM_TIMEOUT,
         )
         try:
-            response = await self._http.send(request, stream=True)
+            response = await self._streams.send(request, stream=True)
         except FAILURES as error:
             raise LlamaServerLostError(_describe(error)) from error
         try:
@@ -139,7 +144,7 @@ async def _chunks(response: httpx2.Response) -> AsyncIterator[Any]:
     """Give each `data:` line as JSON. Lines end with LF only: JSON text may hold other breaks."""
     pending = b""
     try:
-        async for piece in response.aiter_bytes():
+        async for piece in response.aiter_raw():
             *lines, pending = (pending + piece).split(b"\n")
             for line in lines:
                 field, _, value = line.strip().partition(b":")

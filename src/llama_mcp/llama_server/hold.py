@@ -18,12 +18,18 @@ class Hold:
         # The run whose llama-server was proved to be the one that answers this connection.
         self.proved_run: Run | None = None
 
-    def take(self, run: Run) -> None:
-        """Take a lease on the run, so that it stays while this process lives."""
-        if self._lease is None or self._lease.run_folder != run.folder:
-            if self._lease:
-                self._lease.release()
-            self._lease = Lease(run)
+    def take(self, run: Run) -> bool:
+        """Take a lease on the run, so that it stays while this process lives.
+
+        Returns:
+            Whether it is a new one: it may have come too late then, which the keeper announces.
+        """
+        if self._lease is not None and self._lease.run_folder == run.folder:
+            return False
+        if self._lease:
+            self._lease.release()
+        self._lease = Lease(run)
+        return True
 
     def count_others(self, run: Run) -> int:
         """Return how many other llama-mcp processes use the run."""

@@ -58,10 +58,12 @@ async def observe(run: Run) -> Observation:
 
     A llama-server that has just died is given the moment that its keeper needs to record how.
     """
-    with anyio.move_on_after(RECORD_SECONDS):
-        while _is_exit_pending(run.state()):
-            await anyio.sleep(RECORD_POLL_SECONDS)
     keeper = run.state()
+    if _is_exit_pending(keeper):
+        with anyio.move_on_after(RECORD_SECONDS):
+            while _is_exit_pending(keeper):
+                await anyio.sleep(RECORD_POLL_SECONDS)
+                keeper = run.state()
     outcome = run.outcome()
     return Observation(run, _state(run, keeper, outcome), keeper, outcome)
 

@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +28,8 @@ OUTCOME = "outcome.json"
 UNRESPONSIVE = "unresponsive"
 # Ended runs are kept for their logs.
 KEPT_RUNS = 5
+
+Record = TypeVar("Record", bound=BaseModel)
 
 
 class Launch(BaseModel):
@@ -58,7 +61,7 @@ class Launch(BaseModel):
         return f"http://127.0.0.1:{self.port}"
 
 
-class Outcome(BaseModel):
+class Outcome(BaseModel, frozen=True):
     """outcome.json: how loading came out, written by the first who knows."""
 
     ready_after_seconds: float | None = None
@@ -96,13 +99,19 @@ class Exit(BaseModel):
     at: float
 
 
-class KeeperState(BaseModel):
+class KeeperState(BaseModel, frozen=True):
     """state.json: what the keeper says."""
 
     keeper: ProcessRecord
     llama_server: ProcessRecord | None
     spawn_error: SpawnError | None
     exit: Exit | None
+
+
+class Pointer(BaseModel, frozen=True):
+    """current.json: the name of the run's folder."""
+
+    run: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +133,11 @@ class Run:
 
     def state(self) -> KeeperState | None:
         """Return what the keeper recorded last; None before it has spawned anything."""
-        content = run_dir.read_whole(str(self.folder / run_dir.STATE))
-        return KeeperState.model_validate(content) if content else None
+        return _read(self.folder / run_dir.STATE, KeeperState)
 
     def outcome(self) -> Outcome | None:
         """Return how loading came out; None while nobody knows."""
-        content = run_dir.read_whole(str(self.folder / OUTCOME))
-        return Outcome.model_validate(content) if content else None
+        return _read(self.folder / OUTCOME, Outcome)
 
     def record_outcome(self, outcome: Outcome) -> None:
         """Record how loading came out."""
@@ -159,12 +166,12 @@ class Run:
 
 def current_run(runs_dir: Path) -> Run | None:
     """Return the launch that counts; None when there never was one."""
-    pointer = run_dir.read_whole(str(runs_dir / CURRENT))
+    pointer = _read(runs_dir / CURRENT, Pointer)
     if pointer is None:
         return None
-    folder = runs_dir / str(pointer.get("run"))
-    content = run_dir.read_whole(str(folder / run_dir.LAUNCH))
-    return Run(folder, Launch.model_validate(content)) if content else None
+    folder = runs_dir / pointer.run
+    launch = _read(folder / run_dir.LAUNCH, Launch)
+    return Run(folder, launch) if launch else None
 
 
 def create_run(runs_dir: Path, launch: Launch) -> Run:
@@ -196,6 +203,21 @@ def _write_run(runs_dir: Path, launch: Launch) -> Run:
     run_dir.write_whole(str(runs_dir / CURRENT), {"run": name})
     _clear_old_runs(runs_dir, run.folder)
     return run
+
+
+def _read(path: Path, kind: type[Record]) -> Record | None:
+    """Return the record at path; None when there is no such file or it holds no such record."""
+    try:
+        record: Record = _parse(kind, path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return record
+
+
+# Every look reads the files anew, but they seldom say anything new.
+@lru_cache(maxsize=32)
+def _parse(kind: type[Record], content: bytes) -> Record:
+    return kind.model_validate_json(content)
 
 
 def make_private_folder(folder: Path) -> None:

@@ -180,9 +180,7 @@ class Supervisor:
             raise observation.not_running_error(seen)
         if seen.state is ServerState.STARTING:
             raise errors.StillLoadingError(time.time() - seen.run.launch.at)
-        self._hold.take(seen.run)
-        # The lease may have come too late; the keeper has announced it then.
-        if not (await observation.observe(seen.run)).is_live:
+        if self._hold.take(seen.run) and not (await observation.observe(seen.run)).is_live:
             raise errors.NotRunningError
         client = await self._hold.connect(seen.run)
         if seen.state is ServerState.UNRESPONSIVE:
@@ -245,9 +243,8 @@ class Supervisor:
             running = launch.config.model_copy(update={"port": launch.port})
             changed = differences(running, preparation.config)
             if not changed:
-                self._hold.take(seen.run)
                 # A lease that comes too late for the keeper finds the run ending; then anew.
-                if (await observation.observe(seen.run)).is_live:
+                if not self._hold.take(seen.run) or (await observation.observe(seen.run)).is_live:
                     return await self._watch(seen.run), False
             elif not replace:
                 raise errors.AlreadyRunningError(f"{launch.alias} at {launch.url}", changed)

@@ -120,7 +120,9 @@ class Turn:
                 if early_seconds := await report(self.reply):
                     reported = -1
                     with anyio.move_on_after(early_seconds):
-                        await self._over.wait()
+                        # The first token is not put off; waking for the others would be in vain.
+                        begun = self.reply.generated > 0
+                        await (self._over.wait() if begun else self._wait_for_change())
 
     def snapshot(self) -> ChatReply:
         """Return the reply as far as it has come."""
