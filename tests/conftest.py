@@ -40,9 +40,15 @@ def no_leftovers(tmp_path: Path) -> Iterator[None]:
     assert not left, f"still running after the test: {left}"
 
 
+# A reply that has so much room lasts for seconds, however quick the machine.
+LONGEST_WINDOW = 32768
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny.gguf")
+    return write_tiny_model(
+        tmp_path_factory.mktemp("models") / "tiny.gguf", context_length=LONGEST_WINDOW
+    )
 
 
 @pytest.fixture(params=ENGINES, ids=lambda engine: "embedded" if engine == "embedded" else "real")

@@ -52,8 +52,7 @@ class LlamaMCPServer(MCPServer[Services]):
     def begin_end(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""
         if self.services is not None:
-            self.services.in_flight.is_ending = True
-            self.services.archive.hurry()
+            self.services.begin_end()
 
     async def list_tools(self) -> list[Tool]:
         """Return the tools with compact schemas."""
@@ -117,10 +116,9 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
         async with (
-            open_services(settings, inherited) as services,
+            open_services(settings, inherited, changes.note_session) as services,
             anyio.create_task_group() as tasks,
         ):
-            services.in_flight.announce = changes.note_session
             tasks.start_soon(changes.tell)
             server.services = services
             try:

@@ -1,52 +1,108 @@
 """What the process owns while it serves: llama-server's supervisor, the archive, turns under way.
 
-Nothing is opened, locked or spawned until the first call that needs it: clients start probes of us
-that they end at once (reference: TypeScript SDK 2 spawns every stdio server twice).
+Each room is imported and built when it is first asked for: clients start probes of us that they end
+at once (TypeScript SDK 2 spawns every stdio server twice), and the first answer on the wire should
+not wait for what it does not need.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import anyio
+from anyio.abc import TaskGroup
 
-from llama_mcp.llama_server.supervisor import Supervisor
-from llama_mcp.sessions.archive import Archive
 from llama_mcp.settings import Settings
-from llama_mcp.turns.in_flight import InFlight
+
+if TYPE_CHECKING:
+    from llama_mcp.llama_server.supervisor import Supervisor
+    from llama_mcp.sessions.archive import Archive
+    from llama_mcp.turns.in_flight import InFlight
 
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
 
+# Told the session_id when a turn begins or ends in it, and whether the session is new.
+Announce = Callable[[str, bool], None]
 
-@dataclass(frozen=True, slots=True)
+
 class Services:
     """The rooms, as the front desk reaches them."""
 
-    settings: Settings
-    supervisor: Supervisor
-    archive: Archive
-    in_flight: InFlight
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        announce: Announce,
+        tasks: TaskGroup,
+    ) -> None:
+        self.settings = settings
+        self._environment = environment
+        self._announce = announce
+        self._tasks = tasks
+        self._is_ending = False
+
+    @cached_property
+    def supervisor(self) -> "Supervisor":
+        """The owner of llama-server's life."""
+        from llama_mcp.llama_server.supervisor import Supervisor
+
+        return Supervisor(self.settings, self._environment, self._tasks)
+
+    @cached_property
+    def archive(self) -> "Archive":
+        """All sessions."""
+        from llama_mcp.sessions.archive import Archive
+
+        return Archive(self.settings.archive_path)
+
+    @cached_property
+    def in_flight(self) -> "InFlight":
+        """The turns under way."""
+        from llama_mcp.turns.in_flight import InFlight
+
+        in_flight = InFlight(self.supervisor, self.archive, self._tasks, self._announce)
+        in_flight.is_ending = self._is_ending
+        self.supervisor.count_open_turns = in_flight.count_open
+        return in_flight
+
+    def begin_end(self) -> None:
+        """Let turns know that the process ends, so that they are not taken for cancelled."""
+        self._is_ending = True
+        if "in_flight" in self.__dict__:
+            self.in_flight.is_ending = True
+        if "archive" in self.__dict__:
+            self.archive.hurry()
+
+    async def aclose(self) -> None:
+        """Close what was built."""
+        if "supervisor" in self.__dict__:
+            await self.supervisor.aclose()
+        if "archive" in self.__dict__:
+            await self.archive.close()
 
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, environment: Mapping[str, str]
+    settings: Settings, environment: Mapping[str, str], announce: Announce
 ) -> AsyncIterator[Services]:
-    """Own the rooms until the context ends; turns under way are archived as interrupted then."""
-    archive = Archive(settings.archive_path)
-    supervisor: Supervisor | None = None
+    """Own the rooms until the context ends; turns under way are archived as interrupted then.
+
+    Args:
+        settings: the operator's.
+        environment: what llama-server's environment is built from.
+        announce: told of turns that begin and end.
+    """
+    services: Services | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            supervisor = Supervisor(settings, environment, tasks)
-            in_flight = InFlight(supervisor, archive, tasks)
-            supervisor.count_open_turns = in_flight.count_open
+            services = Services(settings, environment, announce, tasks)
             try:
-                yield Services(settings, supervisor, archive, in_flight)
+                yield services
             finally:
                 tasks.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
-            if supervisor is not None:
-                await supervisor.aclose()
-            await archive.close()
+            if services is not None:
+                await services.aclose()

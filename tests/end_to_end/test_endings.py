@@ -65,7 +65,7 @@ async def test_sigkill_of_the_keeper_takes_llama_server_with_it_and_is_told(
 async def test_an_ending_in_mid_reply_exits_with_0_and_keeps_what_was_received(
     llama_mcp: LlamaMCP, ending: str
 ) -> None:
-    async with raw_client(llama_mcp.having(CTX_SIZE="4096")) as client:
+    async with raw_client(llama_mcp.having(CTX_SIZE="32768", PARALLEL="1")) as client:
         pid = await start_model(client)
         await begin_endless_reply(client)
         if ending == "closed stdin":

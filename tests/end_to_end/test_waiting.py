@@ -44,7 +44,7 @@ async def test_a_reply_that_outlasts_the_wait_goes_on_and_loses_no_token(
 async def test_a_cancelled_reply_frees_its_slot_and_keeps_what_had_come(
     llama_mcp: LlamaMCP,
 ) -> None:
-    async with llama_mcp.having(CTX_SIZE="4096").connect() as connection:
+    async with llama_mcp.having(CTX_SIZE="32768").connect() as connection:
         await connection.call("start_llama_server")
         part = await connection.call("chat", message="Go on", wait_seconds=0.3)
         stopped = await connection.call("cancel_reply", session_id=part["session_id"])
@@ -60,7 +60,7 @@ async def test_a_cancelled_reply_frees_its_slot_and_keeps_what_had_come(
 async def test_a_clients_own_cancel_stops_generation_and_keeps_the_partial_reply(
     llama_mcp: LlamaMCP, era: str
 ) -> None:
-    async with llama_mcp.having(CTX_SIZE="4096").connect(era) as connection:
+    async with llama_mcp.having(CTX_SIZE="32768").connect(era) as connection:
         await connection.call("start_llama_server")
         streaming = Progress()
         async with anyio.create_task_group() as tasks:
@@ -140,7 +140,7 @@ async def test_32_sessions_on_4_slots_are_all_served_and_none_is_mixed_up(
 async def test_a_client_that_stops_reading_delays_no_reply_and_gets_all_of_it(
     llama_mcp: LlamaMCP,
 ) -> None:
-    async with raw_client(llama_mcp.having(CTX_SIZE="8192")) as client:
+    async with raw_client(llama_mcp.having(CTX_SIZE="4096")) as client:
         await client.hello()
         await client.call("start_llama_server")
         ask = {"message": "Go on", "max_tokens": 4000}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations, Resource
@@ -10,13 +10,15 @@ from pydantic import BaseModel
 
 from llama_mcp.llama_server.metrics import parse_metrics
 from llama_mcp.services import Services
-from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.results import structure_of
 from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptTurn
 from llama_mcp.surface.tools.lifecycle import look
 from llama_mcp.surface.transcripts import transcript
+
+if TYPE_CHECKING:
+    from llama_mcp.sessions.archive import Archive
 
 JSON = "application/json"
 MARKDOWN = "text/markdown"
@@ -93,7 +95,7 @@ async def recent_transcripts(services: Services) -> list[Resource]:
     return [await _entry(services.archive, hit.session) for hit in page.hits]
 
 
-async def _entry(archive: Archive, session: Session) -> Resource:
+async def _entry(archive: "Archive", session: Session) -> Resource:
     text = clean_text(transcript(*await _whole_session(archive, session.session_id)))
     return Resource(
         uri=f"llama://sessions/{session.session_id}",
@@ -107,7 +109,7 @@ async def _entry(archive: Archive, session: Session) -> Resource:
 
 
 async def _whole_session(
-    archive: Archive, session_id: str
+    archive: "Archive", session_id: str
 ) -> tuple[SessionInfo, list[TranscriptTurn]]:
     page = await archive.turns(session_id, 0, TURNS_PER_READ)
     turns = list(page.turns)

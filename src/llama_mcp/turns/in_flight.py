@@ -20,14 +20,12 @@ KEPT_TURNS = 64
 Announce = Callable[[str, bool], None]
 
 
-def _announce_to_nobody(_session_id: str, _is_new: bool) -> None:
-    return
-
-
 class InFlight:
     """Begins turns as tasks of the process and knows those that are not over."""
 
-    def __init__(self, supervisor: Supervisor, archive: Archive, tasks: TaskGroup) -> None:
+    def __init__(
+        self, supervisor: Supervisor, archive: Archive, tasks: TaskGroup, announce: Announce
+    ) -> None:
         self._supervisor = supervisor
         self._archive = archive
         self._tasks = tasks
@@ -35,7 +33,7 @@ class InFlight:
         self._queue = SlotQueue()
         # Set when the process ends: a turn that is broken off then was not cancelled by anybody.
         self.is_ending = False
-        self.announce: Announce = _announce_to_nobody
+        self._announce = announce
 
     def count_open(self) -> int:
         """Return how many turns of this process are not over."""
@@ -95,9 +93,9 @@ class InFlight:
                 await turn.cancel()
 
     async def _run(self, turn: Turn, is_new_session: bool) -> None:
-        self.announce(turn.session_id, is_new_session)
+        self._announce(turn.session_id, is_new_session)
         try:
             await turn.run()
         finally:
             self._forget_old_ones()
-        self.announce(turn.session_id, False)
+        self._announce(turn.session_id, False)

@@ -1,7 +1,7 @@
 """The tools that talk to the model."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer
@@ -19,7 +19,9 @@ from llama_mcp.surface.tools import hints
 from llama_mcp.turns.archived import reply_of
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
 from llama_mcp.turns.reply import ChatReply
-from llama_mcp.turns.turn import Turn
+
+if TYPE_CHECKING:
+    from llama_mcp.turns.turn import Turn
 
 MAX_WAIT_SECONDS = 600
 # Another process writes what it has received about once a second.
@@ -154,7 +156,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         return _reply_result(turn.snapshot())
 
 
-async def _follow(turn: Turn, seconds: float, progress: ReplyProgress) -> CallToolResult:
+async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> CallToolResult:
     await turn.follow(seconds, progress.report)
     await progress.flush(turn.reply)
     turn.told_pieces = progress.sent_pieces
@@ -163,7 +165,7 @@ async def _follow(turn: Turn, seconds: float, progress: ReplyProgress) -> CallTo
     return _reply_result(turn.snapshot())
 
 
-async def _turn_here(services: Services, session_id: str) -> Turn | None:
+async def _turn_here(services: Services, session_id: str) -> "Turn | None":
     """Return the session's last turn when this process began it and still knows it whole."""
     turn = services.in_flight.find(session_id)
     if turn is None or not turn.is_over or not turn.is_saved:
