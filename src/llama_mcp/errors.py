@@ -21,7 +21,6 @@ LlamaMCPError                       (conversation_errors.py has those of session
 ├── InUseError                     others use the llama-server that is to be stopped
 ├── StopFailedError                it did not end
 ├── CrashedError                   it died after it was ready
-├── NoMetricsError                 this build of llama-server has no metrics
 ├── StateFolderError               the folder of runs cannot be read or written
 └── CompletionError                llama-server refused or broke a chat request
     └── LlamaServerLostError       the connection to it failed
@@ -202,16 +201,6 @@ class CrashedError(LlamaMCPError):
     def __init__(self, what: str, advice: str, evidence: Sequence[str]) -> None:
         text = f"llama-server has crashed: {what}. {advice} start_llama_server starts it again."
         super().__init__(_with_log(text, evidence))
-
-
-class NoMetricsError(LlamaMCPError):
-    """This build of llama-server has no metrics."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "llama-server runs, but this build gives no metrics. status shows what is known; a "
-            "newer llama.cpp gives more."
-        )
 
 
 class StateFolderError(LlamaMCPError):

@@ -144,19 +144,13 @@ class Supervisor:
             **facts, port=port, extra_args=list(config.extra_args), running=is_running
         )
 
-    async def metrics_text(self) -> str:
-        """Return the Prometheus text of the running llama-server.
+    async def observe(self) -> Observation | None:
+        """Return what the run that counts looks like, asking no llama-server; None without one."""
+        return await self._launcher.look()
 
-        Raises:
-            NotRunningError: none runs, or it does not answer.
-        """
-        seen = await self._launcher.look()
-        if seen is None or seen.state is not ServerState.READY:
-            raise errors.NotRunningError
-        text = await (await self._hold.connect(seen.run)).metrics_text()
-        if text is None:
-            raise errors.NoMetricsError
-        return text
+    async def connect(self, run: Run) -> LlamaServerClient:
+        """Return this process's connection to the run's llama-server."""
+        return await self._hold.connect(run)
 
     async def ready_server(self, wait_seconds: float) -> ReadyServer:
         """Return a llama-server that can take a turn; one that loads is waited for.

@@ -35,9 +35,13 @@ class InFlight:
         self.is_ending = False
         self._announce = announce
 
+    def open_turns(self) -> list[Turn]:
+        """Return the turns of this process that are not over, oldest first."""
+        return [turn for turn in self._turns.values() if not turn.is_over]
+
     def count_open(self) -> int:
         """Return how many turns of this process are not over."""
-        return sum(not turn.is_over for turn in self._turns.values())
+        return len(self.open_turns())
 
     @property
     def waiting(self) -> int:
