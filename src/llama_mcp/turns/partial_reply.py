@@ -27,6 +27,7 @@ class PartialReply:
     prompt_total: int | None = None
     prompt_processed: int = 0
     prompt_cached: int | None = None
+    prompt_ms: int | None = None
     generated: int = 0
     first_token_ms: float | None = None
     usage_chunk: Mapping[str, Any] = field(default_factory=dict)
@@ -48,6 +49,17 @@ class PartialReply:
         if self.generated and self.prompt_total:
             return self.prompt_total + self.generated
         return self.prompt_processed + self.generated
+
+    @property
+    def prompt_seconds_left(self) -> float | None:
+        """How long reading the rest of the prompt takes at the rate so far; None when unknown.
+
+        Cached tokens count as processed, but took no time (llama.cpp: tools/server/README.md).
+        """
+        read = self.prompt_processed - (self.prompt_cached or 0)
+        if not self.prompt_total or not self.prompt_ms or read <= 0:
+            return None
+        return (self.prompt_total - self.prompt_processed) * self.prompt_ms / read / 1000
 
     def take(self, chunk: Any) -> None:
         """Add one chunk of the stream."""
@@ -92,6 +104,7 @@ class PartialReply:
         self.prompt_cached = _count(progress.get("cache"), self.prompt_cached)
         processed = _count(progress.get("processed"))
         self.prompt_processed = max(self.prompt_processed, processed or 0)
+        self.prompt_ms = _count(progress.get("time_ms"), self.prompt_ms)
         self.usage_chunk = _mapping(chunk.get("usage")) or self.usage_chunk
         self.timings_chunk = _mapping(chunk.get("timings")) or self.timings_chunk
         if isinstance(chunk.get("model"), str):
