@@ -11,11 +11,6 @@ from tests.fake_llama_server.install import install_fake, recorded_launches
 from tests.processes import processes_of
 
 
-@pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
-
-
 async def test_loading_that_outlasts_the_wait_returns_starting_and_goes_on(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:

@@ -70,6 +70,7 @@ class InFlight:
                 system_prompt=request.system_prompt,
                 history=request.history,
                 model=server.model,
+                run=server.run.folder.name,
                 sampling=request.sampling.given(),
             )
             notice = self._archive.notice()

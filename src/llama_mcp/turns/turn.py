@@ -12,6 +12,7 @@ import anyio
 
 from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.errors import LlamaMCPError, LlamaServerLostError, UnresponsiveError
+from llama_mcp.llama_server.prompt_cache import log_size, says_not_reusable
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
@@ -19,6 +20,7 @@ from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
 from llama_mcp.turns.chat_request import ChatRequest, build_body
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.prompt import Prompt, fit_prompt
+from llama_mcp.turns.receipt import ServingFacts, why_recomputed
 from llama_mcp.turns.reply import ChatReply
 from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.verdict import Outcome, reply_from
@@ -57,6 +59,9 @@ class Turn:
         self._supervisor = supervisor
         self._queue = queue
         self._prompt: Prompt | None = None
+        self._cache_miss: str | None = None
+        # How long llama-server's log was when this turn got its slot.
+        self._log_bytes = 0
         self._scope = anyio.CancelScope()
         self._heard_at = anyio.current_time()
         self._is_cancel_asked = False
@@ -182,7 +187,9 @@ class Turn:
                 return
 
     def _tell_place(self, place: int) -> None:
-        self.reply.queue_place = place
+        self.reply.take_place(place)
+        if not place:
+            self._log_bytes = log_size(self._server.run.log_path)
         self._heard_at = anyio.current_time()
         self._wake()
 
@@ -207,6 +214,7 @@ class Turn:
                 self._say_unsaved(error)
 
     async def _end(self, status: TurnStatus) -> None:
+        self._cache_miss = self._why_recomputed()
         result = self._reply(status)
         ending = TurnEnding(
             status=status,
@@ -216,6 +224,7 @@ class Turn:
             finish_reason=result.finish_reason,
             usage=self.reply.usage(),
             timing=self.reply.timing(),
+            receipt=self.reply.receipt(self._cache_miss),
             context_tokens=result.context.tokens_used,
             notes=tuple(result.notes),
             error=str(self.error) if self.error else None,
@@ -237,9 +246,24 @@ class Turn:
             context_limit=self._server.slot_ctx_size,
             n_gpu_layers=self._server.run.launch.config.n_gpu_layers,
             turns_dropped=self._prompt.turns_dropped if self._prompt else 0,
+            cache_miss=self._cache_miss,
             notes=self._notes,
         )
         return reply_from(self.reply, outcome)
+
+    def _why_recomputed(self) -> str | None:
+        run, kept = self._server.run, self._begun.cache
+        first_turn = self._begun.session.first_turn_in_prompt
+        return why_recomputed(
+            self.reply.usage(),
+            kept,
+            ServingFacts(
+                run=run.folder.name,
+                is_history_cut=bool(self._prompt and self._prompt.first_turn != first_turn),
+                says_not_supported=not kept.is_first_turn
+                and says_not_reusable(run.log_path, self._log_bytes),
+            ),
+        )
 
     def _say_unsaved(self, error: ArchiveError) -> None:
         note = f"This reply is not saved: {error}"
