@@ -14,15 +14,15 @@ from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.errors import LlamaMCPError, LlamaServerLostError, UnresponsiveError
 from llama_mcp.llama_server.prompt_cache import log_size, says_not_reusable
 from llama_mcp.llama_server.ready_server import ReadyServer
-from llama_mcp.llama_server.supervisor import Supervisor
-from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
+from llama_mcp.turns import tracing
 from llama_mcp.turns.chat_request import ChatRequest, build_body
+from llama_mcp.turns.context_window import ChatMessages
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.prompt import Prompt, fit_prompt
 from llama_mcp.turns.receipt import ServingFacts, why_recomputed
 from llama_mcp.turns.reply import ChatReply
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.surroundings import Surroundings
 from llama_mcp.turns.verdict import Outcome, reply_from
 
 logger = logging.getLogger(__name__)
@@ -41,9 +41,7 @@ class Turn:
         begun: BegunTurn,
         request: ChatRequest,
         server: ReadyServer,
-        archive: Archive,
-        supervisor: Supervisor,
-        queue: SlotQueue,
+        surroundings: Surroundings,
         notes: Sequence[str],
     ) -> None:
         self.session_id = begun.session.session_id
@@ -55,9 +53,10 @@ class Turn:
         self._begun = begun
         self._request = request
         self._server = server
-        self._archive = archive
-        self._supervisor = supervisor
-        self._queue = queue
+        self._archive = surroundings.archive
+        self._supervisor = surroundings.supervisor
+        self._queue = surroundings.queue
+        self._traces_content = surroundings.traces_content
         self._prompt: Prompt | None = None
         self._cache_miss: str | None = None
         # How long llama-server's log was when this turn got its slot.
@@ -153,15 +152,8 @@ class Turn:
     async def _stream(self) -> TurnStatus:
         try:
             await self._fit()
-            body = build_body(self._prompt.messages if self._prompt else [], self._request.sampling)
-            async with (
-                self._queue.slot(self._server.total_slots, self._tell_place),
-                self._server.client.stream_chat(body) as chunks,
-            ):
-                async for chunk in chunks:
-                    self.reply.take(chunk)
-                    self._heard_at = anyio.current_time()
-                    self._wake()
+            async with self._queue.slot(self._server.total_slots, self._tell_place):
+                await self._receive(self._prompt.messages if self._prompt else [])
         except LlamaServerLostError as error:
             self.error = await self._supervisor.explain_loss(error)
         except LlamaMCPError as error:
@@ -169,6 +161,22 @@ class Turn:
         else:
             return TurnStatus.COMPLETE
         return TurnStatus.FAILED
+
+    async def _receive(self, messages: ChatMessages) -> None:
+        sampling = self._request.sampling
+        body = build_body(messages, sampling)
+        with tracing.span_of_call(self.session_id, self._server, sampling) as span:
+            try:
+                async with self._server.client.stream_chat(body) as chunks:
+                    async for chunk in chunks:
+                        self.reply.take(chunk)
+                        self._heard_at = anyio.current_time()
+                        self._wake()
+            finally:
+                if span.is_recording():
+                    tracing.note_reply(span, self.snapshot())
+                    if self._traces_content:
+                        tracing.note_content(span, messages, self.snapshot())
 
     async def _watch_for_silence(self, stream: anyio.CancelScope) -> None:
         """End the stream when llama-server has fallen silent and gives no sign of life."""

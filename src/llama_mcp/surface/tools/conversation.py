@@ -19,6 +19,7 @@ from llama_mcp.surface.tools import hints
 from llama_mcp.turns.archived import reply_of
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
 from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.tracing import note_turn
 
 if TYPE_CHECKING:
     from llama_mcp.turns.turn import Turn
@@ -162,6 +163,7 @@ async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> Call
     turn.told_pieces = progress.sent_pieces
     if turn.is_over and turn.error is not None:
         raise TurnFailedError(turn.session_id, turn.number, turn.error, turn.reply.text)
+    note_turn(turn.snapshot(), turn.reply.model)
     return _reply_result(turn.snapshot())
 
 
