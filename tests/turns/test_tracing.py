@@ -41,7 +41,9 @@ async def connection(
         monkeypatch.setenv(name, value)
     exporter.clear()
     async with Client(build_server(Settings(), {"PATH": "/usr/bin:/bin"})) as client:
-        yield Connection(client)
+        connection = Connection(client)
+        yield connection
+        await connection.call("stop_llama_server", force=True)
 
 
 def span_named(exporter: InMemorySpanExporter, name: str) -> ReadableSpan:

@@ -6,6 +6,7 @@ the end, however it ends; only then do callers hear of it.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
@@ -62,7 +63,7 @@ class Turn:
         # How long llama-server's log was when this turn got its slot.
         self._log_bytes = 0
         self._scope = anyio.CancelScope()
-        self._heard_at = anyio.current_time()
+        self._heard_at = time.monotonic()
         self._is_cancel_asked = False
         self._changes = 0
         # Made only when somebody waits: it would cost more than the rest of a token's way.
@@ -170,7 +171,7 @@ class Turn:
                 async with self._server.client.stream_chat(body) as chunks:
                     async for chunk in chunks:
                         self.reply.take(chunk)
-                        self._heard_at = anyio.current_time()
+                        self._heard_at = time.monotonic()
                         self._wake()
             finally:
                 if span.is_recording():
@@ -182,13 +183,13 @@ class Turn:
         """End the stream when llama-server has fallen silent and gives no sign of life."""
         patience = self._server.unresponsive_seconds
         while True:
-            silence = anyio.current_time() - self._heard_at
+            silence = time.monotonic() - self._heard_at
             await anyio.sleep(max(patience - silence, MIN_WATCH_SECONDS))
-            if self.reply.queue_place or anyio.current_time() - self._heard_at < patience:
+            if self.reply.queue_place or time.monotonic() - self._heard_at < patience:
                 continue
             try:
                 await self._supervisor.check_alive(self._server.run, patience)
-                self._heard_at = anyio.current_time()
+                self._heard_at = time.monotonic()
             except UnresponsiveError as error:
                 self.error = error
                 stream.cancel()
@@ -198,7 +199,7 @@ class Turn:
         self.reply.take_place(place)
         if not place:
             self._log_bytes = log_size(self._server.run.log_path)
-        self._heard_at = anyio.current_time()
+        self._heard_at = time.monotonic()
         self._wake()
 
     async def _fit(self) -> None:
