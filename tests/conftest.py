@@ -78,3 +78,9 @@ def llama_mcp(tmp_path: Path, tiny_model: Path) -> LlamaMCP:
             "LLAMA_MCP_LINGER_SECONDS": "0",
         },
     )
+
+
+@pytest.fixture
+def fake_folder(tmp_path: Path) -> Path:
+    """Where a test installs a fake llama-server and sets its faults."""
+    return tmp_path / "fake"

@@ -63,7 +63,13 @@ class Services:
         """The turns under way."""
         from llama_mcp.turns.in_flight import InFlight
 
-        in_flight = InFlight(self.supervisor, self.archive, self._tasks, self._announce)
+        in_flight = InFlight(
+            self.supervisor,
+            self.archive,
+            self._tasks,
+            self._announce,
+            traces_content=self.settings.trace_content,
+        )
         in_flight.is_ending = self._is_ending
         self.supervisor.count_open_turns = in_flight.count_open
         return in_flight

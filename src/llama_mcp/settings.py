@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     linger_seconds: float = Field(
         default=5.0, ge=-1, description="How long an unused llama-server is kept; -1 for ever."
     )
+    trace_content: bool = Field(
+        default=False,
+        description="Put messages and replies into OpenTelemetry spans, where these are collected.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="WARNING", description="How much llama-mcp says on stderr."
     )

@@ -20,7 +20,7 @@ from .http import (
     json_response,
     to_json,
 )
-from .log import chatter, log
+from .log import chatter, log, raw_line
 from .reply import Delta, Reply, sse
 
 OUT_OF_POOL = {
@@ -42,6 +42,8 @@ def answer_chat(connection: Connection, request: Request, engine: Engine, faults
     if refused is not None:
         connection.respond(refused, silent_close=faults.keep_alive_dies)
         return
+    for line in faults.chat_log_lines:
+        raw_line(line)
     body = json.loads(request.body)
     prompt_tokens = count_tokens(render_prompt(body, faults))
     with engine.slot(connection, prompt_tokens) as slot:

@@ -60,6 +60,7 @@ class Faults:
     era: Era = "2026"  # whose --help and whose flags
     exit_at_once: int | None = None  # this exit code for any command line, after log_lines
     log_lines: tuple[str, ...] = ()  # to stderr before anything else
+    chat_log_lines: tuple[str, ...] = ()  # to stderr at each chat request
     chatty: int = 0  # so many log lines after loading and again at each chat request
     ignore_sigterm: bool = False  # from the start on
 

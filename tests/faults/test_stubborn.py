@@ -13,11 +13,6 @@ from tests.processes import processes_of, until
 from tests.raw_client import RawClient, raw_client
 
 
-@pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
-
-
 async def begin_reply(client: RawClient) -> int:
     """Begin a reply that does not end soon; return the request's id once it is under way."""
     arguments = {"message": "Go on and on"}

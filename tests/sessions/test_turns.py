@@ -15,7 +15,7 @@ from llama_mcp.conversation_errors import (
 )
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import Message, Timing, TurnEnding, TurnStatus, Usage
+from llama_mcp.sessions.records import Message, Receipt, Timing, TurnEnding, TurnStatus, Usage
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.texts import clean_text
 
@@ -73,6 +73,7 @@ async def test_how_a_turn_ended_is_kept_to_the_last_figure(
         finish_reason="stop",
         usage=Usage(prompt_tokens=21, cached_tokens=4, completion_tokens=3),
         timing=Timing(12.5, 40.25, 1800.0, 96.5),
+        receipt=Receipt(0.5, 9.25, 30.0, "the history was cut"),
         context_tokens=24,
         notes=("two turns were left out", "slow"),
         error="llama-server died",
@@ -83,7 +84,7 @@ async def test_how_a_turn_ended_is_kept_to_the_last_figure(
     turn = await archive.turn(session_id)
     kept = TurnEnding(
         turn.status, turn.reply, turn.reasoning, turn.model, turn.finish_reason, turn.usage,
-        turn.timing, turn.context_tokens, turn.notes, turn.error,
+        turn.timing, turn.receipt, turn.context_tokens, turn.notes, turn.error,
     )  # fmt: skip
     assert kept == ending
     assert turn.ended_at_utc is not None and turn.ended_at_utc >= turn.started_at_utc

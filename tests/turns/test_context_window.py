@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.sessions.records import Timing, Turn, TurnStatus, Usage
+from llama_mcp.sessions.records import Receipt, Timing, Turn, TurnStatus, Usage
 from llama_mcp.turns.context_window import (
     Window,
     build_messages,
@@ -29,6 +29,7 @@ def turn(number: int, message: str, reply: str) -> Turn:
         finish_reason=None,
         usage=Usage(),
         timing=Timing(),
+        receipt=Receipt(),
         context_tokens=None,
         notes=(),
         error=None,

@@ -53,6 +53,17 @@ def test_progress_counts_the_prompt_and_then_what_is_generated() -> None:
     assert handled == [6, 10, 11, 12]
 
 
+def test_the_time_that_the_prompt_still_takes_goes_by_what_was_read_and_not_by_the_cache() -> None:
+    reply = PartialReply()
+    assert reply.prompt_seconds_left is None
+    reply.take({"prompt_progress": {"total": 1000, "cache": 400, "processed": 400, "time_ms": 0}})
+    assert reply.prompt_seconds_left is None
+    reply.take(
+        {"prompt_progress": {"total": 1000, "cache": 400, "processed": 600, "time_ms": 3000}}
+    )
+    assert reply.prompt_seconds_left == 6.0
+
+
 @pytest.mark.parametrize(
     "last",
     [

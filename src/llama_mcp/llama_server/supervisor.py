@@ -34,6 +34,9 @@ from llama_mcp.settings import Settings
 # A process that has just died is seen at once; its keeper records how within this time.
 LOSS_SECONDS = 1.0
 LOSS_POLL_SECONDS = 0.02
+# The slot of a reply that was just cancelled is free within this time.
+FREED_SECONDS = 1.0
+FREED_POLL_SECONDS = 0.05
 # One that was found silent gets so long to show that it has come back.
 RECOVERY_SECONDS = 3.0
 
@@ -268,9 +271,13 @@ class Supervisor:
             raise errors.InUseError(f"{others} other llama-mcp process(es) use it")
         if turns := self.count_open_turns():
             raise errors.InUseError(f"{turns} reply or replies are being generated")
-        status = await self.status()
-        if status.slots and status.slots.busy:
-            raise errors.InUseError(f"{status.slots.busy} reply or replies are being generated")
+        slots = (await self.status()).slots
+        with anyio.move_on_after(FREED_SECONDS):
+            while slots and slots.busy:
+                await anyio.sleep(FREED_POLL_SECONDS)
+                slots = (await self.status()).slots
+        if slots and slots.busy:
+            raise errors.InUseError(f"{slots.busy} reply or replies are being generated")
 
     def _start_error(self, seen: Observation, loading: Loading) -> errors.LlamaMCPError:
         error = observation.start_error(seen)

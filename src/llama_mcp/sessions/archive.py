@@ -69,6 +69,7 @@ class Archive:
         system_prompt: str | None = None,
         history: Sequence[Message] = (),
         model: str | None = None,
+        run: str | None = None,
         sampling: Mapping[str, object] | None = None,
     ) -> BegunTurn:
         """Write the message down, in a new session when none is named.
@@ -79,7 +80,7 @@ class Archive:
             InvalidArgumentError: The history's roles are not those of a conversation.
         """
         session_id = None if session_id is None else check_session_id(session_id)
-        new = NewTurn(message, system_prompt, tuple(history), model, sampling or {})
+        new = NewTurn(message, system_prompt, tuple(history), model, run, sampling or {})
         return await self._run(writing.begin_turn, session_id, new)
 
     async def save_partial(self, session_id: str, turn: int, reply: str, reasoning: str) -> None:

@@ -70,7 +70,8 @@ def update_session(
             )
         if system_prompt is not None:
             connection.execute(
-                "UPDATE sessions SET system_prompt = ? WHERE session_key = ?",
+                "UPDATE sessions SET system_prompt = ?,"
+                " system_prompt_changed_after_turn = turn_count WHERE session_key = ?",
                 (clean_text(system_prompt) or None, session["session_key"]),
             )
         touch(connection, session["session_key"])
@@ -142,11 +143,11 @@ def _copy_turns(connection: sqlite3.Connection, origin: int, copy: int, last: in
         INSERT INTO turns (turn_key, status, imported, model, sampling, finish_reason,
             prompt_tokens, cached_tokens, completion_tokens, first_token_ms, total_ms,
             prompt_tokens_per_second, tokens_per_second, context_tokens, notes, error,
-            started_at_utc, ended_at_utc, message, reasoning, reply)
+            started_at_utc, ended_at_utc, message, reasoning, reply, receipt)
         SELECT turn_key + ?, status, imported, model, sampling, finish_reason,
             prompt_tokens, cached_tokens, completion_tokens, first_token_ms, total_ms,
             prompt_tokens_per_second, tokens_per_second, context_tokens, notes, error,
-            started_at_utc, ended_at_utc, message, reasoning, reply
+            started_at_utc, ended_at_utc, message, reasoning, reply, receipt
         FROM turns WHERE turn_key BETWEEN ? AND ?
         """,
         (

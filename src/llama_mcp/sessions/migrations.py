@@ -162,6 +162,14 @@ MIGRATIONS = (
             *_TURN_TRIGGERS,
         ),
     ),
+    Migration(
+        "keep how a turn was served, and what says why a prompt was not in the cache",
+        (
+            "ALTER TABLE turns ADD COLUMN run TEXT /* the launch of llama-server that served it */",
+            "ALTER TABLE turns ADD COLUMN receipt TEXT /* a JSON object */",
+            "ALTER TABLE sessions ADD COLUMN system_prompt_changed_after_turn INTEGER",
+        ),
+    ),
 )
 
 

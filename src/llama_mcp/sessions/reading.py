@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from llama_mcp.conversation_errors import NoReplyUnderwayError, SessionNotFoundError
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.sessions.records import Session, SessionHit, SessionPage, Turn, TurnPage
+from llama_mcp.sessions.records import CacheFacts, Session, SessionHit, SessionPage, Turn, TurnPage
 from llama_mcp.sessions.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
 from llama_mcp.sessions.store import Store, settle_dead_turns
 
@@ -39,6 +39,30 @@ def read_turns(
         (build_turn_key(key, first), build_turn_key(key, min(last, session["turn_count"]))),
     )
     return tuple(to_turn(session["session_id"], row) for row in rows)
+
+
+def read_cache_facts(connection: sqlite3.Connection, session: sqlite3.Row) -> CacheFacts:
+    """Return what is known before a turn about what llama-server can have kept of the session."""
+    key, turn = session["session_key"], session["turn_count"]
+    last = connection.execute(
+        "SELECT run, imported, ended_at_utc FROM turns WHERE turn_key = ?",
+        (build_turn_key(key, turn),),
+    ).fetchone()
+    is_copied = session["forked_at_turn"] is not None and turn <= session["forked_at_turn"]
+    if last is None or last["imported"] or is_copied:
+        return CacheFacts(True, None, False, 0)
+    # Only sessions that changed since this one did can have been served since.
+    others = connection.execute(
+        """
+        SELECT count(*) FROM sessions
+        JOIN turns ON turns.turn_key = (sessions.session_key << 20) + sessions.turn_count
+        WHERE sessions.last_change > ? AND turns.run = ?
+            AND (turns.ended_at_utc IS NULL OR turns.ended_at_utc >= ?)
+        """,
+        (session["last_change"], last["run"], last["ended_at_utc"]),
+    ).fetchone()[0]
+    is_changed = session["system_prompt_changed_after_turn"] == turn
+    return CacheFacts(False, last["run"], is_changed, others)
 
 
 def read_session(store: Store, session_id: str) -> Session:

@@ -45,6 +45,33 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a turn's time went into."""
+
+    queue_ms: float | None = None
+    """Waiting for a slot."""
+    prompt_ms: float | None = None
+    """Reading the part of the prompt that was not cached."""
+    generation_ms: float | None = None
+    cache_miss: str | None = None
+    """Why more than half of the prompt had to be read again; None when it had not."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFacts:
+    """What the archive knows about whether llama-server can have kept a session's prompt."""
+
+    is_first_turn: bool
+    """No earlier turn of the session was sent to a llama-server."""
+    last_run: str | None
+    """The launch of llama-server that served the turn before; None when that is not known."""
+    was_system_prompt_changed: bool
+    """Since the turn before."""
+    other_sessions: int
+    """How many others the same launch has served since the turn before."""
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A conversation, without its turns."""
 
@@ -77,6 +104,7 @@ class Turn:
     finish_reason: str | None
     usage: Usage
     timing: Timing
+    receipt: Receipt
     context_tokens: int | None
     """Tokens of the context window in use when the turn ended."""
     notes: tuple[str, ...]
@@ -97,6 +125,8 @@ class NewTurn:
     system_prompt: str | None = None
     history: tuple[Message, ...] = ()
     model: str | None = None
+    run: str | None = None
+    """The launch of llama-server that is to serve it."""
     sampling: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -108,6 +138,7 @@ class BegunTurn:
     turn: int
     earlier: tuple[Turn, ...]
     """The turns that belong in the prompt, oldest first."""
+    cache: CacheFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +153,7 @@ class TurnEnding:
     finish_reason: str | None = None
     usage: Usage = Usage()
     timing: Timing = Timing()
+    receipt: Receipt = Receipt()
     context_tokens: int | None = None
     notes: tuple[str, ...] = ()
     error: str | None = None

@@ -3,8 +3,9 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
-from llama_mcp.sessions.records import Session, Timing, Turn, TurnStatus, Usage
+from llama_mcp.sessions.records import Receipt, Session, Timing, Turn, TurnStatus, Usage
 from llama_mcp.sessions.texts import clean_text
 
 # A session may have this many turns, less one; turns.turn_key in migrations.py says why.
@@ -57,6 +58,7 @@ def to_turn(session_id: str, row: sqlite3.Row) -> Turn:
             row["prompt_tokens_per_second"],
             row["tokens_per_second"],
         ),
+        receipt=Receipt(**json.loads(row["receipt"] or "{}")),
         context_tokens=row["context_tokens"],
         notes=tuple(json.loads(row["notes"])),
         error=row["error"],
@@ -64,6 +66,11 @@ def to_turn(session_id: str, row: sqlite3.Row) -> Turn:
         ended_at_utc=row["ended_at_utc"],
         imported=bool(row["imported"]),
     )
+
+
+def to_receipt_json(receipt: Receipt) -> str:
+    """Return a receipt's column: what is known of it."""
+    return to_json({name: value for name, value in asdict(receipt).items() if value is not None})
 
 
 def to_json(value: Mapping[str, object] | Sequence[str]) -> str:

@@ -6,9 +6,15 @@ from llama_mcp.conversation_errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.changing import insert_session, refuse_busy, touch
 from llama_mcp.sessions.clock import utc_now
 from llama_mcp.sessions.history import Opening, plan_opening
-from llama_mcp.sessions.reading import find_session, read_turns
+from llama_mcp.sessions.reading import find_session, read_cache_facts, read_turns
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
-from llama_mcp.sessions.rows import TURNS_PER_SESSION, build_turn_key, to_json, to_session
+from llama_mcp.sessions.rows import (
+    TURNS_PER_SESSION,
+    build_turn_key,
+    to_json,
+    to_receipt_json,
+    to_session,
+)
 from llama_mcp.sessions.store import Store, settle_dead_turns
 from llama_mcp.sessions.texts import clean_text, title_from
 
@@ -26,11 +32,12 @@ def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
             refuse_busy(connection, session)
             _refuse_first_turn_parameters(session, new)
         turn = session["turn_count"] + 1
+        cache = read_cache_facts(connection, session)
         earlier = read_turns(connection, session, session["first_turn_in_prompt"], turn - 1)
         _insert_turn(connection, build_turn_key(session["session_key"], turn), new, writer_id)
         touch(connection, session["session_key"], turn_count=turn)
         changed = find_session(connection, session["session_id"])
-    return BegunTurn(to_session(changed), turn, earlier)
+    return BegunTurn(to_session(changed), turn, earlier, cache)
 
 
 def save_partial(store: Store, session_id: str, turn: int, reply: str, reasoning: str) -> None:
@@ -60,7 +67,8 @@ def end_turn(store: Store, session_id: str, turn: int, ending: TurnEnding) -> No
             UPDATE turns SET status = ?, model = coalesce(?, model), finish_reason = ?,
                 prompt_tokens = ?, cached_tokens = ?, completion_tokens = ?, first_token_ms = ?,
                 total_ms = ?, prompt_tokens_per_second = ?, tokens_per_second = ?,
-                context_tokens = ?, notes = ?, error = ?, ended_at_utc = ?, reasoning = ?, reply = ?
+                receipt = ?, context_tokens = ?, notes = ?, error = ?, ended_at_utc = ?,
+                reasoning = ?, reply = ?
             WHERE turn_key = ?
             """,
             (*_ending_values(ending), key),
@@ -82,6 +90,7 @@ def _ending_values(ending: TurnEnding) -> tuple[object, ...]:
         timing.total_ms,
         timing.prompt_tokens_per_second,
         timing.tokens_per_second,
+        to_receipt_json(ending.receipt),
         ending.context_tokens,
         to_json(ending.notes),
         _clean(ending.error),
@@ -127,9 +136,9 @@ def _insert_turn(
 ) -> None:
     now = utc_now()
     connection.execute(
-        "INSERT INTO turns (turn_key, status, model, sampling, started_at_utc, message)"
-        " VALUES (?, 'in_progress', ?, ?, ?, ?)",
-        (turn_key, _clean(new.model), to_json(new.sampling), now, clean_text(new.message)),
+        "INSERT INTO turns (turn_key, status, model, sampling, started_at_utc, message, run)"
+        " VALUES (?, 'in_progress', ?, ?, ?, ?, ?)",
+        (turn_key, _clean(new.model), to_json(new.sampling), now, clean_text(new.message), new.run),
     )
     connection.execute(
         "INSERT INTO underway (turn_key, writer_id, saved_at_utc) VALUES (?, ?, ?)",

@@ -95,8 +95,10 @@ def _line(reply: PartialReply) -> str:
     if not reply.generated:
         if not reply.prompt_total:
             return "waiting for llama-server"
-        share = reply.prompt_processed / reply.prompt_total
-        return f"reading the prompt, {share:.0%}"
+        share = 100 * reply.prompt_processed / reply.prompt_total
+        seconds = reply.prompt_seconds_left
+        left = f", about {seconds:.0f} s left" if seconds and seconds >= 1 else ""
+        return f"reading the prompt, {share:.0f} %{left}"
     tail = " ".join("".join(reply.pieces[-40:]).split())
     head = f"{reply.generated} tokens: "
     return head + tail[-(MAX_LINE_CHARACTERS - len(head)) :]

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from llama_mcp.sessions.records import Session, SessionPage, Turn, TurnPage, TurnStatus
+from llama_mcp.turns.receipt import receipt_of
 
 # A page of a transcript stays well below what hosts cut off (25,000 tokens, about 100 kB).
 MAX_PAGE_CHARACTERS = 60_000
@@ -66,6 +67,7 @@ class TranscriptTurn(BaseModel, frozen=True):
     finish_reason: str | None = None
     usage: dict[str, Any] = {}
     timing: dict[str, Any] = {}
+    receipt: dict[str, Any] = {}
     context_tokens: int | None = None
     sampling: dict[str, Any] = {}
     notes: list[str] = []
@@ -87,6 +89,7 @@ class TranscriptTurn(BaseModel, frozen=True):
             finish_reason=turn.finish_reason,
             usage=_as_dict(turn.usage),
             timing=_as_dict(turn.timing),
+            receipt=receipt_of(turn.usage, turn.receipt).model_dump(),
             context_tokens=turn.context_tokens,
             sampling=turn.sampling,
             notes=list(turn.notes),

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from llama_mcp.sessions.records import Turn
+from llama_mcp.turns.receipt import receipt_of
 from llama_mcp.turns.reply import ChatReply, ContextUse, ReplyTiming, ReplyUsage
 
 
@@ -17,6 +18,7 @@ def reply_of(turn: Turn) -> ChatReply:
         finish_reason=turn.finish_reason,
         usage=ReplyUsage(**asdict(turn.usage)),
         timing=ReplyTiming(**asdict(turn.timing)),
+        receipt=receipt_of(turn.usage, turn.receipt),
         context=ContextUse(tokens_used=turn.context_tokens),
         notes=list(turn.notes),
     )

@@ -10,6 +10,7 @@ from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.session_ids import check_session_id
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.surroundings import Surroundings
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.verdict import check_schema
 
@@ -24,13 +25,20 @@ class InFlight:
     """Begins turns as tasks of the process and knows those that are not over."""
 
     def __init__(
-        self, supervisor: Supervisor, archive: Archive, tasks: TaskGroup, announce: Announce
+        self,
+        supervisor: Supervisor,
+        archive: Archive,
+        tasks: TaskGroup,
+        announce: Announce,
+        *,
+        traces_content: bool,
     ) -> None:
         self._supervisor = supervisor
         self._archive = archive
         self._tasks = tasks
         self._turns: dict[str, Turn] = {}
         self._queue = SlotQueue()
+        self._surroundings = Surroundings(archive, supervisor, self._queue, traces_content)
         # Set when the process ends: a turn that is broken off then was not cancelled by anybody.
         self.is_ending = False
         self._announce = announce
@@ -74,11 +82,12 @@ class InFlight:
                 system_prompt=request.system_prompt,
                 history=request.history,
                 model=server.model,
+                run=server.run.folder.name,
                 sampling=request.sampling.given(),
             )
             notice = self._archive.notice()
             notes = [*server.notes, *([notice] if notice else [])]
-            turn = Turn(begun, request, server, self._archive, self._supervisor, self._queue, notes)
+            turn = Turn(begun, request, server, self._surroundings, notes)
             self._turns.pop(turn.session_id, None)  # the newest goes to the end
             self._turns[turn.session_id] = turn
             self._tasks.start_soon(self._run, turn, request.session_id is None)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llama_mcp.sessions.records import Timing, Usage
+from llama_mcp.sessions.records import Receipt, Timing, Usage
 from llama_mcp.sessions.texts import clean_text
 
 
@@ -20,6 +20,8 @@ class PartialReply:
     begun_at: float = field(default_factory=time.monotonic)
     # The place in the queue for a slot, 1 being next; 0 when it has one.
     queue_place: int = 0
+    queued_at: float | None = None
+    queue_ms: float | None = None
     pieces: list[str] = field(default_factory=list)
     reasoning_pieces: list[str] = field(default_factory=list)
     finish_reason: str | None = None
@@ -27,6 +29,7 @@ class PartialReply:
     prompt_total: int | None = None
     prompt_processed: int = 0
     prompt_cached: int | None = None
+    prompt_ms: int | None = None
     generated: int = 0
     first_token_ms: float | None = None
     usage_chunk: Mapping[str, Any] = field(default_factory=dict)
@@ -48,6 +51,26 @@ class PartialReply:
         if self.generated and self.prompt_total:
             return self.prompt_total + self.generated
         return self.prompt_processed + self.generated
+
+    @property
+    def prompt_seconds_left(self) -> float | None:
+        """How long reading the rest of the prompt takes at the rate so far; None when unknown.
+
+        Cached tokens count as processed, but took no time (llama.cpp: tools/server/README.md).
+        """
+        read = self.prompt_processed - (self.prompt_cached or 0)
+        if not self.prompt_total or not self.prompt_ms or read <= 0:
+            return None
+        return (self.prompt_total - self.prompt_processed) * self.prompt_ms / read / 1000
+
+    def take_place(self, place: int) -> None:
+        """Note the place in the queue for a slot; 0 means that it has one."""
+        now = time.monotonic()
+        self.queue_place = place
+        if self.queued_at is None:
+            self.queued_at = now
+        if not place:
+            self.queue_ms = round((now - self.queued_at) * 1000, 1)
 
     def take(self, chunk: Any) -> None:
         """Add one chunk of the stream."""
@@ -86,16 +109,31 @@ class PartialReply:
             tokens_per_second=_rate(self.timings_chunk.get("predicted_per_second")),
         )
 
+    def receipt(self, cache_miss: str | None) -> Receipt:
+        """Return what the time went into; llama-server's own figures where it has told them."""
+        prompt_ms = _count_ms(self.timings_chunk.get("prompt_ms")) or self.prompt_ms
+        generation_ms = _count_ms(self.timings_chunk.get("predicted_ms"))
+        if generation_ms is None and self.first_token_ms is not None:
+            generation_ms = round(self._elapsed_ms() - self.first_token_ms, 1)
+        return Receipt(self.queue_ms, prompt_ms, generation_ms, cache_miss)
+
     def _take_figures(self, chunk: Mapping[str, Any]) -> None:
-        progress = _mapping(chunk.get("prompt_progress"))
+        # Most chunks have none of these, and there may be thousands a second.
+        if "prompt_progress" in chunk:
+            self._take_progress(_mapping(chunk["prompt_progress"]))
+        if "usage" in chunk:
+            self.usage_chunk = _mapping(chunk["usage"]) or self.usage_chunk
+        if "timings" in chunk:
+            self.timings_chunk = _mapping(chunk["timings"]) or self.timings_chunk
+        if isinstance(model := chunk.get("model"), str):
+            self.model = model
+
+    def _take_progress(self, progress: Mapping[str, Any]) -> None:
         self.prompt_total = _count(progress.get("total"), self.prompt_total)
         self.prompt_cached = _count(progress.get("cache"), self.prompt_cached)
+        self.prompt_ms = _count(progress.get("time_ms"), self.prompt_ms)
         processed = _count(progress.get("processed"))
         self.prompt_processed = max(self.prompt_processed, processed or 0)
-        self.usage_chunk = _mapping(chunk.get("usage")) or self.usage_chunk
-        self.timings_chunk = _mapping(chunk.get("timings")) or self.timings_chunk
-        if isinstance(chunk.get("model"), str):
-            self.model = chunk["model"]
 
     def _take_delta(self, delta: Mapping[str, Any]) -> None:
         content, reasoning = delta.get("content"), delta.get("reasoning_content")
@@ -120,6 +158,12 @@ def _count(*candidates: Any) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
             return value
     return None
+
+
+def _count_ms(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
+        return None
+    return round(float(value), 1)
 
 
 def _rate(value: Any) -> float | None:

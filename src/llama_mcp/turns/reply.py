@@ -24,6 +24,17 @@ class ReplyTiming(BaseModel, frozen=True):
     tokens_per_second: float | None = None
 
 
+class ReplyReceipt(BaseModel, frozen=True):
+    """What the turn's time went into, and why it had to read more than half of its prompt again."""
+
+    cached_tokens: int | None = None
+    recomputed_tokens: int | None = None
+    queue_ms: float | None = None
+    prompt_ms: float | None = None
+    generation_ms: float | None = None
+    cache_miss: str | None = None
+
+
 class ContextUse(BaseModel, frozen=True):
     """How full the session's context window is."""
 
@@ -44,5 +55,6 @@ class ChatReply(BaseModel, frozen=True):
     finish_reason: str | None = None
     usage: ReplyUsage = ReplyUsage()
     timing: ReplyTiming = ReplyTiming()
+    receipt: ReplyReceipt = ReplyReceipt()
     context: ContextUse = ContextUse()
     notes: list[str] = []

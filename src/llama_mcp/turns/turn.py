@@ -6,21 +6,24 @@ the end, however it ends; only then do callers hear of it.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
 from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.errors import LlamaMCPError, LlamaServerLostError, UnresponsiveError
+from llama_mcp.llama_server.prompt_cache import log_size, says_not_reusable
 from llama_mcp.llama_server.ready_server import ReadyServer
-from llama_mcp.llama_server.supervisor import Supervisor
-from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
+from llama_mcp.turns import tracing
 from llama_mcp.turns.chat_request import ChatRequest, build_body
+from llama_mcp.turns.context_window import ChatMessages
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.prompt import Prompt, fit_prompt
+from llama_mcp.turns.receipt import ServingFacts, why_recomputed
 from llama_mcp.turns.reply import ChatReply
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.surroundings import Surroundings
 from llama_mcp.turns.verdict import Outcome, reply_from
 
 logger = logging.getLogger(__name__)
@@ -39,9 +42,7 @@ class Turn:
         begun: BegunTurn,
         request: ChatRequest,
         server: ReadyServer,
-        archive: Archive,
-        supervisor: Supervisor,
-        queue: SlotQueue,
+        surroundings: Surroundings,
         notes: Sequence[str],
     ) -> None:
         self.session_id = begun.session.session_id
@@ -53,12 +54,16 @@ class Turn:
         self._begun = begun
         self._request = request
         self._server = server
-        self._archive = archive
-        self._supervisor = supervisor
-        self._queue = queue
+        self._archive = surroundings.archive
+        self._supervisor = surroundings.supervisor
+        self._queue = surroundings.queue
+        self._traces_content = surroundings.traces_content
         self._prompt: Prompt | None = None
+        self._cache_miss: str | None = None
+        # How long llama-server's log was when this turn got its slot.
+        self._log_bytes = 0
         self._scope = anyio.CancelScope()
-        self._heard_at = anyio.current_time()
+        self._heard_at = time.monotonic()
         self._is_cancel_asked = False
         self._changes = 0
         # Made only when somebody waits: it would cost more than the rest of a token's way.
@@ -148,15 +153,8 @@ class Turn:
     async def _stream(self) -> TurnStatus:
         try:
             await self._fit()
-            body = build_body(self._prompt.messages if self._prompt else [], self._request.sampling)
-            async with (
-                self._queue.slot(self._server.total_slots, self._tell_place),
-                self._server.client.stream_chat(body) as chunks,
-            ):
-                async for chunk in chunks:
-                    self.reply.take(chunk)
-                    self._heard_at = anyio.current_time()
-                    self._wake()
+            async with self._queue.slot(self._server.total_slots, self._tell_place):
+                await self._receive(self._prompt.messages if self._prompt else [])
         except LlamaServerLostError as error:
             self.error = await self._supervisor.explain_loss(error)
         except LlamaMCPError as error:
@@ -165,25 +163,43 @@ class Turn:
             return TurnStatus.COMPLETE
         return TurnStatus.FAILED
 
+    async def _receive(self, messages: ChatMessages) -> None:
+        sampling = self._request.sampling
+        body = build_body(messages, sampling)
+        with tracing.span_of_call(self.session_id, self._server, sampling) as span:
+            try:
+                async with self._server.client.stream_chat(body) as chunks:
+                    async for chunk in chunks:
+                        self.reply.take(chunk)
+                        self._heard_at = time.monotonic()
+                        self._wake()
+            finally:
+                if span.is_recording():
+                    tracing.note_reply(span, self.snapshot())
+                    if self._traces_content:
+                        tracing.note_content(span, messages, self.snapshot())
+
     async def _watch_for_silence(self, stream: anyio.CancelScope) -> None:
         """End the stream when llama-server has fallen silent and gives no sign of life."""
         patience = self._server.unresponsive_seconds
         while True:
-            silence = anyio.current_time() - self._heard_at
+            silence = time.monotonic() - self._heard_at
             await anyio.sleep(max(patience - silence, MIN_WATCH_SECONDS))
-            if self.reply.queue_place or anyio.current_time() - self._heard_at < patience:
+            if self.reply.queue_place or time.monotonic() - self._heard_at < patience:
                 continue
             try:
                 await self._supervisor.check_alive(self._server.run, patience)
-                self._heard_at = anyio.current_time()
+                self._heard_at = time.monotonic()
             except UnresponsiveError as error:
                 self.error = error
                 stream.cancel()
                 return
 
     def _tell_place(self, place: int) -> None:
-        self.reply.queue_place = place
-        self._heard_at = anyio.current_time()
+        self.reply.take_place(place)
+        if not place:
+            self._log_bytes = log_size(self._server.run.log_path)
+        self._heard_at = time.monotonic()
         self._wake()
 
     async def _fit(self) -> None:
@@ -207,6 +223,7 @@ class Turn:
                 self._say_unsaved(error)
 
     async def _end(self, status: TurnStatus) -> None:
+        self._cache_miss = self._why_recomputed()
         result = self._reply(status)
         ending = TurnEnding(
             status=status,
@@ -216,6 +233,7 @@ class Turn:
             finish_reason=result.finish_reason,
             usage=self.reply.usage(),
             timing=self.reply.timing(),
+            receipt=self.reply.receipt(self._cache_miss),
             context_tokens=result.context.tokens_used,
             notes=tuple(result.notes),
             error=str(self.error) if self.error else None,
@@ -237,9 +255,24 @@ class Turn:
             context_limit=self._server.slot_ctx_size,
             n_gpu_layers=self._server.run.launch.config.n_gpu_layers,
             turns_dropped=self._prompt.turns_dropped if self._prompt else 0,
+            cache_miss=self._cache_miss,
             notes=self._notes,
         )
         return reply_from(self.reply, outcome)
+
+    def _why_recomputed(self) -> str | None:
+        run, kept = self._server.run, self._begun.cache
+        first_turn = self._begun.session.first_turn_in_prompt
+        return why_recomputed(
+            self.reply.usage(),
+            kept,
+            ServingFacts(
+                run=run.folder.name,
+                is_history_cut=bool(self._prompt and self._prompt.first_turn != first_turn),
+                says_not_supported=not kept.is_first_turn
+                and says_not_reusable(run.log_path, self._log_bytes),
+            ),
+        )
 
     def _say_unsaved(self, error: ArchiveError) -> None:
         note = f"This reply is not saved: {error}"

@@ -10,6 +10,7 @@ from llama_mcp.llama_server.diagnosis import advise_slow
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.partial_reply import PartialReply
+from llama_mcp.turns.receipt import receipt_of
 from llama_mcp.turns.reply import ChatReply, ContextUse, ReplyTiming, ReplyUsage
 
 
@@ -24,6 +25,8 @@ class Outcome:
     context_limit: int | None
     n_gpu_layers: int | None
     turns_dropped: int
+    # Why much of the prompt was read again, if it was.
+    cache_miss: str | None
     notes: Sequence[str]
 
 
@@ -51,6 +54,7 @@ def reply_from(partial: PartialReply, outcome: Outcome) -> ChatReply:
         finish_reason=partial.finish_reason,
         usage=ReplyUsage(**asdict(usage)),
         timing=ReplyTiming(**asdict(partial.timing())),
+        receipt=receipt_of(usage, partial.receipt(outcome.cache_miss)),
         context=ContextUse(
             tokens_used=used, limit=outcome.context_limit, turns_dropped=outcome.turns_dropped
         ),

@@ -19,6 +19,7 @@ from llama_mcp.surface.tools import hints
 from llama_mcp.turns.archived import reply_of
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
 from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.tracing import note_turn
 
 if TYPE_CHECKING:
     from llama_mcp.turns.turn import Turn
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 MAX_WAIT_SECONDS = 600
 # Another process writes what it has received about once a second.
 ARCHIVE_POLL_SECONDS = 0.5
+
+# The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
+# result removes the handler before queued progress is handled).
+LAST_PROGRESS_SECONDS = 0.002
 
 ReplyResult = Annotated[CallToolResult, ChatReply]
 WaitSeconds = Annotated[
@@ -159,9 +164,12 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
 async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> CallToolResult:
     await turn.follow(seconds, progress.report)
     await progress.flush(turn.reply)
+    if turn.is_over and progress.sent_pieces > turn.told_pieces:
+        await anyio.sleep(LAST_PROGRESS_SECONDS)
     turn.told_pieces = progress.sent_pieces
     if turn.is_over and turn.error is not None:
         raise TurnFailedError(turn.session_id, turn.number, turn.error, turn.reply.text)
+    note_turn(turn.snapshot(), turn.reply.model)
     return _reply_result(turn.snapshot())
 
 

@@ -1,0 +1,63 @@
+"""A turn's receipt: what its time went into, and why its prompt was not in llama-server's cache.
+
+Pure: the cause follows from facts that are held, and is "unknown" where they do not suffice.
+"""
+
+from dataclasses import dataclass
+
+from llama_mcp.sessions.records import CacheFacts, Receipt, Usage
+from llama_mcp.turns.reply import ReplyReceipt
+
+FIRST_TURN = "first turn: llama-server had not seen this session before"
+SERVER_RESTARTED = "server restarted: llama-server was started anew since the turn before"
+SYSTEM_PROMPT_CHANGED = "session edited: its system prompt was changed since the turn before"
+HISTORY_CUT = "history cut: the oldest turns were left out to fit the context window"
+NOT_SUPPORTED = (
+    "model does not support it: llama-server says that this model cannot go on from what it has "
+    "read (sliding window or recurrent memory)"
+)
+OTHER_SESSIONS = (
+    "pushed out by other sessions: {sessions} other(s) used llama-server since the turn before"
+)
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ServingFacts:
+    """What is known of a turn besides the archive's facts."""
+
+    run: str
+    """The launch of llama-server that serves it."""
+    is_history_cut: bool
+    """This turn leaves out turns that the one before still had in its prompt."""
+    says_not_supported: bool
+    """llama-server wrote into its log that the model cannot reuse what it has read."""
+
+
+def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str | None:
+    """Return why more than half of the prompt was read again; None when it was not."""
+    prompt, cached = usage.prompt_tokens, usage.cached_tokens
+    if not prompt or cached is None or prompt - cached <= prompt / 2:
+        return None
+    causes = [
+        (kept.is_first_turn, FIRST_TURN),
+        (kept.last_run is not None and kept.last_run != serving.run, SERVER_RESTARTED),
+        (kept.was_system_prompt_changed, SYSTEM_PROMPT_CHANGED),
+        (serving.is_history_cut, HISTORY_CUT),
+        (serving.says_not_supported, NOT_SUPPORTED),
+        (kept.other_sessions > 0, OTHER_SESSIONS.format(sessions=kept.other_sessions)),
+    ]
+    return next((cause for holds, cause in causes if holds), UNKNOWN)
+
+
+def receipt_of(usage: Usage, receipt: Receipt) -> ReplyReceipt:
+    """Return a receipt as callers see it."""
+    prompt, cached = usage.prompt_tokens, usage.cached_tokens
+    return ReplyReceipt(
+        cached_tokens=cached,
+        recomputed_tokens=None if prompt is None or cached is None else prompt - cached,
+        queue_ms=receipt.queue_ms,
+        prompt_ms=receipt.prompt_ms,
+        generation_ms=receipt.generation_ms,
+        cache_miss=receipt.cache_miss,
+    )
