@@ -22,6 +22,7 @@ from llama_mcp.llama_server.client import LlamaServerClient
 from llama_mcp.llama_server.hold import Hold
 from llama_mcp.llama_server.launch import differences
 from llama_mcp.llama_server.launcher import Launcher
+from llama_mcp.llama_server.liveness import BusySlots
 from llama_mcp.llama_server.loading import Loading, Progress
 from llama_mcp.llama_server.observation import Observation
 from llama_mcp.llama_server.preparation import Preparation, prepare, resolve
@@ -200,17 +201,12 @@ class Supervisor:
                 raise errors.NotOursError(run.launch.url, run.launch.alias)
             self._hold.proved_run = run
 
-    async def check_alive(self, run: Run, timeout_seconds: float) -> None:
-        """Ask a silent llama-server for a sign of life, and record what comes of it.
-
-        Raises:
-            UnresponsiveError: there is none.
-        """
+    async def check_alive(
+        self, run: Run, timeout_seconds: float, earlier: BusySlots | None = None
+    ) -> BusySlots:
+        """Ask a silent llama-server for a sign of life, as liveness.check_alive says."""
         client = await self._hold.connect(run)
-        is_alive = await liveness.still_generates(client, timeout_seconds)
-        run.mark_unresponsive(not is_alive)
-        if not is_alive:
-            raise errors.UnresponsiveError(timeout_seconds)
+        return await liveness.check_alive(run, client, timeout_seconds, earlier or {})
 
     async def explain_loss(self, error: errors.LlamaServerLostError) -> errors.LlamaMCPError:
         """Return why the connection to llama-server was lost: a crash or a stop, if it was one."""

@@ -1,14 +1,12 @@
 """From what was received to the ChatReply, with everything that the caller should know in words."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.diagnosis import advise_slow
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.turns.chat_request import Sampling
+from llama_mcp.turns.json_schema import parse_reply
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.receipt import receipt_of
 from llama_mcp.turns.reply import ChatReply, ContextUse, ReplyTiming, ReplyUsage
@@ -35,7 +33,9 @@ def reply_from(partial: PartialReply, outcome: Outcome) -> ChatReply:
     usage = partial.usage()
     used = _tokens_used(usage)
     is_complete = outcome.status is TurnStatus.COMPLETE
-    parsed, schema_notes = _parse(partial.text, outcome.sampling) if is_complete else (None, [])
+    parsed, schema_notes = (
+        parse_reply(partial.text, outcome.sampling) if is_complete else (None, [])
+    )
     notes = [*outcome.notes, *schema_notes]
     if outcome.turns_dropped:
         notes.append(
@@ -60,19 +60,6 @@ def reply_from(partial: PartialReply, outcome: Outcome) -> ChatReply:
         ),
         notes=notes,
     )
-
-
-def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raise InvalidArgumentError for a json_schema that is no JSON schema."""
-    # Imported here: 60 ms that only these calls need.
-    from jsonschema import Draft202012Validator, SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise InvalidArgumentError(
-            "json_schema", f"is not a JSON schema ({error.message})", "Correct it and try again."
-        ) from error
 
 
 def _tokens_used(usage: Usage) -> int | None:
@@ -112,20 +99,3 @@ def _why_empty(partial: PartialReply) -> str:
         "The reply is empty: the model ended its turn at once. Rephrase the message, or check that "
         "the model is made for chat."
     )
-
-
-def _parse(text: str, sampling: Sampling) -> tuple[Any, list[str]]:
-    """Return the reply as data when a schema was asked for, and what is wrong with it."""
-    if sampling.json_schema is None:
-        return None, []
-    from jsonschema import Draft202012Validator
-
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return None, ["The reply is not complete JSON; a larger max_tokens may help."]
-    try:
-        fault = next(Draft202012Validator(sampling.json_schema).iter_errors(data), None)
-    except Exception as error:  # whatever a schema can refer to, the reply itself is there
-        return data, [f"The reply could not be checked against json_schema: {error}"[:300]]
-    return data, [f"The reply does not keep to json_schema: {fault.message[:200]}"] if fault else []
