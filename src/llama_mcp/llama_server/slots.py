@@ -54,7 +54,7 @@ async def look_at_slots(config: LaunchConfig, client: LlamaServerClient) -> Slot
         count = count_in_metrics(exposition.samples, config.parallel)
         if count is not None and not count.busy:
             return SlotLook([Slot(id=n, is_processing=False) for n in range(count.total)])
-    return SlotLook(slots_in(await client.look("/slots")))
+    return SlotLook(slots_in(await client.slots()))
 
 
 def slots_in(answer: object) -> list[Slot] | None:

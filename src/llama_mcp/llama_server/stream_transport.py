@@ -46,6 +46,10 @@ class StreamTransport(httpx2.AsyncBaseTransport):
             raise
         return httpx2.Response(exchange.status, headers=exchange.headers, stream=exchange)
 
+    def count_open(self) -> int:
+        """Return how many streams are open."""
+        return len(self._open)
+
     async def aclose(self) -> None:
         """Break off what is under way."""
         for exchange in list(self._open):

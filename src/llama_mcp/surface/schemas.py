@@ -96,8 +96,13 @@ def _without_null(schema: Schema) -> Schema:
 
 
 def _inlined(schema: Schema) -> Schema:
-    """Return the schema with each definition at the place that refers to it; none has two."""
+    """Return the schema with each definition at the place that refers to it; none has two.
+
+    One with an anchor stays as it is: it may be referred to from elsewhere, by that name.
+    """
     definitions = schema.get("$defs", {})
+    if any("$anchor" in definition for definition in definitions.values()):
+        return schema
 
     def inlined(value: Any) -> Any:
         if isinstance(value, list):
