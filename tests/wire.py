@@ -44,12 +44,15 @@ class Wire:
         self.violations: list[str] = []
         # Method and, for a call, the tool of every request that was sent, by id.
         self._asked: dict[str | int, tuple[str, str]] = {}
+        self._is_settled = False
+        # Results that were right before: a catalogue that is asked for a hundred times takes long.
+        self._known: set[tuple[str, str, str]] = set()
 
     def sent(self, frame: Any) -> None:
         """Note a frame that goes to llama-mcp; one that makes no sense is none."""
         params = _member(frame, "params")
-        if _member(_member(params, "_meta"), VERSION_IN_META) == MODERN:
-            self.version = MODERN
+        if not self._is_settled and _member(_member(params, "_meta"), VERSION_IN_META) == MODERN:
+            self.version, self._is_settled = MODERN, True
         request_id, method = _member(frame, "id"), _member(frame, "method")
         if isinstance(request_id, str | int) and isinstance(method, str):
             self._asked[request_id] = (method, str(_member(params, "name")))
@@ -63,6 +66,7 @@ class Wire:
         if method == "initialize" and "result" in frame:
             asked = frame["result"]["protocolVersion"]
             self.version = asked if (SPECIFICATION / f"{asked}.json").exists() else "2025-06-18"
+            self._is_settled = True
 
     def check(self) -> None:
         """Fail with everything that was wrong."""
@@ -73,13 +77,23 @@ class Wire:
         if isinstance(frame.get("method"), str):
             name = definitions.by_method.get(frame["method"])
             return definitions.faults(name, frame) if name else [f"{frame['method']} is unknown"]
+        if "error" in frame and frame.get("id", "") is None:
+            # JSON-RPC 2.0 wants a null id where none could be read. MCP knows no null: before
+            # 2025-11-25 it had nothing for this case, since then the id may be left out.
+            without = {name: value for name, value in frame.items() if name != "id"}
+            return definitions_of(LATEST_LEGACY).faults("JSONRPCErrorResponse", without)
         if "error" in frame:
-            return definitions.faults(definitions.error, _without_null_id(frame))
+            return definitions.faults(definitions.error, frame)
+        known = (method, tool, json.dumps(frame.get("result")))
+        if known in self._known:
+            return definitions.faults("RequestId", frame.get("id"))
         faults = definitions.faults(definitions.result, frame)
         if name := definitions.result_of.get(method):
             faults += definitions.faults(name, frame.get("result"))
         if method == "tools/call":
             faults += tool_faults(tool, frame["result"])
+        if not faults:
+            self._known.add(known)
         return faults
 
 
@@ -145,12 +159,6 @@ def _faults(name: str, validator: Validator, value: Any) -> list[str]:
 
 def _member(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
-
-
-def _without_null_id(frame: Frame) -> Frame:
-    """JSON-RPC 2.0 wants a null id where none could be read; MCP's schema wants none at all."""
-    is_unreadable = frame.get("id", "") is None
-    return {k: v for k, v in frame.items() if k != "id"} if is_unreadable else frame
 
 
 class _Incoming(Protocol):
