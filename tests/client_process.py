@@ -11,6 +11,8 @@ from typing import Any
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
+from tests.wire import Wire, watched
+
 COMMAND = str(Path(sys.executable).with_name("llama-mcp"))
 
 
@@ -60,8 +62,10 @@ class LlamaMCP:
 
     @asynccontextmanager
     async def connect(self, mode: str = "auto") -> AsyncIterator["Connection"]:
-        async with Client(self.parameters, mode=mode) as client:
+        wire = Wire()
+        async with Client(watched(self.parameters, wire), mode=mode) as client:
             yield Connection(client)
+        wire.check()
 
 
 @dataclass

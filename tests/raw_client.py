@@ -4,7 +4,7 @@ import json
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -13,6 +13,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from tests.client_process import COMMAND, LlamaMCP
 from tests.processes import PATIENCE_SECONDS
+from tests.wire import Wire
 
 MAX_LINE = 64 * 1024 * 1024
 INITIALIZE = {
@@ -29,6 +30,7 @@ class RawClient:
     process: Process
     lines: BufferedByteReceiveStream
     last_id: int = 0
+    wire: Wire = field(default_factory=Wire)
 
     async def write(self, line: bytes) -> None:
         assert self.process.stdin is not None
@@ -38,6 +40,7 @@ class RawClient:
         """Send a request and return its id."""
         self.last_id += 1
         message = {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
+        self.wire.sent(message)
         await self.write(json.dumps(message).encode())
         return self.last_id
 
@@ -50,6 +53,8 @@ class RawClient:
         with anyio.fail_after(PATIENCE_SECONDS):
             line = await self.lines.receive_until(b"\n", MAX_LINE)
         message: dict[str, Any] = json.loads(line)
+        self.wire.received(message)
+        self.wire.check()
         return message
 
     async def answer(self, request_id: int | None) -> dict[str, Any]:

@@ -11,7 +11,15 @@ import anyio
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
-from mcp.types import CallToolResult, InputRequiredResult, Resource, Tool
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    InputRequiredResult,
+    Resource,
+    Tool,
+)
 from pydantic import AnyUrl
 
 from llama_mcp.errors import LlamaMCPError
@@ -96,6 +104,17 @@ class LlamaMCPServer(MCPServer[Services]):
             return await super().read_resource(uri, context)
         except ResourceError as failure:
             raise explain_resource_failure(failure) from failure.__cause__
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Services, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        """Get a prompt; the SDK takes an unknown name for a bug of ours (code 0, a traceback)."""
+        if name not in [prompt.name for prompt in await self.list_prompts()]:
+            raise MCPError(INVALID_PARAMS, f"Unknown prompt: {name}")
+        return await super().get_prompt(name, arguments, context)
 
 
 def build_server(

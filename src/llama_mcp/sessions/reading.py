@@ -91,7 +91,7 @@ def read_page(store: Store, session_id: str, offset: int, limit: int) -> TurnPag
     _settle_if_possible(store)
     with store.reading() as connection:
         session = find_session(connection, session_id)
-        offset = max(0, offset)
+        offset = min(max(0, offset), session["turn_count"])
         turns = read_turns(connection, session, offset + 1, offset + max(0, limit))
         return TurnPage(to_session(session), turns, offset, session["turn_count"])
 

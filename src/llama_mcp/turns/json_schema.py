@@ -7,8 +7,14 @@ from typing import Any
 from llama_mcp.errors import CompletionError, InvalidArgumentError, LlamaServerLostError
 from llama_mcp.llama_server.client import LlamaServerClient
 from llama_mcp.turns.chat_request import Sampling, build_body
+from llama_mcp.turns.time_limit import time_limit
 
 # jsonschema is imported where it is used: 60 ms that only these calls need.
+
+# A schema can be made so that checking takes for ever: with patterns, or references that multiply.
+CHECK_SECONDS = 0.25
+# JSON readers, those of MCP clients too, stop at about 200 levels.
+MAX_DEPTH = 100
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
@@ -20,6 +26,10 @@ def check_schema(schema: Mapping[str, Any]) -> None:
     except SchemaError as error:
         raise InvalidArgumentError(
             "json_schema", f"is not a JSON schema ({error.message})", "Correct it and try again."
+        ) from error
+    except RecursionError as error:
+        raise InvalidArgumentError(
+            "json_schema", "is nested too deeply", "Make it flatter and try again."
         ) from error
 
 
@@ -50,13 +60,26 @@ def parse_reply(text: str, sampling: Sampling) -> tuple[Any, list[str]]:
     if sampling.json_schema is None:
         return None, []
     from jsonschema import Draft202012Validator
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # no types
 
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return None, ["The reply is not complete JSON; a larger max_tokens may help."]
+    if _is_deeper(data, MAX_DEPTH):
+        return None, ["The reply is JSON nested too deeply to be given as parsed."]
     try:
-        fault = next(Draft202012Validator(sampling.json_schema).iter_errors(data), None)
+        # With this registry nothing is fetched: what a schema refers to by http or file would be.
+        checker = Draft202012Validator(sampling.json_schema, registry=REGISTRY)
+        with time_limit(CHECK_SECONDS):
+            fault = next(checker.iter_errors(data), None)
     except Exception as error:  # whatever a schema can refer to, the reply itself is there
         return data, [f"The reply could not be checked against json_schema: {error}"[:300]]
     return data, [f"The reply does not keep to json_schema: {fault.message[:200]}"] if fault else []
+
+
+def _is_deeper(data: Any, levels: int) -> bool:
+    if not isinstance(data, dict | list):
+        return False
+    items = data.values() if isinstance(data, dict) else data
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)

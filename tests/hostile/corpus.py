@@ -1,0 +1,110 @@
+"""Lines that have troubled servers of this kind, or that one would think could: kept for ever.
+
+What a fuzzer finds goes here, so that it stays found. Ids begin with `c`; each is used once.
+"""
+
+# One a line, as it goes over the wire. Whoever sees a gap in the ids: those are not lost, they are
+# what the lines without a readable id would have had.
+CORPUS: list[bytes] = [
+    # not JSON
+    b"this is not JSON",
+    b"{",
+    b'{"jsonrpc":"2.0","id":"c1","method":"ping"',
+    b'{"jsonrpc":"2.0","id":"c2","method":"ping"}}',
+    b"{'jsonrpc':'2.0','id':'c3','method':'ping'}",
+    b'{"jsonrpc":"2.0","id":"c4","method":"ping",}',
+    b'// comment {"jsonrpc":"2.0","id":"c5","method":"ping"}',
+    b"Content-Length: 40\r",
+    b"\x00",
+    b"\xff\xfe",
+    b"\xc3\x28",
+    b"\xed\xa0\x80",
+    b'\xff\xfe{\x00"\x00i\x00d\x00"\x00:\x001\x00}\x00',
+    # JSON, but no message
+    b"null",
+    b"true",
+    b"-0",
+    b'"ping"',
+    b"[]",
+    b"{}",
+    b"[[[]]]",
+    b'[{"jsonrpc":"2.0","id":"c6","method":"ping"},{"jsonrpc":"2.0","id":"c7","method":"ping"}]',
+    b'{"id":"c8"}',
+    b'{"id":"c9","method":"ping"}',
+    b'{"jsonrpc":"1.0","id":"c10","method":"ping"}',
+    b'{"jsonrpc":2.0,"id":"c11","method":"ping"}',
+    b'{"jsonrpc":"2.0","id":"c12","method":null}',
+    b'{"jsonrpc":"2.0","id":"c13","method":["tools/call"]}',
+    b'{"jsonrpc":"2.0","id":"c14","method":"ping","params":[]}',
+    b'{"jsonrpc":"2.0","id":"c15","method":"ping","params":"x"}',
+    b'{"JSONRPC":"2.0","ID":"c16","METHOD":"ping"}',
+    # ids
+    b'{"jsonrpc":"2.0","id":null,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":true,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1.0,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":1e400,"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":[],"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":{},"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":' + b"9" * 5000 + b',"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":' + b"8" * 4000 + b',"method":"ping"}',
+    b'{"jsonrpc":"2.0","id":"' + b"c17" * 30000 + b'","method":"ping"}',
+    b'{"jsonrpc":"2.0","id":"\\ud83d","method":"ping"}',
+    b'{"jsonrpc":"2.0","id":"c18\\u0000","method":"ping"}',
+    b'{"jsonrpc":"2.0","id":"","method":"ping"}',
+    b'{"jsonrpc":"2.0","id":"c19","id":"c20","method":"ping"}',
+    # answers to nothing, and messages that are two things at once
+    b'{"jsonrpc":"2.0","id":"c21","result":{}}',
+    b'{"jsonrpc":"2.0","id":"c22","error":{"code":-1,"message":"x"}}',
+    b'{"jsonrpc":"2.0","id":"c23","result":null}',
+    b'{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}',
+    b'{"jsonrpc":"2.0","id":"c24","method":"ping","result":{}}',
+    b'{"jsonrpc":"2.0","id":"c25","method":"ping","error":{"code":1,"message":"x"}}',
+    # out of order
+    b'{"jsonrpc":"2.0","method":"notifications/initialized"}',
+    b'{"jsonrpc":"2.0","id":"c26","method":"notifications/initialized"}',
+    b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"nobody\'s"}}',
+    b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":{}}}',
+    b'{"jsonrpc":"2.0","method":"notifications/cancelled"}',
+    b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}',
+    b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"status"}}',
+    b'{"jsonrpc":"2.0","id":"c27","method":"initialize"}',
+    b'{"jsonrpc":"2.0","id":"c28","method":"initialize","params":{"protocolVersion":1}}',
+    b'{"jsonrpc":"2.0","id":"c29","method":"server/discover"}',
+    b'{"jsonrpc":"2.0","id":"c30","method":"sampling/createMessage","params":{"messages":[]}}',
+    # parameters
+    b'{"jsonrpc":"2.0","id":"c31","method":"tools/call"}',
+    b'{"jsonrpc":"2.0","id":"c32","method":"tools/call","params":null}',
+    b'{"jsonrpc":"2.0","id":"c33","method":"tools/call","params":{"name":["status"]}}',
+    b'{"jsonrpc":"2.0","id":"c34","method":"tools/call","params":{"name":"status","arguments":[]}}',
+    b'{"jsonrpc":"2.0","id":"c35","method":"tools/call","params":{"name":"status","_meta":"x"}}',
+    b'{"jsonrpc":"2.0","id":"c36","method":"tools/call","params":{"name":"status","_meta":'
+    b'{"progressToken":{}}}}',
+    b'{"jsonrpc":"2.0","id":"c37","method":"tools/list","params":{"cursor":{}}}',
+    b'{"jsonrpc":"2.0","id":"c38","method":"tools/list","params":{"cursor":"\\u0000"}}',
+    b'{"jsonrpc":"2.0","id":"c39","method":"resources/subscribe","params":{"uri":7}}',
+    b'{"jsonrpc":"2.0","id":"c40","method":"resources/unsubscribe","params":{}}',
+    b'{"jsonrpc":"2.0","id":"c41","method":"completion/complete","params":{"ref":{"type":"x"}}}',
+    b'{"jsonrpc":"2.0","id":"c42","method":"ping","params":{"n":NaN,"i":Infinity,"m":-Infinity}}',
+    b'{"jsonrpc":"2.0","id":"c43","method":"ping","params":{"n":' + b"7" * 5000 + b"}}",
+    b'{"jsonrpc":"2.0","id":"c44","method":"ping","params":{"\\ud800":"\\udfff"}}',
+    b'{"jsonrpc":"2.0","id":"c45","method":"pi\\u0000ng"}',
+    # depth and size
+    b'{"jsonrpc":"2.0","id":"c46","method":"ping","params":{"a":' + b"[" * 190 + b"]" * 190 + b"}}",
+    b'{"jsonrpc":"2.0","id":"c47","method":"ping","params":{"a":' + b"[" * 400 + b"]" * 400 + b"}}",
+    b'{"jsonrpc":"2.0","id":"c48","method":"ping","params":'
+    + b'{"a":' * 90_000
+    + b"1"
+    + b"}" * 90_001,
+    b'{"jsonrpc":"2.0","id":"c49","method":"ping","params":' + b"[" * 200_000,
+    b"[" * 200_000,
+    b'{"jsonrpc":"2.0","id":"c50","method":"' + b"x" * 2_000_000 + b'"}',
+    b'{"jsonrpc":"2.0","id":"c51","method":"ping","params":{' + b'"k":1,' * 200_000 + b'"k":2}}',
+    # spaces
+    b" ",
+    b"\r",
+    b"\t\r",
+    b'\xef\xbb\xbf{"jsonrpc":"2.0","id":"c52","method":"ping"}',
+    b' {"jsonrpc" : "2.0" , "id" : "c53" , "method" : "ping" } \r',
+    b'{"jsonrpc":"2.0",\r"id":"c54","method":"ping"}',
+    b'\x0b{"jsonrpc":"2.0","id":"c55","method":"ping"}',
+]
