@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import anyio
+
 from llama_mcp.errors import CompletionError, InvalidArgumentError, LlamaServerLostError
 from llama_mcp.llama_server.client import LlamaServerClient
 from llama_mcp.turns.chat_request import Sampling, build_body
@@ -13,6 +15,7 @@ from llama_mcp.turns.time_limit import time_limit
 
 # A schema can be made so that checking takes for ever: with patterns, or references that multiply.
 CHECK_SECONDS = 0.25
+TAKE_SECONDS = 10
 # JSON readers, those of MCP clients too, stop at about 200 levels.
 MAX_DEPTH = 100
 
@@ -41,10 +44,16 @@ async def check_taken(client: LlamaServerClient, sampling: Sampling) -> None:
     Raises:
         InvalidArgumentError: it cannot.
     """
+    body = build_body([{"role": "user", "content": "."}], sampling)
     try:
-        await client.ask(
-            "/apply-template", build_body([{"role": "user", "content": "."}], sampling)
-        )
+        with anyio.fail_after(TAKE_SECONDS):
+            await client.ask("/apply-template", body)
+    except TimeoutError as error:
+        raise InvalidArgumentError(
+            "json_schema",
+            f"keeps llama-server busy for more than {TAKE_SECONDS} s",
+            "Use a smaller one.",
+        ) from error
     except LlamaServerLostError:
         raise
     except CompletionError as error:
