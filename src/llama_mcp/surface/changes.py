@@ -52,6 +52,8 @@ class Changes:
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
         """Answer subscribe and unsubscribe; let everything else pass."""
+        if ctx.request_id is None:  # a notification asks for nothing
+            return await call_next(ctx)
         if ctx.protocol_version == MODERN:
             with self._listening(_listened_uris(ctx)):
                 return await call_next(ctx)
