@@ -79,7 +79,7 @@ def _before_headers(connection: Connection, faults: Faults) -> None:
 
 def _refusal(request: Request, engine: Engine, faults: Faults) -> Response | None:
     if faults.status is not None:
-        return _canned(faults.status.code, faults.status.body)
+        return canned(faults.status.code, faults.status.body)
     try:
         tokens = count_tokens(render_prompt(json.loads(request.body), faults))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -97,7 +97,7 @@ def _refusal(request: Request, engine: Engine, faults: Faults) -> Response | Non
     )
 
 
-def _canned(code: int, body: Any) -> Response:
+def canned(code: int, body: Any) -> Response:
     if body is None:
         return error_response(code, f"canned answer {code}")
     if isinstance(body, str):
@@ -116,14 +116,14 @@ def _send(connection: Connection, reply: Reply) -> None:
 
 def _send_raw(connection: Connection, faults: Faults, streamed: bool) -> None:
     connection.begin_stream(faults.wrong_content_type or (EVENT_STREAM if streamed else JSON))
-    chunks = [_raw(text) for text in faults.raw_chunks or ()]
+    chunks = [raw_bytes(text) for text in faults.raw_chunks or ()]
     for chunk in chunks + chunks[-1:] * (faults.raw_last_chunk_times - 1):
         connection.pause(faults.token_delay_seconds)
         connection.send_chunk(chunk)
     connection.end_stream()
 
 
-def _raw(text: str) -> bytes:
+def raw_bytes(text: str) -> bytes:
     if text.startswith("base64:"):
         return base64.b64decode(text.removeprefix("base64:"))
     return text.encode("latin-1")

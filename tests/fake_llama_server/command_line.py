@@ -15,6 +15,7 @@ VERSIONS: dict[Era, str] = {
     "2026": "version: 0.6.0-dev (build 0, commit unknown)",
 }
 BUILT_WITH = "built with GNU 12.2.0 for Linux x86_64"
+MAX_SLOTS = 4096  # more take a real one more memory than there is
 DEFAULT_CONTEXT: dict[Era, int] = {"2024": 512, "2025": 4096, "2026": 4096}
 
 Options = dict[str, str]  # a flag's first long name (or its --no- form), and its value
@@ -46,6 +47,9 @@ def parse(argv: list[str], era: Era) -> Launch:
         _leave(0)
     model = given.get("--model", "")
     slots, slot_context = _sizes(given, era)
+    if slots > MAX_SLOTS:
+        raw_line("failed to allocate buffer for kv cache")
+        _leave(1)
     return Launch(
         era=era,
         model=model,
@@ -95,7 +99,8 @@ def _checked(argument: str, flag: Flag, values: list[str | None], era: Era) -> s
 
 
 def _is_number(text: str) -> bool:
-    return text.lstrip("-").replace(".", "", 1).isdigit()
+    digits = text.lstrip("-").replace(".", "", 1)
+    return digits.isdigit() and len(digits) <= 10 and int(digits) < 2**31
 
 
 def _is_layer_word(flag: Flag, text: str, era: Era) -> bool:

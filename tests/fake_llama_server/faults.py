@@ -41,6 +41,16 @@ class CannedAnswer:
 
 
 @dataclass(frozen=True)
+class RawAnswer:
+    """What goes over the wire instead of an answer, to the byte: pieces as in raw_chunks."""
+
+    pieces: tuple[str, ...]
+    last_times: int = 1  # how often the last piece is sent
+    pause_seconds: float = 0  # before each piece
+    then: Literal["close", "reset", "hang"] = "close"
+
+
+@dataclass(frozen=True)
 class MidStreamError:
     """An error in the middle of a stream, as llama-server sends it: no [DONE] follows."""
 
@@ -75,6 +85,10 @@ class Faults:
     reset_at_stage: Stage = ""  # accept: all connections; headers, body: chat only
     keep_alive_dies: bool = False  # closes after one answer without having said so
     redirect_to: str = ""  # every path answers 302 with this Location
+    answers: Mapping[str, CannedAnswer] = field(default_factory=dict)  # by path, chat's too
+    raw_answers: Mapping[str, RawAnswer] = field(default_factory=dict)  # by path, chat's too
+    # Faults of requests with this text in their body, instead of all the others here.
+    by_text: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     # what it says about itself
     health_status: int | None = None
@@ -122,6 +136,13 @@ class Faults:
     bytes_per_chunk: int = 0  # the body in HTTP chunks of so many bytes, whatever they split
     bytes_per_send: int = 0  # the whole answer, headers and chunk sizes included, to the socket
 
+    def for_body(self, body: bytes) -> "Faults":
+        """Return the faults of a request with this body."""
+        for text, faults in self.by_text.items():
+            if text.encode() in body:
+                return faults_from(faults)
+        return self
+
     @property
     def tokens(self) -> tuple[str, ...]:
         if self.reply_tokens is not None:
@@ -144,6 +165,10 @@ def faults_from(values: Mapping[str, Any]) -> Faults:
         "status": CannedAnswer,
         "error_mid_stream": MidStreamError,
     }
+    for name, kind in {"answers": CannedAnswer, "raw_answers": RawAnswer}.items():
+        if name in values:
+            by_path = {path: _value(value, kind) for path, value in values[name].items()}
+            values = {**values, name: by_path}
     return Faults(**{key: _value(value, nested.get(key)) for key, value in values.items()})
 
 
@@ -160,5 +185,5 @@ def load_faults(folder: str) -> Faults:
 
 def _value(value: Any, kind: type | None) -> Any:
     if kind is not None and isinstance(value, Mapping):
-        return kind(**value)
+        return kind(**{name: _value(item, None) for name, item in value.items()})
     return tuple(value) if isinstance(value, list) else value

@@ -4,11 +4,11 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
-from .chat import answer_chat, render_prompt
+from .chat import answer_chat, canned, raw_bytes, render_prompt
 from .engine import ROUTER_PROPS, Engine, count_tokens
-from .faults import Faults, load_faults
+from .faults import Faults, RawAnswer, load_faults
 from .http import Connection, GoneError, Request, Response, error_response, json_response
 
 CHAT = ("POST", "/v1/chat/completions")
@@ -27,7 +27,8 @@ def serve(connection: Connection, engine: Engine, folder: str) -> None:
         while not connection.closing:
             request = connection.read_request()
             record(folder, "requests.jsonl", _recorded(request))
-            _answer(connection, request, engine, load_faults(folder))
+            faults = load_faults(folder).for_body(request.body)
+            _answer(connection, request, engine, faults)
     except GoneError:
         pass
     finally:
@@ -59,6 +60,8 @@ def _recorded(request: Request) -> dict[str, Any] | None:
 
 def _answer(connection: Connection, request: Request, engine: Engine, faults: Faults) -> None:
     route = (request.method, request.path)
+    if raw := faults.raw_answers.get(request.path):
+        _answer_raw(connection, raw)
     response = _refusal(request, engine, faults)
     if response is None and faults.healthy_but_dead and route in QUEUED:
         connection.hang()
@@ -80,7 +83,21 @@ def _refusal(request: Request, engine: Engine, faults: Faults) -> Response | Non
         return error_response(503, "Loading model")
     if request.path not in HEALTH and not _may_enter(request, engine.launch.api_keys):
         return error_response(401, "Invalid API Key")
+    if answer := faults.answers.get(request.path):
+        return canned(answer.code, answer.body)
     return None
+
+
+def _answer_raw(connection: Connection, raw: RawAnswer) -> NoReturn:
+    pieces = [raw_bytes(piece) for piece in raw.pieces]
+    for piece in pieces + pieces[-1:] * (raw.last_times - 1):
+        connection.pause(raw.pause_seconds)
+        connection.send(piece)
+    if raw.then == "reset":
+        connection.reset()
+    if raw.then == "hang":
+        connection.hang()
+    raise GoneError
 
 
 def _may_enter(request: Request, keys: frozenset[str]) -> bool:

@@ -1,19 +1,15 @@
 """JSON-RPC as nobody should send it: ten thousand lines, the same ones in every run.
 
-Hypothesis draws values; a random generator with a fixed seed makes frames of them that are right or
-wrong in a member or two, and mangles the bytes of most. `readable_id` says which lines are owed an
-answer.
+Frames are right, or wrong in a member or two; then the bytes of half of them are mangled.
+`readable_id` says which lines are owed an answer.
 """
 
 import json
 import random
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-
+from tests.hostile.json_values import any_json
 from tests.wire import MODERN, VERSION_IN_META
 
 LINES = 10_000
@@ -67,28 +63,6 @@ TOOLS = [
     "../status",
     "__init__",
 ]
-ODD: list[Any] = [
-    None,
-    True,
-    -1,
-    1.5,
-    1e308,
-    -0.0,
-    2**53 + 1,
-    10**40,
-    "",
-    "\x00",
-    "\ud83d",
-    "../../etc/passwd",
-    "llama://sessions/%2e%2e",
-    "{}",
-    "\u202e\u2028\ufeff",
-    [],
-    {},
-    [[]],
-    {"": None},
-    {"__proto__": 1},
-]
 ARGUMENTS = ["message", "session_id", "wait_seconds", "limit", "before", "force", "x"]
 # What a method takes, and values that are right for it.
 PARAMS: dict[str, dict[str, list[Any]]] = {
@@ -109,35 +83,7 @@ PARAMS: dict[str, dict[str, list[Any]]] = {
     "notifications/cancelled": {"requestId": ["nobody's", None, 1.5, [], {}]},
     "notifications/progress": {"progressToken": ["x", 1], "progress": [1, "x", None]},
 }
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
-    ),
-    max_leaves=5,
-)
 Json = dict[str, Any]
-
-
-@cache
-def odd_values() -> list[Any]:
-    """Return JSON values of every kind, the same ones in every run."""
-    drawn: list[Any] = []
-
-    @settings(
-        max_examples=50,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.lists(VALUES, min_size=5, max_size=10))
-    def draw(values: list[Any]) -> None:
-        drawn.extend(values)
-
-    draw()
-    return [*drawn, *ODD * 5]
 
 
 def hostile_lines(era: str) -> Iterator[bytes]:
@@ -156,20 +102,20 @@ def _frame(number: int, numbers: random.Random) -> Json:
     """Return a frame that is nearly right, or wrong in a member or two."""
     method = numbers.choice(METHODS)
     params = {
-        name: numbers.choice(right) if numbers.random() < 0.8 else numbers.choice(odd_values())
+        name: numbers.choice(right) if numbers.random() < 0.8 else any_json(numbers)
         for name, right in PARAMS.get(method, {"cursor": ["x"]}).items()
         if numbers.random() < 0.9
     }
     if method == "tools/call" and numbers.random() < 0.5:
         names = numbers.sample(ARGUMENTS, numbers.randint(1, 3))
-        params["arguments"] = {name: numbers.choice(odd_values()) for name in names}
+        params["arguments"] = {name: any_json(numbers) for name in names}
     frame = {"jsonrpc": "2.0", "id": numbers.choice(IDS)(number), "method": method}
     frame["params"] = params
     if method.startswith("notifications/") and numbers.random() < 0.5:
         del frame["id"]
     if numbers.random() < 0.25:
         wrong = numbers.choice([*MEMBERS, "result", "error", "extra"])
-        frame[wrong] = numbers.choice(odd_values())
+        frame[wrong] = any_json(numbers)
     if numbers.random() < 0.1:
         frame.pop(numbers.choice(MEMBERS), None)
     return frame

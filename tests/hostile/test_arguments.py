@@ -1,23 +1,33 @@
 """Any arguments of any tool, inside and outside of its input schema: a right result, or words."""
 
 import json
+import random
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from tests.client_process import LlamaMCP
 from tests.fake_llama_server.install import install_fake
-from tests.hostile.arguments import SESSION, fitting_object, unfitting_object
+from tests.hostile.arguments import SESSION, fitting_arguments, unfitting_arguments
 from tests.raw_client import RawClient, raw_client
 
-INSIDE, OUTSIDE = 25, 25
-# More would start a llama-server each time.
-INSIDE_START = 12
+# Of each kind; fewer of a tool with few parameters.
+EXAMPLES, EXAMPLES_PER_PARAMETER = 25, 5
+# Many of these start a llama-server.
+STARTS = 10
+# What no schema tells, and what a start hands on to the system.
+MORE_STARTS: list[dict[str, Any]] = [
+    {"extra_args": ["--chat-template", "a\x00b"], "replace": True},
+    {"extra_args": ["--chat-template", "x" * 200_000], "replace": True},
+    {"model_path": "~no-such-user/model.gguf"},
+    {"llama_cpp_path": "/proc/1/root/x"},
+    {"ctx_size": 10**18, "parallel": 10**18, "replace": True},
+    {"extra_args": ["/" * 5000]},
+    {"port": 1, "replace": True},
+]
 # An error is read by a model, which has better things to read.
 MAX_ERROR_CHARACTERS = 5000
 # What the SDK or we say when a bug is met; no argument may make us say it.
@@ -36,26 +46,6 @@ async def client(llama_mcp: LlamaMCP, tmp_path: Path) -> AsyncIterator[RawClient
         yield client
 
 
-def drawn(strategy: st.SearchStrategy[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """Return so many examples, the same ones in every run."""
-    examples: list[dict[str, Any]] = []
-
-    @settings(
-        max_examples=count,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def draw(example: dict[str, Any]) -> None:
-        examples.append(example)
-
-    draw()
-    return examples
-
-
 async def test_whatever_the_arguments_are_a_tool_answers_with_a_result_or_in_words(
     client: RawClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,9 +54,13 @@ async def test_whatever_the_arguments_are_a_tool_answers_with_a_result_or_in_wor
     faults: list[str] = []
     for tool in tools:
         schema = tool["inputSchema"]
-        inside = INSIDE_START if tool["name"] == "start_llama_server" else INSIDE
-        examples = drawn(fitting_object(schema, schema), inside)
-        for arguments in examples + drawn(unfitting_object(schema), OUTSIDE):
+        numbers = random.Random(tool["name"])
+        count = min(EXAMPLES, EXAMPLES_PER_PARAMETER * (len(schema["properties"]) + 1))
+        is_start = tool["name"] == "start_llama_server"
+        inside = STARTS if is_start else count
+        examples = [fitting_arguments(schema, numbers) for _ in range(inside)]
+        examples += [unfitting_arguments(schema, numbers) for _ in range(count)]
+        for arguments in examples + MORE_STARTS * is_start:
             named = {
                 name: session_id if value == SESSION else value for name, value in arguments.items()
             }

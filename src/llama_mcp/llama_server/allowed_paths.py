@@ -5,6 +5,7 @@ from pathlib import Path
 
 from llama_mcp.errors import PathNotAllowedError
 from llama_mcp.llama_server.capabilities import Capabilities
+from llama_mcp.llama_server.given_path import given_path
 
 # How --help marks a value that is a file or a folder.
 _FILE_VALUES = ("FNAME", "FILE", "PATH", "DIR")
@@ -28,7 +29,8 @@ def check_files_in(
         if flag and any(word in flag.value for word in _FILE_VALUES):
             for part in value.split(","):
                 path, _, scale = part.rpartition(":")
-                check_path(Path(path if _is_number(scale) else part), "extra_args", allowed)
+                file = given_path("extra_args", path if _is_number(scale) else part)
+                check_path(file, "extra_args", allowed)
 
 
 def _is_number(text: str) -> bool:

@@ -22,6 +22,13 @@ STREAM_TIMEOUT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
 LOOK_TIMEOUT_SECONDS = 2.0
 # llama-server answers /slots between two steps of generation, so it is not asked at every look.
 SLOTS_AGE_SECONDS = 0.25
+# Counting the tokens of a long prompt takes a second; it waits for no slot.
+ASK_TIMEOUT_SECONDS = 30.0
+# The tokens of a prompt, as numbers, are the longest whole answer.
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_REFUSAL_BYTES = 64 * 1024
+# How much of its words an error repeats.
+SHOWN = 1000
 # One SSE line; a whole reply in one chunk stays far below, an endless line does not.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 DONE = b"[DONE]"
@@ -70,19 +77,19 @@ class LlamaServerClient:
     async def health(self) -> Health:
         """Say whether it answers, and whether its model is loaded."""
         try:
-            response = await self._http.get("/health")
+            status, _ = await self._fetch("GET", "/health", LOOK_TIMEOUT_SECONDS)
         except FAILURES:
             return Health.UNREACHABLE
-        if response.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+        if status == httpx2.codes.SERVICE_UNAVAILABLE:
             return Health.LOADING
-        return Health.OK if response.is_success else Health.UNREACHABLE
+        return Health.OK if httpx2.codes.is_success(status) else Health.UNREACHABLE
 
     async def look(self, path: str) -> Any | None:
         """Return the JSON of a GET endpoint; None when this build has none or does not answer."""
         try:
-            response = await self._http.get(path)
-            return response.json() if response.is_success else None
-        except (*FAILURES, ValueError):
+            status, content = await self._fetch("GET", path, LOOK_TIMEOUT_SECONDS)
+            return _decode(content) if httpx2.codes.is_success(status) else None
+        except (*FAILURES, LlamaServerLostError):
             return None
 
     async def slots(self) -> Any | None:
@@ -96,12 +103,14 @@ class LlamaServerClient:
     async def metrics_text(self) -> str | None:
         """Return the Prometheus text of /metrics; None when this build has none."""
         try:
-            response = await self._http.get("/metrics")
+            status, content = await self._fetch("GET", "/metrics", LOOK_TIMEOUT_SECONDS)
         except FAILURES:
             return None
-        return response.text if response.is_success else None
+        return content.decode("utf-8", "replace") if httpx2.codes.is_success(status) else None
 
-    async def ask(self, path: str, body: Mapping[str, Any]) -> Any | None:
+    async def ask(
+        self, path: str, body: Mapping[str, Any], timeout_seconds: float = ASK_TIMEOUT_SECONDS
+    ) -> Any | None:
         """Return the JSON answer of a POST endpoint; None when this build does not have it.
 
         Raises:
@@ -109,14 +118,35 @@ class LlamaServerClient:
             LlamaServerLostError: it did not answer.
         """
         try:
-            response = await self._http.post(path, content=_encode(body), timeout=STREAM_TIMEOUT)
+            status, content = await self._fetch("POST", path, timeout_seconds, _encode(body))
         except FAILURES as error:
             raise LlamaServerLostError(_describe(error)) from error
-        if response.status_code in (httpx2.codes.NOT_FOUND, httpx2.codes.NOT_IMPLEMENTED):
+        if status in (httpx2.codes.NOT_FOUND, httpx2.codes.NOT_IMPLEMENTED):
             return None
-        if response.is_error:
-            raise error_from(response.status_code, response.content)
-        return _decode(response.content)
+        if not httpx2.codes.is_success(status):
+            raise error_from(status, content)
+        return _decode(content)
+
+    async def _fetch(
+        self, method: str, path: str, seconds: float, content: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """Return status and body of an answer that is whole in time, and not without end.
+
+        httpx2's own limits are for each read: a body that trickles in would keep to them for ever.
+        """
+        body = bytearray()
+        try:
+            with anyio.fail_after(seconds):
+                async with self._http.stream(
+                    method, path, content=content, timeout=STREAM_TIMEOUT
+                ) as response:
+                    async for piece in response.aiter_bytes():
+                        body += piece
+                        if len(body) > MAX_ANSWER_BYTES:
+                            raise httpx2.RemoteProtocolError("its answer has no end")
+                    return response.status_code, bytes(body)
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout(f"no whole answer within {seconds:g} s") from error
 
     @asynccontextmanager
     async def stream_chat(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
@@ -148,10 +178,17 @@ class LlamaServerClient:
 
 
 async def _refusal(response: httpx2.Response) -> CompletionError:
+    """Return what a refusal says, as far as its body comes soon."""
+    content = b""
     try:
-        return error_from(response.status_code, await response.aread())
+        with anyio.move_on_after(LOOK_TIMEOUT_SECONDS):
+            async for piece in response.aiter_raw():
+                content += piece
+                if len(content) > MAX_REFUSAL_BYTES:
+                    break
     except FAILURES as error:
         return LlamaServerLostError(_describe(error))
+    return error_from(response.status_code, content)
 
 
 async def _chunks(response: httpx2.Response) -> AsyncIterator[Any]:
@@ -179,8 +216,9 @@ def _checked_chunk(data: bytes) -> Any:
     chunk = _decode(data)
     if isinstance(chunk, dict) and chunk.get("error"):
         code = chunk["error"].get("code") if isinstance(chunk["error"], dict) else None
-        status = code if isinstance(code, int) else httpx2.codes.INTERNAL_SERVER_ERROR
-        raise error_from(int(status), data)
+        status = code if isinstance(code, int) else 0
+        is_status = 400 <= status < 600
+        raise error_from(status if is_status else httpx2.codes.INTERNAL_SERVER_ERROR, data)
     return chunk
 
 
@@ -189,9 +227,10 @@ def error_from(status: int, content: bytes) -> CompletionError:
     try:
         fault = json.loads(content)
         message = str(fault.get("error", fault)["message"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         message = content.decode("utf-8", "replace").strip()[:300] or "no explanation"
-    return CompletionError(f"{message} (HTTP {status})", _advice(status, message))
+    shown = message if len(message) <= SHOWN else message[:SHOWN] + "…"
+    return CompletionError(f"{shown} (HTTP {int(status)})", _advice(status, message))
 
 
 def _advice(status: int, message: str) -> str:
@@ -216,7 +255,7 @@ def _encode(body: Mapping[str, Any]) -> bytes:
 def _decode(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8", "replace"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LlamaServerLostError("it sent something that is not JSON") from error
 
 

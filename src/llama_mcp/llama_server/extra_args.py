@@ -41,6 +41,8 @@ DANGEROUS = (
     *("--path", "--media-path", "--api-key", "--api-key-file", "--ssl-key-file"),
     *("--ssl-cert-file", "--models-dir", "--models-preset", "--slot-save-path", "--props"),
 )
+# How much of an argument an error repeats.
+SHOWN = 200
 
 
 def check_extra_args(
@@ -74,6 +76,8 @@ def _check_value(flag: str, value: str, capabilities: Capabilities) -> None:
     # Were we wrong about how many values a flag takes, what follows could be a flag unseen.
     if _long_name(value) in capabilities.flags:
         raise _refused(flag, f"is followed by another flag ({value}) where its value belongs")
+    if "\0" in value:
+        raise _refused(flag, "is followed by a value with a NUL, which no command line can hold")
 
 
 def _check_flag(given: str, flag: Flag) -> None:
@@ -100,8 +104,9 @@ def _long_name(argument: str) -> str:
 
 
 def _refused(argument: str, problem: str) -> InvalidArgumentError:
+    shown = argument if len(argument) <= SHOWN else argument[:SHOWN] + "…"
     return InvalidArgumentError(
         "extra_args",
-        f"holds {argument!r}, which {problem}",
+        f"holds {shown!r}, which {problem}",
         "Pass flags as llama-server --help lists them, each flag and value an item of its own.",
     )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from llama_mcp.embedded import presence
 from llama_mcp.errors import EngineNotFoundError, EngineUnusableError
+from llama_mcp.llama_server.given_path import given_path
 
 EXECUTABLE = "llama-server.exe" if sys.platform == "win32" else "llama-server"
 # Where a release archive, an install prefix and a cmake build put it.
@@ -36,11 +37,12 @@ def locate_engine(llama_cpp_path: str | None, search_path: str) -> Engine:
     Raises:
         EngineNotFoundError: there is none.
         EngineUnusableError: the file that was given cannot be executed.
+        InvalidArgumentError: no file can have such a name.
     """
     if llama_cpp_path == EMBEDDED:
         return _embedded_engine()
     if llama_cpp_path:
-        return _engine_at(Path(llama_cpp_path).expanduser())
+        return _engine_at(given_path("llama_cpp_path", llama_cpp_path))
     found = shutil.which(EXECUTABLE, path=search_path)
     if found:
         return _engine_from(Path(found))

@@ -12,6 +12,7 @@ from llama_mcp.errors import EngineUnusableError, InvalidArgumentError
 from llama_mcp.llama_server.allowed_paths import check_files_in, check_path
 from llama_mcp.llama_server.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.extra_args import check_extra_args
+from llama_mcp.llama_server.given_path import given_path
 from llama_mcp.llama_server.launch import (
     LaunchConfig,
     build_command_line,
@@ -138,14 +139,15 @@ def find_model(model_path: str | None, model_dirs: tuple[Path, ...]) -> Path:
     """Return the model's absolute path; a bare file name is looked for in model_dirs.
 
     Raises:
-        InvalidArgumentError: no model was named, and there is no starter model.
+        InvalidArgumentError: no model was named and there is no starter model, or no file can
+            have such a name.
     """
     if not model_path:
         model = starter_model.starter_model_path()
         if model is None:
             raise InvalidArgumentError("model_path", "is missing", _models_advice(model_dirs))
         return model
-    path = Path(model_path).expanduser()
+    path = given_path("model_path", model_path)
     if path.parent == Path() and not path.exists():
         for folder in model_dirs:
             for name in (path.name, f"{path.name}.gguf"):

@@ -24,6 +24,9 @@ POLL_GROWTH = 1.5
 # What /apply-template must give back; a template that loses it loses every message.
 SENTINEL = "llama-mcp-sentinel-7d1f"
 
+# More slots or tokens than this no machine has.
+MAX_NUMBER = 2**40
+
 # A whole start, warnings included, at the default verbosity.
 LOG_LINES_TO_READ = 1000
 
@@ -85,7 +88,7 @@ async def _examine(run: Run, client: LlamaServerClient) -> Outcome | None:
         ready_after_seconds=round(time.time() - run.launch.at, 3),
         warnings=[*await _template_warnings(client), *_log_warnings(run)],
         total_slots=_number(props.get("total_slots")),
-        slot_ctx_size=_number((props.get("default_generation_settings") or {}).get("n_ctx")),
+        slot_ctx_size=_number(_member(props.get("default_generation_settings"), "n_ctx")),
     )
 
 
@@ -105,7 +108,7 @@ async def _template_warnings(client: LlamaServerClient) -> list[str]:
         answer = await client.ask("/apply-template", body)
     except CompletionError as error:
         return [f"The chat template could not be tried: {error}"]
-    if answer is None or SENTINEL in str(answer.get("prompt")):
+    if answer is None or SENTINEL in str(_member(answer, "prompt")):
         return []
     return [
         "The chat template swallows the message: what is sent never reaches the model. Leave "
@@ -118,5 +121,11 @@ def _log_warnings(run: Run) -> tuple[str, ...]:
     return warnings_in_log(lines, launch_facts(run.launch))
 
 
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
 def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
+    """Return a number of slots or tokens; None for what can be none, or is no number at all."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 < value < MAX_NUMBER else None

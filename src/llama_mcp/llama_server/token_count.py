@@ -23,7 +23,7 @@ async def count_prompt_tokens(
     """
     body = {"messages": list(messages)}
     counted = _field(await client.ask("/v1/chat/completions/input_tokens", body), "input_tokens")
-    if isinstance(counted, int):
+    if isinstance(counted, int) and not isinstance(counted, bool) and counted >= 0:
         return counted
     prompt = _field(await client.ask("/apply-template", body), "prompt")
     if isinstance(prompt, str):
