@@ -97,8 +97,8 @@ class LlamaServerClient:
 
         An answer is not used again once a reply of this process has begun or ended.
         """
-        replies = self._stream_transport.count_open()
-        return await self._slots.get(replies, partial(self.look, "/slots"))
+        changes = self._stream_transport.changes
+        return await self._slots.get(changes, partial(self.look, "/slots"))
 
     async def metrics_text(self) -> str | None:
         """Return the Prometheus text of /metrics; None when this build has none."""
