@@ -13,7 +13,6 @@ from pathlib import Path
 
 import anyio
 
-from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
 from llama_mcp.surface.changes import Changes
 from llama_mcp.surface.server_resources import CONFIG, LOG, METRICS, PROMETHEUS, SLOTS, STATUS
@@ -68,9 +67,10 @@ async def _look(services: Services) -> Signs:
             return Signs(turns=turns)
         run = seen.run
         return Signs((run.folder, seen.state, seen.pid), turns, _last_change(run.log_path))
-    except (LlamaMCPError, OSError) as error:
-        # It is told of when a tool meets it; looking goes on.
-        logger.debug("Looking at llama-server failed: %s", error)
+    except Exception:
+        # Whatever is wrong is told of when a tool meets it; watching must end neither here nor the
+        # server with it.
+        logger.debug("Looking at llama-server failed", exc_info=True)
         return Signs()
 
 
