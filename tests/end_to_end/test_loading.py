@@ -5,7 +5,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.client_process import LlamaMCP
+from tests.client_process import LlamaMCP, Progress
 from tests.fake_llama_server.install import install_fake, recorded_launches
 from tests.processes import processes_of
 
