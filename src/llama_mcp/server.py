@@ -1,11 +1,12 @@
 """The MCP server: tools and resources over the services, and failures in words."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 from mcp.server.lowlevel.helper_types import ReadResourceContents
@@ -20,7 +21,7 @@ from mcp.types import (
     Resource,
     Tool,
 )
-from pydantic import AnyUrl
+from pydantic import AnyUrl, BaseModel
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
@@ -52,6 +53,24 @@ class LlamaMCPServer(MCPServer[Services]):
 
     services: Services | None = None
     _parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    _catalogue: Sequence[Tool] = ()
+
+    @cached_property
+    def _results(self) -> dict[str, type[BaseModel]]:
+        """What each of our tools gives."""
+        return {}
+
+    def add_tool(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Add a tool; the schema of what ours give is made when somebody asks for the list.
+
+        The SDK makes it at once and for each tool anew: 40 ms before the first answer.
+        """
+        returned = get_args(fn.__annotations__.get("return"))
+        if len(returned) == 2 and returned[0] is CallToolResult:
+            self._results[fn.__name__] = returned[1]
+            kwargs["structured_output"] = False
+        self._catalogue = ()
+        super().add_tool(fn, *args, **kwargs)
 
     def open_rooms(self) -> Services:
         """Return the services; there are none outside the server's lifespan."""
@@ -66,7 +85,16 @@ class LlamaMCPServer(MCPServer[Services]):
 
     async def list_tools(self) -> list[Tool]:
         """Return the tools, as few bytes as tell a model all that it needs."""
-        return compact_catalogue(await super().list_tools())
+        if not self._catalogue:
+            schemas = {model: model.model_json_schema() for model in set(self._results.values())}
+            results = {name: schemas[model] for name, model in self._results.items()}
+            self._catalogue = compact_catalogue(
+                tool.model_copy(
+                    update={"output_schema": results.get(tool.name, tool.output_schema)}
+                )
+                for tool in await super().list_tools()
+            )
+        return list(self._catalogue)
 
     async def list_resources(self) -> list[Resource]:
         """Return the resources that are always there, and the newest sessions' transcripts."""

@@ -30,7 +30,7 @@ ARCHIVE_POLL_SECONDS = 0.5
 
 # The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
 # result removes the handler before queued progress is handled).
-LAST_PROGRESS_SECONDS = 0.002
+LAST_PROGRESS_SECONDS = 0.001
 
 ReplyResult = Annotated[CallToolResult, ChatReply]
 WaitSeconds = Annotated[
