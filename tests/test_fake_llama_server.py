@@ -348,6 +348,17 @@ def test_raw_chunks_are_the_body_to_the_byte(tmp_path: Path) -> None:
         assert server.post(STREAM).body == b"data: \xf0\x9f\x98\x80xxx"
 
 
+@pytest.mark.parametrize("cut", [{"bytes_per_chunk": 1}, {"bytes_per_send": 1}])
+def test_a_stream_that_is_cut_anywhere_has_the_same_body(
+    tmp_path: Path, cut: dict[str, int]
+) -> None:
+    fake = install_fake(tmp_path / "fake", reply_tokens=["\U0001f600 ", "\u4e2d"], **cut)
+    with ready(fake) as server:
+        answer = server.post(STREAM)
+    assert answer.text == "\U0001f600 \u4e2d"
+    assert answer.events[-1] == "[DONE]"
+
+
 def test_oddities_come_between_tokens_and_leave_the_text_alone(tmp_path: Path) -> None:
     oddities = {"repeat_role": True, "null_content": True, "empty_choices": True, "comments": True}
     fake = install_fake(tmp_path / "fake", reply_tokens=["a", "b"], **oddities)

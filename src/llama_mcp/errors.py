@@ -12,6 +12,7 @@ LlamaMCPError                       (conversation_errors.py has those of session
 ├── NotRunningError                nothing was started
 ├── NotOursError                   what answers is not the llama-server that was started
 ├── UnresponsiveError              llama-server lives but no longer generates
+├── StalledReplyError              one reply has stopped while llama-server generates others
 ├── CrashLoopError                 it has crashed too often to be started again
 ├── ReplaceFailedError             the new one did not start, and the old one is started again
 ├── AlreadyRunningError            a different llama-server runs
@@ -21,7 +22,6 @@ LlamaMCPError                       (conversation_errors.py has those of session
 ├── InUseError                     others use the llama-server that is to be stopped
 ├── StopFailedError                it did not end
 ├── CrashedError                   it died after it was ready
-├── NoMetricsError                 this build of llama-server has no metrics
 ├── StateFolderError               the folder of runs cannot be read or written
 └── CompletionError                llama-server refused or broke a chat request
     └── LlamaServerLostError       the connection to it failed
@@ -165,6 +165,17 @@ class UnresponsiveError(LlamaMCPError):
         )
 
 
+class StalledReplyError(LlamaMCPError):
+    """One reply has stopped while llama-server generates others."""
+
+    def __init__(self, silent_seconds: float) -> None:
+        super().__init__(
+            f"The reply has stopped: nothing of it came for {silent_seconds:.0f} s and its slot "
+            "stands still, although llama-server answers others. Send the message again; if it "
+            "stops again, stop_llama_server and start_llama_server."
+        )
+
+
 class CrashLoopError(LlamaMCPError):
     """llama-server has crashed too often to be started again by itself."""
 
@@ -204,16 +215,6 @@ class CrashedError(LlamaMCPError):
         super().__init__(_with_log(text, evidence))
 
 
-class NoMetricsError(LlamaMCPError):
-    """This build of llama-server has no metrics."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "llama-server runs, but this build gives no metrics. status shows what is known; a "
-            "newer llama.cpp gives more."
-        )
-
-
 class StateFolderError(LlamaMCPError):
     """The folder of runs cannot be read or written."""
 
@@ -230,6 +231,7 @@ class CompletionError(LlamaMCPError):
 
     def __init__(self, problem: str, advice: str) -> None:
         super().__init__(f"llama-server could not complete the chat: {problem}. {advice}")
+        self.problem = problem
 
 
 class LlamaServerLostError(CompletionError):

@@ -25,15 +25,17 @@ from pydantic import AnyUrl
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
 from llama_mcp.settings import Settings, inherited_environment
-from llama_mcp.surface import completions, resources
+from llama_mcp.surface import completions, resources, server_resources
 from llama_mcp.surface.changes import Changes
 from llama_mcp.surface.failures import (
     check_names,
     explain_resource_failure,
     explain_tool_failure,
 )
-from llama_mcp.surface.schemas import compact_input_schema, compact_output_schema
-from llama_mcp.surface.tools import conversation, lifecycle, sessions
+from llama_mcp.surface.resource_dates import dated
+from llama_mcp.surface.schemas import compact_catalogue
+from llama_mcp.surface.tools import conversation, lifecycle, observing, sessions
+from llama_mcp.surface.watching import watch_server
 
 logger = logging.getLogger(__name__)
 
@@ -63,28 +65,22 @@ class LlamaMCPServer(MCPServer[Services]):
             self.services.begin_end()
 
     async def list_tools(self) -> list[Tool]:
-        """Return the tools with compact schemas."""
-        return [
-            tool.model_copy(
-                update={
-                    "input_schema": compact_input_schema(tool.input_schema),
-                    "output_schema": tool.output_schema
-                    and compact_output_schema(tool.output_schema),
-                }
-            )
-            for tool in await super().list_tools()
-        ]
+        """Return the tools, as few bytes as tell a model all that it needs."""
+        return compact_catalogue(await super().list_tools())
 
     async def list_resources(self) -> list[Resource]:
         """Return the resources that are always there, and the newest sessions' transcripts."""
+        always_there = await super().list_resources()
+        if self.services is None:
+            return always_there
         transcripts: list[Resource] = []
         try:
-            if self.services is not None:
-                transcripts = await resources.recent_transcripts(self.services)
+            transcripts = await resources.recent_transcripts(self.services)
         except LlamaMCPError as error:
             # The rest of the list is right without them; reading one will say what is wrong.
             logger.warning("Sessions are missing from the list of resources: %s", error)
-        return [*await super().list_resources(), *transcripts]
+        runs_dir = self.services.settings.runs_dir
+        return [*dated(always_there, transcripts, runs_dir), *transcripts]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Services, Any] | None = None
@@ -139,6 +135,7 @@ def build_server(
             anyio.create_task_group() as tasks,
         ):
             tasks.start_soon(changes.tell)
+            tasks.start_soon(watch_server, changes, server.open_rooms)
             server.services = services
             try:
                 yield services
@@ -161,6 +158,8 @@ def build_server(
     lifecycle.register(server, server.open_rooms, changes)
     conversation.register(server, server.open_rooms)
     sessions.register(server, server.open_rooms, changes)
+    observing.register(server, server.open_rooms)
     completions.register(server, server.open_rooms)
+    server_resources.register(server, server.open_rooms)
     resources.register(server, server.open_rooms)
     return server

@@ -16,6 +16,7 @@ from anyio.abc import TaskGroup
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from llama_mcp.llama_server.metrics_reader import MetricsReader
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
@@ -72,6 +73,13 @@ class Services:
         in_flight.is_ending = self._is_ending
         self.supervisor.count_open_turns = in_flight.count_open
         return in_flight
+
+    @cached_property
+    def metrics_reader(self) -> "MetricsReader":
+        """Who looks at llama-server's metrics and slots, for all callers."""
+        from llama_mcp.llama_server.metrics_reader import MetricsReader
+
+        return MetricsReader(self.supervisor, self.archive.last_change)
 
     def begin_end(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""

@@ -62,7 +62,8 @@ async def serve_stdio(server: MCPServer[Any], on_end: Callable[[], None]) -> Non
     can_poll = _can_poll_stdio()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_end_on_signal, tasks.cancel_scope, on_end)
-        async with _pipe_streams(on_end) if can_poll else stdio_server() as (reader, writer):
+        streams = _pipe_streams(on_end) if can_poll else _sdk_streams(on_end)
+        async with streams as (reader, writer):
             try:
                 await low_level.run(reader, writer, options)
             finally:
@@ -112,6 +113,23 @@ async def _pipe_streams(on_end: Callable[[], None]) -> AsyncIterator[Streams]:
         with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WRITE_SECONDS):
             await _drain(writer)
         close()
+
+
+@asynccontextmanager
+async def _sdk_streams(on_end: Callable[[], None]) -> AsyncIterator[Streams]:
+    """Give the SDK's own streams, and say when the incoming one has ended."""
+    incoming, received = create_context_streams[SessionMessage | Exception](0)
+
+    async def relay() -> None:
+        async with incoming:
+            async for item in reader:
+                await incoming.send(item)
+            on_end()
+
+    async with stdio_server() as (reader, writer), anyio.create_task_group() as tasks:
+        tasks.start_soon(relay)
+        yield received, writer
+        tasks.cancel_scope.cancel()
 
 
 async def _take_over_stdio() -> tuple[asyncio.StreamReader, asyncio.StreamWriter, Any]:

@@ -1,6 +1,5 @@
 """Loading that is slow, that fails, and that never ends."""
 
-import re
 from pathlib import Path
 
 import anyio
@@ -96,18 +95,6 @@ async def test_a_reply_that_breaks_off_is_an_error_that_keeps_what_had_come(
         assert "crashed" in refusal and "SIGSEGV" in refusal
         assert "The quick brown fox" in refusal
         assert "turn 1 of session" in refusal
-
-
-async def test_a_long_prompt_is_seen_being_read_with_the_time_that_is_left(
-    llama_mcp: LlamaMCP, fake_folder: Path
-) -> None:
-    fake = install_fake(fake_folder, prompt_seconds=4)
-    lines = Progress()
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
-        await connection.call("start_llama_server")
-        await connection.call("chat", lines, message="Hello", stream="status")
-    assert re.fullmatch(r"reading the prompt, 50 %, about \d s left", lines.messages[1])
-    assert lines.rises
 
 
 @pytest.mark.parametrize("build", ["2024", "2025", "2026"])

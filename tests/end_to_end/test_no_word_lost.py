@@ -16,7 +16,7 @@ from tests.processes import processes_of
 from tests.raw_client import raw_client
 
 # tests/sessions has fifty of them in a process that is quicker to start.
-KILLS = 12
+KILLS = 6
 AT_ONCE = 3
 # Partial replies are saved each second; the rest is for a machine that other work shares.
 UNSAVED_SECONDS = 4.0

@@ -12,8 +12,8 @@ from tests.raw_client import RawClient, raw_client
 
 
 @pytest.fixture
-async def connection(llama_mcp: LlamaMCP, era: str) -> AsyncIterator[Connection]:
-    async with llama_mcp.connect(era) as connection:
+async def connection(llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
+    async with llama_mcp.connect() as connection:
         await connection.call("start_llama_server")
         yield connection
 

@@ -34,6 +34,8 @@ class ErrorMidStreamError(Exception):
 
 def answer_chat(connection: Connection, request: Request, engine: Engine, faults: Faults) -> None:
     connection.deaf = faults.ignore_disconnect
+    connection.bytes_per_chunk = faults.bytes_per_chunk
+    connection.bytes_per_send = faults.bytes_per_send
     chatter(faults.chatty)
     _before_headers(connection, faults)
     refused = _refusal(request, engine, faults)

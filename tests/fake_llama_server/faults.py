@@ -133,6 +133,8 @@ class Faults:
     empty_choices: bool = False  # a chunk with choices [] before each token
     comments: bool = False  # a ": ping" before each token
     lone_surrogate: bool = False  # "\ud83d" as a token of its own after the first
+    bytes_per_chunk: int = 0  # the body in HTTP chunks of so many bytes, whatever they split
+    bytes_per_send: int = 0  # the whole answer, headers and chunk sizes included, to the socket
 
     def for_body(self, body: bytes) -> "Faults":
         """Return the faults of a request with this body."""

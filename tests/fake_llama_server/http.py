@@ -75,6 +75,9 @@ class Connection:
         self.reader = sock.makefile("rb")
         self.closing = False  # after this answer
         self.deaf = False  # goes on although the client has left
+        # 0: as they come; else what is sent is cut, whatever that splits.
+        self.bytes_per_chunk = 0
+        self.bytes_per_send = 0
 
     def read_request(self) -> Request:
         start = self._line().split(" ")
@@ -110,15 +113,16 @@ class Connection:
         )
 
     def send_chunk(self, data: bytes) -> None:
-        if data:
-            self.send(b"%x\r\n%s\r\n" % (len(data), data))
+        for part in _cut(data, self.bytes_per_chunk):
+            self.send(b"%x\r\n%s\r\n" % (len(part), part))
 
     def end_stream(self) -> None:
         self.send(b"0\r\n\r\n")
 
     def send(self, data: bytes) -> None:
         try:
-            self.sock.sendall(data)
+            for piece in _cut(data, self.bytes_per_send):
+                self.sock.sendall(piece)
         except OSError as error:
             if not self.deaf:
                 raise GoneError from error
@@ -171,3 +175,8 @@ class Connection:
         if not line:
             raise GoneError
         return line.decode("latin-1").rstrip("\r\n")
+
+
+def _cut(data: bytes, size: int) -> list[bytes]:
+    step = size or len(data) or 1
+    return [data[start : start + step] for start in range(0, len(data), step)]

@@ -147,7 +147,6 @@ async def test_what_comes_before_the_handshake_does_not_spoil_it(no_engine: Llam
         tasks.cancel_scope.cancel()
 
 
-@pytest.mark.xfail(reason="changes.py takes notifications for requests", strict=True)
 async def test_a_subscription_without_an_id_is_passed_over_in_silence(
     no_engine: LlamaMCP, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -108,6 +108,19 @@ async def test_one_that_is_used_is_never_announced_as_unused_not_even_without_li
     assert run.folder.stat().st_mtime_ns == folder_changes
 
 
+async def test_leases_too_short_to_be_seen_held_count_as_use(run: KeptRun) -> None:
+    run.start(SLEEPER, linger_seconds=1.5)
+    await run.until_up()
+    assert run.keeper is not None
+    for number in range(30):
+        with FileLock(run.folder / run_dir.LEASES / f"short-{number}"):
+            pass
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.keeper.wait(0.1)
+    assert not (run.folder / run_dir.UNUSED).exists()
+    assert (await run.until_over())["was_asked_to"] is True
+
+
 async def test_a_negative_linger_keeps_the_child_without_any_lease(run: KeptRun) -> None:
     run.start(SLEEPER, linger_seconds=-1)
     await run.until_up()

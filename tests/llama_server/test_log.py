@@ -6,9 +6,14 @@ from hypothesis import strategies as st
 
 from llama_mcp.llama_server.log import (
     LONGEST_LINE,
+    MAX_LINES,
+    MAX_SHOWN_BYTES,
+    Level,
+    ServerLog,
     clean_line,
     last_line,
     level_of,
+    read_log,
     read_log_tail,
     without_prefix,
 )
@@ -157,3 +162,102 @@ def test_the_level_is_read_from_the_prefix(line: str, level: str | None) -> None
 def test_a_line_without_its_prefix_is_what_was_said() -> None:
     assert without_prefix("0.00.030.791 E gguf_init: failed") == "gguf_init: failed"
     assert without_prefix("gguf_init: failed") == "gguf_init: failed"
+
+
+def test_the_end_of_a_log_is_shown_with_its_path_and_whether_there_is_more(log: Path) -> None:
+    log.write_text("one\n\x1b[31mtwo\x1b[0m\nthree\n")
+    assert read_log(log, 2) == ServerLog(lines=["two", "three"], log_path=str(log), truncated=True)
+    assert read_log(log, 3) == ServerLog(lines=["one", "two", "three"], log_path=str(log))
+
+
+def test_a_missing_log_is_shown_as_no_lines(log: Path) -> None:
+    assert read_log(log, 10) == ServerLog(log_path=str(log))
+
+
+MIXED = """\
+the loader says something
+0.00.000.001 D srv  a: debug
+its second line
+0.00.000.002 I srv  b: info, 0 errors
+its second line
+0.00.000.003 W srv  c: warning
+its second line
+0.00.000.004 I srv  d: info
+warning: no usable GPU found
+ggml_aligned_malloc: insufficient memory, allocation failed
+0.00.000.005 E srv  e: error
+its second line
+0.00.000.006 I srv  f: info
+terminate called after throwing an instance of 'std::runtime_error'
+"""
+ERRORS = [9, 10, 11, 13]
+WARNINGS = [5, 6, 8]
+INFOS = [0, 3, 4, 7, 12]
+DEBUGS = [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("error", ERRORS),
+        ("warning", ERRORS + WARNINGS),
+        ("info", ERRORS + WARNINGS + INFOS),
+        ("debug", ERRORS + WARNINGS + INFOS + DEBUGS),
+        (None, range(14)),
+    ],
+)
+def test_a_level_shows_its_lines_and_worse_ones_with_what_belongs_to_them(
+    log: Path, level: Level | None, expected: list[int]
+) -> None:
+    log.write_text(MIXED)
+    shown = read_log(log, 100, level)
+    assert shown.lines == [MIXED.splitlines()[number] for number in sorted(expected)]
+    assert not shown.truncated
+
+
+def test_the_newest_lines_of_a_level_are_shown(log: Path) -> None:
+    log.write_text(MIXED)
+    shown = read_log(log, 1, "error")
+    assert shown.lines == MIXED.splitlines()[-1:]
+    assert shown.truncated
+
+
+def test_a_prefix_in_colour_is_read_too(log: Path) -> None:
+    log.write_text(
+        "\x1b[34m0.00.000.001 \x1b[31mE srv  a: bad\x1b[0m\n0.00.000.002 I srv  b: fine\n"
+    )
+    assert read_log(log, 10, "error").lines == ["0.00.000.001 E srv  a: bad"]
+
+
+def test_a_log_that_was_just_begun_anew_is_shown_with_the_end_of_the_one_before(log: Path) -> None:
+    log.with_name(f"{log.name}.1").write_text("one\ntwo\n")
+    log.write_text("three\n")
+    assert read_log(log, 2).lines == ["two", "three"]
+    assert not read_log(log, 3).truncated
+
+
+@pytest.mark.parametrize("level", [None, "info"])
+def test_what_is_shown_stays_small_whatever_is_asked_for(log: Path, level: Level | None) -> None:
+    with log.open("wb") as file:
+        file.truncate(2**40)  # a sparse terabyte: reading it all would never end
+        file.seek(0, 2)
+        file.write("\nümlaut".encode() * 100_000)
+    shown = read_log(log, 10**6, level)
+    assert shown.truncated
+    assert len(shown.lines) == MAX_LINES
+    log.write_text(("ü" * 1000 + "\n") * 1000)
+    shown = read_log(log, 10**6, level)
+    assert shown.truncated
+    size = len("\n".join(shown.lines).encode())
+    assert MAX_SHOWN_BYTES - 2001 <= size <= MAX_SHOWN_BYTES
+
+
+@given(st.binary(max_size=300), st.integers(1, 50), st.sampled_from(["error", "info", None]))
+def test_any_bytes_at_all_can_be_shown(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, lines: int, level: Level | None
+) -> None:
+    log = tmp_path_factory.getbasetemp() / "any-shown.log"
+    log.write_bytes(content)
+    shown = read_log(log, lines, level)
+    assert len(shown.lines) <= lines
+    assert "".join(shown.lines).encode()[:0] == b""

@@ -75,10 +75,14 @@ class Keeper:
         return llama_server
 
     def _keep(self, llama_server: child.Child) -> None:
-        used_at = time.monotonic()
+        used_at, looked_at = time.monotonic(), 0.0
+        leases = self._path(run_dir.LEASES)
         while not llama_server.has_exited():
-            is_used = lease_locks.count_held(self._path(run_dir.LEASES)) > 0
-            used_at = time.monotonic() if is_used else used_at
+            # Who came and went between two looks has used it too; counting removes dead leases.
+            was_used = _changed_at(leases) != looked_at
+            is_used = lease_locks.count_held(leases) > 0
+            looked_at = _changed_at(leases)
+            used_at = time.monotonic() if is_used or was_used else used_at
             has_lingered = 0 <= self.linger_seconds <= time.monotonic() - used_at
             if self._wants_stop() or (not is_used and has_lingered and self._is_still_unused()):
                 self.is_asked_to_stop = True
@@ -152,6 +156,13 @@ class Keeper:
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)
+
+
+def _changed_at(folder: str) -> float:
+    try:
+        return os.stat(folder).st_mtime
+    except OSError:
+        return 0.0
 
 
 def main() -> int:

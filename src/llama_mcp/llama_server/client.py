@@ -5,12 +5,14 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import anyio
 import httpx2
 
 from llama_mcp.errors import CompletionError, LlamaServerLostError
+from llama_mcp.llama_server.shared_answer import SharedAnswer
 from llama_mcp.llama_server.stream_transport import StreamTransport
 
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -18,6 +20,8 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 # here: the turn has its own, which counts what really arrives.
 STREAM_TIMEOUT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
 LOOK_TIMEOUT_SECONDS = 2.0
+# llama-server answers /slots between two steps of generation, so it is not asked at every look.
+SLOTS_AGE_SECONDS = 0.25
 # Counting the tokens of a long prompt takes a second; it waits for no slot.
 ASK_TIMEOUT_SECONDS = 30.0
 # The tokens of a prompt, as numbers, are the longest whole answer.
@@ -55,12 +59,14 @@ class LlamaServerClient:
             # Nothing here is encrypted; the default would load every certificate (50 ms).
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
+        self._stream_transport = StreamTransport(CONNECT_TIMEOUT_SECONDS)
+        self._slots: SharedAnswer[Any | None] = SharedAnswer(SLOTS_AGE_SECONDS)
         self._streams = httpx2.AsyncClient(
             base_url=url,
             headers={**(headers or {}), "Accept-Encoding": "identity"},
             timeout=None,
             trust_env=False,
-            transport=StreamTransport(CONNECT_TIMEOUT_SECONDS),
+            transport=self._stream_transport,
         )
 
     async def aclose(self) -> None:
@@ -85,6 +91,14 @@ class LlamaServerClient:
             return _decode(content) if httpx2.codes.is_success(status) else None
         except (*FAILURES, LlamaServerLostError):
             return None
+
+    async def slots(self) -> Any | None:
+        """Return the JSON of /slots, at most a moment old; None when this build does not give it.
+
+        An answer is not used again once a reply of this process has begun or ended.
+        """
+        changes = self._stream_transport.changes
+        return await self._slots.get(changes, partial(self.look, "/slots"))
 
     async def metrics_text(self) -> str | None:
         """Return the Prometheus text of /metrics; None when this build has none."""

@@ -2,24 +2,70 @@
 
 After a GPU error, say, /health goes on saying ok while no token ever comes (reference: llama-swap
 issues 100, 125). So it is asked for one token; when that does not come because every slot is busy,
-the slots must at least have moved meanwhile.
+the replies in the slots must at least have moved meanwhile.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
 
-from llama_mcp.errors import CompletionError
+from llama_mcp.errors import CompletionError, StalledReplyError, UnresponsiveError
 from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.run_record import Run
+
+# How far each busy slot is: its task, and whatever counts as it goes on.
+BusySlots = Mapping[object, tuple[object, str]]
+_COUNTS = ("n_prompt_tokens_processed", "next_token")
 
 
-async def still_generates(client: LlamaServerClient, timeout_seconds: float) -> bool:
-    """Tell whether one token comes, or the slots move, within timeout_seconds."""
-    before = _positions(await client.look("/slots"))
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    is_alive: bool
+    busy_slots: BusySlots
+
+
+async def check_alive(
+    run: Run, client: LlamaServerClient, timeout_seconds: float, earlier: BusySlots
+) -> BusySlots:
+    """Ask a silent llama-server for a sign of life, and record what comes of it.
+
+    Args:
+        run: its launch.
+        client: the connection to it.
+        timeout_seconds: how long it may take.
+        earlier: what the last check returned, if nothing has come since.
+
+    Returns:
+        How far its busy slots are.
+
+    Raises:
+        UnresponsiveError: there is none.
+        StalledReplyError: it lives, but a slot has stood still since the last check.
+    """
+    sign = await _ask_for_sign(client, timeout_seconds)
+    run.mark_unresponsive(not sign.is_alive)
+    if not sign.is_alive:
+        raise UnresponsiveError(timeout_seconds)
+    if any(sign.busy_slots.get(slot) == position for slot, position in earlier.items()):
+        raise StalledReplyError(timeout_seconds)
+    return sign.busy_slots
+
+
+async def _ask_for_sign(client: LlamaServerClient, timeout_seconds: float) -> _Sign:
+    before = _busy_slots(await client.look("/slots"))
+    generates = False
     with anyio.move_on_after(timeout_seconds):
-        return await _generates_one_token(client)
-    after = _positions(await client.look("/slots"))
-    return before is not None and after is not None and before != after
+        generates = await _generates_one_token(client)
+    after = _busy_slots(await client.look("/slots"))
+    # Only a task that was there before: the question for one token is in a slot itself.
+    moves = any(
+        after[slot][0] == task and after[slot] != (task, counts)
+        for slot, (task, counts) in before.items()
+        if slot in after
+    )
+    return _Sign(generates or moves, after)
 
 
 async def _generates_one_token(client: LlamaServerClient) -> bool:
@@ -33,9 +79,12 @@ async def _generates_one_token(client: LlamaServerClient) -> bool:
     return True
 
 
-def _positions(slots: Any) -> list[str] | None:
-    """Return how far each slot is, as llama-server tells it; None when it does not answer."""
+def _busy_slots(slots: Any) -> BusySlots:
+    """Return the busy slots as llama-server tells them; none when it does not answer."""
     if not isinstance(slots, list):
-        return None
-    names = ("id_task", "n_prompt_tokens_processed", "next_token", "is_processing")
-    return [str([slot.get(name) for name in names]) for slot in slots if isinstance(slot, dict)]
+        return {}
+    return {
+        slot.get("id"): (slot.get("id_task"), str([slot.get(name) for name in _COUNTS]))
+        for slot in slots
+        if isinstance(slot, dict) and slot.get("is_processing", slot.get("state"))
+    }

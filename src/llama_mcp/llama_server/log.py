@@ -6,11 +6,25 @@ and D; builds from before 2026, the loader and the C++ runtime write lines witho
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel
+
+Level = Literal["error", "warning", "info", "debug"]
 
 LONGEST_LINE = 2000
 _CLIPPED = "…"
 _LAST_LINE_BYTES = 4096
+# However much is asked for: what is shown of a log, and what is looked through for a level.
+MAX_SHOWN_BYTES = 64 * 1024
+MAX_LINES = 1000
+_MAX_SEARCHED_BYTES = 512 * 1024
+
+# From worst to least, as they are asked for and as they stand in a prefix.
+_LEVELS: tuple[Level, ...] = ("error", "warning", "info", "debug")
+_LETTERS = "EWID"
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _PREFIX = re.compile(r"^\d+\.\d\d\.\d{3}\.\d{3} ([EWID]) ")
@@ -19,6 +33,11 @@ _TERMINAL_CODE = re.compile(
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\x9d]*(?:\x07|\x1b\\|\x9c)"  # OSC: titles, links
     r"|\x1b[ -/]*[0-~]"
 )
+# How a line without a prefix says that it is one: ggml aborts, the C++ runtime, older builds.
+_ERROR_WORD = re.compile(
+    r"\b(error|fail(ed|ure)?|fatal|abort(ed|ing)?|terminate|exception)\b", re.I
+)
+_WARNING_WORD = re.compile(r"\bwarn(ing)?\b", re.I)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
@@ -36,13 +55,40 @@ def read_log_tail(path: Path, lines: int, *, max_bytes: int = 262_144) -> list[s
     """
     if lines <= 0:
         return []
-    text, is_whole = _read_end(path, max_bytes)
-    raw = _LINE_END.split(text)
-    if raw[-1] == "":
-        raw.pop()
-    if not is_whole and len(raw) > 1:
-        raw.pop(0)
+    raw, _ = _last_lines(path, max_bytes)
     return [_clip(clean_line(line)) for line in raw[-lines:]]
+
+
+class ServerLog(BaseModel, frozen=True):
+    """The end of llama-server's log, oldest line first; truncated when there is more before it."""
+
+    lines: list[str] = []
+    log_path: str | None = None
+    truncated: bool = False
+
+
+def read_log(path: Path, lines: int, level: Level | None = None) -> ServerLog:
+    """Give the end of a log to be shown, at most MAX_SHOWN_BYTES of it.
+
+    Args:
+        path: The log; when it does not exist there are no lines.
+        lines: At most this many, and MAX_LINES.
+        level: Only lines of this level and worse. A line without a prefix is an error or a warning
+            when it says so, else it belongs to the line before it; at the beginning it is info.
+    """
+    raw, is_whole = _last_lines(path, _MAX_SEARCHED_BYTES)
+    if is_whole:
+        # The keeper moves a log that grows too long to .1 and begins it anew (log_rotation.py).
+        before, is_whole = _last_lines(path.with_name(f"{path.name}.1"), _MAX_SEARCHED_BYTES)
+        raw = before + raw
+    if level is None:
+        found = [_clip(clean_line(line)) for line in raw[-min(lines, MAX_LINES) :]]
+    else:
+        cleaned = (_clip(clean_line(line)) for line in raw)
+        raw = found = list(_of_level(cleaned, level))
+    shown = _newest_that_fit(found[-min(lines, MAX_LINES) :])
+    truncated = not is_whole or len(shown) < len(raw)
+    return ServerLog(lines=shown, log_path=str(path), truncated=truncated)
 
 
 def last_line(path: Path) -> str:
@@ -66,6 +112,44 @@ def level_of(line: str) -> str | None:
 def without_prefix(line: str) -> str:
     """Give a line without llama.cpp's time and level; two lines are the same if this is."""
     return _PREFIX.sub("", line).strip()
+
+
+def _of_level(lines: Iterable[str], level: Level) -> Iterator[str]:
+    wanted = _LEVELS.index(level)
+    prefixed = _LEVELS.index("info")
+    for line in lines:
+        letter = level_of(line)
+        if letter is not None:
+            prefixed = _LETTERS.index(letter)
+        if prefixed <= wanted or (letter is None and _rank_by_words(line) <= wanted):
+            yield line
+
+
+def _rank_by_words(line: str) -> int:
+    if _ERROR_WORD.search(line):
+        return _LEVELS.index("error")
+    return _LEVELS.index("warning") if _WARNING_WORD.search(line) else len(_LEVELS)
+
+
+def _newest_that_fit(lines: list[str]) -> list[str]:
+    """Give the last lines that take at most MAX_SHOWN_BYTES, each with its line end."""
+    size = 0
+    for number, line in enumerate(reversed(lines)):
+        size += len(line.encode()) + 1
+        if size > MAX_SHOWN_BYTES:
+            return lines[len(lines) - number :]
+    return lines
+
+
+def _last_lines(path: Path, max_bytes: int) -> tuple[list[str], bool]:
+    """Give the lines of the end of the file as they are, and whether they are all lines."""
+    text, is_whole = _read_end(path, max_bytes)
+    raw = _LINE_END.split(text)
+    if raw[-1] == "":
+        raw.pop()
+    if not is_whole and len(raw) > 1:
+        raw.pop(0)
+    return raw, is_whole
 
 
 def _read_end(path: Path, max_bytes: int) -> tuple[str, bool]:

@@ -4,26 +4,80 @@ Names as in llama.cpp's server-task.cpp. A build that lacks one leaves its figur
 invented.
 """
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from pydantic import BaseModel
+
+from llama_mcp.llama_server.status import ServerState, SlotCount
 
 PREFIX = "llamacpp:"
 
 
-class ServerMetrics(BaseModel, frozen=True):
-    """Figures of the running llama-server since it was started."""
+class Quantiles(BaseModel, frozen=True):
+    """The middle of many values, and the value that only one in twenty exceeds."""
+
+    median: float
+    p95: float
+
+
+class OwnTurns(BaseModel, frozen=True):
+    """What the archived turns with one model saw; of the newest 10,000 turns, all clients'."""
 
     model: str
+    turns: int
+    failures: int
+    first_token_ms: Quantiles | None = None
+    tokens_per_second: Quantiles | None = None
+
+
+class GpuMemory(BaseModel, frozen=True):
+    """What llama-server uses of one GPU's memory."""
+
+    name: str
+    used_bytes: int
+    total_bytes: int
+
+
+class ServerMetrics(BaseModel, frozen=True):
+    """Figures of llama-server; what cannot be known is None.
+
+    Token counts are since it was started. Rates are tokens for each second that llama-server spent
+    on them, one conversation at a time: over its life, and `..._now` over at most the last minute,
+    from the difference of two of our own readings (None when nothing came between them). For
+    builds without the counters `..._now` is llama.cpp's own gauge.
+
+    Memory and CPU are those of llama-server and the processes it has started. cpu_percent is since
+    an earlier reading, over 0.1 s when there is none within a minute; 100 is one whole processor.
+
+    missing names what this build or platform could not tell.
+    """
+
+    state: ServerState
+    model: str | None = None
+    is_sleeping: bool | None = None
+    uptime_seconds: float | None = None
     prompt_tokens_total: int | None = None
     cached_prompt_tokens_total: int | None = None
     generated_tokens_total: int | None = None
+    cache_hit_share: float | None = None
     prompt_tokens_per_second: float | None = None
     generated_tokens_per_second: float | None = None
+    prompt_tokens_per_second_now: float | None = None
+    generated_tokens_per_second_now: float | None = None
     requests_processing: int | None = None
     requests_deferred: int | None = None
+    waiting_turns: int | None = None
+    slots: SlotCount | None = None
+    memory_bytes: int | None = None
+    cpu_percent: float | None = None
+    gpu_memory: list[GpuMemory] = []
+    own_turns: list[OwnTurns] = []
     missing: list[str] = []
 
 
-# Our name, llama.cpp's.
+# Our name, llama.cpp's. Prompt tokens are those that were read: cached ones are counted apart.
 COUNTS = {
     "prompt_tokens_total": "prompt_tokens_total",
     "cached_prompt_tokens_total": "prompt_tokens_cached_total",
@@ -31,37 +85,109 @@ COUNTS = {
     "requests_processing": "requests_processing",
     "requests_deferred": "requests_deferred",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Rate:
+    tokens: str
+    seconds: str
+    gauge: str
+
+
 RATES = {
-    "prompt_tokens_per_second": ("prompt_tokens_total", "prompt_seconds_total"),
-    "generated_tokens_per_second": ("tokens_predicted_total", "tokens_predicted_seconds_total"),
+    "prompt_tokens_per_second": _Rate(
+        "prompt_tokens_total", "prompt_seconds_total", "prompt_tokens_seconds"
+    ),
+    "generated_tokens_per_second": _Rate(
+        "tokens_predicted_total", "tokens_predicted_seconds_total", "predicted_tokens_seconds"
+    ),
 }
+Samples = Mapping[str, float]
 
 
-def parse_metrics(text: str, model: str) -> ServerMetrics:
-    """Return the figures of a Prometheus text; rates are over the life of the server.
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """A Prometheus text that was read: its samples by llama.cpp's names, and whether it is one."""
 
-    Text that is no Prometheus exposition gives metrics of which everything is missing.
+    samples: Samples
+    is_valid: bool
+
+
+def parse_exposition(text: str) -> Exposition:
+    """Read a Prometheus text; of one that is broken, the series that are whole before the fault.
+
+    A name with several samples (labels of a build to come) is left out: which one counts is not
+    known. So is a value that is no count of anything (NaN, infinite, negative).
     """
-    samples = _samples(text)
-    counts = {ours: int(samples[theirs]) for ours, theirs in COUNTS.items() if theirs in samples}
-    rates = {
-        name: round(samples[amount] / samples[seconds], 2)
-        for name, (amount, seconds) in RATES.items()
-        if samples.get(seconds, 0) > 0 and amount in samples
-    }
-    missing = [theirs for theirs in COUNTS.values() if theirs not in samples]
-    return ServerMetrics.model_validate({"model": model, **counts, **rates, "missing": missing})
-
-
-def _samples(text: str) -> dict[str, float]:
     # Imported here: the first answer on the wire does not need it.
     from prometheus_client.parser import text_string_to_metric_families
 
-    samples: dict[str, float] = {}
+    values: dict[str, list[float]] = {}
+    is_valid = True
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                samples[sample.name.removeprefix(PREFIX)] = sample.value
-    except ValueError:
-        return samples
-    return samples
+                values.setdefault(sample.name.removeprefix(PREFIX), []).append(sample.value)
+    except (ValueError, LookupError):  # the latter is the parser's own slip on a broken label
+        is_valid = False
+    samples = {
+        name: found[0]
+        for name, found in values.items()
+        if len(found) == 1 and math.isfinite(found[0]) and found[0] >= 0
+    }
+    return Exposition(samples, is_valid)
+
+
+def figures(samples: Samples, earlier: Samples | None) -> dict[str, float]:
+    """Return the figures that the samples tell, by our names.
+
+    Args:
+        samples: what llama-server says now.
+        earlier: what the same llama-server said at most a minute ago, if it was asked then.
+    """
+    found: dict[str, float | None] = {
+        ours: int(samples[theirs]) for ours, theirs in COUNTS.items() if theirs in samples
+    }
+    found["cache_hit_share"] = _cache_hit_share(samples)
+    for name, rate in RATES.items():
+        found[name] = _rate(samples, {rate.tokens: 0, rate.seconds: 0}, rate)
+        found[f"{name}_now"] = _rate_now(samples, earlier, rate)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def missing_figures(samples: Samples) -> list[str]:
+    """Return our names of the figures that these samples can never tell."""
+    missing = [ours for ours, theirs in COUNTS.items() if theirs not in samples]
+    if {"prompt_tokens_total", "cached_prompt_tokens_total"} & set(missing):
+        missing.append("cache_hit_share")
+    for name, rate in RATES.items():
+        if rate.tokens in samples and rate.seconds in samples:
+            continue
+        missing.append(name)
+        if rate.gauge not in samples:
+            missing.append(f"{name}_now")
+    return missing
+
+
+def _cache_hit_share(samples: Samples) -> float | None:
+    cached = samples.get(COUNTS["cached_prompt_tokens_total"])
+    read = samples.get(COUNTS["prompt_tokens_total"])
+    if cached is None or read is None or not cached + read:
+        return None
+    return round(cached / (cached + read), 4)
+
+
+def _rate_now(samples: Samples, earlier: Samples | None, rate: _Rate) -> float | None:
+    if rate.tokens in samples and rate.seconds in samples:
+        return None if earlier is None else _rate(samples, earlier, rate)
+    gauge = samples.get(rate.gauge)
+    return round(gauge, 2) if gauge else None
+
+
+def _rate(samples: Samples, earlier: Samples, rate: _Rate) -> float | None:
+    """Return tokens a second between two readings; None when nothing was done in between."""
+    names = (rate.tokens, rate.seconds)
+    if not all(name in samples and name in earlier for name in names):
+        return None
+    tokens, seconds = (samples[name] - earlier[name] for name in names)
+    return round(tokens / seconds, 2) if tokens > 0 and seconds > 0 else None

@@ -4,6 +4,7 @@ Each launch has a folder of its own under runs/, so that a keeper that is slow t
 writes into its successor's files; `current.json` names the one that counts.
 """
 
+import os
 import secrets
 import shutil
 import time
@@ -133,11 +134,11 @@ class Run:
 
     def state(self) -> KeeperState | None:
         """Return what the keeper recorded last; None before it has spawned anything."""
-        return _read(self.folder / run_dir.STATE, KeeperState)
+        return _read(self._path(run_dir.STATE), KeeperState)
 
     def outcome(self) -> Outcome | None:
         """Return how loading came out; None while nobody knows."""
-        return _read(self.folder / OUTCOME, Outcome)
+        return _read(self._path(OUTCOME), Outcome)
 
     def record_outcome(self, outcome: Outcome) -> None:
         """Record how loading came out."""
@@ -153,7 +154,7 @@ class Run:
 
     def is_unresponsive(self) -> bool:
         """Tell whether llama-server was found to generate nothing."""
-        return (self.folder / UNRESPONSIVE).exists()
+        return os.path.exists(self._path(UNRESPONSIVE))
 
     def request_stop(self) -> None:
         """Ask the keeper to stop llama-server; it looks twice a second, sooner when signalled."""
@@ -161,16 +162,20 @@ class Run:
 
     def is_ending(self) -> bool:
         """Tell whether somebody asked for a stop, or nobody has used it for too long."""
-        return any((self.folder / name).exists() for name in (run_dir.STOP, run_dir.UNUSED))
+        return any(os.path.exists(self._path(name)) for name in (run_dir.STOP, run_dir.UNUSED))
+
+    def _path(self, name: str) -> str:
+        # Not Path's own join: a look takes ten of them, and each would cost as much as a file.
+        return f"{self.folder}{os.sep}{name}"
 
 
 def current_run(runs_dir: Path) -> Run | None:
     """Return the launch that counts; None when there never was one."""
-    pointer = _read(runs_dir / CURRENT, Pointer)
+    pointer = _read(f"{runs_dir}{os.sep}{CURRENT}", Pointer)
     if pointer is None:
         return None
-    folder = runs_dir / pointer.run
-    launch = _read(folder / run_dir.LAUNCH, Launch)
+    folder = _join(runs_dir, pointer.run)
+    launch = _read(f"{folder}{os.sep}{run_dir.LAUNCH}", Launch)
     return Run(folder, launch) if launch else None
 
 
@@ -205,10 +210,16 @@ def _write_run(runs_dir: Path, launch: Launch) -> Run:
     return run
 
 
-def _read(path: Path, kind: type[Record]) -> Record | None:
+@lru_cache(maxsize=32)
+def _join(folder: Path, name: str) -> Path:
+    return folder / name
+
+
+def _read(path: str, kind: type[Record]) -> Record | None:
     """Return the record at path; None when there is no such file or it holds no such record."""
     try:
-        record: Record = _parse(kind, path.read_bytes())
+        with open(path, "rb") as file:
+            record: Record = _parse(kind, file.read())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return record

@@ -36,6 +36,22 @@ class SlotCount(BaseModel, frozen=True):
     busy: int
 
 
+class Slot(BaseModel, frozen=True):
+    """One slot, which holds one conversation; None where this build does not tell."""
+
+    id: int
+    is_processing: bool
+    ctx_size: int | None = None
+    tokens: int | None = None
+    """In its window: prompt and reply."""
+    prompt_tokens_processed: int | None = None
+    """Of the prompt that it reads, or has read for this reply, cached ones left out."""
+    generated_tokens: int | None = None
+    """Of the reply that it writes."""
+    remaining_tokens: int | None = None
+    """Until max_tokens; None when there is no such limit."""
+
+
 class LastExit(BaseModel, frozen=True):
     """How the last llama-server ended when nobody had asked it to."""
 

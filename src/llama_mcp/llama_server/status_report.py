@@ -6,23 +6,24 @@ from llama_mcp.llama_server import leases, observation
 from llama_mcp.llama_server.client import Health, LlamaServerClient
 from llama_mcp.llama_server.log import last_line
 from llama_mcp.llama_server.observation import Observation
+from llama_mcp.llama_server.slots import count_slots, look_at_slots
 from llama_mcp.llama_server.status import LastExit, ServerState, ServerStatus, SlotCount
 
 NEVER_STARTED = ServerStatus(
     state=ServerState.STOPPED,
     message="No llama-server is running. start_llama_server starts one.",
 )
+SLEEPS = "The model sleeps, since nobody has used it for a while; the next chat wakes it."
 
 
 async def report(seen: Observation, client: LlamaServerClient | None) -> ServerStatus:
     """Return the status of a run; a run that is ready is asked whether it still answers."""
-    state, slots = seen.state, None
+    state, slots, notes = seen.state, None, list(seen.run.launch.notes)
     if state is ServerState.READY and client is not None:
-        slots = count_slots(await client.look("/slots"))
-        if slots is None and await client.health() is not Health.OK:
-            # It may have died since it was looked at.
-            seen = await observation.observe(seen.run)
-            state = ServerState.UNRESPONSIVE if seen.is_live else seen.state
+        slots, is_sleeping = await _look_at_slots(seen, client)
+        notes += [SLEEPS] if is_sleeping else []
+        if slots is None:
+            seen, state = await ask_health(seen, client)
     ended = observation.last_exit(seen)
     launch, outcome = seen.run.launch, seen.outcome
     is_up = seen.pid is not None
@@ -42,16 +43,31 @@ async def report(seen: Observation, client: LlamaServerClient | None) -> ServerS
         memory_bytes=observation.memory_of(seen.pid),
         clients=leases.count_clients(seen.run) if is_up else 0,
         last_exit=ended,
-        notes=[*launch.notes, *(outcome.warnings if outcome else [])] if is_up else None,
+        notes=[*notes, *(outcome.warnings if outcome else [])] if is_up else None,
     )
 
 
-def count_slots(answer: object) -> SlotCount | None:
-    """Count slots in the answer of /slots; None for a build that does not give it."""
-    if isinstance(answer, list):
-        busy = sum(bool(isinstance(s, dict) and s.get("is_processing")) for s in answer)
-        return SlotCount(total=len(answer), busy=busy)
-    return None
+async def ask_health(
+    seen: Observation, client: LlamaServerClient
+) -> tuple[Observation, ServerState]:
+    """Return what a run that was ready looks like, and its state, after asking for its health."""
+    if await client.health() is Health.OK:
+        return seen, ServerState.READY
+    # It may have died since it was looked at.
+    seen = await observation.observe(seen.run)
+    return seen, ServerState.UNRESPONSIVE if seen.is_live else seen.state
+
+
+async def _look_at_slots(
+    seen: Observation, client: LlamaServerClient
+) -> tuple[SlotCount | None, bool]:
+    """Count the slots, and tell whether the model sleeps."""
+    config = seen.run.launch.config
+    look = await look_at_slots(config, client)
+    if look.is_sleeping:
+        total = (seen.outcome and seen.outcome.total_slots) or config.parallel
+        return SlotCount(total=total, busy=0), True
+    return count_slots(look.slots), False
 
 
 def _sentence(state: ServerState, seen: Observation, ended: LastExit | None) -> str:

@@ -28,6 +28,8 @@ class StreamTransport(httpx2.AsyncBaseTransport):
     def __init__(self, connect_timeout_seconds: float) -> None:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._open: set[_Exchange] = set()
+        # Rises whenever a stream begins or ends.
+        self.changes = 0
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request and return its answer as soon as the headers are here.
@@ -37,7 +39,8 @@ class StreamTransport(httpx2.AsyncBaseTransport):
         """
         exchange = await self._connect(request.url.host, request.url.port or 80)
         self._open.add(exchange)
-        exchange.when_closed = lambda: self._open.discard(exchange)
+        self.changes += 1
+        exchange.when_closed = lambda: self._forget(exchange)
         try:
             exchange.send(_encode(request))
             await exchange.wait_for_head()
@@ -50,6 +53,10 @@ class StreamTransport(httpx2.AsyncBaseTransport):
         """Break off what is under way."""
         for exchange in list(self._open):
             exchange.close()
+
+    def _forget(self, exchange: "_Exchange") -> None:
+        self._open.discard(exchange)
+        self.changes += 1
 
     async def _connect(self, host: str, port: int) -> "_Exchange":
         loop = asyncio.get_running_loop()

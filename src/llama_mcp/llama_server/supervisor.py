@@ -22,6 +22,7 @@ from llama_mcp.llama_server.client import LlamaServerClient
 from llama_mcp.llama_server.hold import Hold
 from llama_mcp.llama_server.launch import differences
 from llama_mcp.llama_server.launcher import Launcher
+from llama_mcp.llama_server.liveness import BusySlots
 from llama_mcp.llama_server.loading import Loading, Progress
 from llama_mcp.llama_server.observation import Observation
 from llama_mcp.llama_server.preparation import Preparation, prepare, resolve
@@ -34,6 +35,9 @@ from llama_mcp.settings import Settings
 # A process that has just died is seen at once; its keeper records how within this time.
 LOSS_SECONDS = 1.0
 LOSS_POLL_SECONDS = 0.02
+# The slot of a reply that was just cancelled is free within this time.
+FREED_SECONDS = 1.0
+FREED_POLL_SECONDS = 0.05
 # One that was found silent gets so long to show that it has come back.
 RECOVERY_SECONDS = 3.0
 
@@ -144,19 +148,13 @@ class Supervisor:
             **facts, port=port, extra_args=list(config.extra_args), running=is_running
         )
 
-    async def metrics_text(self) -> str:
-        """Return the Prometheus text of the running llama-server.
+    async def observe(self) -> Observation | None:
+        """Return what the run that counts looks like, asking no llama-server; None without one."""
+        return await self._launcher.look()
 
-        Raises:
-            NotRunningError: none runs, or it does not answer.
-        """
-        seen = await self._launcher.look()
-        if seen is None or seen.state is not ServerState.READY:
-            raise errors.NotRunningError
-        text = await (await self._hold.connect(seen.run)).metrics_text()
-        if text is None:
-            raise errors.NoMetricsError
-        return text
+    async def connect(self, run: Run) -> LlamaServerClient:
+        """Return this process's connection to the run's llama-server."""
+        return await self._hold.connect(run)
 
     async def ready_server(self, wait_seconds: float) -> ReadyServer:
         """Return a llama-server that can take a turn; one that loads is waited for.
@@ -203,17 +201,12 @@ class Supervisor:
                 raise errors.NotOursError(run.launch.url, run.launch.alias)
             self._hold.proved_run = run
 
-    async def check_alive(self, run: Run, timeout_seconds: float) -> None:
-        """Ask a silent llama-server for a sign of life, and record what comes of it.
-
-        Raises:
-            UnresponsiveError: there is none.
-        """
+    async def check_alive(
+        self, run: Run, timeout_seconds: float, earlier: BusySlots | None = None
+    ) -> BusySlots:
+        """Ask a silent llama-server for a sign of life, as liveness.check_alive says."""
         client = await self._hold.connect(run)
-        is_alive = await liveness.still_generates(client, timeout_seconds)
-        run.mark_unresponsive(not is_alive)
-        if not is_alive:
-            raise errors.UnresponsiveError(timeout_seconds)
+        return await liveness.check_alive(run, client, timeout_seconds, earlier or {})
 
     async def explain_loss(self, error: errors.LlamaServerLostError) -> errors.LlamaMCPError:
         """Return why the connection to llama-server was lost: a crash or a stop, if it was one."""
@@ -274,9 +267,13 @@ class Supervisor:
             raise errors.InUseError(f"{others} other llama-mcp process(es) use it")
         if turns := self.count_open_turns():
             raise errors.InUseError(f"{turns} reply or replies are being generated")
-        status = await self.status()
-        if status.slots and status.slots.busy:
-            raise errors.InUseError(f"{status.slots.busy} reply or replies are being generated")
+        slots = (await self.status()).slots
+        with anyio.move_on_after(FREED_SECONDS):
+            while slots and slots.busy:
+                await anyio.sleep(FREED_POLL_SECONDS)
+                slots = (await self.status()).slots
+        if slots and slots.busy:
+            raise errors.InUseError(f"{slots.busy} reply or replies are being generated")
 
     def _start_error(self, seen: Observation, loading: Loading) -> errors.LlamaMCPError:
         error = observation.start_error(seen)

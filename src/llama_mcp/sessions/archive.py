@@ -8,7 +8,7 @@ thing that is asked of the archive, and when it is closed: the session goes on f
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -37,6 +37,7 @@ from llama_mcp.sessions.records import (
     TurnPage,
 )
 from llama_mcp.sessions.session_ids import check_session_id, is_id_prefix
+from llama_mcp.sessions.statistics import Statistics, TurnStatistics, read_statistics
 from llama_mcp.sessions.store import Store
 
 P = ParamSpec("P")
@@ -52,6 +53,7 @@ class Archive:
         self._notice: str | None = None
         self._unwritten: dict[tuple[str, int], tuple[TurnEnding, ArchiveError]] = {}
         self._is_in_a_hurry = False
+        self._statistics = Statistics()
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
     def notice(self) -> str | None:
@@ -145,6 +147,22 @@ class Archive:
             return ()
         return await self._run(reading.complete_ids, prefix, limit)
 
+    async def turn_statistics(self) -> tuple[TurnStatistics, ...]:
+        """Return what the newest turns saw, model by model; no turn waits for this to be read."""
+
+        def read() -> Statistics:
+            try:
+                return read_statistics(self._path, self._statistics)
+            except (sqlite3.Error, OSError) as error:
+                raise archive_error(self._path, error) from error
+
+        self._statistics = await anyio.to_thread.run_sync(read)
+        return self._statistics.of_models
+
+    def last_change(self) -> Hashable:
+        """Return what is another whenever anybody has written to the archive; opens no file."""
+        return tuple(_change_of(Path(f"{self._path}{suffix}")) for suffix in ("", "-wal"))
+
     def hurry(self) -> None:
         """Wait for other processes no longer than a process that ends can: its client kills it."""
         self._is_in_a_hurry = True
@@ -230,3 +248,11 @@ class Archive:
             self._write_late_endings(self._store)
         with suppress(sqlite3.Error, OSError):
             self._forget_store()
+
+
+def _change_of(path: Path) -> tuple[int, int] | None:
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return None
+    return about.st_mtime_ns, about.st_size

@@ -5,9 +5,13 @@ the initialize era use `resources/subscribe`, which it does not serve: a middlew
 two methods, and says so in `initialize`.
 
 Whoever changes something only notes it here; one task tells the clients, so that a client that has
-stopped reading delays nobody.
+stopped reading delays nobody. The middleware also sees who wants to hear of what, in both eras:
+what costs something to watch (watching.py) is watched only then.
 """
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import anyio
@@ -20,7 +24,6 @@ from mcp.types import INVALID_PARAMS
 
 MODERN = "2026-07-28"
 INDEX_URI = "llama://sessions"
-SERVER_URIS = ("llama://server/status", "llama://server/config", "llama://server/metrics")
 
 
 def session_uris(session_id: str) -> tuple[str, str]:
@@ -40,15 +43,23 @@ class Changes:
         self._changed_uris: dict[str, None] = {}
         self._has_list_changed = False
         self._noted = anyio.Event()
+        # How many listeners of 2026-07-28 each resource has.
+        self._listened: Counter[str] = Counter()
+        self._listener_came = anyio.Event()
+        self._server_touched = anyio.Event()
 
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
         """Answer subscribe and unsubscribe; let everything else pass."""
-        if ctx.protocol_version == MODERN:
+        if ctx.request_id is None:  # a notification asks for nothing
             return await call_next(ctx)
+        if ctx.protocol_version == MODERN:
+            with self._listening(_listened_uris(ctx)):
+                return await call_next(ctx)
         if ctx.method == "resources/subscribe":
             self._subscribed[_uri(ctx)] = ctx.session
+            self._listener_came.set()
             return {}
         if ctx.method == "resources/unsubscribe":
             self._subscribed.pop(_uri(ctx), None)
@@ -61,16 +72,33 @@ class Changes:
 
     def note_session(self, session_id: str, comes_or_goes: bool) -> None:
         """Note that something in a session changed, or that the session is new or gone."""
-        for uri in (*session_uris(session_id), INDEX_URI):
-            self._changed_uris[uri] = None
         self._has_list_changed |= comes_or_goes
+        self.note((*session_uris(session_id), INDEX_URI))
+
+    def note(self, uris: Iterable[str]) -> None:
+        """Note that these resources changed."""
+        self._changed_uris |= dict.fromkeys(uris)
         self._noted.set()
 
     def note_server(self) -> None:
-        """Note that llama-server was started or stopped."""
-        for uri in SERVER_URIS:
-            self._changed_uris[uri] = None
-        self._noted.set()
+        """Note that something was done to llama-server; whoever watches it looks at once."""
+        self._server_touched.set()
+
+    def is_heard(self, uris: Iterable[str]) -> bool:
+        """Tell whether somebody wants to hear of one of these resources."""
+        return any(uri in self._subscribed or self._listened[uri] > 0 for uri in uris)
+
+    async def wait_until_heard(self, uris: Iterable[str]) -> None:
+        """Wait until somebody wants to hear of one of these resources."""
+        while not self.is_heard(uris):
+            self._listener_came = anyio.Event()
+            await self._listener_came.wait()
+
+    async def wait_for_server(self, seconds: float) -> None:
+        """Wait until something is done to llama-server here, for so many seconds at most."""
+        with anyio.move_on_after(seconds):
+            await self._server_touched.wait()
+        self._server_touched = anyio.Event()
 
     async def tell(self) -> None:
         """Tell clients of what is noted, until it is cancelled."""
@@ -84,6 +112,16 @@ class Changes:
             if has_list_changed:
                 await self._tell_list_changed()
 
+    @contextmanager
+    def _listening(self, uris: list[str]) -> Iterator[None]:
+        self._listened.update(uris)
+        if uris:
+            self._listener_came.set()
+        try:
+            yield
+        finally:
+            self._listened.subtract(uris)
+
     async def _tell_updated(self, uri: str) -> None:
         await self.bus.publish(ResourceUpdated(uri=uri))
         if subscriber := self._subscribed.get(uri):
@@ -93,6 +131,15 @@ class Changes:
         await self.bus.publish(ResourcesListChanged())
         if self._connection is not None:
             await self._connection.send_resource_list_changed()
+
+
+def _listened_uris(ctx: ServerRequestContext[Any, Any]) -> list[str]:
+    """Return what a request listens to while it lasts; the SDK refuses what has another shape."""
+    if ctx.method != "subscriptions/listen":
+        return []
+    notifications = (ctx.params or {}).get("notifications")
+    uris = notifications.get("resourceSubscriptions") if isinstance(notifications, dict) else None
+    return [uri for uri in uris if isinstance(uri, str)] if isinstance(uris, list) else []
 
 
 def _uri(ctx: ServerRequestContext[Any, Any]) -> str:

@@ -1,63 +1,39 @@
-"""The resources: what llama-server is doing, and what was said."""
+"""The resources that show what was said: sessions and their transcripts."""
 
-import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations, Resource
-from pydantic import BaseModel
 
-from llama_mcp.llama_server.metrics import parse_metrics
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.texts import clean_text
+from llama_mcp.surface.json_text import JSON, json_text
 from llama_mcp.surface.results import structure_of
 from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptTurn
-from llama_mcp.surface.tools.lifecycle import look
 from llama_mcp.surface.transcripts import transcript
 
 if TYPE_CHECKING:
     from llama_mcp.sessions.archive import Archive
 
-JSON = "application/json"
+INDEX = "llama://sessions"
 MARKDOWN = "text/markdown"
 TURNS_PER_READ = 200
 SESSIONS_IN_INDEX = 100
 # Enough to pick from; llama://sessions and list_sessions have the rest.
 TRANSCRIPTS_LISTED = 20
+FOR_ALL = Annotations(audience=["user", "assistant"], priority=0.6)
 
 
 def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
     """Add the resources to the server."""
 
-    @server.resource("llama://server/status", name="server-status", title="Status", mime_type=JSON)
-    async def server_status() -> str:
-        """What llama-server is doing: the same as the tool status."""
-        return _json(await look(services()))
-
-    @server.resource(
-        "llama://server/config", name="server-config", title="Settings", mime_type=JSON
-    )
-    async def server_config() -> str:
-        """The settings of llama-server: the same as the tool get_config."""
-        return _json(await services().supervisor.config())
-
-    @server.resource(
-        "llama://server/metrics", name="server-metrics", title="Metrics", mime_type=JSON
-    )
-    async def server_metrics() -> str:
-        """Tokens, rates and requests of the running llama-server since it was started."""
-        supervisor = services().supervisor
-        text = await supervisor.metrics_text()
-        status = await supervisor.status()
-        return _json(parse_metrics(text, status.model or "unknown"))
-
-    @server.resource("llama://sessions", name="sessions", title="Sessions", mime_type=JSON)
+    @server.resource(INDEX, name="sessions", title="Sessions", mime_type=JSON, annotations=FOR_ALL)
     async def session_index() -> str:
         """The sessions that changed last, newest first: the same as the tool list_sessions."""
         page = await services().archive.list_sessions(limit=SESSIONS_IN_INDEX)
-        return _json(SessionList.of(page))
+        return json_text(SessionList.of(page))
 
     # Before the Markdown one, whose template would take ".json" for part of the id.
     @server.resource(
@@ -65,18 +41,20 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         name="session-data",
         title="Transcript as data",
         mime_type=JSON,
+        annotations=FOR_ALL,
     )
     async def session_data(session_id: str) -> str:
         """Everything that was said in a session and all figures, as JSON."""
         session, turns = await _whole_session(services().archive, session_id)
         data = structure_of(session) | {"turns": [structure_of(turn) for turn in turns]}
-        return _dumps(data)
+        return json_text(data)
 
     @server.resource(
         "llama://sessions/{session_id}",
         name="session-transcript",
         title="Transcript",
         mime_type=MARKDOWN,
+        annotations=FOR_ALL,
     )
     async def session_transcript(session_id: str) -> str:
         """Everything that was said in a session, as Markdown."""
@@ -117,11 +95,3 @@ async def _whole_session(
         page = await archive.turns(session_id, len(turns), TURNS_PER_READ)
         turns += page.turns
     return SessionInfo.of(page.session), [TranscriptTurn.of(turn) for turn in turns]
-
-
-def _json(content: BaseModel) -> str:
-    return _dumps(structure_of(content))
-
-
-def _dumps(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=2)

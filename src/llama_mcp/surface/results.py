@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.sessions.texts import clean_text
-from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.receipt import FIRST_TURN
+from llama_mcp.turns.reply import ChatReply, ReplyReceipt
 
 # The model's or the caller's own data, in which null and empty mean something.
 VERBATIM = frozenset({"parsed", "sampling"})
@@ -76,6 +77,7 @@ def reply_text(reply: ChatReply) -> str:
         f"context {context.tokens_used}/{context.limit}"
         if context.tokens_used and context.limit
         else "",
+        _read_again(reply.receipt),
     ]
     lines = [reply.reply] if reply.reply else []
     lines.append("[" + ", ".join(figure for figure in figures if figure) + "]")
@@ -83,6 +85,13 @@ def reply_text(reply: ChatReply) -> str:
     if reply.status is TurnStatus.IN_PROGRESS:
         lines.append("The reply is still being generated; wait_for_reply gives the rest.")
     return "\n".join(lines)
+
+
+def _read_again(receipt: ReplyReceipt) -> str:
+    # That a first turn reads its prompt is no news.
+    if not receipt.cache_miss or receipt.cache_miss == FIRST_TURN:
+        return ""
+    return f"prompt read again: {receipt.cache_miss.partition(':')[0]}"
 
 
 def _pruned(value: Any) -> Any:

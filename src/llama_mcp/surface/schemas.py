@@ -1,32 +1,70 @@
-"""Tool schemas made small: an agent pays for the whole catalogue in every conversation."""
+"""The catalogue of tools made small: an agent pays for all of it in every conversation.
 
+What is left out is what a reader can do without; what is left is true.
+"""
+
+import inspect
+from collections.abc import Iterable
 from typing import Any
+
+from mcp.types import Tool
 
 # A property's name says what its title says.
 _NEEDLESS_IN_INPUT = frozenset({"title"})
 # What comes back explains itself; its descriptions are for readers of our code.
 _NEEDLESS_IN_OUTPUT = frozenset({"title", "description", "default"})
+# What a schema says by saying nothing: leaving out is the same as passing null, "" or anything.
+_IDLE = (("default", None), ("default", ""), ("additionalProperties", True))
+
+Schema = dict[str, Any]
 
 
-def compact_input_schema(schema: dict[str, Any]) -> dict[str, Any]:
+def compact_catalogue(tools: Iterable[Tool]) -> list[Tool]:
+    """Return the tools with compact descriptions and schemas.
+
+    A result that several tools give is spelled out by the first of them. The others name it, in
+    the title, and what is always in it.
+    """
+    known: list[Schema] = []
+    compact = []
+    for tool in tools:
+        output = tool.output_schema and compact_output_schema(tool.output_schema)
+        if output in known:
+            output = {name: item for name, item in output.items() if name != "properties"}
+        elif output:
+            known.append(output)
+        changes = {
+            "description": tool.description and one_line_a_paragraph(tool.description),
+            "input_schema": compact_input_schema(tool.input_schema),
+            "output_schema": output,
+        }
+        compact.append(tool.model_copy(update=changes))
+    return compact
+
+
+def one_line_a_paragraph(docstring: str) -> str:
+    """Return a docstring without its indentation and its line breaks."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def compact_input_schema(schema: Schema) -> Schema:
     """Return a tool's input schema without titles and without null as an alternative.
 
     Null is left out because nobody has to pass it: an optional parameter is left out.
     """
-    compacted: dict[str, Any] = _compact(schema, _NEEDLESS_IN_INPUT)
-    return compacted
+    return _inlined(_compact(schema, _NEEDLESS_IN_INPUT))
 
 
-def compact_output_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a tool's output schema as one level of names and types.
+def compact_output_schema(schema: Schema) -> Schema:
+    """Return a tool's output schema as one level of names and types, with its title.
 
-    What is null is left out of results too. Objects inside the result are only said to be objects:
-    spelled out, they would take half of the catalogue.
+    What is null is left out of results too. Objects inside the result are only said to be objects,
+    and lists to be lists: spelled out, they would take half of the catalogue.
     """
-    compacted: dict[str, Any] = _compact(schema, _NEEDLESS_IN_OUTPUT)
-    definitions = compacted.pop("$defs", {})
-    flat = {name: _flattened(item, definitions) for name, item in compacted["properties"].items()}
-    return {**compacted, "properties": flat}
+    compacted = _inlined(_compact(schema, _NEEDLESS_IN_OUTPUT))
+    flat = {name: _flattened(item) for name, item in compacted["properties"].items()}
+    return {"title": schema["title"], **compacted, "properties": flat}
 
 
 def _compact(value: Any, needless: frozenset[str]) -> Any:
@@ -39,17 +77,17 @@ def _compact(value: Any, needless: frozenset[str]) -> Any:
         if name in ("properties", "$defs")
         else _compact(item, needless)
         for name, item in value.items()
-        if name not in needless and not (name == "default" and item is None)
+        if name not in needless and (name, item) not in _IDLE
     }
     return _without_null(kept)
 
 
-def _compact_names(named: dict[str, Any], needless: frozenset[str]) -> dict[str, Any]:
+def _compact_names(named: Schema, needless: frozenset[str]) -> Schema:
     """Compact the values of a map whose keys are names of properties, not of keywords."""
     return {name: _compact(item, needless) for name, item in named.items()}
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _without_null(schema: Schema) -> Schema:
     alternatives = schema.get("anyOf", [])
     left = [item for item in alternatives if item != {"type": "null"}]
     if len(left) != 1:
@@ -57,11 +95,29 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**left[0], **{name: item for name, item in schema.items() if name != "anyOf"}}
 
 
-def _flattened(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" in schema:
-        schema = definitions[schema["$ref"].rpartition("/")[2]]
-    if "properties" in schema:
-        return {"type": "object"}
-    if isinstance(schema.get("items"), dict):
-        return {**schema, "items": _flattened(schema["items"], definitions)}
+def _inlined(schema: Schema) -> Schema:
+    """Return the schema with each definition at the place that refers to it; none has two.
+
+    One with an anchor stays as it is: it may be referred to from elsewhere, by that name.
+    """
+    definitions = schema.get("$defs", {})
+    if any("$anchor" in definition for definition in definitions.values()):
+        return schema
+
+    def inlined(value: Any) -> Any:
+        if isinstance(value, list):
+            return [inlined(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return inlined(definitions[value["$ref"].rpartition("/")[2]])
+        return {name: inlined(item) for name, item in value.items() if name != "$defs"}
+
+    whole: Schema = inlined(schema)
+    return whole
+
+
+def _flattened(schema: Schema) -> Schema:
+    if schema.get("type") in ("object", "array"):
+        return {"type": schema["type"]}
     return schema

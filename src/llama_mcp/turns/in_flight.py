@@ -9,10 +9,10 @@ from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.session_ids import check_session_id
 from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.json_schema import check_schema, check_taken
 from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.surroundings import Surroundings
 from llama_mcp.turns.turn import Turn
-from llama_mcp.turns.verdict import check_schema
 
 # Turns that are over and still known whole, for a caller that comes back late.
 KEPT_TURNS = 64
@@ -43,9 +43,13 @@ class InFlight:
         self.is_ending = False
         self._announce = announce
 
+    def open_turns(self) -> list[Turn]:
+        """Return the turns of this process that are not over, oldest first."""
+        return [turn for turn in self._turns.values() if not turn.is_over]
+
     def count_open(self) -> int:
         """Return how many turns of this process are not over."""
-        return sum(not turn.is_over for turn in self._turns.values())
+        return len(self.open_turns())
 
     @property
     def waiting(self) -> int:
@@ -70,6 +74,10 @@ class InFlight:
         if request.sampling.json_schema is not None:
             check_schema(request.sampling.json_schema)
         server = await self._supervisor.ready_server(wait_seconds)
+        if request.sampling.json_schema is not None:
+            await check_taken(server.client, request.sampling)
+        if request.session_id is not None and (last := self.find(request.session_id)):
+            await last.wait_if_cancelled()
         # Once the message is in the archive the turn must start, or it would seem under way.
         with anyio.CancelScope(shield=True):
             begun = await self._archive.begin_turn(

@@ -118,16 +118,22 @@ class PartialReply:
         return Receipt(self.queue_ms, prompt_ms, generation_ms, cache_miss)
 
     def _take_figures(self, chunk: Mapping[str, Any]) -> None:
-        progress = _mapping(chunk.get("prompt_progress"))
+        # Most chunks have none of these, and there may be thousands a second.
+        if "prompt_progress" in chunk:
+            self._take_progress(_mapping(chunk["prompt_progress"]))
+        if "usage" in chunk:
+            self.usage_chunk = _mapping(chunk["usage"]) or self.usage_chunk
+        if "timings" in chunk:
+            self.timings_chunk = _mapping(chunk["timings"]) or self.timings_chunk
+        if isinstance(model := chunk.get("model"), str):
+            self.model = model
+
+    def _take_progress(self, progress: Mapping[str, Any]) -> None:
         self.prompt_total = _count(progress.get("total"), self.prompt_total)
         self.prompt_cached = _count(progress.get("cache"), self.prompt_cached)
+        self.prompt_ms = _count(progress.get("time_ms"), self.prompt_ms)
         processed = _count(progress.get("processed"))
         self.prompt_processed = max(self.prompt_processed, processed or 0)
-        self.prompt_ms = _count(progress.get("time_ms"), self.prompt_ms)
-        self.usage_chunk = _mapping(chunk.get("usage")) or self.usage_chunk
-        self.timings_chunk = _mapping(chunk.get("timings")) or self.timings_chunk
-        if isinstance(chunk.get("model"), str):
-            self.model = chunk["model"]
 
     def _take_delta(self, delta: Mapping[str, Any]) -> None:
         content, reasoning = delta.get("content"), delta.get("reasoning_content")

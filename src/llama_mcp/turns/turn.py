@@ -6,12 +6,13 @@ the end, however it ends; only then do callers hear of it.
 """
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
 from llama_mcp.conversation_errors import ArchiveError
-from llama_mcp.errors import LlamaMCPError, LlamaServerLostError, UnresponsiveError
+from llama_mcp.errors import LlamaMCPError, LlamaServerLostError
 from llama_mcp.llama_server.prompt_cache import log_size, says_not_reusable
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
@@ -22,14 +23,13 @@ from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.prompt import Prompt, fit_prompt
 from llama_mcp.turns.receipt import ServingFacts, why_recomputed
 from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.silence import wait_until_silent
 from llama_mcp.turns.surroundings import Surroundings
 from llama_mcp.turns.verdict import Outcome, reply_from
 
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
-# How often a turn that waits in the queue is looked at, at the most.
-MIN_WATCH_SECONDS = 0.1
 BUG = "an unexpected error inside llama-mcp; its log has the details"
 
 
@@ -62,7 +62,7 @@ class Turn:
         # How long llama-server's log was when this turn got its slot.
         self._log_bytes = 0
         self._scope = anyio.CancelScope()
-        self._heard_at = anyio.current_time()
+        self._heard_at = time.monotonic()
         self._is_cancel_asked = False
         self._changes = 0
         # Made only when somebody waits: it would cost more than the rest of a token's way.
@@ -104,6 +104,11 @@ class Turn:
         self._is_cancel_asked = not self.is_over
         self._scope.cancel()
         await self._over.wait()
+
+    async def wait_if_cancelled(self) -> None:
+        """Wait until the turn is over when somebody is cancelling it."""
+        if self._is_cancel_asked:
+            await self._over.wait()
 
     async def follow(
         self, seconds: float, report: Callable[[PartialReply], Awaitable[float]]
@@ -170,7 +175,7 @@ class Turn:
                 async with self._server.client.stream_chat(body) as chunks:
                     async for chunk in chunks:
                         self.reply.take(chunk)
-                        self._heard_at = anyio.current_time()
+                        self._heard_at = time.monotonic()
                         self._wake()
             finally:
                 if span.is_recording():
@@ -179,26 +184,19 @@ class Turn:
                         tracing.note_content(span, messages, self.snapshot())
 
     async def _watch_for_silence(self, stream: anyio.CancelScope) -> None:
-        """End the stream when llama-server has fallen silent and gives no sign of life."""
-        patience = self._server.unresponsive_seconds
-        while True:
-            silence = anyio.current_time() - self._heard_at
-            await anyio.sleep(max(patience - silence, MIN_WATCH_SECONDS))
-            if self.reply.queue_place or anyio.current_time() - self._heard_at < patience:
-                continue
-            try:
-                await self._supervisor.check_alive(self._server.run, patience)
-                self._heard_at = anyio.current_time()
-            except UnresponsiveError as error:
-                self.error = error
-                stream.cancel()
-                return
+        self.error = await wait_until_silent(
+            self._supervisor,
+            self._server,
+            # In the queue nothing is to be heard.
+            lambda: time.monotonic() if self.reply.queue_place else self._heard_at,
+        )
+        stream.cancel()
 
     def _tell_place(self, place: int) -> None:
         self.reply.take_place(place)
         if not place:
             self._log_bytes = log_size(self._server.run.log_path)
-        self._heard_at = anyio.current_time()
+        self._heard_at = time.monotonic()
         self._wake()
 
     async def _fit(self) -> None:

@@ -1,23 +1,15 @@
 """From what was received to the ChatReply, with everything that the caller should know in words."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.diagnosis import advise_slow
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.turns.chat_request import Sampling
+from llama_mcp.turns.json_schema import parse_reply
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.receipt import receipt_of
 from llama_mcp.turns.reply import ChatReply, ContextUse, ReplyTiming, ReplyUsage
-from llama_mcp.turns.time_limit import time_limit
-
-# A schema can be made so that checking takes for ever: with patterns, or references that multiply.
-CHECK_SECONDS = 0.25
-# JSON readers, those of MCP clients too, stop at about 200 levels.
-MAX_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +33,9 @@ def reply_from(partial: PartialReply, outcome: Outcome) -> ChatReply:
     usage = partial.usage()
     used = _tokens_used(usage)
     is_complete = outcome.status is TurnStatus.COMPLETE
-    parsed, schema_notes = _parse(partial.text, outcome.sampling) if is_complete else (None, [])
+    parsed, schema_notes = (
+        parse_reply(partial.text, outcome.sampling) if is_complete else (None, [])
+    )
     notes = [*outcome.notes, *schema_notes]
     if outcome.turns_dropped:
         notes.append(
@@ -66,23 +60,6 @@ def reply_from(partial: PartialReply, outcome: Outcome) -> ChatReply:
         ),
         notes=notes,
     )
-
-
-def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raise InvalidArgumentError for a json_schema that is no JSON schema."""
-    # Imported here: 60 ms that only these calls need.
-    from jsonschema import Draft202012Validator, SchemaError
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise InvalidArgumentError(
-            "json_schema", f"is not a JSON schema ({error.message})", "Correct it and try again."
-        ) from error
-    except RecursionError as error:
-        raise InvalidArgumentError(
-            "json_schema", "is nested too deeply", "Make it flatter and try again."
-        ) from error
 
 
 def _tokens_used(usage: Usage) -> int | None:
@@ -122,33 +99,3 @@ def _why_empty(partial: PartialReply) -> str:
         "The reply is empty: the model ended its turn at once. Rephrase the message, or check that "
         "the model is made for chat."
     )
-
-
-def _parse(text: str, sampling: Sampling) -> tuple[Any, list[str]]:
-    """Return the reply as data when a schema was asked for, and what is wrong with it."""
-    if sampling.json_schema is None:
-        return None, []
-    from jsonschema import Draft202012Validator
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # no types
-
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return None, ["The reply is not complete JSON; a larger max_tokens may help."]
-    if _is_deeper(data, MAX_DEPTH):
-        return None, ["The reply is JSON nested too deeply to be given as parsed."]
-    try:
-        # With this registry nothing is fetched: what a schema refers to by http or file would be.
-        checker = Draft202012Validator(sampling.json_schema, registry=REGISTRY)
-        with time_limit(CHECK_SECONDS):
-            fault = next(checker.iter_errors(data), None)
-    except Exception as error:  # whatever a schema can refer to, the reply itself is there
-        return data, [f"The reply could not be checked against json_schema: {error}"[:300]]
-    return data, [f"The reply does not keep to json_schema: {fault.message[:200]}"] if fault else []
-
-
-def _is_deeper(data: Any, levels: int) -> bool:
-    if not isinstance(data, dict | list):
-        return False
-    items = data.values() if isinstance(data, dict) else data
-    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)

@@ -28,6 +28,10 @@ MAX_WAIT_SECONDS = 600
 # Another process writes what it has received about once a second.
 ARCHIVE_POLL_SECONDS = 0.5
 
+# The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
+# result removes the handler before queued progress is handled).
+LAST_PROGRESS_SECONDS = 0.002
+
 ReplyResult = Annotated[CallToolResult, ChatReply]
 WaitSeconds = Annotated[
     float,
@@ -160,6 +164,8 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
 async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> CallToolResult:
     await turn.follow(seconds, progress.report)
     await progress.flush(turn.reply)
+    if turn.is_over and progress.sent_pieces > turn.told_pieces:
+        await anyio.sleep(LAST_PROGRESS_SECONDS)
     turn.told_pieces = progress.sent_pieces
     if turn.is_over and turn.error is not None:
         raise TurnFailedError(turn.session_id, turn.number, turn.error, turn.reply.text)

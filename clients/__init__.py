@@ -1,0 +1,17 @@
+"""The MCP clients of the world, tried with llama-mcp: `sh scripts/clients`.
+
+`python -m clients` installs the npm packages that package.json names into clients/node_modules,
+lets every client take the same walk with the installed `llama-mcp` command over real stdio, in each
+era that it speaks, runs the official conformance suite on our own server object, and prints a
+table. It exits with 1 when anything fails; where npm cannot be reached it says so and exits with 0.
+
+| file | what it does |
+| --- | --- |
+| `__main__.py` | runs all, prints the table |
+| `node_packages.py` | installs the npm packages, finds a Node that is new enough |
+| `python_client.py` | the walk with the official Python client |
+| `walk.mjs`, `typescript_v1.mjs`, `typescript_v2.mjs` | the walk with the TypeScript SDKs |
+| `inspector.py` | the walk with the MCP Inspector's command lines |
+| `conformance.py`, `conformance_exceptions.toml` | runs the suite, judges its results |
+| `conformance_server.py`, `conformance_fixtures.py` | what the suite is run on |
+"""

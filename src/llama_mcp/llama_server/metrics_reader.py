@@ -1,0 +1,190 @@
+"""Who reads llama-server's metrics, and when: one reader for all callers of this process.
+
+llama-server is asked one thing at a time, and what it said is used again for a second, unless turns
+have begun, gone on or ended since. A model that sleeps is not woken.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from llama_mcp.llama_server import metrics, process_use, slots, status_report
+from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.gpu_memory import gpu_memory_of
+from llama_mcp.llama_server.metrics import Exposition, GpuMemory, Samples, ServerMetrics
+from llama_mcp.llama_server.observation import Observation
+from llama_mcp.llama_server.process_use import ProcessUse
+from llama_mcp.llama_server.shared_answer import SharedAnswer
+from llama_mcp.llama_server.slots import SlotLook
+from llama_mcp.llama_server.status import ServerState, SlotCount
+from llama_mcp.llama_server.supervisor import Supervisor
+
+MAX_AGE_SECONDS = 1.0
+# "Now" is at most so long ago.
+NOW_SECONDS = 60.0
+# The processor is watched for so long at least: with an earlier reading, or on purpose.
+CPU_SAMPLE_SECONDS = 0.1
+OF_THE_MACHINE = ("memory_bytes", "cpu_percent", "gpu_memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read at one moment."""
+
+    metrics: ServerMetrics
+    """Without what only others know: the turns of this process, and those in the archive."""
+    text: str | None = None
+    """llama-server's own Prometheus text, when it is one."""
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """What later readings of the same process are compared with."""
+
+    at: float
+    pid: int
+    samples: Samples
+    use: ProcessUse | None
+
+
+@dataclass(frozen=True, slots=True)
+class _MachineUse:
+    """What llama-server takes of the machine."""
+
+    use: ProcessUse | None = None
+    cpu_percent: float | None = None
+    gpu_memory: list[GpuMemory] = field(default_factory=list)
+
+    def figures(self) -> dict[str, Any]:
+        """Return what is known, by the names of ServerMetrics."""
+        found = {
+            "memory_bytes": self.use.memory_bytes if self.use else None,
+            "cpu_percent": self.cpu_percent,
+            "gpu_memory": self.gpu_memory or None,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What llama-server answered."""
+
+    state: ServerState
+    is_sleeping: bool = False
+    text: str | None = None
+    exposition: Exposition = field(default_factory=lambda: Exposition({}, is_valid=False))
+    slots: SlotCount | None = None
+
+
+class MetricsReader:
+    """Reads metrics and slots of the run that counts."""
+
+    def __init__(self, supervisor: Supervisor, last_change: Callable[[], Hashable]) -> None:
+        """Take whom to ask, and what tells by another value that something has happened."""
+        self._supervisor = supervisor
+        self._last_change = last_change
+        self._readings: SharedAnswer[Reading] = SharedAnswer(MAX_AGE_SECONDS)
+        self._slot_looks: SharedAnswer[SlotLook] = SharedAnswer(MAX_AGE_SECONDS)
+        self._traces: deque[_Trace] = deque(maxlen=int(NOW_SECONDS / MAX_AGE_SECONDS))
+
+    async def read(self) -> Reading:
+        """Return the metrics of llama-server; of one that does not run, that it does not."""
+        seen = await self._supervisor.observe()
+        if seen is None:
+            return Reading(ServerMetrics(state=ServerState.STOPPED))
+        return await self._readings.get(self._about(seen), partial(self._read, seen))
+
+    async def look_at_slots(self) -> tuple[ServerState, SlotLook]:
+        """Return llama-server's state and what its slots are doing."""
+        seen = await self._supervisor.observe()
+        if seen is None or seen.state is not ServerState.READY:
+            return (seen.state if seen else ServerState.STOPPED), SlotLook(None)
+        client = await self._supervisor.connect(seen.run)
+        ask = partial(slots.look_at_slots, seen.run.launch.config, client)
+        return seen.state, await self._slot_looks.get(self._about(seen), ask)
+
+    def _about(self, seen: Observation) -> Hashable:
+        return seen.run.folder, seen.state, self._last_change()
+
+    async def _read(self, seen: Observation) -> Reading:
+        self._forget_old_traces(seen.pid)
+        machine = await self._look_at_machine(seen.pid)
+        answers = _Answers(seen.state)
+        if seen.state is ServerState.READY:
+            answers = await _ask(seen, await self._supervisor.connect(seen.run))
+        samples = answers.exposition.samples
+        told = metrics.figures(samples, _oldest(self._traces)) | machine.figures()
+        if seen.pid is not None:
+            self._traces.append(_Trace(anyio.current_time(), seen.pid, samples, machine.use))
+        content = {
+            "state": answers.state,
+            "model": seen.run.launch.alias,
+            "is_sleeping": answers.is_sleeping or None,
+            "uptime_seconds": _uptime_seconds(seen),
+            "slots": answers.slots,
+            "missing": _missing(answers, told),
+            **told,
+        }
+        cpu_seconds = machine.use.cpu_seconds if machine.use else None
+        return Reading(ServerMetrics.model_validate(content), answers.text, cpu_seconds)
+
+    async def _look_at_machine(self, pid: int | None) -> _MachineUse:
+        if pid is None:
+            return _MachineUse()
+        latest = time.monotonic() - CPU_SAMPLE_SECONDS
+        uses = (trace.use for trace in reversed(self._traces) if trace.use)
+        before = next((use for use in uses if use.at <= latest), None)
+        if before is None:
+            before = await anyio.to_thread.run_sync(process_use.measure, pid)
+            await anyio.sleep(CPU_SAMPLE_SECONDS)
+        use = await anyio.to_thread.run_sync(process_use.measure, pid)
+        if use is None:
+            return _MachineUse()
+        percent = process_use.cpu_percent(before, use) if before else None
+        return _MachineUse(use, percent, await anyio.to_thread.run_sync(gpu_memory_of, use.pids))
+
+    def _forget_old_traces(self, pid: int | None) -> None:
+        oldest = anyio.current_time() - NOW_SECONDS
+        while self._traces and (self._traces[0].at < oldest or self._traces[0].pid != pid):
+            self._traces.popleft()
+
+
+async def _ask(seen: Observation, client: LlamaServerClient) -> _Answers:
+    config, state = seen.run.launch.config, seen.state
+    total = (seen.outcome and seen.outcome.total_slots) or config.parallel
+    if await slots.is_asleep(config, client):
+        return _Answers(state, is_sleeping=True, slots=SlotCount(total=total, busy=0))
+    text = await client.metrics_text()
+    if text is None:
+        seen, state = await status_report.ask_health(seen, client)
+    # On a thread: the parser's first import takes a while.
+    exposition = await anyio.to_thread.run_sync(metrics.parse_exposition, text or "")
+    count = slots.count_in_metrics(exposition.samples, total)
+    if count is None and state is ServerState.READY:
+        count = slots.count_slots((await slots.look_at_slots(config, client)).slots)
+    return _Answers(state, False, text if exposition.is_valid else None, exposition, count)
+
+
+def _missing(answers: _Answers, told: Mapping[str, Any]) -> list[str]:
+    """Name what could not be told of a llama-server that is there and awake."""
+    if answers.state is not ServerState.READY or answers.is_sleeping:
+        return []
+    missing = metrics.missing_figures(answers.exposition.samples)
+    missing += [] if answers.slots else ["slots"]
+    return missing + [name for name in OF_THE_MACHINE if name not in told]
+
+
+def _oldest(traces: Iterable[_Trace]) -> Samples | None:
+    return next((trace.samples for trace in traces if trace.samples), None)
+
+
+def _uptime_seconds(seen: Observation) -> float | None:
+    record = seen.keeper.llama_server if seen.keeper and seen.pid is not None else None
+    return round(time.time() - record.at, 1) if record and record.at else None

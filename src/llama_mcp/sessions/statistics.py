@@ -1,0 +1,103 @@
+"""What the archived turns saw: how many, how many failed, how long they waited, how quick it was.
+
+Read on a connection of its own, beside the archive's one worker, so that no turn waits for it.
+"""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+# More would tell of a past that is over, and take longer than anybody wants to wait (50 ms).
+NEWEST_TURNS = 10_000
+# The index of sessions by change and the turns' own key give the order: nothing is sorted, and no
+# more turns are looked at than are asked for. A fork's copies and what a client brought along as
+# history were not turns here.
+_STATISTICS = """
+WITH newest AS MATERIALIZED (
+    SELECT model, status, first_token_ms, tokens_per_second,
+        imported OR turn <= coalesce(forked_at_turn, 0) AS is_copy
+    FROM sessions CROSS JOIN turns
+        ON turn_key BETWEEN (sessions.session_key << 20) + 1
+            AND (sessions.session_key << 20) + 1048575
+    ORDER BY last_change DESC, turn_key DESC
+    LIMIT ?
+),
+ranked AS (
+    SELECT model, status,
+        first_token_ms, count(first_token_ms) OVER (PARTITION BY model) AS first_tokens,
+        row_number() OVER (
+            PARTITION BY model, first_token_ms IS NULL ORDER BY first_token_ms
+        ) AS first_token_rank,
+        tokens_per_second, count(tokens_per_second) OVER (PARTITION BY model) AS rates,
+        row_number() OVER (
+            PARTITION BY model, tokens_per_second IS NULL ORDER BY tokens_per_second
+        ) AS rate_rank
+    FROM newest
+    WHERE NOT is_copy AND model IS NOT NULL AND status <> 'in_progress'
+)
+SELECT model, count(*) AS turns, sum(status IN ('failed', 'interrupted')) AS failures,
+    avg(first_token_ms) FILTER (
+        WHERE first_token_rank IN ((first_tokens + 1) / 2, (first_tokens + 2) / 2)
+    ) AS first_token_ms_median,
+    max(first_token_ms) FILTER (
+        WHERE first_token_rank = (95 * first_tokens + 99) / 100
+    ) AS first_token_ms_p95,
+    avg(tokens_per_second) FILTER (
+        WHERE rate_rank IN ((rates + 1) / 2, (rates + 2) / 2)
+    ) AS tokens_per_second_median,
+    max(tokens_per_second) FILTER (
+        WHERE rate_rank = (95 * rates + 99) / 100
+    ) AS tokens_per_second_p95
+FROM ranked GROUP BY model ORDER BY count(*) DESC, model
+"""
+# Changes whenever the answer may: sessions change, are deleted, and their turns end.
+_VERSION = """
+SELECT (SELECT max(last_change) FROM sessions), (SELECT sessions FROM totals),
+    (SELECT count(*) FROM underway)
+"""
+
+Version = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStatistics:
+    """The turns with one model; medians and 95th percentiles are None when no turn has a figure."""
+
+    model: str
+    turns: int
+    failures: int
+    first_token_ms_median: float | None
+    first_token_ms_p95: float | None
+    tokens_per_second_median: float | None
+    tokens_per_second_p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The statistics of one state of the archive, the model with most turns first."""
+
+    version: Version | None = None
+    of_models: tuple[TurnStatistics, ...] = ()
+
+
+def read_statistics(path: Path, known: Statistics, newest_turns: int = NEWEST_TURNS) -> Statistics:
+    """Return the statistics of the archive; those that are known when nothing has changed.
+
+    Args:
+        path: the archive; one that does not exist is not created, and has no turns.
+        known: what was returned before.
+        newest_turns: how many are looked at, of the sessions that changed last.
+
+    Raises:
+        sqlite3.Error, OSError: it cannot be read.
+    """
+    if not path.exists():
+        return Statistics()
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        connection.execute("BEGIN")
+        version: Version = connection.execute(_VERSION).fetchone()
+        if version == known.version:
+            return known
+        rows = connection.execute(_STATISTICS, (newest_turns,)).fetchall()
+    return Statistics(version, tuple(TurnStatistics(*row) for row in rows))

@@ -1,0 +1,94 @@
+"""The JSON schema of a reply: checked before anything is sent, and the reply against it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import anyio
+
+from llama_mcp.errors import CompletionError, InvalidArgumentError, LlamaServerLostError
+from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.turns.chat_request import Sampling, build_body
+from llama_mcp.turns.time_limit import time_limit
+
+# jsonschema is imported where it is used: 60 ms that only these calls need.
+
+# A schema can be made so that checking takes for ever: with patterns, or references that multiply.
+CHECK_SECONDS = 0.25
+TAKE_SECONDS = 10
+# JSON readers, those of MCP clients too, stop at about 200 levels.
+MAX_DEPTH = 100
+
+
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Raise InvalidArgumentError for a json_schema that is no JSON schema."""
+    from jsonschema import Draft202012Validator, SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise InvalidArgumentError(
+            "json_schema", f"is not a JSON schema ({error.message})", "Correct it and try again."
+        ) from error
+    except RecursionError as error:
+        raise InvalidArgumentError(
+            "json_schema", "is nested too deeply", "Make it flatter and try again."
+        ) from error
+
+
+async def check_taken(client: LlamaServerClient, sampling: Sampling) -> None:
+    """See that llama-server can hold a reply to the schema; a build that cannot say takes it.
+
+    /apply-template makes the same grammar of it as a chat does, without taking a slot.
+
+    Raises:
+        InvalidArgumentError: it cannot.
+    """
+    body = build_body([{"role": "user", "content": "."}], sampling)
+    try:
+        with anyio.fail_after(TAKE_SECONDS):
+            await client.ask("/apply-template", body)
+    except TimeoutError as error:
+        raise InvalidArgumentError(
+            "json_schema",
+            f"keeps llama-server busy for more than {TAKE_SECONDS} s",
+            "Use a smaller one.",
+        ) from error
+    except LlamaServerLostError:
+        raise
+    except CompletionError as error:
+        raise InvalidArgumentError(
+            "json_schema",
+            f"cannot be kept to by llama-server ({error.problem})",
+            "Use a simpler one: types, properties, required, enum, items.",
+        ) from error
+
+
+def parse_reply(text: str, sampling: Sampling) -> tuple[Any, list[str]]:
+    """Return the reply as data when a schema was asked for, and what is wrong with it."""
+    if sampling.json_schema is None:
+        return None, []
+    from jsonschema import Draft202012Validator
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # no types
+
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, ["The reply is not complete JSON; a larger max_tokens may help."]
+    if _is_deeper(data, MAX_DEPTH):
+        return None, ["The reply is JSON nested too deeply to be given as parsed."]
+    try:
+        # With this registry nothing is fetched: what a schema refers to by http or file would be.
+        checker = Draft202012Validator(sampling.json_schema, registry=REGISTRY)
+        with time_limit(CHECK_SECONDS):
+            fault = next(checker.iter_errors(data), None)
+    except Exception as error:  # whatever a schema can refer to, the reply itself is there
+        return data, [f"The reply could not be checked against json_schema: {error}"[:300]]
+    return data, [f"The reply does not keep to json_schema: {fault.message[:200]}"] if fault else []
+
+
+def _is_deeper(data: Any, levels: int) -> bool:
+    if not isinstance(data, dict | list):
+        return False
+    items = data.values() if isinstance(data, dict) else data
+    return levels == 0 or any(_is_deeper(item, levels - 1) for item in items)

@@ -1,0 +1,90 @@
+"""Our own Prometheus series, as the reference parser reads them."""
+
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from llama_mcp.llama_server.exposition import PREFIX, exposition
+from llama_mcp.llama_server.metrics import ServerMetrics
+
+from .test_metrics import TEXT
+
+EVERYTHING: dict[str, Any] = {
+    "state": "ready",
+    "is_sleeping": True,
+    "uptime_seconds": 12.5,
+    "waiting_turns": 3,
+    "memory_bytes": 2**33,
+    "cpu_percent": 150.0,
+    "gpu_memory": [
+        {"name": "GPU", "used_bytes": 100, "total_bytes": 1000},
+        {"name": "GPU", "used_bytes": 200, "total_bytes": 1000},
+    ],
+    "own_turns": [
+        {
+            "model": 'odd "name"\\\n',
+            "turns": 7,
+            "failures": 2,
+            "first_token_ms": {"median": 250, "p95": 1000},
+            "tokens_per_second": {"median": 10.5, "p95": 20},
+        },
+        {"model": "other", "turns": 1, "failures": 1},
+    ],
+}
+Series = dict[tuple[str, tuple[str, ...]], float]
+
+
+def series_in(text: str) -> Series:
+    """Return the samples by name and label values; a series must not be there twice."""
+    samples = [
+        ((sample.name, tuple(sample.labels.values())), sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    ]
+    assert len(dict(samples)) == len(samples)
+    return dict(samples)
+
+
+def own(text: str) -> Series:
+    return {
+        (name.removeprefix(PREFIX), labels): value
+        for (name, labels), value in series_in(text).items()
+        if name.startswith(PREFIX)
+    }
+
+
+def test_every_figure_becomes_a_series_in_base_units() -> None:
+    text = exposition(ServerMetrics.model_validate(EVERYTHING), 4.5, None)
+    odd = 'odd "name"\\\n'
+    assert own(text) == {
+        ("up", ()): 1,
+        ("sleeping", ()): 1,
+        ("waiting_turns", ()): 3,
+        ("llama_server_uptime_seconds", ()): 12.5,
+        ("llama_server_resident_memory_bytes", ()): 2**33,
+        ("llama_server_cpu_seconds_total", ()): 4.5,
+        ("llama_server_gpu_memory_bytes", ("0", "GPU")): 100,
+        ("llama_server_gpu_memory_bytes", ("1", "GPU")): 200,
+        ("turns", (odd,)): 7,
+        ("turns", ("other",)): 1,
+        ("failed_turns", (odd,)): 2,
+        ("failed_turns", ("other",)): 1,
+        ("first_token_seconds", (odd, "0.5")): 0.25,
+        ("first_token_seconds", (odd, "0.95")): 1,
+        ("turn_tokens_per_second", (odd, "0.5")): 10.5,
+        ("turn_tokens_per_second", (odd, "0.95")): 20,
+    }
+
+
+def test_llama_servers_own_text_is_passed_on_as_it_is() -> None:
+    metrics = ServerMetrics.model_validate(EVERYTHING)
+    for theirs in (TEXT, TEXT.rstrip("\n")):
+        text = exposition(metrics, 4.5, theirs)
+        assert text.startswith(TEXT)
+        assert series_in(TEXT).items() <= series_in(text).items()
+        assert own(text) == own(exposition(metrics, 4.5, None))
+
+
+def test_what_is_not_known_has_no_series() -> None:
+    text = exposition(ServerMetrics.model_validate({"state": "stopped"}), None, None)
+    assert own(text) == {("up", ()): 0}
