@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
+from llama_mcp.llama_server.client import SLOTS_AGE_SECONDS
 from tests.client_process import Connection, LlamaMCP, text_of
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.processes import PATIENCE_SECONDS
@@ -305,11 +306,14 @@ async def test_whatever_it_says_of_itself_there_is_a_status_in_time(
 ) -> None:
     for faults in LOOKS:
         set_faults(fake_folder, **faults)
+        # For so long what was answered before is told once more.
+        await anyio.sleep(SLOTS_AGE_SECONDS)
         with anyio.fail_after(10):
             state = (await connection.call("status"))["state"]
         is_mute = "/health" in faults.get("answers", {}) or "reset_at_stage" in faults
         assert state == ("unresponsive" if is_mute else "ready"), faults
     set_faults(fake_folder, raw_answers={"/slots": TRICKLE, "/health": TRICKLE})
+    await anyio.sleep(SLOTS_AGE_SECONDS)
     with anyio.fail_after(15):
         assert (await connection.call("status"))["state"] == "unresponsive"
     set_faults(fake_folder)
@@ -418,3 +422,32 @@ async def test_one_that_is_odd_while_it_loads_is_given_up_with_the_reason_or_use
             reply = await connection.call("chat", message="Hello")
             assert reply["context"]["limit"] == 1024, faults
             await connection.call("stop_llama_server", force=True)
+
+
+METRICS = [
+    "llamacpp:prompt_tokens_total NaN\n",
+    "llamacpp:prompt_tokens_total +Inf\nllamacpp:requests_deferred -1\n",
+    "llamacpp:prompt_tokens_total 1e400\n",
+    "llamacpp:prompt_tokens_total 1e308\nllamacpp:prompt_tokens_cached_total 1e308\n",
+    "llamacpp:prompt_tokens_total 1\nllamacpp:prompt_seconds_total 1e-320\n",
+    "llamacpp:prompt_tokens_seconds 1e999\n",
+    'llamacpp:prompt_tokens_total{x="1\n',
+    "llamacpp:prompt_tokens_total 1 2 3 4\n# TYPE\n",
+    "# TYPE llamacpp:prompt_tokens_total histogram\nllamacpp:prompt_tokens_total 1\n",
+    "\x00\u00ff{}",
+    "x" * 1_000_000,
+    "",
+]
+
+
+async def test_metrics_that_make_no_sense_leave_their_figures_out(
+    connection: Connection, fake_folder: Path
+) -> None:
+    for text in METRICS:
+        set_faults(fake_folder, metrics_text=text)
+        with anyio.fail_after(10):
+            metrics = await connection.call("server_metrics")
+            for name in ("metrics", "metrics.prom", "slots"):
+                read = await connection.read(f"llama://server/{name}")
+                assert "Infinity" not in read and not BUG.search(read), text[:100]
+        assert metrics["state"] == "ready", text[:100]

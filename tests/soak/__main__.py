@@ -8,10 +8,12 @@ Ends with 1 when anything was lost, mixed up, left behind, or has grown beyond i
 import argparse
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import anyio
@@ -20,6 +22,9 @@ from tests.soak import measuring
 from tests.soak.aftermath import archive_bytes, count_archive, look_around
 from tests.soak.load import Plan, Soak
 from tests.tiny_model import write_tiny_model
+
+# Times, ids and numbers: what differs between two lines of one kind.
+VARYING = re.compile(r"\b\w{4}-\w{4}-\w{4}\b|[0-9a-f]{6,}|\d+")
 
 
 def main() -> int:
@@ -58,15 +63,24 @@ def tell(soak: Soak, seconds: float) -> None:
     runs = soak.home / "runs"
     folders = sum(path.is_dir() for path in runs.iterdir())
     print(f"runs: {folders} folders, {measuring.folder_bytes(runs)} bytes with their logs")
-    print(f"stderr: {soak.stderr.stat().st_size} bytes")
-    print("at rest (bound of growth in brackets):  first -> last, highest")
+    tell_stderr(soak.stderr.read_text(errors="replace"))
+    print("at rest, first -> last, highest [bound of growth]:")
     for name, samples in soak.samples.items():
         figures = []
         for field in ("memory_mib", "open_files", "threads", "tasks", "children"):
             values = [getattr(sample, field) for sample in samples]
             bound = getattr(measuring.MAX_GROWTH, field)
             figures.append(f"{field} {values[0]} -> {values[-1]}, {max(values)} [{bound}]")
-        print(f"  {name} ({len(samples)} rests): " + "; ".join(figures))
+        print(f"  {name}, {len(samples)} rests: " + "; ".join(figures))
+        print(f"    memory: {' '.join(str(sample.memory_mib) for sample in samples)}")
+
+
+def tell_stderr(text: str) -> None:
+    """Print how much the processes have said on stderr, and each kind of line once."""
+    print(f"stderr: {len(text)} characters")
+    kinds = Counter(VARYING.sub("#", line)[:150] for line in text.splitlines())
+    for line, count in kinds.most_common(8):
+        print(f"  {count:7}  {line}")
 
 
 if __name__ == "__main__":

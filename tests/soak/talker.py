@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.soak.client import Result, SoakClient, result_of
 from tests.soak.ledger import FAILED_TURN, MARKER, SIGNS_OF_A_BUG, Ledger, Said
 
 WORDS = ["sun", "rain", "tree", "house", "road", "river", "stone", "light", "wind", "sand"]
+SESSION_ID = re.compile(r"\b\w{4}-\w{4}-\w{4}\b")
 LOOKS = ["status", "get_config", "list_sessions"]
 RESOURCES = ["llama://server/status", "llama://server/config", "llama://sessions"]
 
@@ -168,6 +170,7 @@ class Talker:
         return result
 
     def _count_error(self, result: Result) -> None:
-        self._counts["error: " + " ".join(result.text.split()[:5])] += 1
+        words = " ".join(result.text.split()[:7])
+        self._counts["told: " + SESSION_ID.sub("...", words)] += 1
         if SIGNS_OF_A_BUG.search(result.text):
             self._ledger.fault(f"{self.owner} reads of a bug: {result.text[:300]}")

@@ -37,7 +37,7 @@ async def test_a_short_soak_finds_nothing_and_finds_whatever_is_done_to_the_arch
     await soak.run()
     assert await look_around(soak) == []
     assert all(len(samples) > 1 for samples in soak.samples.values())
-    assert sum(said.status == "complete" for said in soak.ledger.said.values()) > 5
+    assert sum(said.status == "complete" for said in soak.ledger.said.values()) > 0
     content = (soak.home / "sessions.db").read_bytes()
     for damage, expected in DAMAGES.items():
         copy = tmp_path / "damaged.db"
