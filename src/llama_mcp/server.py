@@ -65,7 +65,7 @@ class LlamaMCPServer(MCPServer[Services]):
 
         The SDK makes it at once and for each tool anew: 40 ms before the first answer.
         """
-        returned = get_args(fn.__annotations__.get("return"))
+        returned = get_args(getattr(fn, "__annotations__", {}).get("return"))
         if len(returned) == 2 and returned[0] is CallToolResult:
             self._results[fn.__name__] = returned[1]
             kwargs["structured_output"] = False
