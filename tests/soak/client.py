@@ -23,6 +23,7 @@ ENVELOPE = {
 }
 # Longer than any call here may take, waits included.
 HANG_SECONDS = 90.0
+CONNECTION_CLOSED = -32000
 
 
 class GoneError(Exception):
@@ -119,7 +120,9 @@ class SoakClient:
             raise HangError(f"no answer within {HANG_SECONDS:g} s") from error
         finally:
             del self._pending[request]
-        if pending.frame is None:
+        # The SDK answers so for what is under way when a process ends.
+        is_closing = (pending.frame or {}).get("error", {}).get("code") == CONNECTION_CLOSED
+        if pending.frame is None or is_closing:
             raise GoneError
         return pending.frame, "".join(pending.pieces)
 
