@@ -60,6 +60,8 @@ def tell(soak: Soak, seconds: float) -> None:
     for what, count in sorted(soak.counts.items()):
         print(f"  {count:7}  {what}")
     print(f"archive: {turns} turns, {characters} characters, {archive_bytes(soak)} bytes")
+    print(f"unfinished replies, told in the last second before a kill: "
+          f"{soak.ledger.unsaved_characters} characters unsaved")  # fmt: skip
     runs = soak.home / "runs"
     folders = sum(path.is_dir() for path in runs.iterdir())
     print(f"runs: {folders} folders, {measuring.folder_bytes(runs)} bytes with their logs")

@@ -32,6 +32,8 @@ class Ledger:
     said: dict[str, Said] = field(default_factory=dict)
     deleted_sessions: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    # Of replies that were told unfinished, in the last second before their llama-mcp was killed.
+    unsaved_characters: int = 0
 
     def say(self, owner: str, words: str) -> tuple[str, Said]:
         """Return the text of a new message, and its entry."""
@@ -80,6 +82,9 @@ class Ledger:
             for fault in _differences(said, kept.get(message), self.deleted_sessions):
                 self.fault(f"{message}: {fault}")
         self._check_owners(kept)
+        for message in kept.keys() & self.said.keys():
+            told = len(self.said[message].reply or "")
+            self.unsaved_characters += max(0, told - len(kept[message].reply))
 
     def _check_owners(self, kept: dict[str, "Kept"]) -> None:
         """See that no session has words of two."""
@@ -116,5 +121,8 @@ def _differences(said: Said, kept: Kept | None, deleted_sessions: set[str]) -> I
         yield f"its sender was told {said.status}, the archive says {kept.status}"
     if said.status == "complete" and said.reply != kept.reply:
         yield "the archive has another reply than its sender was given"
-    if said.reply and not kept.reply.startswith(said.reply):
-        yield f"of the {len(said.reply)} characters that its sender had, some are lost"
+    told, shorter = said.reply or "", min(len(said.reply or ""), len(kept.reply))
+    # An unfinished reply is saved once a second, so a process that is killed can lose the last one.
+    may_be_shorter = kept.status == "interrupted"
+    if kept.reply[:shorter] != told[:shorter] or (shorter < len(told) and not may_be_shorter):
+        yield f"of the {len(told)} characters that its sender had, some are lost"
