@@ -17,11 +17,11 @@ from tests.raw_client import raw_client
 async def test_a_reply_that_outlasts_the_wait_goes_on_and_loses_no_token(
     llama_mcp: LlamaMCP,
 ) -> None:
-    async with llama_mcp.having(CTX_SIZE="4096").connect() as connection:
+    async with llama_mcp.having(CTX_SIZE="8192", PARALLEL="1").connect() as connection:
         await connection.call("start_llama_server")
         pieces = [Progress()]
         part = await connection.call(
-            "chat", pieces[0], message="Go on", max_tokens=3000, wait_seconds=0.5
+            "chat", pieces[0], message="Go on", max_tokens=5000, wait_seconds=0.5
         )
         assert part["status"] == "in_progress"
         assert part["reply"].startswith(pieces[0].text)
@@ -33,7 +33,7 @@ async def test_a_reply_that_outlasts_the_wait_goes_on_and_loses_no_token(
             arguments = {"session_id": session_id, "wait_seconds": 0.5}
             part = await connection.call("wait_for_reply", pieces[-1], **arguments)
         assert part["status"] == "complete"
-        assert part["usage"]["completion_tokens"] == 3000
+        assert part["usage"]["completion_tokens"] == 5000
         assert "".join(piece.text for piece in pieces) == part["reply"]
         assert all(piece.rises for piece in pieces)
         # Asked again, the last reply is given from the archive.

@@ -65,6 +65,7 @@ class Turn:
         self._heard_at = time.monotonic()
         self._is_cancel_asked = False
         self._changes = 0
+        self._saved_tokens = 0
         # Made only when somebody waits: it would cost more than the rest of a token's way.
         self._change: anyio.Event | None = None
         self._over = anyio.Event()
@@ -132,6 +133,18 @@ class Turn:
                         # The first token is not put off; waking for the others would be in vain.
                         begun = self.reply.generated > 0
                         await (self._over.wait() if begun else self._wait_for_change())
+
+    async def save(self) -> None:
+        """Write down what was received so far; a failure is noted in the reply."""
+        if self.is_over or self.reply.generated == self._saved_tokens:
+            return
+        self._saved_tokens = self.reply.generated
+        try:
+            await self._archive.save_partial(
+                self.session_id, self.number, self.reply.text, self.reply.reasoning
+            )
+        except ArchiveError as error:
+            self._say_unsaved(error)
 
     def snapshot(self) -> ChatReply:
         """Return the reply as far as it has come."""
@@ -206,18 +219,9 @@ class Turn:
         self._prompt = prompt
 
     async def _save_now_and_then(self) -> None:
-        saved = 0
         while True:
             await anyio.sleep(SAVE_SECONDS)
-            if self.reply.generated == saved:
-                continue
-            saved = self.reply.generated
-            try:
-                await self._archive.save_partial(
-                    self.session_id, self.number, self.reply.text, self.reply.reasoning
-                )
-            except ArchiveError as error:
-                self._say_unsaved(error)
+            await self.save()
 
     async def _end(self, status: TurnStatus) -> None:
         self._cache_miss = self._why_recomputed()

@@ -169,8 +169,11 @@ async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> Call
     turn.told_pieces = progress.sent_pieces
     if turn.is_over and turn.error is not None:
         raise TurnFailedError(turn.session_id, turn.number, turn.error, turn.reply.text)
-    note_turn(turn.snapshot(), turn.reply.model)
-    return _reply_result(turn.snapshot())
+    reply = turn.snapshot()
+    # What a caller was given stays, even if this process is killed the moment after.
+    await turn.save()
+    note_turn(reply, turn.reply.model)
+    return _reply_result(reply)
 
 
 async def _turn_here(services: Services, session_id: str) -> "Turn | None":
