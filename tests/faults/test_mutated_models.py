@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llama_mcp.embedded.presence import embedded_command
-from llama_mcp.llama_server.diagnosis import LaunchFacts, diagnose
+from llama_mcp.llama_server.diagnosis.causes import LaunchFacts, diagnose
 from tests.processes import PATIENCE_SECONDS
 from tests.tiny_model import write_tiny_model
 

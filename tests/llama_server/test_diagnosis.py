@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.llama_server.diagnosis import (
+from llama_mcp.llama_server.diagnosis.causes import (
     MAX_EVIDENCE,
     MAX_EVIDENCE_CHARS,
     LaunchFacts,
     diagnose,
     warnings_in_log,
 )
-from llama_mcp.llama_server.diagnosis_table import (
+from llama_mcp.llama_server.diagnosis.log import without_prefix
+from llama_mcp.llama_server.diagnosis.machine_symptoms import (
     EXIT_CODES,
     FAILURES,
     FROM_OUTSIDE,
     SIGNALS,
     WARNINGS,
 )
-from llama_mcp.llama_server.log import without_prefix
 
 UNKNOWN = "not one we know"
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from llama_mcp.llama_server.diagnosis import LaunchFacts, advise_slow, diagnose
+from llama_mcp.llama_server.diagnosis.causes import LaunchFacts, advise_slow, diagnose
 
 LAUNCH = LaunchFacts(
     model_path="/models/m.gguf",

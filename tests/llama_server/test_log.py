@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.llama_server.log import (
+from llama_mcp.llama_server.diagnosis.log import (
     LONGEST_LINE,
     MAX_LINES,
     MAX_SHOWN_BYTES,

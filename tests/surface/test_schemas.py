@@ -7,7 +7,7 @@ import pytest
 from mcp.types import Tool
 from pydantic import BaseModel
 
-from llama_mcp.llama_server.log import ServerLog
+from llama_mcp.llama_server.diagnosis.log import ServerLog
 from llama_mcp.llama_server.metrics import ServerMetrics
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.server import build_server

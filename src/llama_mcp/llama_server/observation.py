@@ -10,8 +10,8 @@ import anyio
 import psutil
 
 from llama_mcp import errors
-from llama_mcp.llama_server.diagnosis import Diagnosis, LaunchFacts, diagnose
-from llama_mcp.llama_server.log import read_log_tail
+from llama_mcp.llama_server.diagnosis.causes import Diagnosis, LaunchFacts, diagnose
+from llama_mcp.llama_server.diagnosis.log import read_log_tail
 from llama_mcp.llama_server.run_record import KeeperState, Launch, Outcome, Run
 from llama_mcp.llama_server.status import LastExit, ServerState
 

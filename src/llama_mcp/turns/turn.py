@@ -13,7 +13,7 @@ import anyio
 
 from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.errors import LlamaMCPError, LlamaServerLostError
-from llama_mcp.llama_server.prompt_cache import log_size, says_not_reusable
+from llama_mcp.llama_server.diagnosis.prompt_cache import log_size, says_not_reusable
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
 from llama_mcp.turns import tracing

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from llama_mcp.llama_server.diagnosis import advise_slow
+from llama_mcp.llama_server.diagnosis.causes import advise_slow
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.json_schema import parse_reply

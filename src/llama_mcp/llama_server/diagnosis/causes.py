@@ -9,7 +9,8 @@ import signal as signals
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from llama_mcp.llama_server.diagnosis_table import (
+from llama_mcp.llama_server.diagnosis.log import clean_line, level_of, without_prefix
+from llama_mcp.llama_server.diagnosis.machine_symptoms import (
     EXIT_CODES,
     FAILURES,
     FROM_OUTSIDE,
@@ -18,7 +19,6 @@ from llama_mcp.llama_server.diagnosis_table import (
     WARNINGS,
     Ending,
 )
-from llama_mcp.llama_server.log import clean_line, level_of, without_prefix
 
 MAX_EVIDENCE = 6
 MAX_EVIDENCE_CHARS = 300

@@ -7,7 +7,7 @@ import re
 import signal
 from typing import NamedTuple
 
-from llama_mcp.llama_server.symptoms import WHAT_IT_WAS_GIVEN, Symptom, symptom
+from llama_mcp.llama_server.diagnosis.input_symptoms import WHAT_IT_WAS_GIVEN, Symptom, symptom
 
 
 class Ending(NamedTuple):
