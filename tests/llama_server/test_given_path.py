@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.llama_server.given_path import given_path
+from llama_mcp.paths import expand_path
 
 
 @pytest.mark.parametrize(
@@ -19,22 +19,22 @@ from llama_mcp.llama_server.given_path import given_path
 )
 def test_a_path_that_cannot_be_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(InvalidArgumentError, match=f"^model_path is a path .*: .*{reason}. Pass"):
-        given_path("model_path", text)
+        expand_path("model_path", text)
 
 
 def test_a_link_that_leads_to_itself_is_refused(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(link)
     with pytest.raises(InvalidArgumentError, match="symbolic links"):
-        given_path("model_path", str(link))
+        expand_path("model_path", str(link))
 
 
 def test_a_path_where_nothing_is_yet_is_given_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     for path in (tmp_path / "nothing", file / "below-a-file", tmp_path):
-        assert given_path("model_path", str(path)) == path
+        assert expand_path("model_path", str(path)) == path
 
 
 def test_a_tilde_is_the_users_own_folder() -> None:
-    assert given_path("model_path", "~/x") == Path.home() / "x"
+    assert expand_path("model_path", "~/x") == Path.home() / "x"

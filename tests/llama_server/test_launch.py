@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.llama_server.capabilities import Capabilities, parse_help
-from llama_mcp.llama_server.extra_args import check_extra_args
-from llama_mcp.llama_server.launch import (
+from llama_mcp.llama_server.engine.capabilities import Capabilities, parse_help
+from llama_mcp.llama_server.engine.command_line import (
     LaunchConfig,
     build_command_line,
     child_environment,
     differences,
     model_alias,
 )
+from llama_mcp.llama_server.engine.extra_args import check_extra_args
 from llama_mcp.settings import Settings
 
 BARE_FLAGS = "-m, --model FNAME\n--port N\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.errors import EngineNotFoundError, EngineUnusableError, InvalidArgumentError
-from llama_mcp.llama_server.locate import EXECUTABLE, locate_engine
+from llama_mcp.llama_server.engine.locate import EXECUTABLE, locate_engine
 from llama_mcp.llama_server.preparation import find_model
 
 

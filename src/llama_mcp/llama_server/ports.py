@@ -6,7 +6,7 @@ from typing import Any
 
 import psutil
 
-from llama_mcp.llama_server.launch import HOST
+from llama_mcp.llama_server.engine.command_line import HOST
 
 
 def is_free(port: int) -> bool:

@@ -9,20 +9,19 @@ import anyio.to_thread
 
 from llama_mcp.embedded import starter_model
 from llama_mcp.errors import EngineUnusableError, InvalidArgumentError
-from llama_mcp.llama_server.allowed_paths import check_files_in, check_path
-from llama_mcp.llama_server.capabilities import Capabilities, learn_capabilities
-from llama_mcp.llama_server.extra_args import check_extra_args
-from llama_mcp.llama_server.given_path import given_path
-from llama_mcp.llama_server.launch import (
+from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
+from llama_mcp.llama_server.engine.command_line import (
     LaunchConfig,
     build_command_line,
     child_environment,
     model_alias,
 )
-from llama_mcp.llama_server.locate import Engine, locate_engine
+from llama_mcp.llama_server.engine.extra_args import check_extra_args, check_files_in
+from llama_mcp.llama_server.engine.locate import Engine, locate_engine
 from llama_mcp.llama_server.model_file import check_model_file, find_models
 from llama_mcp.llama_server.run_record import API_KEY_VARIABLE, Launch
 from llama_mcp.llama_server.status import EngineInfo
+from llama_mcp.paths import check_path, expand_path
 from llama_mcp.settings import Settings
 
 MODELS_TO_NAME = 5
@@ -147,7 +146,7 @@ def find_model(model_path: str | None, model_dirs: tuple[Path, ...]) -> Path:
         if model is None:
             raise InvalidArgumentError("model_path", "is missing", _models_advice(model_dirs))
         return model
-    path = given_path("model_path", model_path)
+    path = expand_path("model_path", model_path)
     if path.parent == Path() and not path.exists():
         for folder in model_dirs:
             for name in (path.name, f"{path.name}.gguf"):

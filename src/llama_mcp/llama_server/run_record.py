@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llama_mcp.errors import StateFolderError
 from llama_mcp.keeper import identity, run_dir
-from llama_mcp.llama_server.launch import LaunchConfig
+from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.status import EngineInfo
 
 CURRENT = "current.json"

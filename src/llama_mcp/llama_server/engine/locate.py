@@ -9,7 +9,7 @@ from typing import Literal
 
 from llama_mcp.embedded import presence
 from llama_mcp.errors import EngineNotFoundError, EngineUnusableError
-from llama_mcp.llama_server.given_path import given_path
+from llama_mcp.paths import expand_path
 
 EXECUTABLE = "llama-server.exe" if sys.platform == "win32" else "llama-server"
 # Where a release archive, an install prefix and a cmake build put it.
@@ -42,7 +42,7 @@ def locate_engine(llama_cpp_path: str | None, search_path: str) -> Engine:
     if llama_cpp_path == EMBEDDED:
         return _embedded_engine()
     if llama_cpp_path:
-        return _engine_at(given_path("llama_cpp_path", llama_cpp_path))
+        return _engine_at(expand_path("llama_cpp_path", llama_cpp_path))
     found = shutil.which(EXECUTABLE, path=search_path)
     if found:
         return _engine_from(Path(found))

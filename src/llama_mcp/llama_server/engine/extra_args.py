@@ -1,9 +1,11 @@
 """Which further llama-server flags a caller may pass: known ones that open nothing."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.llama_server.capabilities import Capabilities, Flag
+from llama_mcp.llama_server.engine.capabilities import Capabilities, Flag
+from llama_mcp.paths import check_path, expand_path
 
 RPC = "--rpc"
 # Flags that have a parameter of their own, or that we must set ourselves to keep our promises.
@@ -41,6 +43,8 @@ DANGEROUS = (
     *("--path", "--media-path", "--api-key", "--api-key-file", "--ssl-key-file"),
     *("--ssl-cert-file", "--models-dir", "--models-preset", "--slot-save-path", "--props"),
 )
+# How --help marks a value that is a file or a folder.
+_FILE_VALUES = ("FNAME", "FILE", "PATH", "DIR")
 # How much of an argument an error repeats.
 SHOWN = 200
 
@@ -70,6 +74,19 @@ def check_extra_args(
         if RPC in flag.names:
             _check_rpc(extra_args[position + 1], rpc_servers)
         position += 1 + flag.value_count
+
+
+def check_files_in(
+    extra_args: Sequence[str], capabilities: Capabilities, allowed: Sequence[Path]
+) -> None:
+    """Check every file that a flag of extra_args names, such as a projector or an adapter."""
+    for name, value in zip(extra_args, extra_args[1:], strict=False):
+        flag = capabilities.flags.get(name.replace("_", "-"))
+        if flag and any(word in flag.value for word in _FILE_VALUES):
+            for part in value.split(","):
+                path, _, scale = part.rpartition(":")
+                file = expand_path("extra_args", path if _is_number(scale) else part)
+                check_path(file, "extra_args", allowed)
 
 
 def _check_value(flag: str, value: str, capabilities: Capabilities) -> None:
@@ -110,3 +127,11 @@ def _refused(argument: str, problem: str) -> InvalidArgumentError:
         f"holds {shown!r}, which {problem}",
         "Pass flags as llama-server --help lists them, each flag and value an item of its own.",
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

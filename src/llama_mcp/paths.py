@@ -1,13 +1,14 @@
-"""A path as a caller gave it: any text at all."""
+"""Paths as callers and operators give them: any text at all, kept to the folders that are allowed."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.errors import InvalidArgumentError, PathNotAllowedError
 
 
-def given_path(parameter: str, text: str) -> Path:
+def expand_path(parameter: str, text: str) -> Path:
     """Return the path with `~` expanded; nothing needs to be there.
 
     Raises:
@@ -24,3 +25,12 @@ def given_path(parameter: str, text: str) -> Path:
             parameter, f"is a path that cannot be used: {reason.rstrip('.')}", "Pass another one."
         ) from error
     return path
+
+
+def check_path(path: Path, parameter: str, allowed: Sequence[Path]) -> None:
+    """Raise PathNotAllowedError for a path outside the allowed folders, links followed."""
+    if not allowed:
+        return
+    real = path.expanduser().resolve()
+    if not any(real.is_relative_to(folder.expanduser().resolve()) for folder in allowed):
+        raise PathNotAllowedError(parameter, str(real), [str(folder) for folder in allowed])

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.llama_server.capabilities import Capabilities
+from llama_mcp.llama_server.engine.capabilities import Capabilities
 from llama_mcp.settings import Settings
 
 ALL_LAYERS = -1
