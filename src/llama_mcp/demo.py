@@ -24,7 +24,7 @@ from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextResourceContents
 
 from llama_mcp.embedded.presence import embedded_engine_installed
-from llama_mcp.embedded.starter_model import STARTER_MODEL_NAME, starter_model_path
+from llama_mcp.models.starter_model import STARTER_MODEL_NAME, starter_model_path
 
 STEPS = 9
 GOOD_END = """

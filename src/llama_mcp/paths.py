@@ -1,4 +1,4 @@
-"""Paths as callers and operators give them: any text at all, kept to the folders that are allowed."""
+"""Paths as callers and operators give them: any text, kept to the folders that are allowed."""
 
 import os
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.embedded.starter_model import starter_model_path
+from llama_mcp.models.starter_model import starter_model_path
 from tests.embedded.conftest import PATIENCE, Engine
 from tests.tiny_model import SWALLOWING_TEMPLATE, write_tiny_model
 

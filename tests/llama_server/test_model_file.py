@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.errors import ModelUnusableError
-from llama_mcp.llama_server import model_file
-from llama_mcp.llama_server.model_file import check_model_file, find_models
+from llama_mcp.models import library
+from llama_mcp.models.library import find_models
+from llama_mcp.models.model_file import check_model_file
 
 NOBODY = 65534
 
@@ -234,8 +235,8 @@ def test_the_search_ends_at_its_limits(tmp_path: Path, monkeypatch: pytest.Monke
     models = tmp_path / "models"
     for number in range(5):
         write(models / str(number) / "m.gguf")
-    monkeypatch.setattr(model_file, "MAX_MODELS", 3)
+    monkeypatch.setattr(library, "MAX_MODELS", 3)
     assert len(find_models([models])) == 3
 
-    monkeypatch.setattr(model_file, "MAX_FOLDERS", 2)
+    monkeypatch.setattr(library, "MAX_FOLDERS", 2)
     assert len(find_models([models])) == 1

