@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from llama_mcp.llama_server.metrics_reader import MetricsReader
+    from llama_mcp.llama_server.metrics.reader import MetricsReader
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
@@ -77,7 +77,7 @@ class Services:
     @cached_property
     def metrics_reader(self) -> "MetricsReader":
         """Who looks at llama-server's metrics and slots, for all callers."""
-        from llama_mcp.llama_server.metrics_reader import MetricsReader
+        from llama_mcp.llama_server.metrics.reader import MetricsReader
 
         return MetricsReader(self.supervisor, self.archive.last_change)
 

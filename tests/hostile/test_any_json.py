@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_mcp.llama_server.client import SHOWN, error_from
+from llama_mcp.llama_server.api.client import SHOWN, error_from
 from llama_mcp.turns.partial_reply import PartialReply
 
 JSON = st.recursive(

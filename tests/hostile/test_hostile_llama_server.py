@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import pytest
 
-from llama_mcp.llama_server.client import SLOTS_AGE_SECONDS
+from llama_mcp.llama_server.api.client import SLOTS_AGE_SECONDS
 from tests.client_process import Connection, LlamaMCP, text_of
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.processes import PATIENCE_SECONDS

@@ -4,8 +4,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from llama_mcp.llama_server.exposition import PREFIX, exposition
-from llama_mcp.llama_server.metrics import ServerMetrics
+from llama_mcp.llama_server.metrics.figures import ServerMetrics
+from llama_mcp.llama_server.metrics.prometheus import PREFIX, exposition
 
 from .test_metrics import TEXT
 

@@ -8,8 +8,8 @@ from typing import Any
 import pynvml
 import pytest
 
-from llama_mcp.llama_server.gpu_memory import gpu_memory_of, load_nvml
-from llama_mcp.llama_server.metrics import GpuMemory
+from llama_mcp.llama_server.metrics.figures import GpuMemory
+from llama_mcp.llama_server.metrics.gpu_memory import gpu_memory_of, load_nvml
 
 OURS = 4711
 

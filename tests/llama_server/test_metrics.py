@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.llama_server.metrics import (
+from llama_mcp.llama_server.api.metrics_text import parse_exposition
+from llama_mcp.llama_server.metrics.figures import (
     ServerMetrics,
-    figures,
+    figures_of,
     missing_figures,
-    parse_exposition,
 )
 
 # As b11434 wrote it after two turns; help lines left out.
@@ -51,12 +51,12 @@ def without(*names: str) -> dict[str, float]:
 
 def test_the_text_is_read_as_figures_with_our_names() -> None:
     assert parse_exposition(TEXT).is_valid
-    assert figures(SAMPLES, None) == ALL_TOLD
+    assert figures_of(SAMPLES, None) == ALL_TOLD
     assert missing_figures(SAMPLES) == []
 
 
 def test_every_figure_is_a_field_of_the_metrics() -> None:
-    metrics = ServerMetrics.model_validate({"state": "ready", **figures(SAMPLES, {})})
+    metrics = ServerMetrics.model_validate({"state": "ready", **figures_of(SAMPLES, {})})
     assert metrics.model_dump(include=set(ALL_TOLD)) == ALL_TOLD
     assert set(missing_figures({})) <= set(ServerMetrics.model_fields)
 
@@ -68,24 +68,24 @@ def test_rates_of_now_are_the_difference_of_two_readings() -> None:
         "tokens_predicted_total": 40,
         "tokens_predicted_seconds_total": 3.5,
     }
-    told = figures(SAMPLES, earlier)
+    told = figures_of(SAMPLES, earlier)
     assert told["prompt_tokens_per_second_now"] == 40
     assert told["generated_tokens_per_second_now"] == 40
 
 
 def test_when_nothing_was_generated_in_between_there_is_no_rate_of_now() -> None:
-    told = figures(SAMPLES, SAMPLES)
+    told = figures_of(SAMPLES, SAMPLES)
     assert not [name for name in told if name.endswith("_now")]
 
 
 def test_counters_that_began_anew_give_no_rate_of_now() -> None:
     later = SAMPLES | {"tokens_predicted_total": 1, "tokens_predicted_seconds_total": 0.1}
-    assert "generated_tokens_per_second_now" not in figures(later, SAMPLES)
+    assert "generated_tokens_per_second_now" not in figures_of(later, SAMPLES)
 
 
 def test_the_gauges_stand_in_where_there_are_no_counters() -> None:
     old = without("prompt_seconds_total", "tokens_predicted_seconds_total")
-    told = figures(old, old)
+    told = figures_of(old, old)
     assert told["generated_tokens_per_second_now"] == 999
     assert "generated_tokens_per_second" not in told
     missing = missing_figures(old)
@@ -94,12 +94,12 @@ def test_the_gauges_stand_in_where_there_are_no_counters() -> None:
 
 def test_a_gauge_of_zero_says_that_nothing_was_generated() -> None:
     idle = without("tokens_predicted_seconds_total") | {"predicted_tokens_seconds": 0}
-    assert "generated_tokens_per_second_now" not in figures(idle, None)
+    assert "generated_tokens_per_second_now" not in figures_of(idle, None)
 
 
 def test_a_name_that_is_not_there_is_named_as_missing_and_nothing_is_put_in_its_place() -> None:
     old = without("prompt_tokens_cached_total", "requests_deferred")
-    told = figures(old, None)
+    told = figures_of(old, None)
     assert told == {
         name: value
         for name, value in ALL_TOLD.items()
@@ -111,7 +111,7 @@ def test_a_name_that_is_not_there_is_named_as_missing_and_nothing_is_put_in_its_
 
 def test_an_unused_llama_server_has_counts_but_neither_rates_nor_a_share() -> None:
     unused = dict.fromkeys(SAMPLES, 0.0)
-    assert figures(unused, None) == {
+    assert figures_of(unused, None) == {
         "prompt_tokens_total": 0,
         "cached_prompt_tokens_total": 0,
         "generated_tokens_total": 0,
@@ -145,4 +145,4 @@ def test_a_label_that_the_parser_stumbles_over_makes_a_broken_text() -> None:
 @given(st.text() | st.text(st.sampled_from('# TYPEHLcounter{}="\\,\n+-.1ab:e')))
 def test_any_text_at_all_can_be_read(text: str) -> None:
     samples = parse_exposition(text).samples
-    ServerMetrics.model_validate({"state": "ready", **figures(samples, samples)})
+    ServerMetrics.model_validate({"state": "ready", **figures_of(samples, samples)})

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-from llama_mcp.llama_server.process_use import ProcessUse, cpu_percent, measure
+from llama_mcp.llama_server.metrics.process_use import ProcessUse, cpu_percent, measure
 
 # Uses a little of both, has a child that does so too, says so, and waits for its end.
 PROGRAM = """

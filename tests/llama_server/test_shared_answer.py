@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from llama_mcp.llama_server.shared_answer import SharedAnswer
+from llama_mcp.llama_server.api.shared_answer import SharedAnswer
 
 FOR_EVER = 1e9
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.llama_server.api.slots import can_sleep, count_in_metrics, count_slots, slots_in
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
-from llama_mcp.llama_server.slots import can_sleep, count_in_metrics, count_slots, slots_in
 from llama_mcp.llama_server.status import Slot, SlotCount
 from llama_mcp.settings import Settings
 

@@ -8,8 +8,8 @@ import anyio
 import httpx2
 import pytest
 
-from llama_mcp.llama_server import stream_transport
-from llama_mcp.llama_server.stream_transport import StreamTransport
+from llama_mcp.llama_server.api import stream_transport
+from llama_mcp.llama_server.api.stream_transport import StreamTransport
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 Peer = Callable[[asyncio.StreamWriter], Awaitable[None]]

@@ -8,7 +8,7 @@ from mcp.types import Tool
 from pydantic import BaseModel
 
 from llama_mcp.llama_server.diagnosis.log import ServerLog
-from llama_mcp.llama_server.metrics import ServerMetrics
+from llama_mcp.llama_server.metrics.figures import ServerMetrics
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.server import build_server
 from llama_mcp.settings import Settings

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.leases import Lease, count_clients
 from llama_mcp.llama_server.run_record import Run
 

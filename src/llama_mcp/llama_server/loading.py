@@ -8,7 +8,7 @@ import anyio
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import keeper_process
-from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.diagnosis.log import last_line
 from llama_mcp.llama_server.readiness import EndedWhileLoadingError, wait_until_ready
 from llama_mcp.llama_server.run_record import Launch, Outcome, Run

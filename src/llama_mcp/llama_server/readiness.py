@@ -11,7 +11,7 @@ import anyio
 
 from llama_mcp.errors import CompletionError
 from llama_mcp.llama_server import ports
-from llama_mcp.llama_server.client import Health, LlamaServerClient
+from llama_mcp.llama_server.api.client import Health, LlamaServerClient
 from llama_mcp.llama_server.diagnosis.causes import warnings_in_log
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
 from llama_mcp.llama_server.observation import KEEPER_START_SECONDS, launch_facts

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.run_record import Run
 
 

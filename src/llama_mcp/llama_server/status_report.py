@@ -3,10 +3,10 @@
 import time
 
 from llama_mcp.llama_server import leases, observation
-from llama_mcp.llama_server.client import Health, LlamaServerClient
+from llama_mcp.llama_server.api.client import Health, LlamaServerClient
+from llama_mcp.llama_server.api.slots import count_slots, look_at_slots
 from llama_mcp.llama_server.diagnosis.log import last_line
 from llama_mcp.llama_server.observation import Observation
-from llama_mcp.llama_server.slots import count_slots, look_at_slots
 from llama_mcp.llama_server.status import LastExit, ServerState, ServerStatus, SlotCount
 
 NEVER_STARTED = ServerStatus(

@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from llama_mcp import errors
 from llama_mcp.llama_server import liveness, observation, ports, readiness, status_report
-from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.engine.command_line import differences
 from llama_mcp.llama_server.hold import Hold
 from llama_mcp.llama_server.launcher import Launcher

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.metrics import OwnTurns, Quantiles, ServerMetrics
+from llama_mcp.llama_server.metrics.figures import OwnTurns, Quantiles, ServerMetrics
 from llama_mcp.llama_server.status import ServerState, Slot
 from llama_mcp.services import Services
 
 if TYPE_CHECKING:
-    from llama_mcp.llama_server.metrics_reader import Reading
+    from llama_mcp.llama_server.metrics.reader import Reading
     from llama_mcp.sessions.statistics import TurnStatistics
 
 logger = logging.getLogger(__name__)

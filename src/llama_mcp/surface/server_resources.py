@@ -6,7 +6,7 @@ import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations
 
-from llama_mcp.llama_server import exposition
+from llama_mcp.llama_server.metrics import prometheus as exposition
 from llama_mcp.services import Services
 from llama_mcp.surface.json_text import JSON, json_text
 from llama_mcp.surface.observation import complete, own_metrics, report_slots

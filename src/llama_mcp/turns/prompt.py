@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from llama_mcp.conversation_errors import ContextFullError, HistoryFullError
+from llama_mcp.llama_server.api.token_count import count_prompt_tokens
 from llama_mcp.llama_server.ready_server import ReadyServer
-from llama_mcp.llama_server.token_count import count_prompt_tokens
 from llama_mcp.sessions.records import BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.context_window import (

@@ -9,7 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from llama_mcp.llama_server.diagnosis.log import MAX_LINES, Level, ServerLog, read_log
-from llama_mcp.llama_server.metrics import OwnTurns, ServerMetrics
+from llama_mcp.llama_server.metrics.figures import OwnTurns, ServerMetrics
 from llama_mcp.services import Services
 from llama_mcp.surface.observation import own_metrics
 from llama_mcp.surface.results import tool_result

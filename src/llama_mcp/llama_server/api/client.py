@@ -12,8 +12,8 @@ import anyio
 import httpx2
 
 from llama_mcp.errors import CompletionError, LlamaServerLostError
-from llama_mcp.llama_server.shared_answer import SharedAnswer
-from llama_mcp.llama_server.stream_transport import StreamTransport
+from llama_mcp.llama_server.api.shared_answer import SharedAnswer
+from llama_mcp.llama_server.api.stream_transport import StreamTransport
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 # A request that finds all slots busy gets no headers until one is free, so reading has no limit

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llama_mcp.errors import CompletionError
-from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.api.client import LlamaServerClient
 
 # For builds that cannot show their template: what one adds for each message, at the most.
 TEMPLATE_TOKENS_PER_MESSAGE = 32

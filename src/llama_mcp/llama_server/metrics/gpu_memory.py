@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from llama_mcp.llama_server.metrics import GpuMemory
+from llama_mcp.llama_server.metrics.figures import GpuMemory
 
 
 def gpu_memory_of(pids: Collection[int]) -> list[GpuMemory]:

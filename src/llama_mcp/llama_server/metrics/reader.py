@@ -14,14 +14,22 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from llama_mcp.llama_server import metrics, process_use, slots, status_report
-from llama_mcp.llama_server.client import LlamaServerClient
-from llama_mcp.llama_server.gpu_memory import gpu_memory_of
-from llama_mcp.llama_server.metrics import Exposition, GpuMemory, Samples, ServerMetrics
+from llama_mcp.llama_server import status_report
+from llama_mcp.llama_server.api import slots
+from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.api.metrics_text import Exposition, Samples, parse_exposition
+from llama_mcp.llama_server.api.shared_answer import SharedAnswer
+from llama_mcp.llama_server.api.slots import SlotLook
+from llama_mcp.llama_server.metrics import process_use
+from llama_mcp.llama_server.metrics.figures import (
+    GpuMemory,
+    ServerMetrics,
+    figures_of,
+    missing_figures,
+)
+from llama_mcp.llama_server.metrics.gpu_memory import gpu_memory_of
+from llama_mcp.llama_server.metrics.process_use import ProcessUse
 from llama_mcp.llama_server.observation import Observation
-from llama_mcp.llama_server.process_use import ProcessUse
-from llama_mcp.llama_server.shared_answer import SharedAnswer
-from llama_mcp.llama_server.slots import SlotLook
 from llama_mcp.llama_server.status import ServerState, SlotCount
 from llama_mcp.llama_server.supervisor import Supervisor
 
@@ -120,7 +128,7 @@ class MetricsReader:
         if seen.state is ServerState.READY:
             answers = await _ask(seen, await self._supervisor.connect(seen.run))
         samples = answers.exposition.samples
-        told = metrics.figures(samples, _oldest(self._traces)) | machine.figures()
+        told = figures_of(samples, _oldest(self._traces)) | machine.figures()
         if seen.pid is not None:
             self._traces.append(_Trace(anyio.current_time(), seen.pid, samples, machine.use))
         content = {
@@ -165,7 +173,7 @@ async def _ask(seen: Observation, client: LlamaServerClient) -> _Answers:
     if text is None:
         seen, state = await status_report.ask_health(seen, client)
     # On a thread: the parser's first import takes a while.
-    exposition = await anyio.to_thread.run_sync(metrics.parse_exposition, text or "")
+    exposition = await anyio.to_thread.run_sync(parse_exposition, text or "")
     count = slots.count_in_metrics(exposition.samples, total)
     if count is None and state is ServerState.READY:
         count = slots.count_slots((await slots.look_at_slots(config, client)).slots)
@@ -176,7 +184,7 @@ def _missing(answers: _Answers, told: Mapping[str, Any]) -> list[str]:
     """Name what could not be told of a llama-server that is there and awake."""
     if answers.state is not ServerState.READY or answers.is_sleeping:
         return []
-    missing = metrics.missing_figures(answers.exposition.samples)
+    missing = missing_figures(answers.exposition.samples)
     missing += [] if answers.slots else ["slots"]
     return missing + [name for name in OF_THE_MACHINE if name not in told]
 

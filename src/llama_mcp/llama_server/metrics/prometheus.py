@@ -6,7 +6,7 @@ Turns are those of the archive, so they are gauges: deleting a session takes its
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from llama_mcp.llama_server.metrics import OwnTurns, Quantiles, ServerMetrics
+from llama_mcp.llama_server.metrics.figures import OwnTurns, Quantiles, ServerMetrics
 from llama_mcp.llama_server.status import ServerState
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import Any
 
 import anyio.to_thread
 
-from llama_mcp.llama_server.client import LlamaServerClient
+from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.api.metrics_text import COUNTS, Samples, parse_exposition
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
-from llama_mcp.llama_server.metrics import COUNTS, Samples, parse_exposition
 from llama_mcp.llama_server.status import Slot, SlotCount
 
 SLEEP_FLAG = "--sleep-idle-seconds"
