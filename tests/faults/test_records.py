@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from llama_mcp.keeper import run_dir
-from llama_mcp.llama_server.run_record import Run
+from llama_mcp.llama_server.runs.run import Run
 from tests.client_process import LlamaMCP
 from tests.faults.victims import Process, current_run, find, is_alive, process, start_model
 from tests.processes import until

@@ -7,8 +7,9 @@ from pathlib import Path
 import anyio
 
 from llama_mcp.keeper import identity
-from llama_mcp.llama_server import ports, run_record
-from llama_mcp.llama_server.run_record import Run
+from llama_mcp.llama_server.runs import ports
+from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run import current_run as current_run_in
 from tests.processes import PATIENCE_SECONDS, processes_of, until
 from tests.raw_client import RawClient
 
@@ -82,14 +83,14 @@ async def start_model(client: RawClient) -> int:
 
 
 def current_run(home: Path) -> Run:
-    run = run_record.current_run(home / "runs")
+    run = current_run_in(home / "runs")
     assert run is not None
     return run
 
 
 async def until_nothing_is_left(home: Path) -> None:
     """Wait until neither a process nor a port of the home's runs is left."""
-    run = run_record.current_run(home / "runs")
+    run = current_run_in(home / "runs")
     if run is None:
         return
     state = run.state()

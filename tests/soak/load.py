@@ -13,7 +13,8 @@ import anyio
 import anyio.abc
 
 from llama_mcp.keeper import identity
-from llama_mcp.llama_server.run_record import ProcessRecord, current_run
+from llama_mcp.llama_server.runs.records import ProcessRecord
+from llama_mcp.llama_server.runs.run import current_run
 from tests.client_process import COMMAND
 from tests.soak.client import Era, GoneError, HangError, SoakClient, soak_client
 from tests.soak.ledger import Ledger

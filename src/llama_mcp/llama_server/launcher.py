@@ -9,12 +9,13 @@ import anyio
 import anyio.to_thread
 
 from llama_mcp import errors
-from llama_mcp.llama_server import keeper_process, observation, ports, restarts, run_record
-from llama_mcp.llama_server.hold import Hold
-from llama_mcp.llama_server.leases import count_clients
-from llama_mcp.llama_server.observation import Observation
-from llama_mcp.llama_server.run_record import Launch, Run
-from llama_mcp.llama_server.start_lock import exclusively
+from llama_mcp.llama_server import restarts
+from llama_mcp.llama_server.runs import endings, keeper_process, ports
+from llama_mcp.llama_server.runs.attachment import Attachment, count_clients
+from llama_mcp.llama_server.runs.records import Launch
+from llama_mcp.llama_server.runs.run import Run, create_run, current_run
+from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
+from llama_mcp.llama_server.runs.start_lock import exclusively
 from llama_mcp.settings import Settings
 
 # A cancelled start has to end what it began before the client's patience (2 s) is over.
@@ -24,15 +25,15 @@ CANCELLED_START_SECONDS = 3.0
 class Launcher:
     """Carries launches out in the name of this process, which holds a lease on each."""
 
-    def __init__(self, settings: Settings, hold: Hold) -> None:
+    def __init__(self, settings: Settings, attachment: Attachment) -> None:
         self._settings = settings
-        self._hold = hold
+        self._attachment = attachment
 
-    async def look(self) -> Observation | None:
+    async def look(self) -> RunState | None:
         """Return what the run that counts looks like; None when there never was one."""
-        self._hold.reap()
-        run = run_record.current_run(self._settings.runs_dir)
-        return await observation.observe(run) if run else None
+        self._attachment.reap()
+        run = current_run(self._settings.runs_dir)
+        return await read_run_state(run) if run else None
 
     async def carry_out(self, launch: Launch) -> Run:
         """Spawn a keeper for the launch and take the first lease on it.
@@ -44,43 +45,43 @@ class Launcher:
         if not ports.is_free(launch.port):
             holder = await anyio.to_thread.run_sync(ports.describe_holder, launch.port)
             raise errors.PortTakenError(launch.port, holder)
-        run = run_record.create_run(self._settings.runs_dir, launch)
+        run = create_run(self._settings.runs_dir, launch)
         # Before the keeper lives: it stops a llama-server on which nobody holds a lease.
-        self._hold.take(run)
+        self._attachment.take(run)
         # Whoever is cancelled meanwhile, a keeper that was spawned is known and will be reaped.
         with anyio.CancelScope(shield=True):
-            self._hold.keep(await keeper_process.spawn(run))
+            self._attachment.keep(await keeper_process.spawn(run))
         return run
 
-    async def restart(self, crashed: Observation) -> Observation | None:
+    async def restart(self, crashed: RunState) -> RunState | None:
         """Start a llama-server that crashed again, unless another process has just done so."""
         if not self._settings.auto_restart:
-            raise observation.crash_error(crashed)
+            raise endings.crash_error(crashed)
         async with exclusively(self._settings.runs_dir):
             seen = await self.look()
             if seen is None or seen.run.folder != crashed.run.folder:
                 return seen
-            failure = str(observation.crash_error(crashed))
+            failure = str(endings.crash_error(crashed))
             launch = restarts.next_restart(crashed.run.launch, failure, time.time())
             if launch is None:
                 first = crashed.run.launch.first_failure or failure
                 minutes = restarts.WINDOW_SECONDS / 60
                 raise errors.CrashLoopError(restarts.MAX_RESTARTS, minutes, first)
             await self.end(crashed.run)
-            return await observation.observe(await self.carry_out(launch))
+            return await read_run_state(await self.carry_out(launch))
 
     async def put_back(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
         async with exclusively(self._settings.runs_dir):
-            current = run_record.current_run(self._settings.runs_dir)
+            current = current_run(self._settings.runs_dir)
             if current is not None and current.folder == failed.folder:
                 await self.carry_out(replaced.model_copy(update={"at": time.time()}))
 
     async def end(self, run: Run) -> None:
         """Stop the run's llama-server, or clear away what a dead keeper has left of it."""
         # llama-server does not end while a connection is open, so ours go first.
-        await self._hold.release()
-        seen = await observation.observe(run)
+        await self._attachment.release()
+        seen = await read_run_state(run)
         if seen.keeper is None:
             run.request_stop()  # its keeper never came, and must not come any more
         elif seen.pid is not None:

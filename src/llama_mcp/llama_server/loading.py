@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server import keeper_process
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.diagnosis.log import last_line
 from llama_mcp.llama_server.readiness import EndedWhileLoadingError, wait_until_ready
-from llama_mcp.llama_server.run_record import Launch, Outcome, Run
+from llama_mcp.llama_server.runs import keeper_process
+from llama_mcp.llama_server.runs.records import Launch, Outcome
+from llama_mcp.llama_server.runs.run import Run
 
 logger = logging.getLogger(__name__)
 

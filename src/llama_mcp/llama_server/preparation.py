@@ -17,7 +17,7 @@ from llama_mcp.llama_server.engine.command_line import (
 )
 from llama_mcp.llama_server.engine.extra_args import check_extra_args, check_files_in
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
-from llama_mcp.llama_server.run_record import API_KEY_VARIABLE, Launch
+from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch
 from llama_mcp.llama_server.status import EngineInfo
 from llama_mcp.models import starter_model
 from llama_mcp.models.library import find_model

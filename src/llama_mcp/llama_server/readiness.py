@@ -10,12 +10,14 @@ from typing import Any
 import anyio
 
 from llama_mcp.errors import CompletionError
-from llama_mcp.llama_server import ports
 from llama_mcp.llama_server.api.client import Health, LlamaServerClient
 from llama_mcp.llama_server.diagnosis.causes import warnings_in_log
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
-from llama_mcp.llama_server.observation import KEEPER_START_SECONDS, launch_facts
-from llama_mcp.llama_server.run_record import Outcome, Run
+from llama_mcp.llama_server.runs import ports
+from llama_mcp.llama_server.runs.endings import launch_facts
+from llama_mcp.llama_server.runs.records import Outcome
+from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run_state import KEEPER_START_SECONDS
 
 FIRST_POLL_SECONDS = 0.005
 # A start returns within 50 ms of the moment when llama-server can answer.

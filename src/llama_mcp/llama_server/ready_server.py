@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from llama_mcp.llama_server.api.client import LlamaServerClient
-from llama_mcp.llama_server.run_record import Run
+from llama_mcp.llama_server.runs.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """When a llama-server that crashed is started again, and when that has become a loop; pure."""
 
-from llama_mcp.llama_server.run_record import Launch
+from llama_mcp.llama_server.runs.records import Launch
 
 MAX_RESTARTS = 3
 WINDOW_SECONDS = 300.0

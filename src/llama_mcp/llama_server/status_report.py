@@ -2,11 +2,12 @@
 
 import time
 
-from llama_mcp.llama_server import leases, observation
 from llama_mcp.llama_server.api.client import Health, LlamaServerClient
 from llama_mcp.llama_server.api.slots import count_slots, look_at_slots
 from llama_mcp.llama_server.diagnosis.log import last_line
-from llama_mcp.llama_server.observation import Observation
+from llama_mcp.llama_server.runs import endings
+from llama_mcp.llama_server.runs.attachment import count_clients
+from llama_mcp.llama_server.runs.run_state import RunState, memory_of, read_run_state
 from llama_mcp.llama_server.status import LastExit, ServerState, ServerStatus, SlotCount
 
 NEVER_STARTED = ServerStatus(
@@ -16,7 +17,7 @@ NEVER_STARTED = ServerStatus(
 SLEEPS = "The model sleeps, since nobody has used it for a while; the next chat wakes it."
 
 
-async def report(seen: Observation, client: LlamaServerClient | None) -> ServerStatus:
+async def report(seen: RunState, client: LlamaServerClient | None) -> ServerStatus:
     """Return the status of a run; a run that is ready is asked whether it still answers."""
     state, slots, notes = seen.state, None, list(seen.run.launch.notes)
     if state is ServerState.READY and client is not None:
@@ -24,7 +25,7 @@ async def report(seen: Observation, client: LlamaServerClient | None) -> ServerS
         notes += [SLEEPS] if is_sleeping else []
         if slots is None:
             seen, state = await ask_health(seen, client)
-    ended = observation.last_exit(seen)
+    ended = endings.last_exit(seen)
     launch, outcome = seen.run.launch, seen.outcome
     is_up = seen.pid is not None
     started_at = seen.keeper.llama_server.at if seen.keeper and seen.keeper.llama_server else None
@@ -40,26 +41,24 @@ async def report(seen: Observation, client: LlamaServerClient | None) -> ServerS
         uptime_seconds=round(time.time() - started_at, 1) if is_up and started_at else None,
         ready_after_seconds=outcome.ready_after_seconds if outcome else None,
         slots=slots,
-        memory_bytes=observation.memory_of(seen.pid),
-        clients=leases.count_clients(seen.run) if is_up else 0,
+        memory_bytes=memory_of(seen.pid),
+        clients=count_clients(seen.run) if is_up else 0,
         last_exit=ended,
         notes=[*notes, *(outcome.warnings if outcome else [])] if is_up else None,
     )
 
 
-async def ask_health(
-    seen: Observation, client: LlamaServerClient
-) -> tuple[Observation, ServerState]:
+async def ask_health(seen: RunState, client: LlamaServerClient) -> tuple[RunState, ServerState]:
     """Return what a run that was ready looks like, and its state, after asking for its health."""
     if await client.health() is Health.OK:
         return seen, ServerState.READY
     # It may have died since it was looked at.
-    seen = await observation.observe(seen.run)
+    seen = await read_run_state(seen.run)
     return seen, ServerState.UNRESPONSIVE if seen.is_live else seen.state
 
 
 async def _look_at_slots(
-    seen: Observation, client: LlamaServerClient
+    seen: RunState, client: LlamaServerClient
 ) -> tuple[SlotCount | None, bool]:
     """Count the slots, and tell whether the model sleeps."""
     config = seen.run.launch.config
@@ -70,7 +69,7 @@ async def _look_at_slots(
     return count_slots(look.slots), False
 
 
-def _sentence(state: ServerState, seen: Observation, ended: LastExit | None) -> str:
+def _sentence(state: ServerState, seen: RunState, ended: LastExit | None) -> str:
     launch = seen.run.launch
     model = launch.alias
     seconds = time.time() - launch.at
@@ -92,7 +91,7 @@ def _sentence(state: ServerState, seen: Observation, ended: LastExit | None) -> 
                 "stop_llama_server with force=true ends it."
             )
         case ServerState.CRASHED if ended:
-            ending = observation.describe_ending(seen)
+            ending = endings.describe_ending(seen)
             return f"llama-server with {model} crashed ({ending}): {ended.cause}. {ended.advice}"
         case _ if ended:
             return f"llama-server with {model} did not start: {ended.cause}. {ended.advice}"

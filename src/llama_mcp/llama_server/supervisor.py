@@ -17,18 +17,20 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from llama_mcp import errors
-from llama_mcp.llama_server import liveness, observation, ports, readiness, status_report
+from llama_mcp.llama_server import liveness, readiness, status_report
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.engine.command_line import differences
-from llama_mcp.llama_server.hold import Hold
 from llama_mcp.llama_server.launcher import Launcher
 from llama_mcp.llama_server.liveness import BusySlots
 from llama_mcp.llama_server.loading import Loading, Progress
-from llama_mcp.llama_server.observation import Observation
 from llama_mcp.llama_server.preparation import Preparation, prepare, resolve
 from llama_mcp.llama_server.ready_server import ReadyServer
-from llama_mcp.llama_server.run_record import Launch, Run
-from llama_mcp.llama_server.start_lock import exclusively
+from llama_mcp.llama_server.runs import endings, ports
+from llama_mcp.llama_server.runs.attachment import Attachment
+from llama_mcp.llama_server.runs.records import Launch
+from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
+from llama_mcp.llama_server.runs.start_lock import exclusively
 from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
 from llama_mcp.settings import Settings
 
@@ -51,8 +53,8 @@ class Supervisor:
         self._settings = settings
         self._environment = environment
         self._tasks = tasks
-        self._hold = Hold()
-        self._launcher = Launcher(settings, self._hold)
+        self._attachment = Attachment()
+        self._launcher = Launcher(settings, self._attachment)
         self._loading: Loading | None = None
         # Told by the conversation room, which this one does not know.
         self.count_open_turns: Callable[[], int] = lambda: 0
@@ -95,10 +97,10 @@ class Supervisor:
             loading.waiters -= 1
             if not (loading.waiters or loading.is_over or loading.is_left_to_go_on):
                 await self._launcher.abandon(loading.run)
-        seen = await observation.observe(loading.run)
+        seen = await read_run_state(loading.run)
         if not seen.is_live:
             raise self._start_error(seen, loading)
-        status = await status_report.report(seen, await self._hold.connect(seen.run))
+        status = await status_report.report(seen, await self._attachment.connect(seen.run))
         return status.model_copy(update={"already_running": not is_new})
 
     async def stop(self, *, force: bool) -> ServerStatus:
@@ -125,7 +127,7 @@ class Supervisor:
             # Whoever began it may be gone, and somebody has to notice that it is ready.
             await self._watch(seen.run)
         is_up = seen.state is ServerState.READY
-        client = await self._hold.connect(seen.run) if is_up else None
+        client = await self._attachment.connect(seen.run) if is_up else None
         return await status_report.report(seen, client)
 
     async def config(self) -> ServerConfig:
@@ -148,13 +150,13 @@ class Supervisor:
             **facts, port=port, extra_args=list(config.extra_args), running=is_running
         )
 
-    async def observe(self) -> Observation | None:
+    async def observe(self) -> RunState | None:
         """Return what the run that counts looks like, asking no llama-server; None without one."""
         return await self._launcher.look()
 
     async def connect(self, run: Run) -> LlamaServerClient:
         """Return this process's connection to the run's llama-server."""
-        return await self._hold.connect(run)
+        return await self._attachment.connect(run)
 
     async def ready_server(self, wait_seconds: float) -> ReadyServer:
         """Return a llama-server that can take a turn; one that loads is waited for.
@@ -168,19 +170,19 @@ class Supervisor:
         deadline = anyio.current_time() + wait_seconds
         seen, notes = await self._launcher.look(), []
         if seen is not None and seen.state is ServerState.CRASHED and seen.was_ready:
-            notes.append(f"It was started again after a crash: {observation.crash_error(seen)}")
+            notes.append(f"It was started again after a crash: {endings.crash_error(seen)}")
             seen = await self._launcher.restart(seen)
         if seen is not None and seen.state is ServerState.STARTING:
             loading = await self._watch(seen.run)
             await loading.wait(deadline - anyio.current_time())
             seen = await self._launcher.look()
         if seen is None or not seen.is_live:
-            raise observation.not_running_error(seen)
+            raise endings.not_running_error(seen)
         if seen.state is ServerState.STARTING:
             raise errors.StillLoadingError(time.time() - seen.run.launch.at)
-        if self._hold.take(seen.run) and not (await observation.observe(seen.run)).is_live:
+        if self._attachment.take(seen.run) and not (await read_run_state(seen.run)).is_live:
             raise errors.NotRunningError
-        client = await self._hold.connect(seen.run)
+        client = await self._attachment.connect(seen.run)
         if seen.state is ServerState.UNRESPONSIVE:
             await self.check_alive(seen.run, RECOVERY_SECONDS)
         await self._prove(seen.run, client)
@@ -196,16 +198,16 @@ class Supervisor:
 
     async def _prove(self, run: Run, client: LlamaServerClient) -> None:
         """See once for each connection that it leads to the llama-server that was started."""
-        if self._hold.proved_run is None:
+        if self._attachment.proved_run is None:
             if await readiness.props_if_ours(run, client) is None:
                 raise errors.NotOursError(run.launch.url, run.launch.alias)
-            self._hold.proved_run = run
+            self._attachment.proved_run = run
 
     async def check_alive(
         self, run: Run, timeout_seconds: float, earlier: BusySlots | None = None
     ) -> BusySlots:
         """Ask a silent llama-server for a sign of life, as liveness.check_alive says."""
-        client = await self._hold.connect(run)
+        client = await self._attachment.connect(run)
         return await liveness.check_alive(run, client, timeout_seconds, earlier or {})
 
     async def explain_loss(self, error: errors.LlamaServerLostError) -> errors.LlamaMCPError:
@@ -218,12 +220,12 @@ class Supervisor:
         if seen is None or seen.is_live:
             return error
         if seen.state is ServerState.CRASHED:
-            return observation.crash_error(seen)
+            return endings.crash_error(seen)
         return errors.LlamaServerLostError("llama-server was stopped while it replied")
 
     async def aclose(self) -> None:
         """Close connections and give back the lease; the keeper does the rest."""
-        await self._hold.release()
+        await self._attachment.release()
 
     async def _join_or_launch(
         self, preparation: Preparation, replace: bool, timeout_seconds: float
@@ -237,7 +239,7 @@ class Supervisor:
             changed = differences(running, preparation.config)
             if not changed:
                 # A lease that comes too late for the keeper finds the run ending; then anew.
-                if not self._hold.take(seen.run) or (await observation.observe(seen.run)).is_live:
+                if not self._attachment.take(seen.run) or (await read_run_state(seen.run)).is_live:
                     return await self._watch(seen.run), False
             elif not replace:
                 raise errors.AlreadyRunningError(f"{launch.alias} at {launch.url}", changed)
@@ -261,8 +263,8 @@ class Supervisor:
             await self._launcher.carry_out(replaced.model_copy(update={"at": time.time()}))
             raise errors.ReplaceFailedError(error, replaced.alias) from error
 
-    async def _refuse_while_in_use(self, seen: Observation) -> None:
-        others = self._hold.count_others(seen.run)
+    async def _refuse_while_in_use(self, seen: RunState) -> None:
+        others = self._attachment.count_others(seen.run)
         if others > 0:
             raise errors.InUseError(f"{others} other llama-mcp process(es) use it")
         if turns := self.count_open_turns():
@@ -275,8 +277,8 @@ class Supervisor:
         if slots and slots.busy:
             raise errors.InUseError(f"{slots.busy} reply or replies are being generated")
 
-    def _start_error(self, seen: Observation, loading: Loading) -> errors.LlamaMCPError:
-        error = observation.start_error(seen)
+    def _start_error(self, seen: RunState, loading: Loading) -> errors.LlamaMCPError:
+        error = endings.start_error(seen)
         if loading.replaced is None:
             return error
         return errors.ReplaceFailedError(error, loading.replaced.alias)
@@ -284,7 +286,7 @@ class Supervisor:
     async def _watch(self, run: Run) -> Loading:
         """Return the task that waits for the run; one for each run and process."""
         if self._loading is None or self._loading.run.folder != run.folder:
-            client = await self._hold.connect(run)
+            client = await self._attachment.connect(run)
             self._loading = Loading(run, client, self._launcher.put_back)
             self._tasks.start_soon(self._loading.watch)
         return self._loading

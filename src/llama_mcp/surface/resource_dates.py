@@ -41,7 +41,7 @@ def _dated(resource: Resource, time: str | None) -> Resource:
 def _last_changes(runs_dir: Path) -> dict[str, str]:
     """Return when the newest run last changed its state, and its log; empty without one."""
     # Imported here: clients ask for the list as they connect.
-    from llama_mcp.llama_server.run_record import current_run
+    from llama_mcp.llama_server.runs.run import current_run
 
     run = current_run(runs_dir)
     if run is None:

@@ -29,7 +29,7 @@ from llama_mcp.llama_server.metrics.figures import (
 )
 from llama_mcp.llama_server.metrics.gpu_memory import gpu_memory_of
 from llama_mcp.llama_server.metrics.process_use import ProcessUse
-from llama_mcp.llama_server.observation import Observation
+from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.status import ServerState, SlotCount
 from llama_mcp.llama_server.supervisor import Supervisor
 
@@ -118,10 +118,10 @@ class MetricsReader:
         ask = partial(slots.look_at_slots, seen.run.launch.config, client)
         return seen.state, await self._slot_looks.get(self._about(seen), ask)
 
-    def _about(self, seen: Observation) -> Hashable:
+    def _about(self, seen: RunState) -> Hashable:
         return seen.run.folder, seen.state, self._last_change()
 
-    async def _read(self, seen: Observation) -> Reading:
+    async def _read(self, seen: RunState) -> Reading:
         self._forget_old_traces(seen.pid)
         machine = await self._look_at_machine(seen.pid)
         answers = _Answers(seen.state)
@@ -164,7 +164,7 @@ class MetricsReader:
             self._traces.popleft()
 
 
-async def _ask(seen: Observation, client: LlamaServerClient) -> _Answers:
+async def _ask(seen: RunState, client: LlamaServerClient) -> _Answers:
     config, state = seen.run.launch.config, seen.state
     total = (seen.outcome and seen.outcome.total_slots) or config.parallel
     if await slots.is_asleep(config, client):
@@ -193,6 +193,6 @@ def _oldest(traces: Iterable[_Trace]) -> Samples | None:
     return next((trace.samples for trace in traces if trace.samples), None)
 
 
-def _uptime_seconds(seen: Observation) -> float | None:
+def _uptime_seconds(seen: RunState) -> float | None:
     record = seen.keeper.llama_server if seen.keeper and seen.pid is not None else None
     return round(time.time() - record.at, 1) if record and record.at else None

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 from filelock import FileLock, Timeout
 
-from llama_mcp.llama_server.run_record import make_private_folder, state_folder_errors
+from llama_mcp.llama_server.runs.run import make_private_folder, state_folder_errors
 
 LOCK_POLL_SECONDS = 0.02
 

@@ -7,7 +7,8 @@ import anyio
 
 from llama_mcp.errors import StartFailedError, StopFailedError
 from llama_mcp.keeper import identity
-from llama_mcp.llama_server.run_record import KeeperState, Run
+from llama_mcp.llama_server.runs.records import KeeperState
+from llama_mcp.llama_server.runs.run import Run
 
 POLL_SECONDS = 0.01
 # Importing Python on a machine under load; the keeper itself is quick.

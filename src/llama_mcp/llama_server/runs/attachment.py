@@ -1,13 +1,42 @@
-"""This process's own hold on a run: its lease, its connection, and the keeper that it started."""
+"""This process's attachment to a run: its lease, its connection, and the keeper that it started.
 
+A llama-mcp process says that it uses a llama-server by holding a lease, which is a locked file. The
+kernel drops the lock when the process dies, however it dies; the keeper then stops llama-server
+once linger_seconds are over and nobody else holds one.
+"""
+
+import os
+import secrets
 import subprocess
 
+from filelock import FileLock
+
+from llama_mcp.keeper import lease_locks
 from llama_mcp.llama_server.api.client import LlamaServerClient
-from llama_mcp.llama_server.leases import Lease, count_clients
-from llama_mcp.llama_server.run_record import Run
+from llama_mcp.llama_server.runs.run import Run
 
 
-class Hold:
+class Lease:
+    """This process's claim on one run."""
+
+    def __init__(self, run: Run) -> None:
+        """Take the lease."""
+        self.run_folder = run.folder
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._lock = FileLock(run.leases_dir / name, mode=0o600)
+        self._lock.acquire()
+
+    def release(self) -> None:
+        """Give it back."""
+        self._lock.release()
+
+
+def count_clients(run: Run) -> int:
+    """Return how many living llama-mcp processes use the run."""
+    return lease_locks.count_held(str(run.leases_dir))
+
+
+class Attachment:
     """At most one lease and one connection, both on the same run or on none."""
 
     def __init__(self) -> None:
