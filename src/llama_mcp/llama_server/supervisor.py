@@ -17,13 +17,10 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from llama_mcp import errors
-from llama_mcp.llama_server import liveness, readiness, status_report
+from llama_mcp.llama_server import liveness, status_report
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.engine.command_line import differences
-from llama_mcp.llama_server.launcher import Launcher
 from llama_mcp.llama_server.liveness import BusySlots
-from llama_mcp.llama_server.loading import Loading, Progress
-from llama_mcp.llama_server.preparation import Preparation, prepare, resolve
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.runs import endings, ports
 from llama_mcp.llama_server.runs.attachment import Attachment
@@ -31,6 +28,10 @@ from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
 from llama_mcp.llama_server.runs.start_lock import exclusively
+from llama_mcp.llama_server.starting import readiness
+from llama_mcp.llama_server.starting.launcher import Launcher
+from llama_mcp.llama_server.starting.loading import Loading, Progress
+from llama_mcp.llama_server.starting.preparation import Preparation, prepare, resolve
 from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
 from llama_mcp.settings import Settings
 

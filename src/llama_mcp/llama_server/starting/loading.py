@@ -9,10 +9,10 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.diagnosis.log import last_line
-from llama_mcp.llama_server.readiness import EndedWhileLoadingError, wait_until_ready
 from llama_mcp.llama_server.runs import keeper_process
 from llama_mcp.llama_server.runs.records import Launch, Outcome
 from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.starting.readiness import EndedWhileLoadingError, wait_until_ready
 
 logger = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ import anyio
 import anyio.to_thread
 
 from llama_mcp import errors
-from llama_mcp.llama_server import restarts
 from llama_mcp.llama_server.runs import endings, keeper_process, ports
 from llama_mcp.llama_server.runs.attachment import Attachment, count_clients
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, create_run, current_run
 from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
 from llama_mcp.llama_server.runs.start_lock import exclusively
+from llama_mcp.llama_server.starting import restarts
 from llama_mcp.settings import Settings
 
 # A cancelled start has to end what it began before the client's patience (2 s) is over.
