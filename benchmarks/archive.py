@@ -19,11 +19,11 @@ from pathlib import Path
 import anyio
 
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.clock import utc_now
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
-from llama_mcp.sessions.rows import build_turn_key
 from llama_mcp.sessions.session_ids import mint_session_id
-from llama_mcp.sessions.store import Store
+from llama_mcp.sessions.sqlite.clock import utc_now
+from llama_mcp.sessions.sqlite.rows import build_turn_key
+from llama_mcp.sessions.sqlite.store import Store
 
 Operation = Callable[[], Awaitable[object]]
 

@@ -10,10 +10,10 @@ from sys import executable
 import pytest
 
 from llama_mcp.conversation_errors import ArchiveError
-from llama_mcp.sessions import opening
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.failures import archive_error
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
+from llama_mcp.sessions.sqlite import opening
+from llama_mcp.sessions.sqlite.failures import archive_error
 
 from .talk import have_session, put
 

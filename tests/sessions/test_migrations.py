@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.sessions import migrations
-from llama_mcp.sessions.migrations import MIGRATIONS, Migration, applied_count, migrate
-from llama_mcp.sessions.search_words import searchable
+from llama_mcp.sessions.sqlite import migrations
+from llama_mcp.sessions.sqlite.migrations import MIGRATIONS, Migration, applied_count, migrate
+from llama_mcp.sessions.sqlite.search_words import searchable
 
 
 @pytest.fixture

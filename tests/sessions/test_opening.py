@@ -10,7 +10,7 @@ import pytest
 
 from llama_mcp.conversation_errors import ArchiveError, SessionNotFoundError
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.migrations import MIGRATIONS
+from llama_mcp.sessions.sqlite.migrations import MIGRATIONS
 
 from .talk import damage_index, have_session, mode_of, put, say, start_writer
 

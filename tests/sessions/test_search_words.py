@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.sessions.search_words import build_match, cut_snippet, searchable
+from llama_mcp.sessions.sqlite.search_words import build_match, cut_snippet, searchable
 
 
 @pytest.fixture(scope="module")

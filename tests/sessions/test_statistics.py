@@ -9,7 +9,7 @@ import pytest
 from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import Message, Timing, TurnEnding, TurnStatus
-from llama_mcp.sessions.statistics import Statistics, TurnStatistics, read_statistics
+from llama_mcp.sessions.sqlite.statistics import Statistics, TurnStatistics, read_statistics
 
 from .talk import put
 

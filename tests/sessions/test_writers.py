@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from llama_mcp.sessions.writers import Writers
+from llama_mcp.sessions.sqlite.writers import Writers
 
 from .talk import start_writer
 

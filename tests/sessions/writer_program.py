@@ -13,8 +13,8 @@ from pathlib import Path
 
 from llama_mcp.conversation_errors import SessionBusyError
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding, TurnStatus
-from llama_mcp.sessions.store import Store
-from llama_mcp.sessions.writing import begin_turn, end_turn, save_partial
+from llama_mcp.sessions.sqlite.store import Store
+from llama_mcp.sessions.sqlite.writing import begin_turn, end_turn, save_partial
 
 STEP_CHARACTERS = 37
 

@@ -18,14 +18,6 @@ import anyio.to_thread
 
 from llama_mcp.conversation_errors import ArchiveError, SessionBusyError
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.sessions import changing, reading, searching, writing
-from llama_mcp.sessions.failures import (
-    archive_error,
-    damage_error,
-    is_damage,
-    is_search_damage,
-)
-from llama_mcp.sessions.opening import move_aside_if_unchanged
 from llama_mcp.sessions.records import (
     BegunTurn,
     Message,
@@ -37,8 +29,16 @@ from llama_mcp.sessions.records import (
     TurnPage,
 )
 from llama_mcp.sessions.session_ids import check_session_id, is_id_prefix
-from llama_mcp.sessions.statistics import Statistics, TurnStatistics, read_statistics
-from llama_mcp.sessions.store import Store
+from llama_mcp.sessions.sqlite import changing, reading, searching, writing
+from llama_mcp.sessions.sqlite.failures import (
+    archive_error,
+    damage_error,
+    is_damage,
+    is_search_damage,
+)
+from llama_mcp.sessions.sqlite.opening import move_aside_if_unchanged
+from llama_mcp.sessions.sqlite.statistics import Statistics, TurnStatistics, read_statistics
+from llama_mcp.sessions.sqlite.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from llama_mcp.services import Services
 
 if TYPE_CHECKING:
     from llama_mcp.llama_server.metrics.reader import Reading
-    from llama_mcp.sessions.statistics import TurnStatistics
+    from llama_mcp.sessions.sqlite.statistics import TurnStatistics
 
 logger = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 import json
 import sqlite3
 
-from llama_mcp.sessions.reading import list_sessions, next_before
 from llama_mcp.sessions.records import SessionHit, SessionPage
-from llama_mcp.sessions.rows import TURNS_PER_SESSION, to_session
-from llama_mcp.sessions.search_words import build_match, cut_snippet
-from llama_mcp.sessions.store import Store, settle_dead_turns
+from llama_mcp.sessions.sqlite.reading import list_sessions, next_before
+from llama_mcp.sessions.sqlite.rows import TURNS_PER_SESSION, to_session
+from llama_mcp.sessions.sqlite.search_words import build_match, cut_snippet
+from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 
 
 def search_sessions(store: Store, query: str, limit: int, before: int) -> SessionPage:

@@ -4,12 +4,12 @@ import sqlite3
 
 from llama_mcp.conversation_errors import SessionBusyError
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.sessions.clock import utc_now
-from llama_mcp.sessions.reading import find_session
 from llama_mcp.sessions.records import Session
-from llama_mcp.sessions.rows import build_turn_key, to_session
 from llama_mcp.sessions.session_ids import mint_session_id
-from llama_mcp.sessions.store import Store, settle_dead_turns
+from llama_mcp.sessions.sqlite.clock import utc_now
+from llama_mcp.sessions.sqlite.reading import find_session
+from llama_mcp.sessions.sqlite.rows import build_turn_key, to_session
+from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 from llama_mcp.sessions.texts import clean_text, clean_title
 
 

@@ -8,7 +8,7 @@ read before the schema is.
 import sqlite3
 from dataclasses import dataclass
 
-from llama_mcp.sessions.clock import utc_now
+from llama_mcp.sessions.sqlite.clock import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
 APPLICATION_ID = 0x6C6C6D63

@@ -17,9 +17,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from llama_mcp.conversation_errors import ArchiveError
-from llama_mcp.sessions.failures import is_damage
-from llama_mcp.sessions.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
-from llama_mcp.sessions.search_words import searchable
+from llama_mcp.sessions.sqlite.failures import is_damage
+from llama_mcp.sessions.sqlite.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
+from llama_mcp.sessions.sqlite.search_words import searchable
 
 # How long a write waits for another process's. Ours take milliseconds, but SQLite has no queue: on
 # a machine under load one of two busy writers was seen to wait for more than 5 s.

@@ -3,19 +3,19 @@
 import sqlite3
 
 from llama_mcp.conversation_errors import ArchiveError, SessionUnderwayError
-from llama_mcp.sessions.changing import insert_session, refuse_busy, touch
-from llama_mcp.sessions.clock import utc_now
 from llama_mcp.sessions.history import Opening, plan_opening
-from llama_mcp.sessions.reading import find_session, read_cache_facts, read_turns
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
-from llama_mcp.sessions.rows import (
+from llama_mcp.sessions.sqlite.changing import insert_session, refuse_busy, touch
+from llama_mcp.sessions.sqlite.clock import utc_now
+from llama_mcp.sessions.sqlite.reading import find_session, read_cache_facts, read_turns
+from llama_mcp.sessions.sqlite.rows import (
     TURNS_PER_SESSION,
     build_turn_key,
     to_json,
     to_receipt_json,
     to_session,
 )
-from llama_mcp.sessions.store import Store, settle_dead_turns
+from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 from llama_mcp.sessions.texts import clean_text, title_from
 
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 from llama_mcp.conversation_errors import NoReplyUnderwayError, SessionNotFoundError
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.records import CacheFacts, Session, SessionHit, SessionPage, Turn, TurnPage
-from llama_mcp.sessions.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
-from llama_mcp.sessions.store import Store, settle_dead_turns
+from llama_mcp.sessions.sqlite.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
+from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 
 # The greatest integer of SQLite. A NULL to be tested for would keep the list from using its index.
 _AFTER_ALL_CHANGES = 2**63 - 1

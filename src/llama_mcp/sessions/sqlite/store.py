@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from llama_mcp.sessions.opening import inode_of, open_file
-from llama_mcp.sessions.writers import Writers
+from llama_mcp.sessions.sqlite.opening import inode_of, open_file
+from llama_mcp.sessions.sqlite.writers import Writers
 
 # Clients kill a server 2 s after they have closed its stdin.
 HURRIED_TIMEOUT_MS = 400
