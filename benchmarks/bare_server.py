@@ -48,7 +48,7 @@ def main() -> None:
         return
     import anyio
 
-    from llama_mcp.transport import serve_stdio
+    from llama_mcp.surface.stdio import serve_stdio
 
     anyio.run(serve_stdio, mcp, lambda: None)
 

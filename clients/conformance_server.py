@@ -13,8 +13,8 @@ import socket
 import uvicorn
 
 from clients.conformance_fixtures import lay_over
-from llama_mcp.server import build_server
 from llama_mcp.settings import Settings
+from llama_mcp.surface.server import build_server
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from llama_mcp.server import build_server
 from llama_mcp.settings import Settings
+from llama_mcp.surface.server import build_server
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

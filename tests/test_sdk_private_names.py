@@ -28,8 +28,8 @@ from mcp.server.session import ServerSession
 from mcp.shared.message import SessionMessage
 from packaging.requirements import Requirement
 
-from llama_mcp.server import LlamaMCPServer, build_server
 from llama_mcp.settings import Settings
+from llama_mcp.surface.server import LlamaMCPServer, build_server
 
 CHECKOUT = Path(__file__).parents[1]
 SOURCES = CHECKOUT / "src" / "llama_mcp"

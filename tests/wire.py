@@ -22,8 +22,8 @@ from mcp.client.stdio import stdio_client
 from mcp.shared.message import SessionMessage
 from referencing import Registry, Resource
 
-from llama_mcp.server import build_server
 from llama_mcp.settings import Settings
+from llama_mcp.surface.server import build_server
 
 SPECIFICATION = Path(__file__).parent / "specification"
 MODERN = "2026-07-28"

@@ -46,8 +46,8 @@ def _serve(settings: Settings) -> int:
     # Archive, logs, locks and sockets: nothing that we write is for other users.
     os.umask(0o077)
 
-    from llama_mcp.server import build_server
-    from llama_mcp.transport import serve_stdio
+    from llama_mcp.surface.server import build_server
+    from llama_mcp.surface.stdio import serve_stdio
 
     server = build_server(settings)
     anyio.run(serve_stdio, server, server.begin_end)

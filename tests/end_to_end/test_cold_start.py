@@ -19,9 +19,9 @@ LATER = (
 PROGRAM = """
 import sys
 from llama_mcp.cli import main
-from llama_mcp.server import build_server
+from llama_mcp.surface.server import build_server
 from llama_mcp.settings import Settings
-from llama_mcp import transport
+from llama_mcp.surface import stdio as transport
 build_server(Settings())
 print("\\n".join(sys.modules))
 """

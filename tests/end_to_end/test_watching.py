@@ -8,7 +8,7 @@ import anyio
 import psutil
 import pytest
 
-from llama_mcp.surface.watching import ALL, FIGURES, Signs, changed
+from llama_mcp.surface.notifications.watching import ALL, FIGURES, Signs, changed
 from tests.client_process import Connection, LlamaMCP
 from tests.fake_llama_server.install import install_fake
 from tests.processes import PATIENCE_SECONDS

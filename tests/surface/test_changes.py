@@ -7,7 +7,7 @@ import pytest
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
 
-from llama_mcp.surface.changes import Changes
+from llama_mcp.surface.notifications.subscriptions import Changes
 from tests.processes import PATIENCE_SECONDS, until
 
 HEARD = ["llama://server/status"]

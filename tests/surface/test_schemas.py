@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from llama_mcp.llama_server.diagnosis.log import ServerLog
 from llama_mcp.llama_server.metrics.figures import ServerMetrics
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
-from llama_mcp.server import build_server
 from llama_mcp.settings import Settings
-from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptPage
+from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptPage
+from llama_mcp.surface.server import build_server
 from llama_mcp.turns.reply import ChatReply
 
 MAX_BYTES = 14 * 1024

@@ -10,8 +10,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from llama_mcp.server import build_server
 from llama_mcp.settings import Settings, inherited_environment
+from llama_mcp.surface.server import build_server
 from tests.client_process import Connection
 
 

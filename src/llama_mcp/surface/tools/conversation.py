@@ -12,10 +12,11 @@ from llama_mcp.conversation_errors import ReplyElsewhereError, TurnFailedError
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Message, TurnStatus
-from llama_mcp.surface.parameters import OptionalText, SessionId
-from llama_mcp.surface.progress import ReplyProgress, Stream
-from llama_mcp.surface.results import reply_text, tool_result
+from llama_mcp.surface.notifications.progress import ReplyProgress, Stream
+from llama_mcp.surface.results.texts import reply_text
+from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools import hints
+from llama_mcp.surface.tools.parameters import OptionalText, SessionId
 from llama_mcp.turns.archived import reply_of
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
 from llama_mcp.turns.reply import ChatReply

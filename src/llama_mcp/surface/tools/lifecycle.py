@@ -9,11 +9,12 @@ from pydantic import Field
 
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.services import Services
-from llama_mcp.surface.changes import Changes
-from llama_mcp.surface.parameters import OptionalText
-from llama_mcp.surface.progress import RisingProgress
-from llama_mcp.surface.results import config_text, status_text, tool_result
+from llama_mcp.surface.notifications.progress import RisingProgress
+from llama_mcp.surface.notifications.subscriptions import Changes
+from llama_mcp.surface.results.texts import config_text, status_text
+from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools import hints
+from llama_mcp.surface.tools.parameters import OptionalText
 
 # One hour: longer than any model takes from a slow disk.
 MAX_TIMEOUT_SECONDS = 3600

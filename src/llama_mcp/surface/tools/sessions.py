@@ -8,12 +8,12 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from llama_mcp.services import Services
-from llama_mcp.surface.changes import Changes
-from llama_mcp.surface.parameters import LEFT_OUT, KeptText, OptionalText, SessionId
-from llama_mcp.surface.results import tool_result
-from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptPage
+from llama_mcp.surface.notifications.subscriptions import Changes
+from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptPage
+from llama_mcp.surface.results.tool_results import tool_result
+from llama_mcp.surface.results.transcripts import page_text
 from llama_mcp.surface.tools import hints
-from llama_mcp.surface.transcripts import page_text
+from llama_mcp.surface.tools.parameters import LEFT_OUT, KeptText, OptionalText, SessionId
 
 MAX_LIST = 200
 MAX_TURNS = 200

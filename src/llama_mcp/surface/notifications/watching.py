@@ -14,8 +14,8 @@ from pathlib import Path
 import anyio
 
 from llama_mcp.services import Services
-from llama_mcp.surface.changes import Changes
-from llama_mcp.surface.server_resources import CONFIG, LOG, METRICS, PROMETHEUS, SLOTS, STATUS
+from llama_mcp.surface.notifications.subscriptions import Changes
+from llama_mcp.surface.resources.llama_server import CONFIG, LOG, METRICS, PROMETHEUS, SLOTS, STATUS
 
 logger = logging.getLogger(__name__)
 

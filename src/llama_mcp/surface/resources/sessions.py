@@ -9,10 +9,9 @@ from mcp.types import Annotations, Resource
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.texts import clean_text
-from llama_mcp.surface.json_text import JSON, json_text
-from llama_mcp.surface.results import structure_of
-from llama_mcp.surface.session_results import SessionInfo, SessionList, TranscriptTurn
-from llama_mcp.surface.transcripts import transcript
+from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptTurn
+from llama_mcp.surface.results.tool_results import JSON, json_text, structure_of
+from llama_mcp.surface.results.transcripts import transcript
 
 if TYPE_CHECKING:
     from llama_mcp.sessions.archive import Archive

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from llama_mcp.sessions.records import TurnStatus
-from llama_mcp.surface.session_results import SessionInfo, TranscriptPage, TranscriptTurn
+from llama_mcp.surface.results.sessions import SessionInfo, TranscriptPage, TranscriptTurn
 
 _ENDINGS = {
     TurnStatus.IN_PROGRESS: "is still being generated",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mcp.types import Annotations, Resource
 
-from llama_mcp.surface.resources import INDEX
-from llama_mcp.surface.server_resources import CONFIG, LOG, STATUS
+from llama_mcp.surface.resources.llama_server import CONFIG, LOG, STATUS
+from llama_mcp.surface.resources.sessions import INDEX
 
 
 def dated(

@@ -1,36 +1,11 @@
-"""Results as clients get them: a text and a structure that each stand alone.
+"""Results in words: what matters of each, in few lines."""
 
-Hosts differ: some give their model only the structure, others only the text. So the text holds
-what matters in few words, and the structure everything but what is null or empty.
-"""
-
-from typing import Any
-
-from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel
-
+from llama_mcp.llama_server.diagnosis.log import ServerLog
+from llama_mcp.llama_server.metrics.figures import OwnTurns, ServerMetrics
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.sessions.records import TurnStatus
-from llama_mcp.sessions.texts import clean_text
 from llama_mcp.turns.receipt import FIRST_TURN
 from llama_mcp.turns.reply import ChatReply, ReplyReceipt
-
-# The model's or the caller's own data, in which null and empty mean something.
-VERBATIM = frozenset({"parsed", "sampling"})
-
-
-def tool_result(text: str, content: BaseModel) -> CallToolResult:
-    """Return a tool's result with that text and that structure."""
-    return CallToolResult(
-        content=[TextContent(type="text", text=clean_text(text))],
-        structured_content=structure_of(content),
-    )
-
-
-def structure_of(content: BaseModel) -> dict[str, Any]:
-    """Return the model as JSON data without what is null or empty, all of it valid Unicode."""
-    pruned = _pruned(content.model_dump(mode="json"))
-    return pruned if isinstance(pruned, dict) else {}
 
 
 def status_text(status: ServerStatus) -> str:
@@ -94,26 +69,57 @@ def _read_again(receipt: ReplyReceipt) -> str:
     return f"prompt read again: {receipt.cache_miss.partition(':')[0]}"
 
 
-def _pruned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, list):
-        return [_pruned(item) for item in value]
-    if isinstance(value, dict):
-        pairs = (
-            (name, _cleaned(item) if name in VERBATIM else _pruned(item))
-            for name, item in value.items()
-        )
-        return {name: item for name, item in pairs if item is not None and item not in ([], {})}
-    return value
+def log_text(log: ServerLog) -> str:
+    """Return a ServerLog in words."""
+    if log.log_path is None:
+        return "There is no log: no llama-server was started yet."
+    about = f"[{log.log_path}{', older lines left out' if log.truncated else ''}]"
+    return "\n".join([*log.lines, about])
 
 
-def _cleaned(value: Any) -> Any:
-    """Return data that is not ours as it is, but for lone surrogates."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    if isinstance(value, dict):
-        return {clean_text(name): _cleaned(item) for name, item in value.items()}
-    return value
+def metrics_text(metrics: ServerMetrics) -> str:
+    """Return a ServerMetrics in words."""
+    head = f"{metrics.model}: {metrics.state.value}" if metrics.model else metrics.state.value
+    asleep = ", asleep" if metrics.is_sleeping else ""
+    lines = [f"{head}{asleep}{_if(metrics.uptime_seconds, ', up {:.0f} s')}"]
+    parts = [
+        _if(metrics.prompt_tokens_total, "{} prompt tokens read"),
+        _if(metrics.cached_prompt_tokens_total, "{} cached"),
+        _if(metrics.generated_tokens_total, "{} generated"),
+        _if(metrics.prompt_tokens_per_second, "read at {:.1f} tokens/s"),
+        _if(metrics.generated_tokens_per_second, "generated at {:.1f} tokens/s"),
+        _if(metrics.generated_tokens_per_second_now, "lately at {:.1f} tokens/s"),
+    ]
+    lines.append(_joined(parts))
+    parts = [
+        f"{metrics.slots.busy} of {metrics.slots.total} slots busy" if metrics.slots else "",
+        _if(metrics.requests_deferred or None, "{} requests deferred"),
+        _if(metrics.waiting_turns or None, "{} turns waiting"),
+        _if(metrics.memory_bytes and metrics.memory_bytes / 2**20, "{:.0f} MiB"),
+        _if(metrics.cpu_percent, "CPU {:.0f} %"),
+        *(f"{gpu.name} {gpu.used_bytes / 2**20:.0f} MiB" for gpu in metrics.gpu_memory),
+    ]
+    lines.append(_joined(parts))
+    lines += [_turns_text(turns) for turns in metrics.own_turns]
+    if metrics.missing:
+        lines.append(f"Not known here: {', '.join(metrics.missing)}.")
+    return "\n".join(line for line in lines if line)
+
+
+def _turns_text(turns: OwnTurns) -> str:
+    first, rate = turns.first_token_ms, turns.tokens_per_second
+    parts = [
+        f"Turns with {turns.model}: {turns.turns}",
+        f"{turns.failures} failed",
+        f"first token after {first.median:.0f} ms (p95 {first.p95:.0f})" if first else "",
+        f"{rate.median:.1f} tokens/s (p95 {rate.p95:.1f})" if rate else "",
+    ]
+    return _joined(parts)
+
+
+def _if(value: float | None, text: str) -> str:
+    return "" if value is None else text.format(value)
+
+
+def _joined(parts: list[str]) -> str:
+    return ", ".join(part for part in parts if part)

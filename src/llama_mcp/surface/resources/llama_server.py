@@ -8,8 +8,8 @@ from mcp.types import Annotations
 
 from llama_mcp.llama_server.metrics import prometheus as exposition
 from llama_mcp.services import Services
-from llama_mcp.surface.json_text import JSON, json_text
 from llama_mcp.surface.observation import complete, own_metrics, report_slots
+from llama_mcp.surface.results.tool_results import JSON, json_text
 from llama_mcp.surface.tools.lifecycle import look
 from llama_mcp.surface.tools.observing import DEFAULT_LINES, end_of_log
 

@@ -26,17 +26,19 @@ from pydantic import AnyUrl, BaseModel
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
 from llama_mcp.settings import Settings, inherited_environment
-from llama_mcp.surface import completions, resources, server_resources
-from llama_mcp.surface.changes import Changes
 from llama_mcp.surface.failures import (
     check_names,
     explain_resource_failure,
     explain_tool_failure,
 )
-from llama_mcp.surface.resource_dates import dated
-from llama_mcp.surface.schemas import compact_catalogue
+from llama_mcp.surface.notifications.subscriptions import Changes
+from llama_mcp.surface.notifications.watching import watch_server
+from llama_mcp.surface.resources import completions
+from llama_mcp.surface.resources import llama_server as server_resources
+from llama_mcp.surface.resources import sessions as resources
+from llama_mcp.surface.resources.dates import dated
 from llama_mcp.surface.tools import conversation, lifecycle, observing, sessions
-from llama_mcp.surface.watching import watch_server
+from llama_mcp.surface.tools.catalogue import compact_catalogue
 
 logger = logging.getLogger(__name__)
 

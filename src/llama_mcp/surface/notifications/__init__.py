@@ -1,0 +1,1 @@
+"""What clients are told without asking: resources that changed, and progress of a call."""

@@ -1,0 +1,1 @@
+"""Results as clients get them: a text and a structure that each stand alone."""
