@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp import demo
+from llama_mcp.cli import demo
 from tests.processes import processes_of
 
 DEMO = [sys.executable, "-P", "-m", "llama_mcp", "demo"]

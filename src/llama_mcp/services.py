@@ -16,8 +16,8 @@ from anyio.abc import TaskGroup
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from llama_mcp.llama_server.metrics.reader import MetricsReader
     from llama_mcp.llama_server.supervisor import Supervisor
+    from llama_mcp.observing.observer import Observer
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
 
@@ -75,11 +75,13 @@ class Services:
         return in_flight
 
     @cached_property
-    def metrics_reader(self) -> "MetricsReader":
-        """Who looks at llama-server's metrics and slots, for all callers."""
+    def observer(self) -> "Observer":
+        """What is going on, put together from the rooms."""
         from llama_mcp.llama_server.metrics.reader import MetricsReader
+        from llama_mcp.observing.observer import Observer
 
-        return MetricsReader(self.supervisor, self.archive.last_change)
+        metrics_reader = MetricsReader(self.supervisor, self.archive.last_change)
+        return Observer(self.supervisor, metrics_reader, self.in_flight, self.archive)
 
     def begin_end(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""

@@ -18,7 +18,7 @@ LATER = (
 )
 PROGRAM = """
 import sys
-from llama_mcp.cli import main
+from llama_mcp.cli.main import main
 from llama_mcp.surface.server import build_server
 from llama_mcp.settings import Settings
 from llama_mcp.surface import stdio as transport

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from llama_mcp.llama_server.api.metrics_text import parse_exposition
 from llama_mcp.llama_server.metrics.figures import (
-    ServerMetrics,
+    LlamaServerFigures,
     figures_of,
     missing_figures,
 )
@@ -56,9 +56,9 @@ def test_the_text_is_read_as_figures_with_our_names() -> None:
 
 
 def test_every_figure_is_a_field_of_the_metrics() -> None:
-    metrics = ServerMetrics.model_validate({"state": "ready", **figures_of(SAMPLES, {})})
+    metrics = LlamaServerFigures.model_validate({"state": "ready", **figures_of(SAMPLES, {})})
     assert metrics.model_dump(include=set(ALL_TOLD)) == ALL_TOLD
-    assert set(missing_figures({})) <= set(ServerMetrics.model_fields)
+    assert set(missing_figures({})) <= set(LlamaServerFigures.model_fields)
 
 
 def test_rates_of_now_are_the_difference_of_two_readings() -> None:
@@ -145,4 +145,4 @@ def test_a_label_that_the_parser_stumbles_over_makes_a_broken_text() -> None:
 @given(st.text() | st.text(st.sampled_from('# TYPEHLcounter{}="\\,\n+-.1ab:e')))
 def test_any_text_at_all_can_be_read(text: str) -> None:
     samples = parse_exposition(text).samples
-    ServerMetrics.model_validate({"state": "ready", **figures_of(samples, samples)})
+    LlamaServerFigures.model_validate({"state": "ready", **figures_of(samples, samples)})

@@ -8,8 +8,15 @@ import pytest
 
 from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import Message, Timing, TurnEnding, TurnStatus
-from llama_mcp.sessions.sqlite.statistics import Statistics, TurnStatistics, read_statistics
+from llama_mcp.sessions.records import (
+    Message,
+    Quantiles,
+    Timing,
+    TurnEnding,
+    TurnStatistics,
+    TurnStatus,
+)
+from llama_mcp.sessions.sqlite.statistics import Statistics, read_statistics
 
 from .talk import put
 
@@ -28,6 +35,10 @@ async def have_turn(
     ending = TurnEnding(status, "reply", timing=timing)
     await archive.end_turn(begun.session.session_id, begun.turn, ending)
     return begun.session.session_id
+
+
+def median(quantiles: Quantiles | None) -> float | None:
+    return None if quantiles is None else quantiles.median
 
 
 def percentile_95(values: list[float]) -> float:
@@ -52,10 +63,8 @@ async def test_medians_and_percentiles_are_those_of_the_turns(archive: Archive, 
             model="m",
             turns=count,
             failures=0,
-            first_token_ms_median=statistics.median(times),
-            first_token_ms_p95=percentile_95(times),
-            tokens_per_second_median=statistics.median(rates),
-            tokens_per_second_p95=percentile_95(rates),
+            first_token_ms=Quantiles(median=statistics.median(times), p95=percentile_95(times)),
+            tokens_per_second=Quantiles(median=statistics.median(rates), p95=percentile_95(rates)),
         ),
     )
 
@@ -65,8 +74,8 @@ async def test_each_model_has_its_own_figures_the_most_used_first(archive: Archi
     for time in (20, 40):
         await have_turn(archive, time, 2, model="often")
     often, seldom = await archive.turn_statistics()
-    assert (often.model, often.turns, often.first_token_ms_median) == ("often", 2, 30)
-    assert (seldom.model, seldom.turns, seldom.first_token_ms_median) == ("seldom", 1, 10)
+    assert (often.model, often.turns, median(often.first_token_ms)) == ("often", 2, 30)
+    assert (seldom.model, seldom.turns, median(seldom.first_token_ms)) == ("seldom", 1, 10)
 
 
 async def test_what_did_not_get_a_reply_is_a_failure_and_a_cancelled_turn_is_not(
@@ -78,13 +87,13 @@ async def test_what_did_not_get_a_reply_is_a_failure_and_a_cancelled_turn_is_not
     await have_turn(archive, status=TurnStatus.INTERRUPTED)
     (found,) = await archive.turn_statistics()
     assert (found.turns, found.failures) == (4, 2)
-    assert (found.first_token_ms_median, found.tokens_per_second_median) == (20, 5)
+    assert (median(found.first_token_ms), median(found.tokens_per_second)) == (20, 5)
 
 
 async def test_turns_without_a_figure_have_no_median(archive: Archive) -> None:
     await have_turn(archive, status=TurnStatus.FAILED)
     (found,) = await archive.turn_statistics()
-    assert found.first_token_ms_median is None and found.tokens_per_second_p95 is None
+    assert found.first_token_ms is None and found.tokens_per_second is None
 
 
 async def test_only_turns_that_happened_here_count(archive: Archive) -> None:
@@ -94,7 +103,7 @@ async def test_only_turns_that_happened_here_count(archive: Archive) -> None:
     history = [Message("user", "Hi"), Message("assistant", "Hello")]
     begun = await archive.begin_turn(None, "under way", history=history, model="m")
     (found,) = await archive.turn_statistics()
-    assert (found.turns, found.first_token_ms_median) == (2, 15)
+    assert (found.turns, median(found.first_token_ms)) == (2, 15)
     await archive.end_turn(begun.session.session_id, begun.turn, TurnEnding(TurnStatus.COMPLETE))
     (found,) = await archive.turn_statistics()
     assert found.turns == 3
@@ -142,7 +151,7 @@ async def test_only_the_newest_turns_are_looked_at(archive: Archive, path: Path)
     await have_turn(archive, 8, 1, session_id=new)
     await have_turn(archive, 16, 1, session_id=old)
     (found,) = read_statistics(path, Statistics(), newest_turns=2).of_models
-    assert (found.turns, found.first_token_ms_median) == (2, 9)
+    assert (found.turns, median(found.first_token_ms)) == (2, 9)
 
 
 async def test_an_archive_that_cannot_be_read_says_so(archive: Archive, path: Path) -> None:

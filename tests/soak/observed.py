@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from llama_mcp.cli import main
+from llama_mcp.cli.main import main
 
 
 def observe(report: Path) -> None:

@@ -8,8 +8,8 @@ from mcp.types import Tool
 from pydantic import BaseModel
 
 from llama_mcp.llama_server.diagnosis.log import ServerLog
-from llama_mcp.llama_server.metrics.figures import ServerMetrics
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
+from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.settings import Settings
 from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptPage
 from llama_mcp.surface.server import build_server

@@ -27,6 +27,7 @@ from llama_mcp.sessions.records import (
     Turn,
     TurnEnding,
     TurnPage,
+    TurnStatistics,
 )
 from llama_mcp.sessions.session_ids import check_session_id, is_id_prefix
 from llama_mcp.sessions.sqlite import changing, reading, searching, writing
@@ -37,7 +38,7 @@ from llama_mcp.sessions.sqlite.failures import (
     is_search_damage,
 )
 from llama_mcp.sessions.sqlite.opening import move_aside_if_unchanged
-from llama_mcp.sessions.sqlite.statistics import Statistics, TurnStatistics, read_statistics
+from llama_mcp.sessions.sqlite.statistics import Statistics, read_statistics
 from llama_mcp.sessions.sqlite.store import Store
 
 P = ParamSpec("P")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pydantic import BaseModel
+
 
 class TurnStatus(StrEnum):
     """How far a turn is, or how it ended."""
@@ -188,3 +190,20 @@ class SessionPage:
     """Sessions in the archive, or those that matched."""
     next_before: str | None
     """Pass it as before to get the next page; None on the last one."""
+
+
+class Quantiles(BaseModel, frozen=True):
+    """The middle of many values, and the value that only one in twenty exceeds."""
+
+    median: float
+    p95: float
+
+
+class TurnStatistics(BaseModel, frozen=True):
+    """What the archived turns with one model saw; of the newest 10,000 turns, all clients'."""
+
+    model: str
+    turns: int
+    failures: int
+    first_token_ms: Quantiles | None = None
+    tokens_per_second: Quantiles | None = None

@@ -11,23 +11,6 @@ from llama_mcp.llama_server.api.metrics_text import COUNTS, Samples
 from llama_mcp.llama_server.status import ServerState, SlotCount
 
 
-class Quantiles(BaseModel, frozen=True):
-    """The middle of many values, and the value that only one in twenty exceeds."""
-
-    median: float
-    p95: float
-
-
-class OwnTurns(BaseModel, frozen=True):
-    """What the archived turns with one model saw; of the newest 10,000 turns, all clients'."""
-
-    model: str
-    turns: int
-    failures: int
-    first_token_ms: Quantiles | None = None
-    tokens_per_second: Quantiles | None = None
-
-
 class GpuMemory(BaseModel, frozen=True):
     """What llama-server uses of one GPU's memory."""
 
@@ -36,7 +19,7 @@ class GpuMemory(BaseModel, frozen=True):
     total_bytes: int
 
 
-class ServerMetrics(BaseModel, frozen=True):
+class LlamaServerFigures(BaseModel, frozen=True):
     """Figures of llama-server; what cannot be known is None.
 
     Token counts are since it was started. Rates are tokens for each second that llama-server spent
@@ -64,12 +47,10 @@ class ServerMetrics(BaseModel, frozen=True):
     generated_tokens_per_second_now: float | None = None
     requests_processing: int | None = None
     requests_deferred: int | None = None
-    waiting_turns: int | None = None
     slots: SlotCount | None = None
     memory_bytes: int | None = None
     cpu_percent: float | None = None
     gpu_memory: list[GpuMemory] = []
-    own_turns: list[OwnTurns] = []
     missing: list[str] = []
 
 

@@ -23,7 +23,7 @@ from llama_mcp.llama_server.api.slots import SlotLook
 from llama_mcp.llama_server.metrics import process_use
 from llama_mcp.llama_server.metrics.figures import (
     GpuMemory,
-    ServerMetrics,
+    LlamaServerFigures,
     figures_of,
     missing_figures,
 )
@@ -45,8 +45,7 @@ OF_THE_MACHINE = ("memory_bytes", "cpu_percent", "gpu_memory")
 class Reading:
     """What was read at one moment."""
 
-    metrics: ServerMetrics
-    """Without what only others know: the turns of this process, and those in the archive."""
+    figures: LlamaServerFigures
     text: str | None = None
     """llama-server's own Prometheus text, when it is one."""
     cpu_seconds: float | None = None
@@ -71,7 +70,7 @@ class _MachineUse:
     gpu_memory: list[GpuMemory] = field(default_factory=list)
 
     def figures(self) -> dict[str, Any]:
-        """Return what is known, by the names of ServerMetrics."""
+        """Return what is known, by the names of LlamaServerFigures."""
         found = {
             "memory_bytes": self.use.memory_bytes if self.use else None,
             "cpu_percent": self.cpu_percent,
@@ -106,7 +105,7 @@ class MetricsReader:
         """Return the metrics of llama-server; of one that does not run, that it does not."""
         seen = await self._supervisor.observe()
         if seen is None:
-            return Reading(ServerMetrics(state=ServerState.STOPPED))
+            return Reading(LlamaServerFigures(state=ServerState.STOPPED))
         return await self._readings.get(self._about(seen), partial(self._read, seen))
 
     async def look_at_slots(self) -> tuple[ServerState, SlotLook]:
@@ -141,7 +140,7 @@ class MetricsReader:
             **told,
         }
         cpu_seconds = machine.use.cpu_seconds if machine.use else None
-        return Reading(ServerMetrics.model_validate(content), answers.text, cpu_seconds)
+        return Reading(LlamaServerFigures.model_validate(content), answers.text, cpu_seconds)
 
     async def _look_at_machine(self, pid: int | None) -> _MachineUse:
         if pid is None:

@@ -7,6 +7,9 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from llama_mcp.sessions.records import Quantiles, TurnStatistics
 
 # More would tell of a past that is over, and take longer than anybody wants to wait (50 ms).
 NEWEST_TURNS = 10_000
@@ -61,19 +64,6 @@ Version = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TurnStatistics:
-    """The turns with one model; medians and 95th percentiles are None when no turn has a figure."""
-
-    model: str
-    turns: int
-    failures: int
-    first_token_ms_median: float | None
-    first_token_ms_p95: float | None
-    tokens_per_second_median: float | None
-    tokens_per_second_p95: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Statistics:
     """The statistics of one state of the archive, the model with most turns first."""
 
@@ -100,4 +90,21 @@ def read_statistics(path: Path, known: Statistics, newest_turns: int = NEWEST_TU
         if version == known.version:
             return known
         rows = connection.execute(_STATISTICS, (newest_turns,)).fetchall()
-    return Statistics(version, tuple(TurnStatistics(*row) for row in rows))
+    return Statistics(version, tuple(map(_to_statistics, rows)))
+
+
+def _to_statistics(row: tuple[Any, ...]) -> TurnStatistics:
+    model, turns, failures, first_median, first_p95, rate_median, rate_p95 = row
+    return TurnStatistics(
+        model=model,
+        turns=turns,
+        failures=failures,
+        first_token_ms=_quantiles(first_median, first_p95),
+        tokens_per_second=_quantiles(rate_median, rate_p95),
+    )
+
+
+def _quantiles(median: float | None, p95: float | None) -> Quantiles | None:
+    if median is None or p95 is None:
+        return None
+    return Quantiles(median=round(median, 2), p95=round(p95, 2))

@@ -2,16 +2,11 @@
 
 from collections.abc import Callable
 
-import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations
 
-from llama_mcp.llama_server.metrics import prometheus as exposition
 from llama_mcp.services import Services
-from llama_mcp.surface.observation import complete, own_metrics, report_slots
 from llama_mcp.surface.results.tool_results import JSON, json_text
-from llama_mcp.surface.tools.lifecycle import look
-from llama_mcp.surface.tools.observing import DEFAULT_LINES, end_of_log
 
 STATUS = "llama://server/status"
 CONFIG = "llama://server/config"
@@ -21,6 +16,9 @@ SLOTS = "llama://server/slots"
 LOG = "llama://server/log"
 
 PLAIN = "text/plain"
+PROMETHEUS_TEXT = "text/plain; version=0.0.4"
+# As many as the tool server_log gives when nobody says how many.
+DEFAULT_LINES = 100
 FOR_ALL = Annotations(audience=["user", "assistant"], priority=0.8)
 IN_DETAIL = Annotations(audience=["user", "assistant"], priority=0.4)
 FOR_PROGRAMS = Annotations(audience=["user"], priority=0.1)
@@ -34,47 +32,42 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     )
     async def server_status() -> str:
         """What llama-server is doing: the same as the tool status."""
-        return json_text(await look(services()))
+        return json_text(await services().observer.status())
 
     @server.resource(
         CONFIG, name="server-config", title="Settings", mime_type=JSON, annotations=IN_DETAIL
     )
     async def server_config() -> str:
         """The settings of llama-server: the same as the tool get_config."""
-        return json_text(await services().supervisor.config())
+        return json_text(await services().observer.config())
 
     @server.resource(
         METRICS, name="server-metrics", title="Metrics", mime_type=JSON, annotations=FOR_ALL
     )
     async def server_metrics() -> str:
         """Tokens, speed, load and memory: the same as the tool server_metrics."""
-        return json_text(await own_metrics(services()))
+        return json_text(await services().observer.metrics())
 
     @server.resource(
         PROMETHEUS,
         name="server-metrics-prometheus",
         title="Metrics for Prometheus",
-        mime_type=exposition.MIME_TYPE,
+        mime_type=PROMETHEUS_TEXT,
         annotations=FOR_PROGRAMS,
     )
     async def server_metrics_prometheus() -> str:
         """llama-server's own metrics and ours, as a Prometheus server scrapes them."""
-        reading = await services().metrics_reader.read()
-        metrics = await complete(reading, services())
-        # On a thread: the first import of what writes it takes a while.
-        return await anyio.to_thread.run_sync(
-            exposition.exposition, metrics, reading.cpu_seconds, reading.text
-        )
+        return await services().observer.prometheus_text()
 
     @server.resource(
         SLOTS, name="server-slots", title="Slots", mime_type=JSON, annotations=IN_DETAIL
     )
     async def server_slots() -> str:
         """What each slot of llama-server is doing, and which sessions generate or wait."""
-        return json_text(await report_slots(services()))
+        return json_text(await services().observer.slots())
 
     @server.resource(LOG, name="server-log", title="Log", mime_type=PLAIN, annotations=IN_DETAIL)
     async def server_log() -> str:
         """The end of llama-server's log: the same as the tool server_log."""
-        log = await end_of_log(services(), DEFAULT_LINES)
+        log = await services().observer.log_end(DEFAULT_LINES)
         return "".join(f"{line}\n" for line in log.lines)

@@ -1,9 +1,9 @@
 """Results in words: what matters of each, in few lines."""
 
 from llama_mcp.llama_server.diagnosis.log import ServerLog
-from llama_mcp.llama_server.metrics.figures import OwnTurns, ServerMetrics
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
-from llama_mcp.sessions.records import TurnStatus
+from llama_mcp.observing.figures import ServerMetrics
+from llama_mcp.sessions.records import TurnStatistics, TurnStatus
 from llama_mcp.turns.receipt import FIRST_TURN
 from llama_mcp.turns.reply import ChatReply, ReplyReceipt
 
@@ -106,7 +106,7 @@ def metrics_text(metrics: ServerMetrics) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _turns_text(turns: OwnTurns) -> str:
+def _turns_text(turns: TurnStatistics) -> str:
     first, rate = turns.first_token_ms, turns.tokens_per_second
     parts = [
         f"Turns with {turns.model}: {turns.turns}",

@@ -1,1 +1,1 @@
-"""The tools, one file for each thing that a client comes for, and the catalogue of their schemas."""
+"""The tools, one file for each thing that a client comes for, and their catalogue."""

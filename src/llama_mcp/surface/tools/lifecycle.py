@@ -120,17 +120,11 @@ def register(
 
         Also gives model, address, memory, busy slots and, after a crash, its cause and what to do.
         """
-        seen = await look(services())
-        return tool_result(status_text(seen), seen)
+        now = await services().observer.status()
+        return tool_result(status_text(now), now)
 
     @server.tool(title="Settings of the local model", annotations=hints.LOOKS)
     async def get_config() -> ConfigResult:
         """Show the running server's settings, or those that start_llama_server would use now."""
-        config = await services().supervisor.config()
+        config = await services().observer.config()
         return tool_result(config_text(config), config)
-
-
-async def look(services: Services) -> ServerStatus:
-    """Return the status with the turns of this process that wait for a slot."""
-    seen = await services.supervisor.status()
-    return seen.model_copy(update={"waiting_turns": services.in_flight.waiting or None})

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from typing import Annotated
 
-import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from llama_mcp.llama_server.diagnosis.log import MAX_LINES, Level, ServerLog, read_log
-from llama_mcp.llama_server.metrics.figures import ServerMetrics
+from llama_mcp.llama_server.diagnosis.log import MAX_LINES, Level, ServerLog
+from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
-from llama_mcp.surface.observation import own_metrics
 from llama_mcp.surface.results.texts import log_text, metrics_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools import hints
@@ -28,7 +26,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     @server.tool(title="Figures of the local model", annotations=hints.LOOKS)
     async def server_metrics() -> MetricsResult:
         """Show tokens, speed, load, memory, and what earlier turns saw. Wakes no sleeping model."""
-        metrics = await own_metrics(services())
+        metrics = await services().observer.metrics()
         return tool_result(metrics_text(metrics), metrics)
 
     @server.tool(title="Log of the local model", annotations=hints.LOOKS)
@@ -39,13 +37,5 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         level: Annotated[Level | None, Field(description="Only this bad or worse.")] = None,
     ) -> LogResult:
         """Show the end of llama-server's log, also after it has stopped or crashed."""
-        log = await end_of_log(services(), lines, level)
+        log = await services().observer.log_end(lines, level)
         return tool_result(log_text(log), log)
-
-
-async def end_of_log(services: Services, lines: int, level: Level | None = None) -> ServerLog:
-    """Return the end of the log of the last llama-server; nothing when there never was one."""
-    seen = await services.supervisor.observe()
-    if seen is None:
-        return ServerLog()
-    return await anyio.to_thread.run_sync(read_log, seen.run.log_path, lines, level)

@@ -5,7 +5,6 @@ from pathlib import Path
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.services import open_services
 from llama_mcp.settings import Settings
-from llama_mcp.surface.observation import own_metrics, report_slots
 
 
 def announce(_session_id: str, _is_new: bool) -> None:
@@ -16,8 +15,8 @@ async def test_looking_where_nothing_ever_ran_is_no_error_and_begins_no_archive(
     tmp_path: Path,
 ) -> None:
     async with open_services(Settings(home=tmp_path / "home"), {}, announce) as services:
-        metrics = await own_metrics(services)
-        report = await report_slots(services)
+        metrics = await services.observer.metrics()
+        report = await services.observer.slots()
         assert services.archive.last_change() == (None, None)
     assert metrics.state is report.state is ServerState.STOPPED
     assert metrics.missing == report.missing == []
@@ -26,6 +25,6 @@ async def test_looking_where_nothing_ever_ran_is_no_error_and_begins_no_archive(
 async def test_an_archive_that_cannot_be_read_costs_only_its_own_figures(tmp_path: Path) -> None:
     (tmp_path / "sessions.db").write_bytes(b"no database at all" * 100)
     async with open_services(Settings(home=tmp_path), {}, announce) as services:
-        metrics = await own_metrics(services)
+        metrics = await services.observer.metrics()
     assert metrics.missing == ["own_turns"]
     assert metrics.state is ServerState.STOPPED and metrics.own_turns == []

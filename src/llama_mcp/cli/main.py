@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # At INFO it writes the text of every refused call, which may quote a conversation.
     logging.getLogger("mcp.server.mcpserver.server").setLevel(logging.WARNING)
     if arguments.command == "demo":
-        from llama_mcp.demo import run_demo
+        from llama_mcp.cli.demo import run_demo
 
         return run_demo()
     return _serve(settings)

@@ -6,17 +6,17 @@ Turns are those of the archive, so they are gauges: deleting a session takes its
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from llama_mcp.llama_server.metrics.figures import OwnTurns, Quantiles, ServerMetrics
 from llama_mcp.llama_server.status import ServerState
+from llama_mcp.observing.figures import ServerMetrics
+from llama_mcp.sessions.records import Quantiles, TurnStatistics
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-MIME_TYPE = "text/plain; version=0.0.4"
 PREFIX = "llama_mcp_"
 
 
-def exposition(metrics: ServerMetrics, cpu_seconds: float | None, theirs: str | None) -> str:
+def prometheus_text(metrics: ServerMetrics, cpu_seconds: float | None, theirs: str | None) -> str:
     """Return a text that a Prometheus server can scrape.
 
     Args:
@@ -65,7 +65,7 @@ def _series(metrics: ServerMetrics, cpu_seconds: float | None) -> Iterator["Metr
     yield from _turn_series(metrics.own_turns)
 
 
-def _turn_series(own_turns: list[OwnTurns]) -> Iterator["Metric"]:
+def _turn_series(own_turns: list[TurnStatistics]) -> Iterator["Metric"]:
     counts = [([turns.model], turns.turns) for turns in own_turns]
     yield _labelled("turns", "Turns in the archive, of the newest 10,000", ["model"], counts)
     failures = [([turns.model], turns.failures) for turns in own_turns]

@@ -4,10 +4,9 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from llama_mcp.llama_server.metrics.figures import ServerMetrics
-from llama_mcp.llama_server.metrics.prometheus import PREFIX, exposition
-
-from .test_metrics import TEXT
+from llama_mcp.observing.figures import ServerMetrics
+from llama_mcp.observing.prometheus import PREFIX, prometheus_text
+from tests.llama_server.test_metrics import TEXT
 
 EVERYTHING: dict[str, Any] = {
     "state": "ready",
@@ -54,7 +53,7 @@ def own(text: str) -> Series:
 
 
 def test_every_figure_becomes_a_series_in_base_units() -> None:
-    text = exposition(ServerMetrics.model_validate(EVERYTHING), 4.5, None)
+    text = prometheus_text(ServerMetrics.model_validate(EVERYTHING), 4.5, None)
     odd = 'odd "name"\\\n'
     assert own(text) == {
         ("up", ()): 1,
@@ -79,12 +78,12 @@ def test_every_figure_becomes_a_series_in_base_units() -> None:
 def test_llama_servers_own_text_is_passed_on_as_it_is() -> None:
     metrics = ServerMetrics.model_validate(EVERYTHING)
     for theirs in (TEXT, TEXT.rstrip("\n")):
-        text = exposition(metrics, 4.5, theirs)
+        text = prometheus_text(metrics, 4.5, theirs)
         assert text.startswith(TEXT)
         assert series_in(TEXT).items() <= series_in(text).items()
-        assert own(text) == own(exposition(metrics, 4.5, None))
+        assert own(text) == own(prometheus_text(metrics, 4.5, None))
 
 
 def test_what_is_not_known_has_no_series() -> None:
-    text = exposition(ServerMetrics.model_validate({"state": "stopped"}), None, None)
+    text = prometheus_text(ServerMetrics.model_validate({"state": "stopped"}), None, None)
     assert own(text) == {("up", ()): 0}

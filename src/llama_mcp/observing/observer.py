@@ -1,0 +1,100 @@
+"""What is going on, as tools, resources and the command line ask for it."""
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.diagnosis.log import Level, ServerLog, read_log
+from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
+from llama_mcp.observing.figures import OpenTurn, ServerMetrics, SlotsReport
+
+if TYPE_CHECKING:
+    from llama_mcp.llama_server.metrics.reader import MetricsReader, Reading
+    from llama_mcp.llama_server.supervisor import Supervisor
+    from llama_mcp.sessions.archive import Archive
+    from llama_mcp.turns.in_flight import InFlight
+
+logger = logging.getLogger(__name__)
+
+
+class Observer:
+    """Puts together what the rooms know; it changes nothing and wakes no sleeping model."""
+
+    def __init__(
+        self,
+        supervisor: "Supervisor",
+        metrics_reader: "MetricsReader",
+        in_flight: "InFlight",
+        archive: "Archive",
+    ) -> None:
+        self._supervisor = supervisor
+        self._metrics_reader = metrics_reader
+        self._in_flight = in_flight
+        self._archive = archive
+
+    async def status(self) -> ServerStatus:
+        """Return the status, with the turns of this process that wait for a slot."""
+        status = await self._supervisor.status()
+        return status.model_copy(update={"waiting_turns": self._in_flight.waiting or None})
+
+    async def config(self) -> ServerConfig:
+        """Return the running server's settings, else those that a start would use now."""
+        return await self._supervisor.config()
+
+    async def metrics(self) -> ServerMetrics:
+        """Return llama-server's figures with what our own turns saw; also while none runs."""
+        return await self._with_turns(await self._metrics_reader.read())
+
+    async def prometheus_text(self) -> str:
+        """Return llama-server's own metrics and ours, as a Prometheus server scrapes them."""
+        from llama_mcp.observing.prometheus import prometheus_text
+
+        reading = await self._metrics_reader.read()
+        metrics = await self._with_turns(reading)
+        # On a thread: the first import of what writes it takes a while.
+        return await anyio.to_thread.run_sync(
+            prometheus_text, metrics, reading.cpu_seconds, reading.text
+        )
+
+    async def slots(self) -> SlotsReport:
+        """Return what each slot is doing, and which sessions generate or wait."""
+        state, look = await self._metrics_reader.look_at_slots()
+        turns = [
+            OpenTurn(
+                session_id=turn.session_id, turn=turn.number, place=turn.reply.queue_place or None
+            )
+            for turn in self._in_flight.open_turns()
+        ]
+        is_untold = look.slots is None and not look.is_sleeping and state is ServerState.READY
+        return SlotsReport(
+            state=state,
+            is_sleeping=look.is_sleeping or None,
+            slots=look.slots or [],
+            generating=[turn for turn in turns if turn.place is None],
+            waiting=sorted((turn for turn in turns if turn.place), key=lambda t: t.place or 0),
+            missing=["slots"] if is_untold else [],
+        )
+
+    async def log_end(self, lines: int, level: Level | None = None) -> ServerLog:
+        """Return the end of the last llama-server's log; an empty one when there never was one.
+
+        Args:
+            lines: at most this many.
+            level: only lines of this level and worse.
+        """
+        seen = await self._supervisor.observe()
+        if seen is None:
+            return ServerLog()
+        return await anyio.to_thread.run_sync(read_log, seen.run.log_path, lines, level)
+
+    async def _with_turns(self, reading: "Reading") -> ServerMetrics:
+        figures = reading.figures.model_dump()
+        try:
+            own_turns = list(await self._archive.turn_statistics())
+        except LlamaMCPError as error:
+            logger.warning("Figures of earlier turns are missing: %s", error)
+            own_turns = []
+            figures["missing"] = [*figures["missing"], "own_turns"]
+        return ServerMetrics(**figures, waiting_turns=self._in_flight.waiting, own_turns=own_turns)
