@@ -76,7 +76,7 @@ def _load() -> str:
 def tiny_model(folder: Path, context_length: int = 65536) -> Path:
     """Write the tests' tiny model, whose reply never ends by itself, and return its path."""
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    from tests.tiny_model import write_tiny_model
+    from tests.support.tiny_model import write_tiny_model
 
     return write_tiny_model(folder / "tiny.gguf", context_length=context_length)
 

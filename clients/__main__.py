@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.processes import end_leftovers
-from tests.tiny_model import write_tiny_model
+from tests.support.processes import end_leftovers
+from tests.support.tiny_model import write_tiny_model
 
 from clients import node_packages
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.client_process import LlamaMCP
-from tests.processes import end_leftovers
-from tests.tiny_model import write_tiny_model
+from tests.support.client_process import LlamaMCP
+from tests.support.processes import end_leftovers
+from tests.support.tiny_model import write_tiny_model
 
 REAL_LLAMA_CPP_VARIABLE = "LLAMA_MCP_TEST_LLAMA_CPP_PATH"
 REAL_LLAMA_CPP = os.environ.get(REAL_LLAMA_CPP_VARIABLE)

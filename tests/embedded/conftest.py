@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from llama_mcp.embedded.presence import embedded_command
-from tests.tiny_model import write_tiny_model
+from tests.support.tiny_model import write_tiny_model
 
 PATIENCE = 60.0  # a bound, not an expectation
 LISTENING = "srv  llama_server: listening on "

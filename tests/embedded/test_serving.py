@@ -12,7 +12,7 @@ import pytest
 
 from llama_mcp.models.starter_model import starter_model_path
 from tests.embedded.conftest import PATIENCE, Engine
-from tests.tiny_model import SWALLOWING_TEMPLATE, write_tiny_model
+from tests.support.tiny_model import SWALLOWING_TEMPLATE, write_tiny_model
 
 Start = Callable[..., Engine]
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.client_process import LlamaMCP, Progress, text_of
+from tests.support.client_process import LlamaMCP, Progress, text_of
 
 
 async def test_a_session_of_two_turns_is_streamed_kept_and_seen_on_every_engine(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import anyio
 
-from tests.client_process import COMMAND, LlamaMCP
 from tests.faults.victims import until_nothing_is_left
-from tests.processes import PATIENCE_SECONDS
-from tests.raw_client import raw_client
+from tests.support.client_process import COMMAND, LlamaMCP
+from tests.support.processes import PATIENCE_SECONDS
+from tests.support.raw_client import raw_client
 
 PROGRAM = Path(__file__).with_name("dead_parent_program.py")
 

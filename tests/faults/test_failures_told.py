@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from tests.client_process import LlamaMCP
+from tests.support.client_process import LlamaMCP
 
 
 def failing_starts(model: Path, folder: Path) -> list[tuple[dict[str, Any], str, str]]:

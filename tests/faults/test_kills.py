@@ -8,12 +8,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.client_process import LlamaMCP
 from tests.fake_llama_server.install import install_fake
 from tests.fake_llama_server.running import Server, ready
 from tests.faults.victims import find, is_alive, process, start_model, until_nothing_is_left
-from tests.processes import until
-from tests.raw_client import RawClient, raw_client
+from tests.support.client_process import LlamaMCP
+from tests.support.processes import until
+from tests.support.raw_client import RawClient, raw_client
 
 KILLS = 50
 REQUESTS: dict[str, tuple[str, dict[str, object]]] = {

@@ -6,7 +6,6 @@ from pathlib import Path
 import psutil
 
 from llama_mcp.keeper.log_rotation import KEPT_LOGS, MAX_LOG_BYTES
-from tests.client_process import LlamaMCP
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.faults.victims import (
     current_run,
@@ -16,8 +15,9 @@ from tests.faults.victims import (
     start_model,
     until_nothing_is_left,
 )
-from tests.processes import until
-from tests.raw_client import raw_client
+from tests.support.client_process import LlamaMCP
+from tests.support.processes import until
+from tests.support.raw_client import raw_client
 
 # The largest file that a process may write: to a program, none is what a full disk is.
 NO_ROOM = (1, resource.RLIM_INFINITY)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from llama_mcp.embedded.presence import embedded_command
 from llama_mcp.llama_server.diagnosis.causes import LaunchFacts, diagnose
-from tests.processes import PATIENCE_SECONDS
-from tests.tiny_model import write_tiny_model
+from tests.support.processes import PATIENCE_SECONDS
+from tests.support.tiny_model import write_tiny_model
 
 EXAMPLES = 40
 # Without a limit a damaged length could make the kernel promise more than the machine has.

@@ -4,8 +4,8 @@ import random
 
 import anyio
 
-from tests.client_process import Connection, LlamaMCP, text_of
-from tests.processes import PATIENCE_SECONDS, processes_of
+from tests.support.client_process import Connection, LlamaMCP, text_of
+from tests.support.processes import PATIENCE_SECONDS, processes_of
 
 ROUNDS = 5
 # About as long as a start takes; the stop comes somewhere within it.

@@ -8,10 +8,10 @@ import pytest
 
 from llama_mcp.keeper import run_dir
 from llama_mcp.llama_server.runs.run import Run
-from tests.client_process import LlamaMCP
 from tests.faults.victims import Process, current_run, find, is_alive, process, start_model
-from tests.processes import until
-from tests.raw_client import raw_client
+from tests.support.client_process import LlamaMCP
+from tests.support.processes import until
+from tests.support.raw_client import raw_client
 
 CALLS: dict[str, dict[str, object]] = {
     "status": {},

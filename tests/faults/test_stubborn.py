@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.client_process import LlamaMCP
 from tests.fake_llama_server.install import install_fake
 from tests.faults.victims import is_alive, process, start_model, until_nothing_is_left
-from tests.processes import processes_of, until
-from tests.raw_client import RawClient, raw_client
+from tests.support.client_process import LlamaMCP
+from tests.support.processes import processes_of, until
+from tests.support.raw_client import RawClient, raw_client
 
 
 async def begin_reply(client: RawClient) -> int:

@@ -10,8 +10,8 @@ from llama_mcp.keeper import identity
 from llama_mcp.llama_server.runs import ports
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run import current_run as current_run_in
-from tests.processes import PATIENCE_SECONDS, processes_of, until
-from tests.raw_client import RawClient
+from tests.support.processes import PATIENCE_SECONDS, processes_of, until
+from tests.support.raw_client import RawClient
 
 # Short, because the first moments of a process are among those at which it is to be killed.
 LOOK_SECONDS = 0.001

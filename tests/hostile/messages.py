@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.hostile.json_values import any_json
-from tests.wire import MODERN, VERSION_IN_META
+from tests.support.wire import MODERN, VERSION_IN_META
 
 LINES = 10_000
 SEED = 7

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.client_process import LlamaMCP
 from tests.fake_llama_server.install import install_fake
 from tests.hostile.arguments import SESSION, fitting_arguments, unfitting_arguments
-from tests.raw_client import RawClient, raw_client
+from tests.support.client_process import LlamaMCP
+from tests.support.raw_client import RawClient, raw_client
 
 # Of each kind; fewer of a tool with few parameters.
 EXAMPLES, EXAMPLES_PER_PARAMETER = 25, 5

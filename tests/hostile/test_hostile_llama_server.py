@@ -17,9 +17,9 @@ import anyio
 import pytest
 
 from llama_mcp.llama_server.api.client import SLOTS_AGE_SECONDS
-from tests.client_process import Connection, LlamaMCP, text_of
 from tests.fake_llama_server.install import install_fake, set_faults
-from tests.processes import PATIENCE_SECONDS
+from tests.support.client_process import Connection, LlamaMCP, text_of
+from tests.support.processes import PATIENCE_SECONDS
 
 CHAT = "/v1/chat/completions"
 COUNT = f"{CHAT}/input_tokens"

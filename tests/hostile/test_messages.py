@@ -14,11 +14,11 @@ import anyio
 import pytest
 
 from llama_mcp.surface.stdio import MAX_MESSAGE_BYTES
-from tests.client_process import LlamaMCP
 from tests.hostile.corpus import CORPUS
 from tests.hostile.messages import ENVELOPE, LINES, hostile_lines, readable_id
-from tests.processes import PATIENCE_SECONDS
-from tests.raw_client import INITIALIZE, RawClient, raw_client
+from tests.support.client_process import LlamaMCP
+from tests.support.processes import PATIENCE_SECONDS
+from tests.support.raw_client import INITIALIZE, RawClient, raw_client
 
 Era = Literal["legacy", "modern"]
 BATCH_LINES = 250

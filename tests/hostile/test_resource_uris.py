@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.client_process import LlamaMCP
-from tests.raw_client import RawClient, raw_client
+from tests.support.client_process import LlamaMCP
+from tests.support.raw_client import RawClient, raw_client
 
 SECRET = "what only the user may read"
 ESCAPES = [

@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 from llama_mcp.keeper import identity, lease_locks, log_rotation, run_dir
-from tests.processes import is_gone, until
+from tests.support.processes import is_gone, until
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER

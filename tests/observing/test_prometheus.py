@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.prometheus import PREFIX, prometheus_text
-from tests.llama_server.test_metrics import TEXT
+from tests.llama_server.metrics.test_figures import TEXT
 
 EVERYTHING: dict[str, Any] = {
     "state": "ready",

@@ -10,9 +10,8 @@ import pytest
 from llama_mcp.conversation_errors import SessionBusyError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import Turn, TurnStatus
-
-from .talk import have_session, say, start_writer
-from .writer_program import reply_text
+from tests.sessions.talk import have_session, say, start_writer
+from tests.sessions.writer_program import reply_text
 
 KILLS = 50
 TURNS_EACH = 500

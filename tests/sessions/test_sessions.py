@@ -6,8 +6,7 @@ from llama_mcp.conversation_errors import SessionBusyError, SessionNotFoundError
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import SessionPage, TurnEnding, TurnStatus
-
-from .talk import have_session, say
+from tests.sessions.talk import have_session, say
 
 
 def titles(page: SessionPage) -> list[str]:

@@ -18,8 +18,7 @@ from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import Message, Receipt, Timing, TurnEnding, TurnStatus, Usage
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.texts import clean_text
-
-from .talk import have_session
+from tests.sessions.talk import have_session
 
 ANY_TEXT = st.text(st.characters(categories=None), max_size=200)
 

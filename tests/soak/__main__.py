@@ -21,7 +21,7 @@ import anyio
 from tests.soak import measuring
 from tests.soak.aftermath import archive_bytes, count_archive, look_around
 from tests.soak.load import Plan, Soak
-from tests.tiny_model import write_tiny_model
+from tests.support.tiny_model import write_tiny_model
 
 # Times, ids and numbers: what differs between two lines of one kind.
 VARYING = re.compile(r"\b\w{4}-\w{4}-\w{4}\b|[0-9a-f]{6,}|\d+")

@@ -3,11 +3,11 @@
 import sqlite3
 from contextlib import closing
 
-from tests.client_process import COMMAND
-from tests.processes import end_leftovers
 from tests.soak import measuring
 from tests.soak.client import soak_client
 from tests.soak.load import Soak
+from tests.support.client_process import COMMAND
+from tests.support.processes import end_leftovers
 
 # Of all processes together; a warning now and then is no fault, a flood is.
 MAX_STDERR_BYTES = 1_000_000

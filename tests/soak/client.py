@@ -12,8 +12,8 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from tests.raw_client import INITIALIZE, MAX_LINE
-from tests.wire import MODERN, VERSION_IN_META, Wire
+from tests.support.raw_client import INITIALIZE, MAX_LINE
+from tests.support.wire import MODERN, VERSION_IN_META, Wire
 
 Era = Literal["legacy", "modern"]
 ENVELOPE = {

@@ -15,11 +15,11 @@ import anyio.abc
 from llama_mcp.keeper import identity
 from llama_mcp.llama_server.runs.records import ProcessRecord
 from llama_mcp.llama_server.runs.run import current_run
-from tests.client_process import COMMAND
 from tests.soak.client import Era, GoneError, HangError, SoakClient, soak_client
 from tests.soak.ledger import Ledger
 from tests.soak.measuring import Sample, take_sample
 from tests.soak.talker import Talker
+from tests.support.client_process import COMMAND
 
 CHECKOUT = Path(__file__).parents[2]
 # What a client asks to be told of.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.client_process import LlamaMCP
+from tests.support.client_process import LlamaMCP
 
 PROGRAM = Path(__file__).with_name("traced_program.py")
 SECRET = "The word is heliotrope."

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.surface.server import build_server
-from tests.client_process import Connection
+from tests.support.client_process import Connection
 
 
 async def main(message: str) -> None:

@@ -1,0 +1,176 @@
+"""Who listens hears what happens to llama-server, whoever causes it, also while no tool runs."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+import pytest
+
+from llama_mcp.surface.notifications.watching import ALL, FIGURES, Signs, changed
+from tests.fake_llama_server.install import install_fake
+from tests.support.client_process import Connection, LlamaMCP
+from tests.support.processes import PATIENCE_SECONDS
+from tests.support.raw_client import RawClient, raw_client
+
+STATUS = "llama://server/status"
+METRICS = "llama://server/metrics"
+LOG = "llama://server/log"
+UPDATED = "notifications/resources/updated"
+
+
+@pytest.fixture
+def loading_slowly(llama_mcp: LlamaMCP, tmp_path: Path) -> LlamaMCP:
+    fake = install_fake(tmp_path / "fake", load_seconds=1.0, token_delay_seconds=0.05)
+    return llama_mcp.having(LLAMA_CPP_PATH=str(fake))
+
+
+class LegacyListener:
+    """A client of the initialize era that subscribes, then only listens."""
+
+    def __init__(self, client: RawClient) -> None:
+        self._client = client
+
+    async def listen(self, *uris: str) -> None:
+        for uri in uris:
+            await self._client.answer(await self._client.ask("resources/subscribe", uri=uri))
+
+    async def hears_of(self, uri: str) -> None:
+        while True:
+            message = await self._client.next()
+            if message.get("method") == UPDATED and message["params"]["uri"] == uri:
+                return
+
+
+async def state_of(client: RawClient) -> str:
+    result = await client.call("status")
+    state: str = result["structuredContent"]["state"]
+    return state
+
+
+@pytest.fixture
+async def other(loading_slowly: LlamaMCP) -> AsyncIterator[Connection]:
+    """Another client of the same llama-server, with a llama-mcp of its own."""
+    async with loading_slowly.connect() as connection:
+        yield connection
+
+
+async def test_a_subscriber_hears_of_a_start_readiness_a_crash_and_a_stop_by_another_client(
+    loading_slowly: LlamaMCP, other: Connection
+) -> None:
+    async with raw_client(loading_slowly) as client:
+        await client.hello()
+        listener = LegacyListener(client)
+        await listener.listen(STATUS)
+        started = await other.call("start_llama_server", wait_seconds=0)
+        assert started["state"] == "starting"
+        await listener.hears_of(STATUS)
+        while (state := await state_of(client)) == "starting":
+            await listener.hears_of(STATUS)
+        assert state == "ready"
+        psutil.Process((await other.call("status"))["pid"]).kill()
+        await listener.hears_of(STATUS)
+        assert await state_of(client) == "crashed"
+        await other.call("start_llama_server", wait_seconds=0)
+        await listener.hears_of(STATUS)
+        await other.call("stop_llama_server")
+        while await state_of(client) != "stopped":
+            await listener.hears_of(STATUS)
+
+
+async def test_a_listener_of_2026_hears_the_same(
+    loading_slowly: LlamaMCP, other: Connection
+) -> None:
+    async with (
+        loading_slowly.connect("auto") as connection,
+        connection.client.listen(resource_subscriptions=[STATUS]) as events,
+    ):
+
+        async def state() -> str:
+            with anyio.fail_after(PATIENCE_SECONDS):
+                async for event in events:
+                    assert event.uri == STATUS  # type: ignore[union-attr]  # nothing else is asked for
+                    break
+            found: str = (await connection.call("status"))["state"]
+            return found
+
+        await other.call("start_llama_server", wait_seconds=0)
+        while await state() != "ready":
+            continue
+        psutil.Process((await other.call("status"))["pid"]).kill()
+        assert await state() == "crashed"
+
+
+async def test_a_subscriber_hears_of_figures_and_log_while_another_client_chats(
+    loading_slowly: LlamaMCP, other: Connection
+) -> None:
+    async with raw_client(loading_slowly) as client:
+        await client.hello()
+        listener = LegacyListener(client)
+        await other.call("start_llama_server")
+        await listener.listen(METRICS, LOG)
+        before = (await client.call("server_metrics"))["structuredContent"]
+        assert before["generated_tokens_total"] == 0
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: other.call("chat", message="Hello"))
+            while True:
+                await listener.hears_of(METRICS)
+                metrics: dict[str, Any] = (await client.call("server_metrics"))["structuredContent"]
+                if metrics["generated_tokens_total"]:
+                    break
+        assert metrics["own_turns"][0]["turns"] == 1
+
+
+async def test_a_subscriber_to_the_log_hears_of_new_lines(
+    loading_slowly: LlamaMCP, other: Connection
+) -> None:
+    async with raw_client(loading_slowly) as client:
+        await client.hello()
+        listener = LegacyListener(client)
+        await other.call("start_llama_server")
+        await listener.listen(LOG)
+        await other.call("chat", message="Hello")
+        await listener.hears_of(LOG)
+        log = (await client.call("server_log"))["structuredContent"]
+        assert any("processing task" in line for line in log["lines"])
+
+
+async def test_who_does_not_listen_any_more_is_told_nothing(
+    loading_slowly: LlamaMCP, other: Connection
+) -> None:
+    async with raw_client(loading_slowly) as client:
+        await client.hello()
+        listener = LegacyListener(client)
+        await listener.listen(STATUS, METRICS)
+        await client.answer(await client.ask("resources/unsubscribe", uri=STATUS))
+        await other.call("start_llama_server", wait_seconds=0)
+        while True:
+            message = await client.next()
+            assert message["method"] == UPDATED and message["params"]["uri"] == METRICS
+            if await state_of(client) != "stopped":
+                break
+
+
+NOTHING = Signs("run", "turns", "log")
+
+
+@pytest.mark.parametrize("is_due", [True, False])
+def test_a_new_state_is_told_at_once_and_of_every_resource(is_due: bool) -> None:
+    assert changed(NOTHING, Signs("other", "turns", "log"), is_due) == ALL
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (NOTHING, ()),
+        (Signs("run", "more", "log"), FIGURES),
+        (Signs("run", "turns", "more"), ("llama://server/log",)),
+        (Signs("run", "more", "more"), (*FIGURES, "llama://server/log")),
+    ],
+)
+def test_figures_and_log_are_told_when_it_is_time_and_only_what_changed(
+    seen: Signs, expected: tuple[str, ...]
+) -> None:
+    assert changed(NOTHING, seen, is_due=True) == expected
+    assert changed(NOTHING, seen, is_due=False) == ()

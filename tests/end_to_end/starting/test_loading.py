@@ -1,0 +1,116 @@
+"""Loading that is slow, that fails, and that never ends."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.fake_llama_server.install import install_fake, recorded_launches
+from tests.support.client_process import LlamaMCP, Progress
+from tests.support.processes import processes_of
+
+
+async def test_loading_that_outlasts_the_wait_returns_starting_and_goes_on(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder, load_seconds=2)
+    progress = Progress()
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        started = await connection.call("start_llama_server", progress, wait_seconds=0.7)
+        assert started["state"] == "starting"
+        assert len(progress.values) >= 2 and progress.rises
+        assert (await connection.call("status"))["state"] == "starting"
+        refusal = await connection.refusal("chat", message="Hello", wait_seconds=0)
+        assert "still loading" in refusal
+        # A chat waits for the model within its own limit.
+        reply = await connection.call("chat", message="Hello")
+        assert reply["reply"] == "The quick brown fox jumps over the lazy dog."
+        assert (await connection.call("status"))["state"] == "ready"
+
+
+async def test_a_model_that_never_loads_is_given_up_and_stopped(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder, load_forever=True, log_lines=["loading tensors, 3 %"])
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        refusal = await connection.refusal("start_llama_server", timeout_seconds=1)
+        assert "was not ready within 1 s" in refusal
+        assert "loading tensors, 3 %" in refusal
+        assert not processes_of(fake_folder)
+        status = await connection.call("status")
+        assert status["state"] == "stopped"
+        assert "was not ready within 1 s" in status["last_exit"]["cause"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ({"exit_during_load": 1, "log_lines": ["E load: unknown model architecture: 'x9'"]}, "x9"),
+        ({"exit_during_load": 3}, "exit code 3"),
+        ({"signal_during_load": 9}, "SIGKILL"),
+        ({"signal_during_load": 4}, "SIGILL"),
+    ],
+)
+async def test_a_death_while_loading_is_told_with_its_evidence(
+    llama_mcp: LlamaMCP, fake_folder: Path, faults: dict[str, object], expected: str
+) -> None:
+    fake = install_fake(fake_folder, load_seconds=0.3, **faults)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        refusal = await connection.refusal("start_llama_server")
+        assert refusal.startswith("llama-server did not start")
+        assert expected in refusal
+        status = await connection.call("status")
+        assert status["state"] == "crashed" and status["last_exit"]["advice"]
+        assert "did not start" in await connection.refusal("chat", message="Hello")
+
+
+async def test_a_stop_while_it_loads_ends_the_start_and_says_so(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder, load_forever=True)
+    refusals = []
+    async with (
+        llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection,
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def start() -> None:
+            refusals.append(await connection.refusal("start_llama_server"))
+
+        tasks.start_soon(start)
+        with anyio.fail_after(20):
+            while (await connection.call("status"))["state"] != "starting":
+                await anyio.sleep(0.05)
+        assert (await connection.call("stop_llama_server"))["state"] == "stopped"
+    assert "stopped while it was loading" in refusals[0]
+
+
+async def test_a_reply_that_breaks_off_is_an_error_that_keeps_what_had_come(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder, die_at_token={"n": 4, "signal": 11}, token_delay_seconds=0.05)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        await connection.call("start_llama_server")
+        refusal = await connection.refusal("chat", message="Hello")
+        assert "crashed" in refusal and "SIGSEGV" in refusal
+        assert "The quick brown fox" in refusal
+        assert "turn 1 of session" in refusal
+
+
+@pytest.mark.parametrize("build", ["2024", "2025", "2026"])
+async def test_a_build_of_any_year_is_launched_with_what_it_has(
+    llama_mcp: LlamaMCP, fake_folder: Path, build: str
+) -> None:
+    fake = install_fake(fake_folder, era=build)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        started = await connection.call("start_llama_server", n_gpu_layers=-1)
+        assert started["state"] == "ready"
+        reply = await connection.call("chat", message="Hello")
+        assert reply["reply"].endswith("lazy dog.")
+    (launch,) = recorded_launches(fake_folder)
+    arguments = launch["argv"]
+    layers = arguments[arguments.index("--n-gpu-layers") + 1]
+    assert layers == ("all" if build == "2026" else "999")
+    assert ("--cors-origins" in arguments) == (build == "2026")
+    assert ("--no-webui" in arguments) == (build != "2024")
+    assert not any(name.startswith("LLAMA_") for name in launch["environment"])

@@ -1,0 +1,178 @@
+"""What was said is in the archive, whatever happens to the process, the disk or the file."""
+
+import random
+import resource
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import anyio
+import psutil
+import pytest
+
+from tests.support.client_process import LlamaMCP
+from tests.support.processes import processes_of
+from tests.support.raw_client import raw_client
+
+# tests/sessions has fifty of them in a process that is quicker to start.
+KILLS = 6
+AT_ONCE = 3
+# Partial replies are saved each second; the rest is for a machine that other work shares.
+UNSAVED_SECONDS = 4.0
+
+
+@pytest.mark.timeout(240)
+async def test_kills_in_mid_reply_lose_no_message_and_at_most_the_last_moments(
+    llama_mcp: LlamaMCP,
+) -> None:
+    keep = llama_mcp.having(
+        LINGER_SECONDS="-1", CTX_SIZE="8192", PARALLEL=str(AT_ONCE), EXTRA_ARGS="-t 1"
+    )
+    numbers = iter(range(KILLS))
+    async with keep.connect() as connection:
+        await connection.call("start_llama_server")
+
+    async def kill_some() -> None:
+        for number in numbers:
+            await kill_in_mid_reply(keep, number)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(AT_ONCE):
+            tasks.start_soon(kill_some)
+
+    async with keep.connect() as connection:
+        listed = await connection.call("list_sessions", limit=100)
+        assert listed["total"] == KILLS
+        session = {"session_id": listed["sessions"][0]["session_id"]}
+        page = await connection.call("read_session", **session)
+        assert page["turns"][0]["status"] == "interrupted"
+        after = await connection.call("chat", message="Go on", max_tokens=3, **session)
+        assert after["turn"] == 2
+        await connection.call("stop_llama_server", force=True)
+
+
+async def kill_in_mid_reply(llama_mcp: LlamaMCP, number: int) -> None:
+    question = f"Go on and on, number {number}"
+    async with raw_client(llama_mcp) as client:
+        await client.hello()
+        meta = {"progressToken": 1}
+        await client.ask("tools/call", name="chat", arguments={"message": question}, _meta=meta)
+        pieces: list[tuple[float, str]] = []
+        until = time.monotonic() + random.Random(number).uniform(0.0, 1.6)
+        while time.monotonic() < until or not pieces:
+            message = await client.next()
+            if text := message.get("params", {}).get("message"):
+                pieces.append((time.monotonic(), text))
+        killed_at = time.monotonic()
+        client.process.send_signal(signal.SIGKILL)
+        await client.exit_code()
+    kept = kept_reply(llama_mcp.home, question)
+    received = "".join(text for _, text in pieces)
+    saved_for_sure = "".join(text for at, text in pieces if at < killed_at - UNSAVED_SECONDS)
+    assert len(kept) >= len(saved_for_sure)
+    # Other than its length, it is the text that the client saw.
+    shorter = min(len(kept), len(received))
+    assert kept[:shorter] == received[:shorter]
+
+
+def kept_reply(home: Path, question: str) -> str:
+    archive = sqlite3.connect(home / "sessions.db")
+    try:
+        rows = archive.execute("SELECT reply FROM turns WHERE message = ?", (question,)).fetchall()
+    finally:
+        archive.close()
+    ((reply,),) = rows
+    return str(reply)
+
+
+async def test_a_full_disk_still_gives_the_reply_and_says_that_it_is_not_saved(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with raw_client(llama_mcp) as client:
+        await client.hello()
+        await client.call("start_llama_server")
+        part = (await client.call("chat", message="Go on", max_tokens=700, wait_seconds=0.1))[
+            "structuredContent"
+        ]
+        # From now on no file can grow: what a full disk is to a program.
+        process = psutil.Process(client.process.pid)
+        process.rlimit(psutil.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        session = {"session_id": part["session_id"]}
+        while part["status"] == "in_progress":
+            part = (await client.call("wait_for_reply", **session))["structuredContent"]
+        assert part["usage"]["completion_tokens"] == 700
+        assert any("not saved" in note for note in part["notes"])
+        refused = await client.call("chat", message="More")
+        assert refused["isError"] and "archive" in refused["content"][0]["text"]
+        # Room again: the ending that could not be written is written now.
+        process.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        page = (await client.call("read_session", **session))["structuredContent"]
+        assert page["turns"][0]["status"] == "complete"
+        assert page["turns"][0]["reply"] == part["reply"]
+
+
+async def test_a_damaged_archive_is_moved_aside_and_its_new_name_is_told(
+    llama_mcp: LlamaMCP,
+) -> None:
+    llama_mcp.home.mkdir()
+    (llama_mcp.home / "sessions.db").write_bytes(b"this was a database once" * 100)
+    async with llama_mcp.connect() as connection:
+        await connection.call("start_llama_server")
+        reply = await connection.call("chat", message="Hello", max_tokens=2)
+        (moved,) = llama_mcp.home.glob("sessions.db.damaged-*")
+        assert any(moved.name in note for note in reply["notes"])
+        assert moved.read_bytes().startswith(b"this was a database once")
+
+
+async def test_an_archive_of_a_newer_version_is_refused_and_left_alone(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with llama_mcp.connect() as connection:
+        await connection.call("list_sessions")
+    path = llama_mcp.home / "sessions.db"
+    archive = sqlite3.connect(path)
+    with archive:
+        archive.execute("PRAGMA user_version = 999")
+    archive.close()
+    before = path.read_bytes()
+    async with llama_mcp.connect() as connection:
+        refusal = await connection.refusal("list_sessions")
+    assert "newer" in refusal
+    assert path.read_bytes() == before
+
+
+async def test_two_processes_on_one_archive_see_each_others_words(llama_mcp: LlamaMCP) -> None:
+    async with llama_mcp.connect() as one, llama_mcp.connect("legacy") as other:
+        started = await one.call("start_llama_server")
+        joined = await other.call("start_llama_server")
+        assert (joined["already_running"], joined["pid"]) == (True, started["pid"])
+        assert joined["clients"] == 2
+        first = await one.call("chat", message="One", max_tokens=3)
+        session = {"session_id": first["session_id"]}
+        second = await other.call("chat", message="Two", max_tokens=3, **session)
+        assert second["turn"] == 2
+        part = await one.call("chat", message="Three", wait_seconds=0, **session)
+        assert part["status"] == "in_progress"
+        refusal = await other.refusal("chat", message="Four", **session)
+        assert "still generating" in refusal
+        await one.call("cancel_reply", **session)
+        assert "other llama-mcp" in await other.refusal("stop_llama_server")
+        await other.call("stop_llama_server", force=True)
+        with anyio.fail_after(10):
+            while processes_of(llama_mcp.home / "runs"):
+                await anyio.sleep(0.05)
+
+
+async def test_any_text_is_kept_and_comes_back_as_valid_unicode(llama_mcp: LlamaMCP) -> None:
+    odd = "NUL \x00, a tab \t, \u2028, \U0001f600, \u0301 and 中文"
+    async with llama_mcp.connect() as connection:
+        await connection.call("start_llama_server", ctx_size=2048)
+        reply = await connection.call("chat", message=odd, max_tokens=3)
+        page = await connection.call("read_session", session_id=reply["session_id"])
+        assert page["turns"][0]["message"] == odd
+    async with raw_client(llama_mcp) as client:
+        await client.hello()
+        # Half a surrogate pair is no JSON text; it is refused, not dropped.
+        request = await client.ask("tools/call", name="chat", arguments={"message": "\ud83d"})
+        assert (await client.answer(request))["error"]["code"] == -32700

@@ -1,0 +1,218 @@
+"""Replies that outlast a call: waited for, stopped, taken back."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.fake_llama_server.install import install_fake
+from tests.support.client_process import Connection, LlamaMCP, Progress
+from tests.support.processes import until
+from tests.support.raw_client import raw_client
+
+
+async def test_a_reply_that_outlasts_the_wait_goes_on_and_loses_no_token(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with llama_mcp.having(CTX_SIZE="8192", PARALLEL="1").connect() as connection:
+        await connection.call("start_llama_server")
+        pieces = [Progress()]
+        part = await connection.call(
+            "chat", pieces[0], message="Go on", max_tokens=5000, wait_seconds=0.5
+        )
+        assert part["status"] == "in_progress"
+        assert part["reply"].startswith(pieces[0].text)
+        session_id = part["session_id"]
+        refusal = await connection.refusal("chat", message="More", session_id=session_id)
+        assert "wait_for_reply" in refusal and "cancel_reply" in refusal
+        while part["status"] == "in_progress":
+            pieces.append(Progress())
+            arguments = {"session_id": session_id, "wait_seconds": 0.5}
+            part = await connection.call("wait_for_reply", pieces[-1], **arguments)
+        assert part["status"] == "complete"
+        assert part["usage"]["completion_tokens"] == 5000
+        assert "".join(piece.text for piece in pieces) == part["reply"]
+        assert all(piece.rises for piece in pieces)
+        # Asked again, the last reply is given from the archive.
+        again = await connection.call("wait_for_reply", session_id=session_id)
+        assert again["reply"] == part["reply"]
+
+
+async def test_a_cancelled_reply_frees_its_slot_and_keeps_what_had_come(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with llama_mcp.having(CTX_SIZE="32768").connect() as connection:
+        await connection.call("start_llama_server")
+        part = await connection.call("chat", message="Go on", wait_seconds=0.3)
+        stopped = await connection.call("cancel_reply", session_id=part["session_id"])
+        assert stopped["status"] == "cancelled"
+        assert stopped["reply"].startswith(part["reply"])
+        await until_idle(connection)
+        session = {"session_id": part["session_id"]}
+        assert (await connection.call("cancel_reply", **session))["status"] == "cancelled"
+        after = await connection.call("chat", message="And?", max_tokens=3, **session)
+        assert after["turn"] == 2
+
+
+async def test_a_clients_own_cancel_stops_generation_and_keeps_the_partial_reply(
+    llama_mcp: LlamaMCP, era: str
+) -> None:
+    async with llama_mcp.having(CTX_SIZE="32768").connect(era) as connection:
+        await connection.call("start_llama_server")
+        streaming = Progress()
+        async with anyio.create_task_group() as tasks:
+
+            async def chat() -> None:
+                await connection.result("chat", streaming, message="Go on")
+
+            tasks.start_soon(chat)
+            await until(lambda: len(streaming.text) > 20, "the reply begins")
+            tasks.cancel_scope.cancel()
+        await until_idle(connection)
+
+
+async def test_a_session_without_a_turn_or_that_is_unknown_has_nothing_to_wait_for(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with llama_mcp.connect() as connection:
+        for tool in ("wait_for_reply", "cancel_reply"):
+            assert "There is no session" in await connection.refusal(tool, session_id="x")
+
+
+@pytest.mark.parametrize("temperature", [0.0])
+async def test_the_same_seed_gives_the_same_reply(llama_mcp: LlamaMCP, temperature: float) -> None:
+    async with llama_mcp.connect() as connection:
+        await connection.call("start_llama_server")
+        ask: dict[str, Any] = {
+            "message": "Hello",
+            "max_tokens": 30,
+            "seed": 7,
+            "temperature": temperature,
+        }
+        replies = [(await connection.call("chat", **ask))["reply"] for _ in range(2)]
+        assert replies[0] == replies[1]
+
+
+async def test_a_schema_is_kept_to_and_the_data_is_parsed(llama_mcp: LlamaMCP) -> None:
+    # The tiny model's vocabulary is too poor for llama.cpp's grammars.
+    schema = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"]}
+    async with llama_mcp.having(MODEL_PATH="").connect() as connection:
+        await connection.call("start_llama_server")
+        reply = await connection.call("chat", message="1 or 2?", json_schema=schema, temperature=0)
+        assert reply["parsed"]["n"] in (1, 2)
+
+
+async def until_idle(connection: Connection) -> None:
+    with anyio.fail_after(10):
+        while (await connection.call("status"))["slots"]["busy"]:
+            await anyio.sleep(0.05)
+
+
+async def test_32_sessions_on_4_slots_are_all_served_and_none_is_mixed_up(
+    llama_mcp: LlamaMCP,
+) -> None:
+    replies: dict[int, dict[str, Any]] = {}
+    async with llama_mcp.connect() as connection:
+        await connection.call("start_llama_server")
+
+        async def chat(number: int, progress: Progress) -> None:
+            replies[number] = await connection.call(
+                "chat", progress, message=f"marker-{number}-", max_tokens=200, stream="status"
+            )
+
+        progresses = [Progress() for _ in range(32)]
+        async with anyio.create_task_group() as tasks:
+            for number, progress in enumerate(progresses):
+                tasks.start_soon(chat, number, progress)
+        assert len({reply["session_id"] for reply in replies.values()}) == 32
+        for number, reply in replies.items():
+            assert reply["usage"]["completion_tokens"] == 200
+            transcript = await connection.read(f"llama://sessions/{reply['session_id']}")
+            assert transcript.count("marker-") == 2  # the title and the message
+            assert f"marker-{number}-" in transcript
+    assert all(progress.rises for progress in progresses)
+    assert any("at place" in line for progress in progresses for line in progress.messages)
+
+
+async def test_a_client_that_stops_reading_delays_no_reply_and_gets_all_of_it(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with raw_client(llama_mcp.having(CTX_SIZE="4096")) as client:
+        await client.hello()
+        await client.call("start_llama_server")
+        ask = {"message": "Go on", "max_tokens": 4000}
+        request = await client.ask(
+            "tools/call", name="chat", arguments=ask, _meta={"progressToken": "p"}
+        )
+        # Nothing is read from here on; the reply is finished and archived all the same.
+        archive = llama_mcp.home / "sessions.db"
+        await until(lambda: status_of_last_turn(archive) == "complete", "the reply is archived")
+        pieces = []
+        while True:
+            message = await client.next()
+            if message.get("id") == request:
+                break
+            pieces.append(message.get("params", {}).get("message") or "")
+        reply = message["result"]["structuredContent"]
+        assert "".join(pieces) == reply["reply"]
+        assert reply["usage"]["completion_tokens"] == 4000
+
+
+def status_of_last_turn(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    archive = sqlite3.connect(path)
+    try:
+        row = archive.execute("SELECT status FROM turns").fetchone()
+    except sqlite3.OperationalError:
+        return None
+    finally:
+        archive.close()
+    return str(row[0]) if row else None
+
+
+OBJECT = {"type": "object"}
+
+
+async def test_parsed_is_exactly_what_the_model_said_also_when_it_is_waited_for(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    data: dict[str, Any] = {"name": None, "tags": [], "n": 1, "o": {}}
+    fake = install_fake(tmp_path / "fake", reply=json.dumps(data), token_delay_seconds=0.1)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        await connection.call("start_llama_server")
+        part = await connection.call("chat", message="x", json_schema=OBJECT, wait_seconds=0.1)
+        assert part["status"] == "in_progress"
+        whole = await connection.call("wait_for_reply", session_id=part["session_id"])
+        again = await connection.call("wait_for_reply", session_id=part["session_id"])
+        assert whole["parsed"] == again["parsed"] == data
+        assert again["context"]["limit"] == 1024
+
+
+async def test_a_reply_that_no_parser_can_read_is_given_with_a_note(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    fake = install_fake(tmp_path / "fake", reply="[" * 3000)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        await connection.call("start_llama_server")
+        reply = await connection.call("chat", message="x", json_schema=OBJECT)
+        assert len(reply["reply"]) == 3000
+        assert any("not complete JSON" in note for note in reply["notes"])
+        assert (await connection.call("status"))["state"] == "ready"
+
+
+async def test_a_reply_of_another_process_is_waited_for_and_not_cancelled(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    fake = install_fake(tmp_path / "fake", token_delay_seconds=0.3)
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake))
+    async with having.connect() as one, having.connect() as other:
+        await one.call("start_llama_server")
+        part = await one.call("chat", message="x", wait_seconds=0)
+        session = {"session_id": part["session_id"]}
+        assert "another llama-mcp process" in await other.refusal("cancel_reply", **session)
+        whole = await other.call("wait_for_reply", **session)
+        assert (whole["status"], whole["reply"][:9]) == ("complete", "The quick")

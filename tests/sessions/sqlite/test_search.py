@@ -1,0 +1,117 @@
+"""Finding sessions by what was said in them."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.records import SessionPage
+from tests.sessions.talk import say
+
+
+def titles(page: SessionPage) -> list[str]:
+    return [hit.session.title for hit in page.hits]
+
+
+async def test_titles_messages_and_replies_are_searched_and_the_piece_is_shown(
+    archive: Archive,
+) -> None:
+    session_id = await say(archive, "How do I bake bread?", "With flour, water and patience.")
+
+    for query in ("bread", "patience"):
+        (hit,) = (await archive.list_sessions(query)).hits
+        assert hit.session.session_id == session_id
+        assert query in (hit.snippet or "")
+    await archive.update_session(session_id, title="Sourdough")
+    (hit,) = (await archive.list_sessions("sourdough")).hits
+    assert hit.snippet == "Sourdough"
+
+
+async def test_all_words_must_be_in_one_turn_or_title(archive: Archive) -> None:
+    await say(archive, "apples", "and pears")
+    await say(archive, "apples", "and plums")
+    page = await archive.list_sessions("pears apples")
+    assert (page.total, len(page.hits)) == (1, 1)
+
+
+async def test_a_session_is_listed_once_with_the_newest_of_its_matches(archive: Archive) -> None:
+    session_id = await say(archive, "first tomato", "reply")
+    await say(archive, "second tomato", "reply", session_id)
+    (hit,) = (await archive.list_sessions("tomato")).hits
+    assert hit.snippet == "second tomato"
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Crème brûlée", "creme BRULEE"),
+        ("ΑΘΗΝΑ", "αθηνα"),
+        ("我们用数据库保存对话", "数据库"),
+        ("データベースを使う", "ベース"),
+        ("데이터베이스를 사용", "데이터베이스"),
+        ("ภาษาไทยง่าย", "ไทย"),
+        ("see foo_bar.baz()", "foo_bar.baz"),
+        ("C++ and C#", "c++"),
+        ("before\x00after", "after"),
+        ("refactoring migrations", "migration"),
+        ("it's", "it's"),
+        ("error 0x80070005", "0x80070005"),
+        ("mixed 混合 text", "混合 text"),
+    ],
+)
+async def test_words_are_found_in_any_script(archive: Archive, text: str, query: str) -> None:
+    await say(archive, "other", text)
+    await say(archive, "unrelated", "nothing of it")
+    assert titles(await archive.list_sessions(query)) == ["other"]
+
+
+async def test_a_search_is_paged_like_the_list(archive: Archive) -> None:
+    for number in range(5):
+        await say(archive, f"session {number}", "a needle")
+        await say(archive, f"hay {number}", "a straw")
+
+    first = await archive.list_sessions("needle", limit=3)
+    second = await archive.list_sessions("needle", limit=3, before=first.next_before)
+
+    assert titles(first) == ["session 4", "session 3", "session 2"]
+    assert titles(second) == ["session 1", "session 0"]
+    assert (first.total, second.total, second.next_before) == (5, 5, None)
+
+
+async def test_a_blank_query_lists_everything_and_one_without_words_finds_nothing(
+    archive: Archive,
+) -> None:
+    await say(archive, "hello", "hi!!")
+    assert (await archive.list_sessions("  ")).total == 1
+    assert (await archive.list_sessions("!! ?")).total == 0
+
+
+async def test_the_index_stays_in_step_with_titles_forks_and_deletions(archive: Archive) -> None:
+    session_id = await say(archive, "walnut", "hazelnut")
+    fork = (await archive.fork_session(session_id)).session_id
+    assert (await archive.list_sessions("hazelnut")).total == 2
+    await archive.update_session(session_id, title="almond")
+    await archive.update_session(session_id, title="chestnut")
+    assert (await archive.list_sessions("almond")).total == 0
+    await archive.delete_session(session_id)
+    assert (await archive.list_sessions("chestnut")).total == 0
+    assert [hit.session.session_id for hit in (await archive.list_sessions("walnut")).hits] == [
+        fork
+    ]
+
+
+async def test_a_damaged_search_index_is_built_anew_and_the_archive_stays(
+    archive: Archive, path: Path
+) -> None:
+    session_id = await say(archive, "walnut", "hazelnut " * 3000)
+    await archive.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DELETE FROM search_data WHERE id > 10")
+        connection.commit()
+
+    page = await archive.list_sessions("hazelnut")
+
+    assert [hit.session.session_id for hit in page.hits] == [session_id]
+    assert archive.notice() is None

@@ -1,0 +1,109 @@
+"""llama-mcp as a client sees it: the installed command over real pipes, by the official client."""
+
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mcp import Client, StdioServerParameters
+from mcp.types import CallToolResult
+
+from tests.support.wire import Wire, watched
+
+COMMAND = str(Path(sys.executable).with_name("llama-mcp"))
+
+
+@dataclass
+class Progress:
+    """The progress notifications of one call."""
+
+    values: list[float] = field(default_factory=list)
+    totals: list[float | None] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+    async def take(self, progress: float, total: float | None, message: str | None) -> None:
+        self.values.append(progress)
+        self.totals.append(total)
+        if message is not None:
+            self.messages.append(message)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.messages)
+
+    @property
+    def rises(self) -> bool:
+        return all(a < b for a, b in zip(self.values, self.values[1:], strict=False))
+
+
+@dataclass(frozen=True)
+class LlamaMCP:
+    """How to start llama-mcp: its home and its environment variables."""
+
+    home: Path
+    variables: dict[str, str]
+
+    def having(self, **variables: str) -> "LlamaMCP":
+        """Return the same with more variables; the prefix LLAMA_MCP_ is added."""
+        named = {f"LLAMA_MCP_{name}": value for name, value in variables.items()}
+        return replace(self, variables=self.variables | named)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"LLAMA_MCP_HOME": str(self.home), **self.variables}
+
+    @property
+    def parameters(self) -> StdioServerParameters:
+        assert shutil.which(COMMAND), "the console script is not installed"
+        return StdioServerParameters(command=COMMAND, env=self.environment)
+
+    @asynccontextmanager
+    async def connect(self, mode: str = "auto") -> AsyncIterator["Connection"]:
+        wire = Wire()
+        async with Client(watched(self.parameters, wire), mode=mode) as client:
+            yield Connection(client)
+        wire.check()
+
+
+@dataclass
+class Connection:
+    """One connected client, with shorthands that fail when the answer is not what is expected."""
+
+    client: Client
+
+    async def call(
+        self, tool: str, progress: Progress | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """Return the structure of a result that is no error."""
+        result = await self.result(tool, progress, **arguments)
+        assert not result.is_error, text_of(result)
+        structure: dict[str, Any] | None = result.structured_content
+        assert structure is not None
+        return structure
+
+    async def refusal(self, tool: str, **arguments: Any) -> str:
+        """Return the text of a result that is an error."""
+        result = await self.result(tool, **arguments)
+        assert result.is_error, f"not refused: {text_of(result)}"
+        return text_of(result)
+
+    async def result(
+        self, tool: str, progress: Progress | None = None, **arguments: Any
+    ) -> CallToolResult:
+        callback = progress.take if progress else None
+        result = await self.client.call_tool(tool, arguments, progress_callback=callback)
+        assert isinstance(result, CallToolResult)
+        return result
+
+    async def read(self, uri: str) -> str:
+        """Return the text of a resource."""
+        contents = (await self.client.read_resource(uri)).contents[0]
+        text: str = contents.text  # type: ignore[union-attr]  # none of ours is a blob
+        return text
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if block.type == "text")
