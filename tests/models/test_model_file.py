@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.errors import ModelUnusableError
 from llama_mcp.models import library
+from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.models.library import find_models
 from llama_mcp.models.model_file import check_model_file
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import anyio
 
-from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 
 REPLY = "a long reply " * 20_000

@@ -7,8 +7,8 @@ from subprocess import Popen
 
 import pytest
 
-from llama_mcp.conversation_errors import SessionBusyError
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import Turn, TurnStatus
 from tests.sessions.talk import have_session, say, start_writer
 from tests.sessions.writer_program import reply_text

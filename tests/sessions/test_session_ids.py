@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.conversation_errors import SessionNotFoundError
+from llama_mcp.sessions.errors import SessionNotFoundError
 from llama_mcp.sessions.session_ids import ALPHABET, check_session_id, mint_session_id
 
 

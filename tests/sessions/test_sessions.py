@@ -2,9 +2,9 @@
 
 import pytest
 
-from llama_mcp.conversation_errors import SessionBusyError, SessionNotFoundError
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.errors import SessionBusyError, SessionNotFoundError
 from llama_mcp.sessions.records import SessionPage, TurnEnding, TurnStatus
 from tests.sessions.talk import have_session, say
 

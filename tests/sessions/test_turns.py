@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from llama_mcp.conversation_errors import (
+from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.errors import (
     ArchiveError,
     SessionBusyError,
     SessionNotFoundError,
     SessionUnderwayError,
 )
-from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import Message, Receipt, Timing, TurnEnding, TurnStatus, Usage
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.texts import clean_text

@@ -11,8 +11,8 @@ from typing import Any
 
 import anyio
 
-from llama_mcp.errors import CompletionError, StalledReplyError, UnresponsiveError
 from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.errors import CompletionError, StalledReplyError, UnresponsiveError
 from llama_mcp.llama_server.runs.run import Run
 
 # How far each busy slot is: its task, and whatever counts as it goes on.

@@ -21,6 +21,15 @@ class ServerState(StrEnum):
     UNRESPONSIVE = "unresponsive"
 
 
+# What to do in a state, each step as errors.py says.
+NEXT_STEPS = {
+    ServerState.STOPPED: "{Start} to start one.",
+    ServerState.STARTING: "{Status} again to see how far it is.",
+    ServerState.CRASHED: "{Start} to start it again.",
+    ServerState.UNRESPONSIVE: "{Force_stop} to end it.",
+}
+
+
 class EngineInfo(BaseModel, frozen=True):
     """The llama-server that runs: a build of llama.cpp, or the embedded one."""
 

@@ -12,7 +12,7 @@ from llama_mcp.llama_server.status import LastExit, ServerState, ServerStatus, S
 
 NEVER_STARTED = ServerStatus(
     state=ServerState.STOPPED,
-    message="No llama-server is running. start_llama_server starts one.",
+    message="No llama-server is running.",
 )
 SLEEPS = "The model sleeps, since nobody has used it for a while; the next chat wakes it."
 
@@ -79,17 +79,12 @@ def _sentence(state: ServerState, seen: RunState, ended: LastExit | None) -> str
             return f"{model} is ready at {launch.url} ({window} conversations at once)."
         case ServerState.STARTING:
             line = last_line(seen.run.log_path)
-            return (
-                f"{model} has been loading for {seconds:.0f} s; call status again to see how far "
-                f"it is.{' Last log line: ' + line[:200] if line else ''}"
-            )
+            shown = f" Last log line: {line[:200]}" if line else ""
+            return f"{model} has been loading for {seconds:.0f} s.{shown}"
         case ServerState.STOPPING:
             return f"llama-server with {model} is being stopped."
         case ServerState.UNRESPONSIVE:
-            return (
-                f"The process of {model} (pid {seen.pid}) lives but does not answer. "
-                "stop_llama_server with force=true ends it."
-            )
+            return f"The process of {model} (pid {seen.pid}) lives but does not answer."
         case ServerState.CRASHED if ended:
             ending = endings.describe_ending(seen)
             return f"llama-server with {model} crashed ({ending}): {ended.cause}. {ended.advice}"

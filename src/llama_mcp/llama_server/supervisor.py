@@ -16,10 +16,19 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from llama_mcp import errors
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import liveness, status_report
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.engine.command_line import differences
+from llama_mcp.llama_server.errors import (
+    AlreadyRunningError,
+    InUseError,
+    LlamaServerLostError,
+    NotOursError,
+    NotRunningError,
+    ReplaceFailedError,
+    StillLoadingError,
+)
 from llama_mcp.llama_server.liveness import BusySlots
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.runs import endings, ports
@@ -180,9 +189,9 @@ class Supervisor:
         if seen is None or not seen.is_live:
             raise endings.not_running_error(seen)
         if seen.state is ServerState.STARTING:
-            raise errors.StillLoadingError(time.time() - seen.run.launch.at)
+            raise StillLoadingError(time.time() - seen.run.launch.at)
         if self._attachment.take(seen.run) and not (await read_run_state(seen.run)).is_live:
-            raise errors.NotRunningError
+            raise NotRunningError
         client = await self._attachment.connect(seen.run)
         if seen.state is ServerState.UNRESPONSIVE:
             await self.check_alive(seen.run, RECOVERY_SECONDS)
@@ -201,7 +210,7 @@ class Supervisor:
         """See once for each connection that it leads to the llama-server that was started."""
         if self._attachment.proved_run is None:
             if await readiness.props_if_ours(run, client) is None:
-                raise errors.NotOursError(run.launch.url, run.launch.alias)
+                raise NotOursError(run.launch.url, run.launch.alias)
             self._attachment.proved_run = run
 
     async def check_alive(
@@ -211,7 +220,7 @@ class Supervisor:
         client = await self._attachment.connect(run)
         return await liveness.check_alive(run, client, timeout_seconds, earlier or {})
 
-    async def explain_loss(self, error: errors.LlamaServerLostError) -> errors.LlamaMCPError:
+    async def explain_loss(self, error: LlamaServerLostError) -> LlamaMCPError:
         """Return why the connection to llama-server was lost: a crash or a stop, if it was one."""
         seen = await self._launcher.look()
         with anyio.move_on_after(LOSS_SECONDS):
@@ -222,7 +231,7 @@ class Supervisor:
             return error
         if seen.state is ServerState.CRASHED:
             return endings.crash_error(seen)
-        return errors.LlamaServerLostError("llama-server was stopped while it replied")
+        return LlamaServerLostError("llama-server was stopped while it replied")
 
     async def aclose(self) -> None:
         """Close connections and give back the lease; the keeper does the rest."""
@@ -243,7 +252,7 @@ class Supervisor:
                 if not self._attachment.take(seen.run) or (await read_run_state(seen.run)).is_live:
                     return await self._watch(seen.run), False
             elif not replace:
-                raise errors.AlreadyRunningError(f"{launch.alias} at {launch.url}", changed)
+                raise AlreadyRunningError(f"{launch.alias} at {launch.url}", changed)
             else:
                 await self._refuse_while_in_use(seen)
                 replaced = launch
@@ -258,31 +267,31 @@ class Supervisor:
         try:
             port = preparation.config.port or ports.find_free()
             return await self._launcher.carry_out(preparation.launch_on(port, time.time()))
-        except errors.LlamaMCPError as error:
+        except LlamaMCPError as error:
             if replaced is None:
                 raise
             await self._launcher.carry_out(replaced.model_copy(update={"at": time.time()}))
-            raise errors.ReplaceFailedError(error, replaced.alias) from error
+            raise ReplaceFailedError(error, replaced.alias) from error
 
     async def _refuse_while_in_use(self, seen: RunState) -> None:
         others = self._attachment.count_others(seen.run)
         if others > 0:
-            raise errors.InUseError(f"{others} other llama-mcp process(es) use it")
+            raise InUseError(f"{others} other llama-mcp process(es) use it")
         if turns := self.count_open_turns():
-            raise errors.InUseError(f"{turns} reply or replies are being generated")
+            raise InUseError(f"{turns} reply or replies are being generated")
         slots = (await self.status()).slots
         with anyio.move_on_after(FREED_SECONDS):
             while slots and slots.busy:
                 await anyio.sleep(FREED_POLL_SECONDS)
                 slots = (await self.status()).slots
         if slots and slots.busy:
-            raise errors.InUseError(f"{slots.busy} reply or replies are being generated")
+            raise InUseError(f"{slots.busy} reply or replies are being generated")
 
-    def _start_error(self, seen: RunState, loading: Loading) -> errors.LlamaMCPError:
+    def _start_error(self, seen: RunState, loading: Loading) -> LlamaMCPError:
         error = endings.start_error(seen)
         if loading.replaced is None:
             return error
-        return errors.ReplaceFailedError(error, loading.replaced.alias)
+        return ReplaceFailedError(error, loading.replaced.alias)
 
     async def _watch(self, run: Run) -> Loading:
         """Return the task that waits for the run; one for each run and process."""

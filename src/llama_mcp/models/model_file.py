@@ -10,7 +10,7 @@ import stat
 import struct
 from pathlib import Path
 
-from llama_mcp.errors import ModelUnusableError
+from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.models.library import SHARD, gguf_files
 
 _HEAD_BYTES = 512

@@ -16,8 +16,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 import anyio
 import anyio.to_thread
 
-from llama_mcp.conversation_errors import ArchiveError, SessionBusyError
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.sessions.errors import ArchiveError, SessionBusyError
 from llama_mcp.sessions.records import (
     BegunTurn,
     Message,

@@ -3,7 +3,7 @@
 import re
 import secrets
 
-from llama_mcp.conversation_errors import SessionNotFoundError
+from llama_mcp.sessions.errors import SessionNotFoundError
 
 # No vowels, so that no words come out; no 0, 1 or l, which look like others. 12 of these are
 # 57 bits.

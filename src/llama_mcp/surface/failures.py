@@ -16,18 +16,31 @@ from mcp.server.mcpserver.exceptions import (
 )
 from pydantic import ValidationError
 
-from llama_mcp.conversation_errors import SessionNotFoundError
-from llama_mcp.errors import LlamaMCPError
+from llama_mcp.errors import LlamaMCPError, Step, Words, in_words
+from llama_mcp.llama_server.status import NEXT_STEPS, ServerStatus
+from llama_mcp.sessions.errors import SessionNotFoundError
 from llama_mcp.sessions.texts import clean_text
 
 MAX_SHOWN_VALUE = 80
+# What to do next, as a model that has our tools does it.
+TOOL_WORDS: Words = {
+    Step.START: "call start_llama_server",
+    Step.STOP: "call stop_llama_server",
+    Step.FORCE_STOP: "call stop_llama_server with force=true",
+    Step.REPLACE: "pass replace=true",
+    Step.STATUS: "call status",
+    Step.CHAT: "call chat",
+    Step.WAIT: "call wait_for_reply",
+    Step.CANCEL: "call cancel_reply",
+    Step.FORK: "call fork_session",
+}
 
 
 def explain_tool_failure(failure: ToolError) -> ToolError:
     """Return the failure with the text that the model should read."""
     cause = anticipated_cause(failure)
     if cause is not None:
-        return ToolError(clean_text(str(cause)))
+        return ToolError(clean_text(cause.told(TOOL_WORDS)))
     is_crash = isinstance(failure, UnexpectedToolError)
     if isinstance(failure.__cause__, ValidationError) and not is_crash:
         return ToolError(clean_text(describe_arguments(failure.__cause__)))
@@ -40,7 +53,7 @@ def explain_resource_failure(failure: ResourceError) -> ResourceError:
     if cause is None:
         return failure
     kind = ResourceNotFoundError if isinstance(cause, SessionNotFoundError) else ResourceError
-    return kind(clean_text(str(cause)))
+    return kind(clean_text(cause.told(TOOL_WORDS)))
 
 
 def anticipated_cause(failure: BaseException) -> LlamaMCPError | None:
@@ -49,6 +62,12 @@ def anticipated_cause(failure: BaseException) -> LlamaMCPError | None:
     while cause is not None and not isinstance(cause, LlamaMCPError):
         cause = cause.__cause__
     return cause
+
+
+def with_next_step(status: ServerStatus) -> ServerStatus:
+    """Return the status with what to do next at the end of its message."""
+    step = in_words(NEXT_STEPS.get(status.state, ""), TOOL_WORDS)
+    return status.model_copy(update={"message": f"{status.message} {step}".rstrip()})
 
 
 def describe_arguments(error: ValidationError) -> str:

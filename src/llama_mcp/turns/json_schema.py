@@ -6,8 +6,9 @@ from typing import Any
 
 import anyio
 
-from llama_mcp.errors import CompletionError, InvalidArgumentError, LlamaServerLostError
+from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from llama_mcp.turns.chat_request import Sampling, build_body
 from llama_mcp.turns.time_limit import time_limit
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from llama_mcp.conversation_errors import ContextFullError, HistoryFullError
 from llama_mcp.llama_server.api.token_count import count_prompt_tokens
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.sessions.records import BegunTurn
@@ -14,6 +13,7 @@ from llama_mcp.turns.context_window import (
     choose_cut,
     surely_fits,
 )
+from llama_mcp.turns.errors import ContextFullError, HistoryFullError
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import anyio
 
-from llama_mcp.errors import LlamaMCPError, StalledReplyError, UnresponsiveError
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.errors import StalledReplyError, UnresponsiveError
 from llama_mcp.llama_server.liveness import BusySlots
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.supervisor import Supervisor

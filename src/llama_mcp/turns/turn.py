@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
-from llama_mcp.conversation_errors import ArchiveError
-from llama_mcp.errors import LlamaMCPError, LlamaServerLostError
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.diagnosis.prompt_cache import log_size, says_not_reusable
+from llama_mcp.llama_server.errors import LlamaServerLostError
 from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
 from llama_mcp.turns import tracing
 from llama_mcp.turns.chat_request import ChatRequest, build_body

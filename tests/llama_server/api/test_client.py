@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from llama_mcp.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.api.client import Health, LlamaServerClient, error_from
 from llama_mcp.llama_server.api.token_count import count_prompt_tokens
+from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.fake_llama_server.running import free_port, ready
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.errors import EngineUnusableError
 from llama_mcp.llama_server.engine.capabilities import learn_capabilities, parse_help, parse_version
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
+from llama_mcp.llama_server.errors import EngineUnusableError
 from tests.fake_llama_server.install import install_fake, set_faults
 
 HELP_2026 = """\

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.errors import EngineNotFoundError, EngineUnusableError, InvalidArgumentError
+from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.engine.locate import EXECUTABLE, locate_engine
+from llama_mcp.llama_server.errors import EngineNotFoundError, EngineUnusableError
 from llama_mcp.models.library import find_model
 
 

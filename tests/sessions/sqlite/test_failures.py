@@ -9,8 +9,8 @@ from sys import executable
 
 import pytest
 
-from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.sqlite import opening
 from llama_mcp.sessions.sqlite.failures import archive_error
@@ -20,7 +20,7 @@ OWN_MOUNTS = ["unshare", "--map-root-user", "--mount"]
 READ_ONLY = """
 import anyio, sys
 from pathlib import Path
-from llama_mcp.conversation_errors import ArchiveError
+from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.archive import Archive
 
 async def main():

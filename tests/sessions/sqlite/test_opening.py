@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.conversation_errors import ArchiveError, SessionNotFoundError
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.errors import ArchiveError, SessionNotFoundError
 from llama_mcp.sessions.sqlite.migrations import MIGRATIONS
 from tests.sessions.talk import damage_index, have_session, mode_of, put, say, start_writer
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.conversation_errors import ArchiveError
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import (
     Message,
     Quantiles,

@@ -11,9 +11,9 @@ from typing import Any
 import anyio
 import httpx2
 
-from llama_mcp.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.api.shared_answer import SharedAnswer
 from llama_mcp.llama_server.api.stream_transport import StreamTransport
+from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 # A request that finds all slots busy gets no headers until one is free, so reading has no limit
@@ -230,10 +230,10 @@ def error_from(status: int, content: bytes) -> CompletionError:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         message = content.decode("utf-8", "replace").strip()[:300] or "no explanation"
     shown = message if len(message) <= SHOWN else message[:SHOWN] + "…"
-    return CompletionError(f"{shown} (HTTP {int(status)})", _advice(status, message))
+    return CompletionError(f"{shown} (HTTP {int(status)})", _next_step(status, message))
 
 
-def _advice(status: int, message: str) -> str:
+def _next_step(status: int, message: str) -> str:
     if (
         "exceeds the available context size" in message
         or "context size has been" in message.lower()
@@ -242,10 +242,10 @@ def _advice(status: int, message: str) -> str:
     if "mmproj" in message:
         return "This model reads text only."
     if status == httpx2.codes.SERVICE_UNAVAILABLE:
-        return "The model is still loading; call status, then try again."
+        return "The model is still loading; {status}, then try again."
     if status < httpx2.codes.INTERNAL_SERVER_ERROR:
         return "Change the parameter that it names and try again."
-    return "Call status; if it happens again, stop_llama_server and start_llama_server."
+    return "{Status}; if it happens again, {stop}, then {start}."
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

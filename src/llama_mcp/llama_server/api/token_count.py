@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama_mcp.errors import CompletionError
 from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.errors import CompletionError
 
 # For builds that cannot show their template: what one adds for each message, at the most.
 TEMPLATE_TOKENS_PER_MESSAGE = 32

@@ -33,7 +33,7 @@ _BUG = (
     "Start it again; if it comes back, try extra_args=[], another llama.cpp release "
     "(llama_cpp_path) or another GGUF of this model."
 )
-_AGAIN = "Call start_llama_server again if it is still wanted."
+_AGAIN = "Start it again if it is still wanted."
 
 # A context that the GPU has no room for is a matter of the GPU, so those rows come first.
 _MEMORY = (
@@ -164,7 +164,7 @@ _ITS_OWN_WORDS = (
     symptom(
         r"^error: (?P<text>.+)",
         "llama-server gave up: {text}",
-        "Correct it if it comes from extra_args; status shows the end of its log.",
+        "Correct it if it comes from extra_args; its log has more.",
     ),
     symptom(
         r"^(?P<text>\w+(?:Error|Exception): .+)",

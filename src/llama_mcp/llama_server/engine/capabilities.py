@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from llama_mcp.errors import EngineUnusableError
 from llama_mcp.llama_server.engine.locate import Engine
+from llama_mcp.llama_server.errors import EngineUnusableError
 
 # A healthy --help answers in 25 ms; a broken GPU driver can hang it.
 HELP_TIMEOUT_SECONDS = 20.0

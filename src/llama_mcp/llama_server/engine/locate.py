@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from llama_mcp.embedded import presence
-from llama_mcp.errors import EngineNotFoundError, EngineUnusableError
+from llama_mcp.llama_server.errors import EngineNotFoundError, EngineUnusableError
 from llama_mcp.paths import expand_path
 
 EXECUTABLE = "llama-server.exe" if sys.platform == "win32" else "llama-server"

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import psutil
 
-from llama_mcp import errors
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.diagnosis.causes import Diagnosis, LaunchFacts, diagnose
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
+from llama_mcp.llama_server.errors import (
+    CrashedError,
+    NotRunningError,
+    StartFailedError,
+    StartInterruptedError,
+)
 from llama_mcp.llama_server.runs.records import KeeperState, Launch
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.status import LastExit, ServerState
@@ -79,27 +85,27 @@ def describe_ending(seen: RunState) -> str:
     return f"exit code {exit_code}" if exit_code is not None else "no exit code"
 
 
-def start_error(seen: RunState) -> errors.LlamaMCPError:
+def start_error(seen: RunState) -> LlamaMCPError:
     """Return the error for a start that led to no llama-server."""
     ended = last_exit(seen)
     if ended is None:
-        return errors.StartInterruptedError()
+        return StartInterruptedError()
     evidence = explain(seen, ended.log_tail).evidence or tuple(ended.log_tail)
-    return errors.StartFailedError(_what_happened(seen, ended), ended.advice, evidence)
+    return StartFailedError(_what_happened(seen, ended), ended.advice, evidence)
 
 
-def crash_error(seen: RunState) -> errors.CrashedError:
+def crash_error(seen: RunState) -> CrashedError:
     """Return the error for a llama-server that died after it was ready."""
     ended = last_exit(seen)
     if ended is None:
-        return errors.CrashedError("its process is gone", "", ())
-    return errors.CrashedError(_what_happened(seen, ended), ended.advice, ended.log_tail[-6:])
+        return CrashedError("its process is gone", "", ())
+    return CrashedError(_what_happened(seen, ended), ended.advice, ended.log_tail[-6:])
 
 
-def not_running_error(seen: RunState | None) -> errors.NotRunningError:
+def not_running_error(seen: RunState | None) -> NotRunningError:
     """Return the error for a chat that finds no llama-server."""
     ended = last_exit(seen) if seen else None
-    return errors.NotRunningError(f"the last one did not start: {ended.cause}" if ended else None)
+    return NotRunningError(f"the last one did not start: {ended.cause}" if ended else None)
 
 
 def _what_happened(seen: RunState, ended: LastExit) -> str:

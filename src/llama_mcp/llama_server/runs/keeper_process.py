@@ -5,8 +5,8 @@ import sys
 
 import anyio
 
-from llama_mcp.errors import StartFailedError, StopFailedError
 from llama_mcp.keeper import identity
+from llama_mcp.llama_server.errors import StartFailedError, StopFailedError
 from llama_mcp.llama_server.runs.records import KeeperState
 from llama_mcp.llama_server.runs.run import Run
 

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from llama_mcp.errors import StateFolderError
 from llama_mcp.keeper import identity, run_dir
+from llama_mcp.llama_server.errors import StateFolderError
 from llama_mcp.llama_server.runs.records import KeeperState, Launch, Outcome, Pointer
 
 CURRENT = "current.json"

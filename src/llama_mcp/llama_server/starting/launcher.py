@@ -8,7 +8,7 @@ import time
 import anyio
 import anyio.to_thread
 
-from llama_mcp import errors
+from llama_mcp.llama_server.errors import CrashLoopError, PortTakenError
 from llama_mcp.llama_server.runs import endings, keeper_process, ports
 from llama_mcp.llama_server.runs.attachment import Attachment, count_clients
 from llama_mcp.llama_server.runs.records import Launch
@@ -44,7 +44,7 @@ class Launcher:
         """
         if not ports.is_free(launch.port):
             holder = await anyio.to_thread.run_sync(ports.describe_holder, launch.port)
-            raise errors.PortTakenError(launch.port, holder)
+            raise PortTakenError(launch.port, holder)
         run = create_run(self._settings.runs_dir, launch)
         # Before the keeper lives: it stops a llama-server on which nobody holds a lease.
         self._attachment.take(run)
@@ -66,7 +66,7 @@ class Launcher:
             if launch is None:
                 first = crashed.run.launch.first_failure or failure
                 minutes = restarts.WINDOW_SECONDS / 60
-                raise errors.CrashLoopError(restarts.MAX_RESTARTS, minutes, first)
+                raise CrashLoopError(restarts.MAX_RESTARTS, minutes, first)
             await self.end(crashed.run)
             return await read_run_state(await self.carry_out(launch))
 

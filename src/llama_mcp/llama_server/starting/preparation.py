@@ -7,7 +7,6 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from llama_mcp.errors import EngineUnusableError
 from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.engine.command_line import (
     LaunchConfig,
@@ -17,6 +16,7 @@ from llama_mcp.llama_server.engine.command_line import (
 )
 from llama_mcp.llama_server.engine.extra_args import check_extra_args, check_files_in
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
+from llama_mcp.llama_server.errors import EngineUnusableError
 from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch
 from llama_mcp.llama_server.status import EngineInfo
 from llama_mcp.models import starter_model

@@ -9,10 +9,10 @@ from typing import Any
 
 import anyio
 
-from llama_mcp.errors import CompletionError
 from llama_mcp.llama_server.api.client import Health, LlamaServerClient
 from llama_mcp.llama_server.diagnosis.causes import warnings_in_log
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
+from llama_mcp.llama_server.errors import CompletionError
 from llama_mcp.llama_server.runs import ports
 from llama_mcp.llama_server.runs.endings import launch_facts
 from llama_mcp.llama_server.runs.records import Outcome

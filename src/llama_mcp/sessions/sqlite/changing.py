@@ -2,8 +2,8 @@
 
 import sqlite3
 
-from llama_mcp.conversation_errors import SessionBusyError
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.sqlite.clock import utc_now

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from llama_mcp.conversation_errors import ArchiveError
+from llama_mcp.sessions.errors import ArchiveError
 
 _FULL = (
     "is on a full disk",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from llama_mcp.conversation_errors import ArchiveError
+from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.sqlite.failures import is_damage
 from llama_mcp.sessions.sqlite.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
 from llama_mcp.sessions.sqlite.search_words import searchable

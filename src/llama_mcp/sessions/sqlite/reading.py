@@ -3,8 +3,8 @@
 import sqlite3
 from contextlib import suppress
 
-from llama_mcp.conversation_errors import NoReplyUnderwayError, SessionNotFoundError
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionNotFoundError
 from llama_mcp.sessions.records import CacheFacts, Session, SessionHit, SessionPage, Turn, TurnPage
 from llama_mcp.sessions.sqlite.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from llama_mcp.conversation_errors import ArchiveError, SessionUnderwayError
+from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.history import Opening, plan_opening
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
 from llama_mcp.sessions.sqlite.changing import insert_session, refuse_busy, touch

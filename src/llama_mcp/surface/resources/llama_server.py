@@ -6,6 +6,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations
 
 from llama_mcp.services import Services
+from llama_mcp.surface.failures import with_next_step
 from llama_mcp.surface.results.tool_results import JSON, json_text
 
 STATUS = "llama://server/status"
@@ -32,7 +33,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     )
     async def server_status() -> str:
         """What llama-server is doing: the same as the tool status."""
-        return json_text(await services().observer.status())
+        return json_text(with_next_step(await services().observer.status()))
 
     @server.resource(
         CONFIG, name="server-config", title="Settings", mime_type=JSON, annotations=IN_DETAIL

@@ -8,7 +8,6 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
 
-from llama_mcp.conversation_errors import ReplyElsewhereError, TurnFailedError
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Message, TurnStatus
@@ -19,6 +18,7 @@ from llama_mcp.surface.tools import hints
 from llama_mcp.surface.tools.parameters import OptionalText, SessionId
 from llama_mcp.turns.archived import reply_of
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
+from llama_mcp.turns.errors import ReplyElsewhereError, TurnFailedError
 from llama_mcp.turns.reply import ChatReply
 from llama_mcp.turns.tracing import note_turn
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.services import Services
+from llama_mcp.surface.failures import with_next_step
 from llama_mcp.surface.notifications.progress import RisingProgress
 from llama_mcp.surface.notifications.subscriptions import Changes
 from llama_mcp.surface.results.texts import config_text, status_text
@@ -94,7 +95,7 @@ def register(
             progress=progress.report_seconds,
         )
         changes.note_server()
-        return tool_result(status_text(status), status)
+        return _status_result(status)
 
     @server.tool(
         title="Stop the local model",
@@ -112,7 +113,7 @@ def register(
         """
         status = await services().supervisor.stop(force=force)
         changes.note_server()
-        return tool_result(status_text(status), status)
+        return _status_result(status)
 
     @server.tool(title="Status of the local model", annotations=hints.LOOKS)
     async def status() -> StatusResult:
@@ -121,10 +122,15 @@ def register(
         Also gives model, address, memory, busy slots and, after a crash, its cause and what to do.
         """
         now = await services().observer.status()
-        return tool_result(status_text(now), now)
+        return _status_result(now)
 
     @server.tool(title="Settings of the local model", annotations=hints.LOOKS)
     async def get_config() -> ConfigResult:
         """Show the running server's settings, or those that start_llama_server would use now."""
         config = await services().observer.config()
         return tool_result(config_text(config), config)
+
+
+def _status_result(status: ServerStatus) -> CallToolResult:
+    told = with_next_step(status)
+    return tool_result(status_text(told), told)

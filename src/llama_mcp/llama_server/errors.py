@@ -1,0 +1,203 @@
+"""What can go wrong with a llama-server: found, started, talked to, stopped."""
+
+from collections.abc import Sequence
+
+from llama_mcp.errors import LlamaMCPError
+
+
+class EngineNotFoundError(LlamaMCPError):
+    """No llama-server where it was looked for."""
+
+    def __init__(self, looked: str, advice: str) -> None:
+        super().__init__(f"No llama-server was found: {looked}. {advice}")
+
+
+class EngineUnusableError(LlamaMCPError):
+    """A llama-server that is there but does not run."""
+
+    def __init__(self, path: str, problem: str, advice: str) -> None:
+        self.path = path
+        super().__init__(f"{path} cannot be used as llama-server: {problem}. {advice}")
+
+
+class PortTakenError(LlamaMCPError):
+    """Somebody else listens on the port."""
+
+    def __init__(self, port: int, holder: str) -> None:
+        self.port = port
+        super().__init__(
+            f"Port {port} is taken by {holder}. Pass another port, or port=0 for any free one."
+        )
+
+
+class NotRunningError(LlamaMCPError):
+    """No llama-server runs."""
+
+    next_step = "{Start} first."
+
+    def __init__(self, last_exit: str | None = None) -> None:
+        before = f" ({last_exit})" if last_exit else ""
+        super().__init__(f"No llama-server is running{before}.")
+
+
+class AlreadyRunningError(LlamaMCPError):
+    """A llama-server with other settings runs."""
+
+    next_step = "{Stop} first, or {replace} to stop it and start this one."
+
+    def __init__(self, running: str, differences: Sequence[str]) -> None:
+        super().__init__(
+            f"A different llama-server is already running: {running}. It differs in "
+            f"{', '.join(differences)}."
+        )
+
+
+class StartFailedError(LlamaMCPError):
+    """llama-server died while loading, or was not ready in time."""
+
+    def __init__(self, what: str, advice: str, evidence: Sequence[str]) -> None:
+        super().__init__(f"llama-server did not start: {what}. {advice}", evidence=evidence)
+
+
+class StartInterruptedError(LlamaMCPError):
+    """A stop came in while llama-server was loading."""
+
+    next_step = "{Start} again if it is still wanted."
+
+    def __init__(self) -> None:
+        super().__init__(
+            "llama-server was stopped while it was loading (by a stop, or by another client that "
+            "replaced it)."
+        )
+
+
+class StillLoadingError(LlamaMCPError):
+    """The model is not loaded yet, and the caller's wait is over."""
+
+    next_step = "{Status} to see how far it is, then chat again."
+
+    def __init__(self, loading_seconds: float) -> None:
+        super().__init__(
+            f"llama-server is still loading the model, for {loading_seconds:.0f} s now, and "
+            "nothing was sent to it."
+        )
+
+
+class InUseError(LlamaMCPError):
+    """Others use the llama-server that is to be stopped."""
+
+    next_step = "Wait for them, or {force_stop} to stop it all the same."
+
+    def __init__(self, users: str) -> None:
+        super().__init__(f"llama-server is in use: {users}. It was left running.")
+
+
+class NotOursError(LlamaMCPError):
+    """What answers is not the llama-server that was started."""
+
+    next_step = "{Force_stop}, then {start}."
+
+    def __init__(self, url: str, model: str) -> None:
+        super().__init__(
+            f"What answers at {url} is not proved to be the llama-server that was started with "
+            f"{model} (its process, its port and the model that it names must all agree). Nothing "
+            "was sent."
+        )
+
+
+class UnresponsiveError(LlamaMCPError):
+    """llama-server lives but no longer generates."""
+
+    next_step = "{Force_stop}, then {start}; if it comes back, lower n_gpu_layers or ctx_size."
+
+    def __init__(self, silent_seconds: float) -> None:
+        super().__init__(
+            f"llama-server is unresponsive: nothing came for {silent_seconds:.0f} s, and it does "
+            "not generate even one token when it is asked to, although its process lives. This "
+            "happens after a GPU error."
+        )
+
+
+class StalledReplyError(LlamaMCPError):
+    """One reply has stopped while llama-server generates others."""
+
+    next_step = "Send the message again; if it stops again, {stop}, then {start}."
+
+    def __init__(self, silent_seconds: float) -> None:
+        super().__init__(
+            f"The reply has stopped: nothing of it came for {silent_seconds:.0f} s and its slot "
+            "stands still, although llama-server answers others."
+        )
+
+
+class CrashLoopError(LlamaMCPError):
+    """llama-server has crashed too often to be started again by itself."""
+
+    next_step = "Change what that names, then {start}."
+
+    def __init__(self, times: int, minutes: float, first_failure: str) -> None:
+        super().__init__(
+            f"llama-server is in a crash loop: it was started again {times} times within "
+            f"{minutes:.0f} minutes and crashed each time. The first time: {first_failure}"
+        )
+
+
+class ReplaceFailedError(LlamaMCPError):
+    """The new llama-server did not start, and the old one is started again."""
+
+    next_step = "{Status} to see when it is ready."
+
+    def __init__(self, cause: LlamaMCPError, old: str) -> None:
+        super().__init__(
+            f"The llama-server that it was to replace ({old}) is being started again.", cause=cause
+        )
+
+
+class StopFailedError(LlamaMCPError):
+    """llama-server did not end."""
+
+    next_step = "{Status} to look again."
+
+    def __init__(self, pid: int | None) -> None:
+        super().__init__(
+            f"llama-server (pid {pid}) did not end although it was killed; the operating system "
+            "has not let go of it (a driver that hangs does this)."
+        )
+
+
+class CrashedError(LlamaMCPError):
+    """llama-server died after it was ready."""
+
+    next_step = "{Start} to go on."
+
+    def __init__(self, what: str, advice: str, evidence: Sequence[str]) -> None:
+        situation = " ".join(filter(None, (f"llama-server has crashed: {what}.", advice)))
+        super().__init__(situation, evidence=evidence)
+
+
+class StateFolderError(LlamaMCPError):
+    """The folder of runs cannot be read or written."""
+
+    def __init__(self, folder: str, problem: str) -> None:
+        super().__init__(
+            f"The folder {folder}, where runs of llama-server are recorded, cannot be used: "
+            f"{problem}. Make room or set it right, or let the operator set LLAMA_MCP_HOME to "
+            "another folder."
+        )
+
+
+class CompletionError(LlamaMCPError):
+    """llama-server refused a chat request, or broke it off."""
+
+    def __init__(self, problem: str, next_step: str) -> None:
+        super().__init__(
+            f"llama-server could not complete the chat: {problem}.", next_step=next_step
+        )
+        self.problem = problem
+
+
+class LlamaServerLostError(CompletionError):
+    """The connection to llama-server failed."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, "{Status} to see whether llama-server still runs.")
