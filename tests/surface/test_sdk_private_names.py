@@ -108,8 +108,8 @@ def test_an_mcpserver_still_keeps_its_low_level_server_where_we_take_it_from() -
     )
     takes = parameters_of(Server.run)[:4]
     assert takes == ["self", "read_stream", "write_stream", "initialization_options"], (
-        f"Server.run takes {takes} now; serve_stdio in surface/stdio.py passes it a reader, a writer "
-        "and the options, in this order"
+        f"Server.run takes {takes} now; serve_stdio in surface/stdio.py passes it a reader, a "
+        "writer and the options, in this order"
     )
 
 
@@ -149,8 +149,8 @@ async def test_context_streams_are_still_made_read_and_closed_as_stdio_does() ->
                 assert received.last_context is not None
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         pytest.fail(
-            f"mcp.shared._context_streams has changed ({error}); surface/stdio.py makes the streams "
-            "with it that the low-level server reads and writes"
+            f"mcp.shared._context_streams has changed ({error}); surface/stdio.py makes the "
+            "streams with it that the low-level server reads and writes"
         )
     assert taken == [0, 1, 2]
 
