@@ -49,7 +49,7 @@ class Services:
         """The owner of llama-server's life."""
         from llama_mcp.llama_server.supervisor import Supervisor
 
-        return Supervisor(self.settings, self._environment, self._tasks)
+        return Supervisor(self.settings, self._environment, self._tasks, self._count_open_turns)
 
     @cached_property
     def archive(self) -> "Archive":
@@ -71,7 +71,6 @@ class Services:
             traces_content=self.settings.trace_content,
         )
         in_flight.is_ending = self._is_ending
-        self.supervisor.count_open_turns = in_flight.count_open
         return in_flight
 
     @cached_property
@@ -82,6 +81,9 @@ class Services:
 
         metrics_reader = MetricsReader(self.supervisor, self.archive.last_change)
         return Observer(self.supervisor, metrics_reader, self.in_flight, self.archive)
+
+    def _count_open_turns(self) -> int:
+        return self.in_flight.count_open() if "in_flight" in self.__dict__ else 0
 
     def begin_end(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""

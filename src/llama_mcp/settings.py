@@ -1,7 +1,7 @@
 """Every knob that an operator can turn, its default and its unit, and every path that we use.
 
-Read once, from environment variables that begin with LLAMA_MCP_; nothing else reads the
-environment, so a test or an embedder passes Settings and is done.
+Read once, from environment variables that begin with LLAMA_MCP_. Each room is given the group that
+is its own; Settings is all groups together. A test or an embedder passes Settings and is done.
 """
 
 import json
@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from llama_mcp.ranges import CtxSize, GpuLayers, Parallel, Port
 
 DEFAULT_PORT = 8080
 DEFAULT_CTX_SIZE = 4096
@@ -21,12 +23,15 @@ DEFAULT_PARALLEL = 4
 APPLICATION = "llama-mcp"
 
 
-class Settings(BaseSettings):
-    """The operator's settings; frozen once they are read."""
+class SettingsGroup(BaseModel):
+    """The settings of one room; frozen."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="LLAMA_MCP_", frozen=True, env_ignore_empty=True, extra="ignore"
-    )
+    # Not a class argument: type checkers let no frozen class derive from BaseSettings then.
+    model_config = ConfigDict(frozen=True)
+
+
+class LaunchSettings(SettingsGroup):
+    """What a start of llama-server asks for; an argument goes before its setting."""
 
     llama_cpp_path: str | None = Field(
         default=None,
@@ -36,21 +41,59 @@ class Settings(BaseSettings):
     model_path: str | None = Field(
         default=None, description="GGUF model. Unset: the starter model when it is installed."
     )
-    model_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
-        default=(), description="Folders in which a model may be named by its file name alone."
+    port: Port = Field(default=DEFAULT_PORT, description="0 picks any free port.")
+    ctx_size: CtxSize = Field(
+        default=DEFAULT_CTX_SIZE, description="Context window of each conversation, tokens."
     )
-    port: int = Field(default=DEFAULT_PORT, ge=0, le=65535, description="0 picks any free port.")
-    ctx_size: int = Field(
-        default=DEFAULT_CTX_SIZE, ge=1, description="Context window of each conversation, tokens."
+    parallel: Parallel = Field(
+        default=DEFAULT_PARALLEL, description="Conversations that generate at once (slots)."
     )
-    parallel: int = Field(
-        default=DEFAULT_PARALLEL, ge=1, description="Conversations that generate at once (slots)."
-    )
-    n_gpu_layers: int | None = Field(
-        default=None, ge=-1, description="Layers on the GPU: -1 all, 0 none. Unset: automatic."
+    n_gpu_layers: GpuLayers | None = Field(
+        default=None, description="Layers on the GPU: -1 all, 0 none. Unset: automatic."
     )
     extra_args: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="More llama-server flags, as a shell would split them."
+    )
+
+    @field_validator("extra_args", mode="before")
+    @classmethod
+    def _split_arguments(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return tuple(json.loads(value))
+        return tuple(shlex.split(value))
+
+
+class StorageSettings(SettingsGroup):
+    """Where things are kept."""
+
+    home: Path | None = Field(
+        default=None, description="Where state and archive live. Unset: the platform's folders."
+    )
+
+    @property
+    def state_dir(self) -> Path:
+        """Where runs of llama-server are recorded."""
+        return self.home or platformdirs.user_state_path(APPLICATION, appauthor=False)
+
+    @property
+    def runs_dir(self) -> Path:
+        """One folder for each launch of llama-server."""
+        return self.state_dir / "runs"
+
+    @property
+    def archive_path(self) -> Path:
+        """The archive of sessions."""
+        data_dir = self.home or platformdirs.user_data_path(APPLICATION, appauthor=False)
+        return data_dir / "sessions.db"
+
+
+class LlamaServerSettings(LaunchSettings, StorageSettings):
+    """How llama-servers are found, started, kept and guarded."""
+
+    model_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Folders in which a model may be named by its file name alone."
     )
     allowed_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Folders outside which no executable or model may lie; unset: any."
@@ -70,18 +113,8 @@ class Settings(BaseSettings):
         gt=0,
         description="Silence of a chat after which llama-server is asked for a sign of life.",
     )
-    home: Path | None = Field(
-        default=None, description="Where state and archive live. Unset: the platform's folders."
-    )
     linger_seconds: float = Field(
         default=5.0, ge=-1, description="How long an unused llama-server is kept; -1 for ever."
-    )
-    trace_content: bool = Field(
-        default=False,
-        description="Put messages and replies into OpenTelemetry spans, where these are collected.",
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="WARNING", description="How much llama-mcp says on stderr."
     )
 
     @field_validator("rpc_servers", mode="before")
@@ -98,30 +131,25 @@ class Settings(BaseSettings):
             return tuple(part for part in value.split(os.pathsep) if part)
         return value
 
-    @field_validator("extra_args", mode="before")
-    @classmethod
-    def _split_arguments(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith("["):
-            return tuple(json.loads(value))
-        return tuple(shlex.split(value))
 
-    @property
-    def state_dir(self) -> Path:
-        """Where runs of llama-server are recorded."""
-        return self.home or platformdirs.user_state_path(APPLICATION, appauthor=False)
+class ReportSettings(SettingsGroup):
+    """What llama-mcp says of its work, and to whom."""
 
-    @property
-    def runs_dir(self) -> Path:
-        """One folder for each launch of llama-server."""
-        return self.state_dir / "runs"
+    trace_content: bool = Field(
+        default=False,
+        description="Put messages and replies into OpenTelemetry spans, where these are collected.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="WARNING", description="How much llama-mcp says on stderr."
+    )
 
-    @property
-    def archive_path(self) -> Path:
-        """The archive of sessions."""
-        data_dir = self.home or platformdirs.user_data_path(APPLICATION, appauthor=False)
-        return data_dir / "sessions.db"
+
+class Settings(LlamaServerSettings, ReportSettings, BaseSettings):
+    """The operator's settings, all groups; frozen once they are read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LLAMA_MCP_", frozen=True, env_ignore_empty=True, extra="ignore"
+    )
 
 
 def inherited_environment() -> dict[str, str]:

@@ -200,9 +200,9 @@ async def test_a_turn_that_is_not_there_cannot_be_written_or_read(archive: Archi
 
 async def test_a_history_becomes_turns_before_the_first_message(archive: Archive) -> None:
     history = [
-        Message("system", "Be brief."),
-        Message("user", "Who are you?"),
-        Message("assistant", "A model."),
+        Message(role="system", content="Be brief."),
+        Message(role="user", content="Who are you?"),
+        Message(role="assistant", content="A model."),
     ]
 
     begun = await archive.begin_turn(None, "Which?", history=history)
@@ -219,7 +219,7 @@ async def test_a_history_becomes_turns_before_the_first_message(archive: Archive
 
 async def test_a_history_that_is_refused_leaves_no_session(archive: Archive) -> None:
     with pytest.raises(InvalidArgumentError):
-        await archive.begin_turn(None, "hello", history=[Message("robot", "beep")])
+        await archive.begin_turn(None, "hello", history=[Message(role="user", content="beep")])
     assert (await archive.list_sessions()).total == 0
 
 
@@ -228,7 +228,7 @@ async def test_what_belongs_to_the_first_turn_is_refused_on_a_later_one(archive:
     with pytest.raises(SessionUnderwayError, match="system_prompt"):
         await archive.begin_turn(session_id, "hello", system_prompt="Be brief.")
     with pytest.raises(SessionUnderwayError, match="history"):
-        history = [Message("user", "a"), Message("assistant", "b")]
+        history = [Message(role="user", content="a"), Message(role="assistant", content="b")]
         await archive.begin_turn(session_id, "hello", history=history)
     assert (await archive.session(session_id)).turn_count == 1
 

@@ -1,22 +1,26 @@
-"""Whether a llama-server that says it is healthy still generates.
+"""Whether a llama-server that says it is healthy still generates, and a reply still grows.
 
 After a GPU error, say, /health goes on saying ok while no token ever comes (reference: llama-swap
 issues 100, 125). So it is asked for one token; when that does not come because every slot is busy,
 the replies in the slots must at least have moved meanwhile.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.errors import CompletionError, StalledReplyError, UnresponsiveError
 from llama_mcp.llama_server.runs.run import Run
 
 # How far each busy slot is: its task, and whatever counts as it goes on.
 BusySlots = Mapping[object, tuple[object, str]]
+# However short the patience, llama-server is not asked more often.
+MIN_PAUSE_SECONDS = 0.1
 _COUNTS = ("n_prompt_tokens_processed", "next_token")
 
 
@@ -24,6 +28,32 @@ _COUNTS = ("n_prompt_tokens_processed", "next_token")
 class _Sign:
     is_alive: bool
     busy_slots: BusySlots
+
+
+async def wait_until_silent(
+    run: Run, client: LlamaServerClient, patience_seconds: float, heard_at: Callable[[], float]
+) -> LlamaMCPError:
+    """Return why nothing of a reply will come any more, once that is so.
+
+    Args:
+        run: the launch that generates it.
+        client: the connection to it.
+        patience_seconds: silence after which llama-server is asked for a sign of life.
+        heard_at: returns when something came last, by time.monotonic().
+    """
+    alive_at = 0.0
+    slots: BusySlots = {}
+    while True:
+        silence = time.monotonic() - max(heard_at(), alive_at)
+        await anyio.sleep(max(patience_seconds - silence, MIN_PAUSE_SECONDS))
+        if time.monotonic() - max(heard_at(), alive_at) < patience_seconds:
+            slots = {}
+            continue
+        try:
+            slots = await check_alive(run, client, patience_seconds, slots)
+        except (UnresponsiveError, StalledReplyError) as error:
+            return error
+        alive_at = time.monotonic()
 
 
 async def check_alive(

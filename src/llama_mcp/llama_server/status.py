@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from llama_mcp.settings import LaunchSettings
+
 
 class ServerState(StrEnum):
     """The life of a llama-server.
@@ -93,14 +95,7 @@ class ServerStatus(BaseModel, frozen=True):
     notes: list[str] | None = None
 
 
-class ServerConfig(BaseModel, frozen=True):
+class ServerConfig(LaunchSettings):
     """The settings of a llama-server that runs, or that a start would use now."""
 
-    llama_cpp_path: str
-    model_path: str
-    port: int
-    ctx_size: int
-    parallel: int
-    n_gpu_layers: int | None = None
-    extra_args: list[str] = []
     running: bool

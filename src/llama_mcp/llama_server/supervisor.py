@@ -19,18 +19,16 @@ from anyio.abc import TaskGroup
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import liveness, status_report
 from llama_mcp.llama_server.api.client import LlamaServerClient
-from llama_mcp.llama_server.engine.command_line import differences
+from llama_mcp.llama_server.engine.command_line import LaunchArguments, differences
 from llama_mcp.llama_server.errors import (
     AlreadyRunningError,
     InUseError,
-    LlamaServerLostError,
     NotOursError,
     NotRunningError,
     ReplaceFailedError,
     StillLoadingError,
 )
-from llama_mcp.llama_server.liveness import BusySlots
-from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.runs import endings, ports
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.records import Launch
@@ -42,11 +40,8 @@ from llama_mcp.llama_server.starting.launcher import Launcher
 from llama_mcp.llama_server.starting.loading import Loading, Progress
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare, resolve
 from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
-from llama_mcp.settings import Settings
+from llama_mcp.settings import LlamaServerSettings
 
-# A process that has just died is seen at once; its keeper records how within this time.
-LOSS_SECONDS = 1.0
-LOSS_POLL_SECONDS = 0.02
 # The slot of a reply that was just cancelled is free within this time.
 FREED_SECONDS = 1.0
 FREED_POLL_SECONDS = 0.05
@@ -58,20 +53,31 @@ class Supervisor:
     """This process's part in the llama-server of its home folder."""
 
     def __init__(
-        self, settings: Settings, environment: Mapping[str, str], tasks: TaskGroup
+        self,
+        settings: LlamaServerSettings,
+        environment: Mapping[str, str],
+        tasks: TaskGroup,
+        count_open_turns: Callable[[], int],
     ) -> None:
+        """Take what it works with.
+
+        Args:
+            settings: the operator's.
+            environment: what llama-server's environment is built from.
+            tasks: where starts are watched.
+            count_open_turns: returns how many turns of this process are not over.
+        """
         self._settings = settings
         self._environment = environment
         self._tasks = tasks
         self._attachment = Attachment()
         self._launcher = Launcher(settings, self._attachment)
         self._loading: Loading | None = None
-        # Told by the conversation room, which this one does not know.
-        self.count_open_turns: Callable[[], int] = lambda: 0
+        self._count_open_turns = count_open_turns
 
     async def start(
         self,
-        arguments: Mapping[str, object],
+        arguments: LaunchArguments,
         *,
         replace: bool,
         wait_seconds: float,
@@ -81,7 +87,7 @@ class Supervisor:
         """Start llama-server, or join one that runs with the same settings.
 
         Args:
-            arguments: LaunchConfig's fields; None takes the setting.
+            arguments: what the call asks for.
             replace: stop one that runs with other settings; it is started again when the new one
                 does not start.
             wait_seconds: how long to wait for it; loading goes on afterwards.
@@ -152,13 +158,10 @@ class Supervisor:
             config, port = seen.run.launch.config, seen.run.launch.port
         else:
             config, _engine, _model = await anyio.to_thread.run_sync(
-                resolve, self._settings, self._environment, {}
+                resolve, self._settings, self._environment, LaunchArguments()
             )
             port = config.port
-        facts = config.model_dump(exclude={"port", "extra_args"})
-        return ServerConfig(
-            **facts, port=port, extra_args=list(config.extra_args), running=is_running
-        )
+        return ServerConfig(**config.model_dump() | {"port": port}, running=is_running)
 
     async def observe(self) -> RunState | None:
         """Return what the run that counts looks like, asking no llama-server; None without one."""
@@ -168,7 +171,7 @@ class Supervisor:
         """Return this process's connection to the run's llama-server."""
         return await self._attachment.connect(run)
 
-    async def ready_server(self, wait_seconds: float) -> ReadyServer:
+    async def ready_server(self, wait_seconds: float) -> ReadyRun:
         """Return a llama-server that can take a turn; one that loads is waited for.
 
         One that has crashed is started again first, when the settings say so. Takes a lease on it,
@@ -194,15 +197,15 @@ class Supervisor:
             raise NotRunningError
         client = await self._attachment.connect(seen.run)
         if seen.state is ServerState.UNRESPONSIVE:
-            await self.check_alive(seen.run, RECOVERY_SECONDS)
+            await liveness.check_alive(seen.run, client, RECOVERY_SECONDS, {})
         await self._prove(seen.run, client)
         outcome = seen.outcome
-        return ReadyServer(
-            client=client,
+        return ReadyRun(
             run=seen.run,
+            client=client,
             slot_ctx_size=(outcome and outcome.slot_ctx_size) or seen.run.launch.config.ctx_size,
             total_slots=(outcome and outcome.total_slots) or seen.run.launch.config.parallel,
-            unresponsive_seconds=self._settings.unresponsive_seconds,
+            patience_seconds=self._settings.unresponsive_seconds,
             notes=notes,
         )
 
@@ -212,26 +215,6 @@ class Supervisor:
             if await readiness.props_if_ours(run, client) is None:
                 raise NotOursError(run.launch.url, run.launch.alias)
             self._attachment.proved_run = run
-
-    async def check_alive(
-        self, run: Run, timeout_seconds: float, earlier: BusySlots | None = None
-    ) -> BusySlots:
-        """Ask a silent llama-server for a sign of life, as liveness.check_alive says."""
-        client = await self._attachment.connect(run)
-        return await liveness.check_alive(run, client, timeout_seconds, earlier or {})
-
-    async def explain_loss(self, error: LlamaServerLostError) -> LlamaMCPError:
-        """Return why the connection to llama-server was lost: a crash or a stop, if it was one."""
-        seen = await self._launcher.look()
-        with anyio.move_on_after(LOSS_SECONDS):
-            while seen and seen.is_live:
-                await anyio.sleep(LOSS_POLL_SECONDS)
-                seen = await self._launcher.look()
-        if seen is None or seen.is_live:
-            return error
-        if seen.state is ServerState.CRASHED:
-            return endings.crash_error(seen)
-        return LlamaServerLostError("llama-server was stopped while it replied")
 
     async def aclose(self) -> None:
         """Close connections and give back the lease; the keeper does the rest."""
@@ -277,7 +260,7 @@ class Supervisor:
         others = self._attachment.count_others(seen.run)
         if others > 0:
             raise InUseError(f"{others} other llama-mcp process(es) use it")
-        if turns := self.count_open_turns():
+        if turns := self._count_open_turns():
             raise InUseError(f"{turns} reply or replies are being generated")
         slots = (await self.status()).slots
         with anyio.move_on_after(FREED_SECONDS):

@@ -24,9 +24,8 @@ def plan_opening(system_prompt: str | None, history: Sequence[Message]) -> Openi
     """Return what a session with this history begins with.
 
     Raises:
-        InvalidArgumentError: Unknown roles, or not in turn, or two system prompts.
+        InvalidArgumentError: The roles are not in turn, or there are two system prompts.
     """
-    _check_roles(history)
     messages = list(history)
     if messages and messages[0].role == "system":
         if system_prompt is not None:
@@ -41,12 +40,6 @@ def plan_opening(system_prompt: str | None, history: Sequence[Message]) -> Openi
     return Opening(
         system_prompt or None, tuple((user.content, reply.content) for user, reply in pairs)
     )
-
-
-def _check_roles(history: Sequence[Message]) -> None:
-    for index, message in enumerate(history):
-        if message.role not in ("system", "user", "assistant"):
-            raise _refusal(f"has the unknown role {message.role[:20]!r} at index {index}")
 
 
 def _check_order(messages: Sequence[Message], first_index: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -18,11 +19,13 @@ class TurnStatus(StrEnum):
     """The process that was receiving the reply died."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a conversation that was begun elsewhere."""
+Role = Literal["system", "user", "assistant"]
 
-    role: str
+
+class Message(BaseModel, frozen=True):
+    """One message of an earlier conversation."""
+
+    role: Role
     content: str
 
 

@@ -37,8 +37,11 @@ from llama_mcp.surface.resources import completions
 from llama_mcp.surface.resources import llama_server as server_resources
 from llama_mcp.surface.resources import sessions as resources
 from llama_mcp.surface.resources.dates import dated
-from llama_mcp.surface.tools import conversation, lifecycle, observing, sessions
 from llama_mcp.surface.tools.catalogue import compact_catalogue
+from llama_mcp.surface.tools.conversation import ConversationTools
+from llama_mcp.surface.tools.lifecycle import LifecycleTools
+from llama_mcp.surface.tools.observing import ObservingTools
+from llama_mcp.surface.tools.sessions import SessionTools
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +77,12 @@ class LlamaMCPServer(MCPServer[Services]):
         self._catalogue = ()
         super().add_tool(fn, *args, **kwargs)
 
-    def open_rooms(self) -> Services:
-        """Return the services; there are none outside the server's lifespan."""
+    def current_services(self) -> Services:
+        """Return the services; there are none outside the server's lifespan.
+
+        Tools and resources are given this method and not the lifespan's context: SDK 2.3 refuses a
+        Context in a resource whose URI has no parameter.
+        """
         if self.services is None:
             raise RuntimeError("the server is not serving")
         return self.services
@@ -165,7 +172,7 @@ def build_server(
             anyio.create_task_group() as tasks,
         ):
             tasks.start_soon(changes.tell)
-            tasks.start_soon(watch_server, changes, server.open_rooms)
+            tasks.start_soon(watch_server, changes, server.current_services)
             server.services = services
             try:
                 yield services
@@ -185,11 +192,12 @@ def build_server(
         subscriptions=changes.bus,
         middleware=[changes],
     )
-    lifecycle.register(server, server.open_rooms, changes)
-    conversation.register(server, server.open_rooms)
-    sessions.register(server, server.open_rooms, changes)
-    observing.register(server, server.open_rooms)
-    completions.register(server, server.open_rooms)
-    server_resources.register(server, server.open_rooms)
-    resources.register(server, server.open_rooms)
+    services = server.current_services
+    LifecycleTools(services, changes).register(server)
+    ConversationTools(services).register(server)
+    SessionTools(services, changes).register(server)
+    ObservingTools(services).register(server)
+    completions.register(server, services)
+    server_resources.register(server, services)
+    resources.register(server, services)
     return server

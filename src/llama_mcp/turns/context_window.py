@@ -8,7 +8,7 @@ step, because each cut changes the prompt's beginning and so costs llama-server'
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
-from llama_mcp.llama_server.api.token_count import TEMPLATE_TOKENS_PER_MESSAGE
+from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE
 from llama_mcp.sessions.records import Turn
 
 TARGET_SHARE = 0.6

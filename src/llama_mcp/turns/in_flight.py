@@ -5,13 +5,12 @@ from collections.abc import Callable
 import anyio
 from anyio.abc import TaskGroup
 
-from llama_mcp.llama_server.supervisor import Supervisor
+from llama_mcp.llama_server.ready_server import ReadyServers
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.session_ids import check_session_id
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.json_schema import check_schema, check_taken
 from llama_mcp.turns.slot_queue import SlotQueue
-from llama_mcp.turns.surroundings import Surroundings
 from llama_mcp.turns.turn import Turn
 
 # Turns that are over and still known whole, for a caller that comes back late.
@@ -26,19 +25,19 @@ class InFlight:
 
     def __init__(
         self,
-        supervisor: Supervisor,
+        servers: ReadyServers,
         archive: Archive,
         tasks: TaskGroup,
         announce: Announce,
         *,
         traces_content: bool,
     ) -> None:
-        self._supervisor = supervisor
+        self._servers = servers
         self._archive = archive
         self._tasks = tasks
         self._turns: dict[str, Turn] = {}
         self._queue = SlotQueue()
-        self._surroundings = Surroundings(archive, supervisor, self._queue, traces_content)
+        self._traces_content = traces_content
         # Set when the process ends: a turn that is broken off then was not cancelled by anybody.
         self.is_ending = False
         self._announce = announce
@@ -73,9 +72,9 @@ class InFlight:
         request.check()
         if request.sampling.json_schema is not None:
             check_schema(request.sampling.json_schema)
-        server = await self._supervisor.ready_server(wait_seconds)
+        server = await self._servers.ready_server(wait_seconds)
         if request.sampling.json_schema is not None:
-            await check_taken(server.client, request.sampling)
+            await check_taken(server, request.sampling)
         if request.session_id is not None and (last := self.find(request.session_id)):
             await last.wait_if_cancelled()
         # Once the message is in the archive the turn must start, or it would seem under way.
@@ -86,12 +85,20 @@ class InFlight:
                 system_prompt=request.system_prompt,
                 history=request.history,
                 model=server.model,
-                run=server.run.folder.name,
+                run=server.serving_id,
                 sampling=request.sampling.given(),
             )
             notice = self._archive.notice()
             notes = [*server.notes, *([notice] if notice else [])]
-            turn = Turn(begun, request, server, self._surroundings, notes)
+            turn = Turn(
+                begun,
+                request,
+                server,
+                self._archive,
+                self._queue,
+                notes,
+                traces_content=self._traces_content,
+            )
             self._turns.pop(turn.session_id, None)  # the newest goes to the end
             self._turns[turn.session_id] = turn
             self._tasks.start_soon(self._run, turn, request.session_id is None)

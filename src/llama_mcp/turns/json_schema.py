@@ -4,11 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import anyio
-
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.llama_server.api.client import LlamaServerClient
-from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
+from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.turns.chat_request import Sampling, build_body
 from llama_mcp.turns.time_limit import time_limit
 
@@ -37,32 +34,28 @@ def check_schema(schema: Mapping[str, Any]) -> None:
         ) from error
 
 
-async def check_taken(client: LlamaServerClient, sampling: Sampling) -> None:
-    """See that llama-server can hold a reply to the schema; a build that cannot say takes it.
-
-    /apply-template makes the same grammar of it as a chat does, without taking a slot.
+async def check_taken(server: ReadyServer, sampling: Sampling) -> None:
+    """Check that llama-server can hold a reply to the schema; a build that cannot say may try.
 
     Raises:
         InvalidArgumentError: it cannot.
+        LlamaMCPError: it does not answer.
     """
     body = build_body([{"role": "user", "content": "."}], sampling)
     try:
-        with anyio.fail_after(TAKE_SECONDS):
-            await client.ask("/apply-template", body)
+        problem = await server.why_refused(body, TAKE_SECONDS)
     except TimeoutError as error:
         raise InvalidArgumentError(
             "json_schema",
             f"keeps llama-server busy for more than {TAKE_SECONDS} s",
             "Use a smaller one.",
         ) from error
-    except LlamaServerLostError:
-        raise
-    except CompletionError as error:
+    if problem is not None:
         raise InvalidArgumentError(
             "json_schema",
-            f"cannot be kept to by llama-server ({error.problem})",
+            f"cannot be kept to by llama-server ({problem})",
             "Use a simpler one: types, properties, required, enum, items.",
-        ) from error
+        )
 
 
 def parse_reply(text: str, sampling: Sampling) -> tuple[Any, list[str]]:

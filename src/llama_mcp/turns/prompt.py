@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from llama_mcp.llama_server.api.token_count import count_prompt_tokens
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.sessions.records import BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest
@@ -35,7 +34,7 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
     Raises:
         ContextFullError: the message does not fit even alone.
         HistoryFullError: turns would have to be left out, and the request forbids it.
-        CompletionError: llama-server could not count.
+        LlamaMCPError: llama-server could not count.
     """
     first_turn = begun.session.first_turn_in_prompt
     system_prompt = begun.session.system_prompt
@@ -60,7 +59,7 @@ async def _count_and_cut(
             messages = build_messages(
                 begun.session.system_prompt, begun.earlier[left_out:], message
             )
-            tokens = await count_prompt_tokens(server.client, messages)
+            tokens = await server.count_tokens(messages)
             left_out = search.send(tokens)
     except StopIteration as decided:
         cut: int | None = decided.value

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_span, get_tracer
 from opentelemetry.util.types import AttributeValue
@@ -27,7 +26,7 @@ _tracer = get_tracer("llama_mcp")
 @contextmanager
 def span_of_call(session_id: str, server: "ReadyServer", sampling: Sampling) -> Iterator[Span]:
     """Open a span for one call to llama-server, a child of the request that began the turn."""
-    address = urlsplit(server.run.launch.url)
+    host, port = server.address
     attributes: dict[str, AttributeValue | None] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": PROVIDER,
@@ -41,8 +40,8 @@ def span_of_call(session_id: str, server: "ReadyServer", sampling: Sampling) -> 
         "gen_ai.request.stop_sequences": sampling.stop or None,
         "gen_ai.output.type": "json" if sampling.json_schema is not None else "text",
         "gen_ai.conversation.id": session_id,
-        "server.address": address.hostname,
-        "server.port": address.port,
+        "server.address": host,
+        "server.port": port,
     }
     with _tracer.start_as_current_span(
         f"chat {server.model}",

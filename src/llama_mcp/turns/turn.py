@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.diagnosis.prompt_cache import log_size, says_not_reusable
-from llama_mcp.llama_server.errors import LlamaServerLostError
 from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
 from llama_mcp.turns import tracing
@@ -24,8 +23,7 @@ from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.prompt import Prompt, fit_prompt
 from llama_mcp.turns.receipt import ServingFacts, why_recomputed
 from llama_mcp.turns.reply import ChatReply
-from llama_mcp.turns.silence import wait_until_silent
-from llama_mcp.turns.surroundings import Surroundings
+from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.verdict import Outcome, reply_from
 
 logger = logging.getLogger(__name__)
@@ -42,8 +40,11 @@ class Turn:
         begun: BegunTurn,
         request: ChatRequest,
         server: ReadyServer,
-        surroundings: Surroundings,
+        archive: Archive,
+        queue: SlotQueue,
         notes: Sequence[str],
+        *,
+        traces_content: bool,
     ) -> None:
         self.session_id = begun.session.session_id
         self.number = begun.turn
@@ -54,14 +55,13 @@ class Turn:
         self._begun = begun
         self._request = request
         self._server = server
-        self._archive = surroundings.archive
-        self._supervisor = surroundings.supervisor
-        self._queue = surroundings.queue
-        self._traces_content = surroundings.traces_content
+        self._archive = archive
+        self._queue = queue
+        self._traces_content = traces_content
         self._prompt: Prompt | None = None
         self._cache_miss: str | None = None
-        # How long llama-server's log was when this turn got its slot.
-        self._log_bytes = 0
+        # llama-server's prompt cache when this turn got its slot.
+        self._cache_mark = 0
         self._scope = anyio.CancelScope()
         self._heard_at = time.monotonic()
         self._is_cancel_asked = False
@@ -173,10 +173,8 @@ class Turn:
             await self._fit()
             async with self._queue.slot(self._server.total_slots, self._tell_place):
                 await self._receive(self._prompt.messages if self._prompt else [])
-        except LlamaServerLostError as error:
-            self.error = await self._supervisor.explain_loss(error)
         except LlamaMCPError as error:
-            self.error = error
+            self.error = await self._server.explain_loss(error)
         else:
             return TurnStatus.COMPLETE
         return TurnStatus.FAILED
@@ -186,7 +184,7 @@ class Turn:
         body = build_body(messages, sampling)
         with tracing.span_of_call(self.session_id, self._server, sampling) as span:
             try:
-                async with self._server.client.stream_chat(body) as chunks:
+                async with self._server.stream_chat(body) as chunks:
                     async for chunk in chunks:
                         self.reply.take(chunk)
                         self._heard_at = time.monotonic()
@@ -198,18 +196,16 @@ class Turn:
                         tracing.note_content(span, messages, self.snapshot())
 
     async def _watch_for_silence(self, stream: anyio.CancelScope) -> None:
-        self.error = await wait_until_silent(
-            self._supervisor,
-            self._server,
+        self.error = await self._server.wait_until_silent(
             # In the queue nothing is to be heard.
-            lambda: time.monotonic() if self.reply.queue_place else self._heard_at,
+            lambda: time.monotonic() if self.reply.queue_place else self._heard_at
         )
         stream.cancel()
 
     def _tell_place(self, place: int) -> None:
         self.reply.take_place(place)
         if not place:
-            self._log_bytes = log_size(self._server.run.log_path)
+            self._cache_mark = self._server.prompt_cache_mark()
         self._heard_at = time.monotonic()
         self._wake()
 
@@ -255,7 +251,7 @@ class Turn:
             status=status,
             sampling=self._request.sampling,
             context_limit=self._server.slot_ctx_size,
-            n_gpu_layers=self._server.run.launch.config.n_gpu_layers,
+            n_gpu_layers=self._server.n_gpu_layers,
             turns_dropped=self._prompt.turns_dropped if self._prompt else 0,
             cache_miss=self._cache_miss,
             notes=self._notes,
@@ -263,16 +259,16 @@ class Turn:
         return reply_from(self.reply, outcome)
 
     def _why_recomputed(self) -> str | None:
-        run, kept = self._server.run, self._begun.cache
+        kept = self._begun.cache
         first_turn = self._begun.session.first_turn_in_prompt
         return why_recomputed(
             self.reply.usage(),
             kept,
             ServingFacts(
-                run=run.folder.name,
+                run=self._server.serving_id,
                 is_history_cut=bool(self._prompt and self._prompt.first_turn != first_turn),
                 says_not_supported=not kept.is_first_turn
-                and says_not_reusable(run.log_path, self._log_bytes),
+                and self._server.says_prompt_lost(self._cache_mark),
             ),
         )
 

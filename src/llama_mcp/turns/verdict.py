@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from llama_mcp.llama_server.diagnosis.causes import advise_slow
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.json_schema import parse_reply
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.receipt import receipt_of
 from llama_mcp.turns.reply import ChatReply, ContextUse, ReplyTiming, ReplyUsage
+
+_SLOW_TOKENS_PER_SECOND = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,4 +99,20 @@ def _why_empty(partial: PartialReply) -> str:
     return (
         "The reply is empty: the model ended its turn at once. Rephrase the message, or check that "
         "the model is made for chat."
+    )
+
+
+def advise_slow(tokens_per_second: float, n_gpu_layers: int | None) -> str | None:
+    """Say what makes slow replies quicker, or None when they are not slow.
+
+    Args:
+        tokens_per_second: How fast the reply was generated.
+        n_gpu_layers: As launched.
+    """
+    if tokens_per_second >= _SLOW_TOKENS_PER_SECOND:
+        return None
+    gpu = "" if n_gpu_layers else ", n_gpu_layers=-1 if there is a GPU"
+    return (
+        f"Slow: {tokens_per_second:.1f} tokens/s. A smaller model or quantisation{gpu}, or a "
+        "smaller max_tokens, helps."
     )

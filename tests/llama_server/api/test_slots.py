@@ -7,7 +7,6 @@ import pytest
 from llama_mcp.llama_server.api.slots import can_sleep, count_in_metrics, count_slots, slots_in
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.status import Slot, SlotCount
-from llama_mcp.settings import Settings
 
 PROGRESS = {"has_next_token": True, "n_remain": 90, "n_decoded": 10}
 
@@ -71,4 +70,4 @@ def test_busy_slots_are_counted() -> None:
     ],
 )
 def test_only_a_launch_with_the_flag_can_sleep(extra_args: tuple[str, ...], expected: bool) -> None:
-    assert can_sleep(LaunchConfig.from_settings(Settings(extra_args=extra_args))) is expected
+    assert can_sleep(LaunchConfig(extra_args=extra_args)) is expected

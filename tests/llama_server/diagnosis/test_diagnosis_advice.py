@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from llama_mcp.llama_server.diagnosis.causes import LaunchFacts, advise_slow, diagnose
+from llama_mcp.llama_server.diagnosis.causes import LaunchFacts, diagnose
+from llama_mcp.turns.verdict import advise_slow
 
 LAUNCH = LaunchFacts(
     model_path="/models/m.gguf",

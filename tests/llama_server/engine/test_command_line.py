@@ -1,12 +1,15 @@
 """From what was asked to a command line, without running anything."""
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.engine.capabilities import Capabilities, parse_help
 from llama_mcp.llama_server.engine.command_line import (
+    LaunchArguments,
     LaunchConfig,
     build_command_line,
     child_environment,
@@ -14,7 +17,7 @@ from llama_mcp.llama_server.engine.command_line import (
     model_alias,
 )
 from llama_mcp.llama_server.engine.extra_args import check_extra_args
-from llama_mcp.settings import Settings
+from llama_mcp.settings import LaunchSettings, Settings
 
 BARE_FLAGS = "-m, --model FNAME\n--port N\n"
 OLD = Capabilities("old", parse_help(BARE_FLAGS + "-ngl,  --n-gpu-layers N     layers in VRAM\n"))
@@ -38,8 +41,8 @@ NEW = Capabilities(
 )
 
 
-def config(**changes: object) -> LaunchConfig:
-    return LaunchConfig.from_settings(Settings(model_path="/m/x.gguf"), **changes)
+def config(**changes: Any) -> LaunchConfig:
+    return LaunchConfig.of(Settings(model_path="/m/x.gguf"), LaunchArguments(**changes))
 
 
 def arguments(config: LaunchConfig, capabilities: Capabilities) -> list[str]:
@@ -91,17 +94,13 @@ def test_automatic_layers_pass_no_flag_and_a_build_without_the_flag_is_told_of()
 
 def test_arguments_go_before_settings() -> None:
     settings = Settings(ctx_size=2048, parallel=2, extra_args=("--no-warmup",))
-    assert LaunchConfig.from_settings(settings, ctx_size=512, parallel=None).ctx_size == 512
-    assert LaunchConfig.from_settings(settings, ctx_size=None).ctx_size == 2048
-    assert LaunchConfig.from_settings(settings, extra_args=()).extra_args == ()
+    asked = LaunchConfig.of(settings, LaunchArguments(ctx_size=512, extra_args=()))
+    assert (asked.ctx_size, asked.parallel, asked.extra_args) == (512, 2, ())
+    assert LaunchConfig.of(settings, LaunchArguments()).ctx_size == 2048
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"port": 70000}, {"ctx_size": 0}, {"parallel": 0}, {"n_gpu_layers": -5}]
-)
-def test_a_number_out_of_range_is_named(wrong: dict[str, int]) -> None:
-    with pytest.raises(InvalidArgumentError, match=next(iter(wrong))):
-        config(**wrong)
+def test_every_setting_of_a_start_has_an_argument() -> None:
+    assert [field.name for field in fields(LaunchArguments)] == list(LaunchSettings.model_fields)
 
 
 def test_the_childs_environment_keeps_drivers_and_drops_what_would_steer_it() -> None:

@@ -99,7 +99,7 @@ async def test_only_turns_that_happened_here_count(archive: Archive) -> None:
     session_id = await have_turn(archive, 10, 5)
     fork = await archive.fork_session(session_id)
     await have_turn(archive, 20, 5, session_id=fork.session_id)
-    history = [Message("user", "Hi"), Message("assistant", "Hello")]
+    history = [Message(role="user", content="Hi"), Message(role="assistant", content="Hello")]
     begun = await archive.begin_turn(None, "under way", history=history, model="m")
     (found,) = await archive.turn_statistics()
     assert (found.turns, median(found.first_token_ms)) == (2, 15)

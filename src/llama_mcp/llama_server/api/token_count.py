@@ -5,9 +5,7 @@ from typing import Any
 
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.errors import CompletionError
-
-# For builds that cannot show their template: what one adds for each message, at the most.
-TEMPLATE_TOKENS_PER_MESSAGE = 32
+from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE
 
 
 async def count_prompt_tokens(

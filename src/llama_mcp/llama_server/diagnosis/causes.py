@@ -45,7 +45,6 @@ _UNKNOWN_ADVICE = (
 _SMALLEST_CONTEXT = 512
 _LARGEST_PROPOSAL = 16_384
 _SMALLER = "a smaller quantisation of the model"
-_SLOW_TOKENS_PER_SECOND = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,22 +133,6 @@ def warnings_in_log(log_lines: Sequence[str], launch: LaunchFacts) -> tuple[str,
         if match:
             found.append(_fill(warning.text, _facts(launch, match.groupdict(""), "")))
     return tuple(found)
-
-
-def advise_slow(tokens_per_second: float, n_gpu_layers: int | None) -> str | None:
-    """Say what makes slow replies quicker, or None when they are not slow.
-
-    Args:
-        tokens_per_second: How fast the reply was generated.
-        n_gpu_layers: As launched.
-    """
-    if tokens_per_second >= _SLOW_TOKENS_PER_SECOND:
-        return None
-    gpu = "" if n_gpu_layers else ", n_gpu_layers=-1 if there is a GPU"
-    return (
-        f"Slow: {tokens_per_second:.1f} tokens/s. A smaller model or quantisation{gpu}, or a "
-        "smaller max_tokens, helps."
-    )
 
 
 def _clean(log_lines: Sequence[str]) -> list[str]:

@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel
-
-from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.engine.capabilities import Capabilities
-from llama_mcp.settings import Settings
+from llama_mcp.settings import LaunchSettings
 
 ALL_LAYERS = -1
 # What builds without the word `all` take for it: more layers than any model has.
@@ -35,47 +32,32 @@ KEPT_PREFIXES = (
 )
 
 
-class LaunchConfig(BaseModel, frozen=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchArguments:
+    """What one call asks of a start; None takes the operator's setting."""
+
+    llama_cpp_path: str | None = None
+    model_path: str | None = None
+    port: int | None = None
+    ctx_size: int | None = None
+    parallel: int | None = None
+    n_gpu_layers: int | None = None
+    extra_args: tuple[str, ...] | None = None
+
+    def given(self) -> dict[str, object]:
+        """Return what the call has named, by name."""
+        values = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: value for name, value in values if value is not None}
+
+
+class LaunchConfig(LaunchSettings):
     """One start: the settings with the call's arguments over them. Paths may be unset."""
 
-    llama_cpp_path: str | None
-    model_path: str | None
-    port: int
-    ctx_size: int
-    parallel: int
-    n_gpu_layers: int | None
-    extra_args: tuple[str, ...]
-
     @classmethod
-    def from_settings(cls, settings: Settings, **arguments: object) -> "LaunchConfig":
-        """Lay the arguments that are not None over the settings.
-
-        Raises:
-            InvalidArgumentError: a value is out of its range.
-        """
-        given = {name: value for name, value in arguments.items() if value is not None}
-        config = cls.model_validate(
-            {name: getattr(settings, name) for name in cls.model_fields} | given
-        )
-        config.check()
-        return config
-
-    def check(self) -> None:
-        """Raise InvalidArgumentError for a number out of its range."""
-        if not 0 <= self.port <= 65535:
-            raise InvalidArgumentError(
-                "port", f"is {self.port}", "Pass 1 to 65535, or 0 for any free port."
-            )
-        for name in ("ctx_size", "parallel"):
-            value = getattr(self, name)
-            if value < 1:
-                raise InvalidArgumentError(name, f"is {value}", "Pass a number of at least 1.")
-        if self.n_gpu_layers is not None and self.n_gpu_layers < ALL_LAYERS:
-            raise InvalidArgumentError(
-                "n_gpu_layers",
-                f"is {self.n_gpu_layers}",
-                "Pass -1 for all layers, 0 for CPU only, or leave it out.",
-            )
+    def of(cls, settings: LaunchSettings, arguments: LaunchArguments) -> "LaunchConfig":
+        """Lay the arguments that were given over the settings."""
+        defaults = {name: getattr(settings, name) for name in cls.model_fields}
+        return cls.model_validate(defaults | arguments.given())
 
 
 @dataclass(frozen=True, slots=True)

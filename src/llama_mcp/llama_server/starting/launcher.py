@@ -16,7 +16,7 @@ from llama_mcp.llama_server.runs.run import Run, create_run, current_run
 from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
 from llama_mcp.llama_server.runs.start_lock import exclusively
 from llama_mcp.llama_server.starting import restarts
-from llama_mcp.settings import Settings
+from llama_mcp.settings import LlamaServerSettings
 
 # A cancelled start has to end what it began before the client's patience (2 s) is over.
 CANCELLED_START_SECONDS = 3.0
@@ -25,7 +25,7 @@ CANCELLED_START_SECONDS = 3.0
 class Launcher:
     """Carries launches out in the name of this process, which holds a lease on each."""
 
-    def __init__(self, settings: Settings, attachment: Attachment) -> None:
+    def __init__(self, settings: LlamaServerSettings, attachment: Attachment) -> None:
         self._settings = settings
         self._attachment = attachment
 

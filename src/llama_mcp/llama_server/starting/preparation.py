@@ -9,6 +9,7 @@ import anyio.to_thread
 
 from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.engine.command_line import (
+    LaunchArguments,
     LaunchConfig,
     build_command_line,
     child_environment,
@@ -23,7 +24,7 @@ from llama_mcp.models import starter_model
 from llama_mcp.models.library import find_model
 from llama_mcp.models.model_file import check_model_file
 from llama_mcp.paths import check_path
-from llama_mcp.settings import Settings
+from llama_mcp.settings import LlamaServerSettings
 
 # A folder that never exists.
 NO_CONFIGURATION = "no-configuration"
@@ -68,14 +69,14 @@ class Preparation:
 
 
 async def prepare(
-    settings: Settings, inherited: Mapping[str, str], arguments: Mapping[str, object]
+    settings: LlamaServerSettings, inherited: Mapping[str, str], arguments: LaunchArguments
 ) -> Preparation:
     """Check a start, without any effect.
 
     Args:
-        settings: the operator's; an argument that is not None goes before them.
+        settings: the operator's; an argument goes before its setting.
         inherited: the environment that we were started with.
-        arguments: LaunchConfig's fields as the caller gave them.
+        arguments: what the call asks for.
 
     Raises:
         LlamaMCPError: one of its kinds for each thing that can be wrong with them.
@@ -98,7 +99,7 @@ async def prepare(
 
 
 def _resolve_checked(
-    settings: Settings, inherited: Mapping[str, str], arguments: Mapping[str, object]
+    settings: LlamaServerSettings, inherited: Mapping[str, str], arguments: LaunchArguments
 ) -> tuple[LaunchConfig, Engine, Path]:
     config, engine, model = resolve(settings, inherited, arguments)
     check_path(model, "model_path", settings.allowed_paths)
@@ -124,10 +125,10 @@ def _fresh_key(engine: Engine, capabilities: Capabilities) -> str:
 
 
 def resolve(
-    settings: Settings, inherited: Mapping[str, str], arguments: Mapping[str, object]
+    settings: LlamaServerSettings, inherited: Mapping[str, str], arguments: LaunchArguments
 ) -> tuple[LaunchConfig, Engine, Path]:
     """Return the config with the paths that it comes down to, the engine and the model."""
-    config = LaunchConfig.from_settings(settings, **arguments)
+    config = LaunchConfig.of(settings, arguments)
     engine = locate_engine(config.llama_cpp_path, inherited.get("PATH", ""))
     model = find_model(config.model_path, settings.model_dirs)
     paths = {"llama_cpp_path": engine.path, "model_path": str(model)}

@@ -1,12 +1,12 @@
 """The tools that talk to the model."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
@@ -14,8 +14,25 @@ from llama_mcp.sessions.records import Message, TurnStatus
 from llama_mcp.surface.notifications.progress import ReplyProgress, Stream
 from llama_mcp.surface.results.texts import reply_text
 from llama_mcp.surface.results.tool_results import tool_result
-from llama_mcp.surface.tools import hints
-from llama_mcp.surface.tools.parameters import OptionalText, SessionId
+from llama_mcp.surface.tools.parameters import (
+    ADDITIVE,
+    DESTRUCTIVE,
+    READ_ONLY,
+    ContinuedSession,
+    FirstSystemPrompt,
+    JsonSchema,
+    MaxTokensParameter,
+    MessageText,
+    MinP,
+    SeedParameter,
+    SessionId,
+    Stop,
+    TemperatureParameter,
+    Thinking,
+    TopKParameter,
+    TopP,
+    WaitForReply,
+)
 from llama_mcp.turns.archived import reply_of
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
 from llama_mcp.turns.errors import ReplyElsewhereError, TurnFailedError
@@ -25,7 +42,6 @@ from llama_mcp.turns.tracing import note_turn
 if TYPE_CHECKING:
     from llama_mcp.turns.turn import Turn
 
-MAX_WAIT_SECONDS = 600
 # Another process writes what it has received about once a second.
 ARCHIVE_POLL_SECONDS = 0.5
 
@@ -34,70 +50,49 @@ ARCHIVE_POLL_SECONDS = 0.5
 LAST_PROGRESS_SECONDS = 0.001
 
 ReplyResult = Annotated[CallToolResult, ChatReply]
-WaitSeconds = Annotated[
-    float,
-    Field(ge=0, le=MAX_WAIT_SECONDS, description="Return what there is after so long."),
+History = Annotated[
+    list[Message] | None,
+    Field(description="For a new session: the conversation so far, user and assistant."),
+]
+OverflowParameter = Annotated[
+    Overflow, Field(description="History too long: leave out the oldest turns, or refuse.")
+]
+StreamParameter = Annotated[
+    Stream, Field(description="What progress carries: the text, a status line, nothing.")
 ]
 
 
-class HistoryMessage(BaseModel):
-    """One message of an earlier conversation."""
+class ConversationTools:
+    """Talking to the model: send, wait, cancel."""
 
-    role: Literal["system", "user", "assistant"]
-    content: str
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
 
+    def register(self, server: MCPServer[Services]) -> None:
+        """Add the tools to the server."""
+        server.tool(title="Chat with the local model", annotations=ADDITIVE)(self.chat)
+        server.tool(title="Wait for a reply", annotations=READ_ONLY)(self.wait_for_reply)
+        server.tool(title="Stop a reply", annotations=DESTRUCTIVE)(self.cancel_reply)
 
-def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
-    """Add the tools of this file to the server."""
-
-    @server.tool(title="Chat with the local model", annotations=hints.ADDS)
     async def chat(
+        self,
         ctx: Context[Services],
-        message: Annotated[str, Field(description="What to say to the model.")],
-        session_id: Annotated[
-            OptionalText, Field(description="Session to go on with; a new one when left out.")
-        ] = "",
-        system_prompt: Annotated[
-            OptionalText, Field(description="For a new session: how the model should behave.")
-        ] = "",
-        history: Annotated[
-            list[HistoryMessage] | None,
-            Field(description="For a new session: the conversation so far, user and assistant."),
-        ] = None,
-        temperature: Annotated[
-            float | None, Field(ge=0, le=2, description="Randomness; 0 is deterministic.")
-        ] = None,
-        top_p: Annotated[float | None, Field(ge=0, le=1, description="Nucleus sampling.")] = None,
-        top_k: Annotated[
-            int | None, Field(ge=0, description="Only the k likeliest tokens; 0 all.")
-        ] = None,
-        min_p: Annotated[
-            float | None, Field(ge=0, le=1, description="Least share of the best token.")
-        ] = None,
-        max_tokens: Annotated[
-            int | None, Field(ge=1, le=2**31 - 1, description="Longest reply, in tokens.")
-        ] = None,
-        seed: Annotated[
-            int | None, Field(ge=0, le=2**32 - 1, description="For a reply that can be repeated.")
-        ] = None,
-        stop: Annotated[
-            list[str] | None, Field(description="Texts at which the reply ends.")
-        ] = None,
-        json_schema: Annotated[
-            dict[str, Any] | None,
-            Field(description="JSON schema of the reply; the data is given as parsed."),
-        ] = None,
-        thinking: Annotated[
-            bool | None, Field(description="Reason first, where the model can.")
-        ] = None,
-        overflow: Annotated[
-            Overflow,
-            Field(description="History too long: leave out the oldest turns, or refuse."),
-        ] = "trim",
-        stream: Annotated[
-            Stream, Field(description="What progress carries: the text, a status line, nothing.")
-        ] = "chunks",
-        wait_seconds: WaitSeconds = 50,
+        message: MessageText,
+        session_id: ContinuedSession = "",
+        system_prompt: FirstSystemPrompt = "",
+        history: History = None,
+        temperature: TemperatureParameter = None,
+        top_p: TopP = None,
+        top_k: TopKParameter = None,
+        min_p: MinP = None,
+        max_tokens: MaxTokensParameter = None,
+        seed: SeedParameter = None,
+        stop: Stop = None,
+        json_schema: JsonSchema = None,
+        thinking: Thinking = None,
+        overflow: OverflowParameter = "trim",
+        stream: StreamParameter = "chunks",
+        wait_seconds: WaitForReply = 50,
     ) -> ReplyResult:
         """Send a message to the local model and get its reply.
 
@@ -105,61 +100,61 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
         of the result: pass it to go on, also days later. A reply that outlasts wait_seconds comes
         back as "in_progress" and goes on; wait_for_reply gives the rest.
         """
+        sampling = Sampling(
+            temperature=temperature,
+            top_p=top_p,
+            top_k=top_k,
+            min_p=min_p,
+            max_tokens=max_tokens,
+            seed=seed,
+            stop=tuple(stop or ()),
+            json_schema=json_schema,
+            thinking=thinking,
+        )
         request = ChatRequest(
             message=message,
             session_id=session_id or None,
             system_prompt=system_prompt or None,
-            history=[Message(item.role, item.content) for item in history or []],
-            sampling=Sampling(
-                temperature=temperature,
-                top_p=top_p,
-                top_k=top_k,
-                min_p=min_p,
-                max_tokens=max_tokens,
-                seed=seed,
-                stop=tuple(stop or ()),
-                json_schema=json_schema,
-                thinking=thinking,
-            ),
+            history=history or [],
+            sampling=sampling,
             overflow=overflow,
         )
-        deadline = anyio.current_time() + wait_seconds
-        turn = await services().in_flight.take_turn(request, wait_seconds)
-        progress = ReplyProgress(ctx, stream, max_tokens)
-        try:
-            return await _follow(turn, max(0.0, deadline - anyio.current_time()), progress)
-        except anyio.get_cancelled_exc_class():
-            await services().in_flight.withdraw(turn)
-            raise
+        return await self._take_turn(request, wait_seconds, ReplyProgress(ctx, stream, max_tokens))
 
-    @server.tool(title="Wait for a reply", annotations=hints.LOOKS)
     async def wait_for_reply(
-        ctx: Context[Services], session_id: SessionId, wait_seconds: WaitSeconds = 50
+        self, ctx: Context[Services], session_id: SessionId, wait_seconds: WaitForReply = 50
     ) -> ReplyResult:
         """Get the reply that chat left in_progress, complete or as far as it is after wait_seconds.
 
         Progress carries only the text that is new. Without one under way, gives the last reply.
         """
-        turn = await _turn_here(services(), session_id)
+        turn = await _turn_here(self._services(), session_id)
         if turn is None:
-            return _reply_result(await _last_reply(services(), session_id, wait_seconds))
+            return _reply_result(await _last_reply(self._services(), session_id, wait_seconds))
         progress = ReplyProgress(ctx, "chunks", turn.max_tokens, turn.told_pieces)
         return await _follow(turn, wait_seconds, progress)
 
-    @server.tool(
-        title="Stop a reply",
-        annotations=hints.ENDS,
-    )
-    async def cancel_reply(session_id: SessionId) -> ReplyResult:
+    async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
         """Stop the reply that is being generated in a session; what has come of it is kept."""
-        turn = await _turn_here(services(), session_id)
+        turn = await _turn_here(self._services(), session_id)
         if turn is None:
-            last = await _last_reply(services(), session_id, 0)
+            last = await _last_reply(self._services(), session_id, 0)
             if last.status is TurnStatus.IN_PROGRESS:
                 raise ReplyElsewhereError(last.session_id)
             return _reply_result(last)
         await turn.cancel()
         return _reply_result(turn.snapshot())
+
+    async def _take_turn(
+        self, request: ChatRequest, wait_seconds: float, progress: ReplyProgress
+    ) -> CallToolResult:
+        deadline = anyio.current_time() + wait_seconds
+        turn = await self._services().in_flight.take_turn(request, wait_seconds)
+        try:
+            return await _follow(turn, max(0.0, deadline - anyio.current_time()), progress)
+        except anyio.get_cancelled_exc_class():
+            await self._services().in_flight.withdraw(turn)
+            raise
 
 
 async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> CallToolResult:

@@ -12,30 +12,31 @@ from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
 from llama_mcp.surface.results.texts import log_text, metrics_text
 from llama_mcp.surface.results.tool_results import tool_result
-from llama_mcp.surface.tools import hints
-
-DEFAULT_LINES = 100
+from llama_mcp.surface.tools.parameters import READ_ONLY
 
 MetricsResult = Annotated[CallToolResult, ServerMetrics]
 LogResult = Annotated[CallToolResult, ServerLog]
+Lines = Annotated[int, Field(ge=1, le=MAX_LINES, description="Newest lines.")]
+LeastLevel = Annotated[Level | None, Field(description="Only this bad or worse.")]
 
 
-def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
-    """Add the tools of this file to the server."""
+class ObservingTools:
+    """Figures and log of llama-server."""
 
-    @server.tool(title="Figures of the local model", annotations=hints.LOOKS)
-    async def server_metrics() -> MetricsResult:
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
+
+    def register(self, server: MCPServer[Services]) -> None:
+        """Add the tools to the server."""
+        server.tool(title="Metrics of the local model", annotations=READ_ONLY)(self.server_metrics)
+        server.tool(title="Log of the local model", annotations=READ_ONLY)(self.server_log)
+
+    async def server_metrics(self) -> MetricsResult:
         """Show tokens, speed, load, memory, and what earlier turns saw. Wakes no sleeping model."""
-        metrics = await services().observer.metrics()
+        metrics = await self._services().observer.metrics()
         return tool_result(metrics_text(metrics), metrics)
 
-    @server.tool(title="Log of the local model", annotations=hints.LOOKS)
-    async def server_log(
-        lines: Annotated[int, Field(ge=1, le=MAX_LINES, description="Newest lines.")] = (
-            DEFAULT_LINES
-        ),
-        level: Annotated[Level | None, Field(description="Only this bad or worse.")] = None,
-    ) -> LogResult:
+    async def server_log(self, lines: Lines = 100, level: LeastLevel = None) -> LogResult:
         """Show the end of llama-server's log, also after it has stopped or crashed."""
-        log = await services().observer.log_end(lines, level)
+        log = await self._services().observer.log_end(lines, level)
         return tool_result(log_text(log), log)

@@ -1,15 +1,100 @@
-"""Parameter types that more than one tool takes."""
+"""What tools take, as named types with a description for the model, and what tools do to the world.
+
+Ranges come from ranges.py; a description says what the parameter means and its unit.
+"""
 
 from typing import Annotated, Any
 
+from mcp.types import ToolAnnotations
 from pydantic import BeforeValidator, Field, WrapValidator
+
+from llama_mcp.ranges import (
+    CtxSize,
+    GpuLayers,
+    LoadSeconds,
+    MaxTokens,
+    Parallel,
+    Port,
+    Seed,
+    Share,
+    StopText,
+    Temperature,
+    TopK,
+    WaitSeconds,
+)
+
+# Clients decide by these whether to ask their user first.
+READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+STARTING = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+ADDITIVE = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+)
+# Ends or overwrites something; done twice it does no more.
+DESTRUCTIVE = ToolAnnotations(
+    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
+)
 
 # A plain string, empty when it is left out: for `str | None` the SDK would take a text that happens
 # to be JSON (a system prompt, say) for data. Some models pass null for what they leave out.
 OptionalText = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
-# The same where an empty text means something: left out it is None.
-KeptText = Annotated[
+# The same where an empty text means something; left out it is None.
+TextOrUnset = Annotated[
     str, WrapValidator(lambda value, check: None if value is None else check(value))
 ]
-LEFT_OUT: Any = None
+UNSET: Any = None
+
+# A start.
+ModelPath = Annotated[
+    OptionalText, Field(description="GGUF file; a bare name is looked up in the model folders.")
+]
+LlamaCppPath = Annotated[
+    OptionalText,
+    Field(description="llama.cpp folder, llama-server executable, or `embedded`."),
+]
+PortParameter = Annotated[Port | None, Field(description="TCP port; 0 picks a free one.")]
+CtxSizeParameter = Annotated[
+    CtxSize | None, Field(description="Context window of each conversation, in tokens.")
+]
+ParallelParameter = Annotated[
+    Parallel | None, Field(description="Conversations that may generate at once.")
+]
+GpuLayersParameter = Annotated[
+    GpuLayers | None, Field(description="-1 all, 0 CPU only; automatic when left out.")
+]
+ExtraArgs = Annotated[
+    list[str] | None,
+    Field(description="More llama-server flags, each flag and value an item."),
+]
+Replace = Annotated[bool, Field(description="Stop a llama-server that runs with other settings.")]
+WaitForModel = Annotated[WaitSeconds, Field(description="Wait so long for the model.")]
+GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
+Force = Annotated[
+    bool, Field(description="Stop it even while others use it or a reply is written.")
+]
+
+# A turn.
 SessionId = Annotated[str, Field(description="The session_id that chat returned.")]
+MessageText = Annotated[str, Field(description="What to say to the model.")]
+ContinuedSession = Annotated[
+    OptionalText, Field(description="Session to go on with; a new one when left out.")
+]
+FirstSystemPrompt = Annotated[
+    OptionalText, Field(description="For a new session: how the model should behave.")
+]
+TemperatureParameter = Annotated[
+    Temperature | None, Field(description="Randomness; 0 is deterministic.")
+]
+TopP = Annotated[Share | None, Field(description="Nucleus sampling.")]
+TopKParameter = Annotated[TopK | None, Field(description="Only the k likeliest tokens; 0 all.")]
+MinP = Annotated[Share | None, Field(description="Least share of the best token.")]
+MaxTokensParameter = Annotated[MaxTokens | None, Field(description="Longest reply, in tokens.")]
+SeedParameter = Annotated[Seed | None, Field(description="For a reply that can be repeated.")]
+Stop = Annotated[list[StopText] | None, Field(description="Texts at which the reply ends.")]
+JsonSchema = Annotated[
+    dict[str, Any] | None,
+    Field(description="JSON schema of the reply; the data is given as parsed."),
+]
+Thinking = Annotated[bool | None, Field(description="Reason first, where the model can.")]
+WaitForReply = Annotated[WaitSeconds, Field(description="Return what there is after so long.")]

@@ -12,35 +12,53 @@ from llama_mcp.surface.notifications.subscriptions import Changes
 from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptPage
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.results.transcripts import page_text
-from llama_mcp.surface.tools import hints
-from llama_mcp.surface.tools.parameters import LEFT_OUT, KeptText, OptionalText, SessionId
-
-MAX_LIST = 200
-MAX_TURNS = 200
+from llama_mcp.surface.tools.parameters import (
+    ADDITIVE,
+    DESTRUCTIVE,
+    READ_ONLY,
+    UNSET,
+    OptionalText,
+    SessionId,
+    TextOrUnset,
+)
 
 ListResult = Annotated[CallToolResult, SessionList]
 PageResult = Annotated[CallToolResult, TranscriptPage]
 SessionResult = Annotated[CallToolResult, SessionInfo]
 
+Query = Annotated[OptionalText, Field(description="Words to find in titles and texts.")]
+SessionsPerPage = Annotated[int, Field(ge=1, le=200, description="Sessions a page.")]
+Before = Annotated[OptionalText, Field(description="next_before of the page before.")]
+SkippedTurns = Annotated[int, Field(ge=0, description="Turns to skip.")]
+TurnsPerPage = Annotated[int, Field(ge=1, le=200, description="Turns a page.")]
+NewTitle = Annotated[OptionalText, Field(description="New title.")]
+NewSystemPrompt = Annotated[TextOrUnset, Field(description='New system prompt; "" for none.')]
+LastTurn = Annotated[int | None, Field(ge=1, description="Last turn to copy; all when left out.")]
 
-def register(
-    server: MCPServer[Services], services: Callable[[], Services], changes: Changes
-) -> None:
-    """Add the tools of this file to the server."""
 
-    @server.tool(title="List sessions", annotations=hints.LOOKS)
+class SessionTools:
+    """Finding, reading and changing sessions."""
+
+    def __init__(self, services: Callable[[], Services], changes: Changes) -> None:
+        self._services = services
+        self._changes = changes
+
+    def register(self, server: MCPServer[Services]) -> None:
+        """Add the tools to the server."""
+        server.tool(title="List sessions", annotations=READ_ONLY)(self.list_sessions)
+        server.tool(title="Read a session", annotations=READ_ONLY)(self.read_session)
+        server.tool(title="Change a session", annotations=DESTRUCTIVE)(self.update_session)
+        server.tool(title="Fork a session", annotations=ADDITIVE)(self.fork_session)
+        server.tool(title="Delete a session", annotations=DESTRUCTIVE)(self.delete_session)
+
     async def list_sessions(
-        query: Annotated[
-            OptionalText, Field(description="Words to find in titles and texts.")
-        ] = "",
-        limit: Annotated[int, Field(ge=1, le=MAX_LIST, description="Sessions a page.")] = 20,
-        before: Annotated[OptionalText, Field(description="next_before of the page before.")] = "",
+        self, query: Query = "", limit: SessionsPerPage = 20, before: Before = ""
     ) -> ListResult:
         """Find earlier conversations, the one that changed last first.
 
         With query, match shows the piece that was found.
         """
-        page = await services().archive.list_sessions(query or None, limit, before or None)
+        page = await self._services().archive.list_sessions(query or None, limit, before or None)
         sessions = SessionList.of(page)
         lines = [f"{len(sessions.sessions)} of {sessions.total} session(s)"]
         lines += [_line(session) for session in sessions.sessions]
@@ -48,49 +66,36 @@ def register(
             lines.append(f"More: before={sessions.next_before}")
         return tool_result("\n".join(lines), sessions)
 
-    @server.tool(title="Read a session", annotations=hints.LOOKS)
     async def read_session(
-        session_id: SessionId,
-        offset: Annotated[int, Field(ge=0, description="Turns to skip.")] = 0,
-        limit: Annotated[int, Field(ge=1, le=MAX_TURNS, description="Turns a page.")] = 50,
+        self, session_id: SessionId, offset: SkippedTurns = 0, limit: TurnsPerPage = 50
     ) -> PageResult:
         """Read what was said in a session, oldest turn first; nothing is ever cut from it."""
-        page = TranscriptPage.of(await services().archive.turns(session_id, offset, limit))
+        turns = await self._services().archive.turns(session_id, offset, limit)
+        page = TranscriptPage.of(turns)
         return tool_result(page_text(page), page)
 
-    @server.tool(title="Rename or redirect a session", annotations=hints.ENDS)
     async def update_session(
-        session_id: SessionId,
-        title: Annotated[OptionalText, Field(description="New title.")] = "",
-        system_prompt: Annotated[
-            KeptText, Field(description='New system prompt; "" for none.')
-        ] = LEFT_OUT,
+        self, session_id: SessionId, title: NewTitle = "", system_prompt: NewSystemPrompt = UNSET
     ) -> SessionResult:
         """Change a session's title or its system prompt; what is left out stays."""
-        session = await services().archive.update_session(session_id, title or None, system_prompt)
-        changes.note_session(session.session_id, False)
+        archive = self._services().archive
+        session = await archive.update_session(session_id, title or None, system_prompt)
+        self._changes.note_session(session.session_id, False)
         return _session_result("Changed", SessionInfo.of(session))
 
-    @server.tool(title="Fork a session", annotations=hints.ADDS)
-    async def fork_session(
-        session_id: SessionId,
-        at_turn: Annotated[
-            int | None, Field(ge=1, description="Last turn to copy; all when left out.")
-        ] = None,
-    ) -> SessionResult:
+    async def fork_session(self, session_id: SessionId, at_turn: LastTurn = None) -> SessionResult:
         """Copy a session up to a turn into a new one, to go on differently from there."""
-        session = await services().archive.fork_session(session_id, at_turn)
-        changes.note_session(session.session_id, True)
+        session = await self._services().archive.fork_session(session_id, at_turn)
+        self._changes.note_session(session.session_id, True)
         return _session_result("Forked", SessionInfo.of(session))
 
-    @server.tool(title="Delete a session", annotations=hints.ENDS)
-    async def delete_session(session_id: SessionId) -> SessionResult:
+    async def delete_session(self, session_id: SessionId) -> SessionResult:
         """Delete a session with all its turns, for good.
 
         Refused while a reply is being generated in it.
         """
-        session = await services().archive.delete_session(session_id)
-        changes.note_session(session.session_id, True)
+        session = await self._services().archive.delete_session(session_id)
+        self._changes.note_session(session.session_id, True)
         return _session_result("Deleted", SessionInfo.of(session))
 
 
