@@ -11,16 +11,18 @@ import logging
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import fields
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import mcp.server.mcpserver.server
 import mcp_types
 import pytest
+from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.mcpserver import MCPServer
@@ -37,6 +39,7 @@ SOURCES = CHECKOUT / "src" / "llama_mcp"
 KNOWN = {
     ("surface/stdio.py", "mcp.shared._context_streams"),
     ("surface/stdio.py", "_lowlevel_server"),
+    ("surface/notifications/subscriptions.py", "_connection"),
     ("cli/main.py", "mcp.server.mcpserver.server"),
 }
 STANDARD_LIBRARY = {"_exit", "_handle"}
@@ -119,13 +122,21 @@ def test_middleware_is_still_called_with_what_changes_reads_of_a_request() -> No
     known = {field.name for field in fields(ServerRequestContext)}
     missing = {"method", "params", "protocol_version", "session"} - known
     assert not missing, (
-        f"ServerRequestContext has no {sorted(missing)} any more; Changes in surface/changes.py "
-        "answers resources/subscribe with it"
+        f"ServerRequestContext has no {sorted(missing)} any more; Subscriptions "
+        "(surface/notifications/subscriptions.py) answers resources/subscribe with it"
     )
     missing = {"send_resource_updated", "send_resource_list_changed"} - set(dir(ServerSession))
     assert not missing, (
-        f"ServerSession has no {sorted(missing)} any more; Changes in surface/changes.py tells "
-        "clients of the initialize era with it"
+        f"ServerSession has no {sorted(missing)} any more; Subscriptions "
+        "(surface/notifications/subscriptions.py) tells clients of the initialize era with it"
+    )
+    connection = Connection.for_loop(cast("Any", None))
+    session = ServerSession(cast("Any", None), connection)
+    assert getattr(session, "_connection", None) is connection, (
+        "ServerSession keeps its connection elsewhere; Subscriptions tells connections by it"
+    )
+    assert isinstance(connection.exit_stack, AsyncExitStack), (
+        "Connection has no exit_stack any more; Subscriptions forgets a client by it"
     )
 
 

@@ -31,12 +31,12 @@ from llama_mcp.surface.failures import (
     explain_resource_failure,
     explain_tool_failure,
 )
-from llama_mcp.surface.notifications.subscriptions import Changes
-from llama_mcp.surface.notifications.watching import watch_server
-from llama_mcp.surface.resources import completions
-from llama_mcp.surface.resources import llama_server as server_resources
-from llama_mcp.surface.resources import sessions as resources
+from llama_mcp.surface.notifications.subscriptions import Subscriptions
+from llama_mcp.surface.notifications.watching import LlamaServerWatcher, SessionWatcher
+from llama_mcp.surface.resources.completions import Completions
 from llama_mcp.surface.resources.dates import dated
+from llama_mcp.surface.resources.llama_server import LlamaServerResources
+from llama_mcp.surface.resources.sessions import SessionResources, newest_transcripts
 from llama_mcp.surface.tools.catalogue import compact_catalogue
 from llama_mcp.surface.tools.conversation import ConversationTools
 from llama_mcp.surface.tools.lifecycle import LifecycleTools
@@ -112,7 +112,7 @@ class LlamaMCPServer(MCPServer[Services]):
             return always_there
         transcripts: list[Resource] = []
         try:
-            transcripts = await resources.recent_transcripts(self.services)
+            transcripts = await newest_transcripts(self.services)
         except LlamaMCPError as error:
             # The rest of the list is right without them; reading one will say what is wrong.
             logger.warning("Sessions are missing from the list of resources: %s", error)
@@ -168,19 +168,19 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
         async with (
-            open_services(settings, inherited, changes.note_session) as services,
+            open_services(settings, inherited, session_watcher.note) as opened,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(changes.tell)
-            tasks.start_soon(watch_server, changes, server.current_services)
-            server.services = services
+            tasks.start_soon(subscriptions.tell)
+            tasks.start_soon(llama_server_watcher.watch)
+            server.services = opened
             try:
-                yield services
+                yield opened
             finally:
                 server.services = None
                 tasks.cancel_scope.cancel()
 
-    changes = Changes()
+    subscriptions = Subscriptions()
     server = LlamaMCPServer(
         NAME,
         title="llama-mcp",
@@ -189,15 +189,17 @@ def build_server(
         version=version("llama-mcp"),
         lifespan=lifespan,
         log_level=settings.log_level,
-        subscriptions=changes.bus,
-        middleware=[changes],
+        subscriptions=subscriptions.bus,
+        middleware=[subscriptions],
     )
     services = server.current_services
-    LifecycleTools(services, changes).register(server)
+    llama_server_watcher = LlamaServerWatcher(subscriptions, services)
+    session_watcher = SessionWatcher(subscriptions, services)
+    LifecycleTools(services, llama_server_watcher).register(server)
     ConversationTools(services).register(server)
-    SessionTools(services, changes).register(server)
+    SessionTools(services, session_watcher).register(server)
     ObservingTools(services).register(server)
-    completions.register(server, services)
-    server_resources.register(server, services)
-    resources.register(server, services)
+    Completions(services).register(server)
+    LlamaServerResources(services).register(server)
+    SessionResources(services).register(server)
     return server

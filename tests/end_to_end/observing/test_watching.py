@@ -8,7 +8,8 @@ import anyio
 import psutil
 import pytest
 
-from llama_mcp.surface.notifications.watching import ALL, FIGURES, Signs, changed
+from llama_mcp.surface.notifications.watching import ServerSnapshot, changed
+from llama_mcp.surface.resources.uris import FIGURES, LLAMA_SERVER
 from tests.fake_llama_server.install import install_fake
 from tests.support.client_process import Connection, LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS
@@ -152,25 +153,25 @@ async def test_who_does_not_listen_any_more_is_told_nothing(
                 break
 
 
-NOTHING = Signs("run", "turns", "log")
+NOTHING = ServerSnapshot("run", "turns", "log")
 
 
 @pytest.mark.parametrize("is_due", [True, False])
 def test_a_new_state_is_told_at_once_and_of_every_resource(is_due: bool) -> None:
-    assert changed(NOTHING, Signs("other", "turns", "log"), is_due) == ALL
+    assert changed(NOTHING, ServerSnapshot("other", "turns", "log"), is_due) == LLAMA_SERVER
 
 
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
         (NOTHING, ()),
-        (Signs("run", "more", "log"), FIGURES),
-        (Signs("run", "turns", "more"), ("llama://server/log",)),
-        (Signs("run", "more", "more"), (*FIGURES, "llama://server/log")),
+        (ServerSnapshot("run", "more", "log"), FIGURES),
+        (ServerSnapshot("run", "turns", "more"), ("llama://server/log",)),
+        (ServerSnapshot("run", "more", "more"), (*FIGURES, "llama://server/log")),
     ],
 )
 def test_figures_and_log_are_told_when_it_is_time_and_only_what_changed(
-    seen: Signs, expected: tuple[str, ...]
+    seen: ServerSnapshot, expected: tuple[str, ...]
 ) -> None:
     assert changed(NOTHING, seen, is_due=True) == expected
     assert changed(NOTHING, seen, is_due=False) == ()

@@ -1,81 +1,141 @@
-"""Who wants to hear of what, in both eras, so that nothing is watched for nobody."""
+"""Who wants to hear of what, in both eras, and that each of them is told."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import anyio
 import pytest
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
+from mcp.types import ResourceListChangedNotification, ResourceUpdatedNotification
 
-from llama_mcp.surface.notifications.subscriptions import Changes
-from tests.support.processes import PATIENCE_SECONDS, until
+from llama_mcp.surface.notifications.subscriptions import Subscriptions
+from llama_mcp.surface.resources.uris import LOG, SESSIONS, STATUS
+from tests.support.processes import until
 
-HEARD = ["llama://server/status"]
-OTHER = ["llama://server/log"]
-
-
-@pytest.fixture
-def changes() -> Changes:
-    return Changes()
+# The SDK's client warns that the era is over; its clients are not.
+pytestmark = pytest.mark.filterwarnings("ignore:resources/.*subscribe is removed")
 
 
 @pytest.fixture
-async def client(changes: Changes) -> AsyncIterator[Client]:
-    """A client of 2026-07-28, in this process."""
-    server = MCPServer("test", subscriptions=changes.bus, middleware=[changes])
-    async with Client(server, mode="auto") as client:
-        yield client
+async def subscriptions() -> AsyncIterator[Subscriptions]:
+    """Subscriptions whose clients are told."""
+    subscriptions = Subscriptions()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(subscriptions.tell)
+        yield subscriptions
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+def server(subscriptions: Subscriptions) -> MCPServer[Any]:
+    return MCPServer("test", subscriptions=subscriptions.bus, middleware=[subscriptions])
+
+
+@dataclass
+class Listener:
+    """A client of the initialize era, and what it was told."""
+
+    client: Client
+    updated: list[str] = field(default_factory=list)
+    list_changes: int = 0
+
+
+@asynccontextmanager
+async def listening(server: MCPServer[Any], *uris: str) -> AsyncIterator[Listener]:
+    async def take(message: Any) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            listener.updated.append(str(message.params.uri))
+        elif isinstance(message, ResourceListChangedNotification):
+            listener.list_changes += 1
+
+    async with Client(server, mode="legacy", message_handler=take) as client:
+        listener = Listener(client)
+        for uri in uris:
+            await client.subscribe_resource(uri)
+        yield listener
+
+
+async def test_every_subscriber_of_the_initialize_era_hears_of_a_change(
+    server: MCPServer[Any], subscriptions: Subscriptions
+) -> None:
+    async with AsyncExitStack() as stack:
+        both = [await stack.enter_async_context(listening(server, STATUS)) for _ in range(2)]
+        other = await stack.enter_async_context(listening(server, LOG))
+        subscriptions.note([STATUS], has_list_changed=True)
+        everybody = [*both, other]
+        await until(lambda: all(each.list_changes == 1 for each in everybody), "all hear of it")
+        assert [each.updated for each in everybody] == [[STATUS], [STATUS], []]
+
+
+def has_heard(listener: Listener, times: int) -> bool:
+    return len(listener.updated) == times
+
+
+async def test_one_that_unsubscribes_or_leaves_takes_nothing_from_the_others(
+    server: MCPServer[Any], subscriptions: Subscriptions
+) -> None:
+    async with listening(server, STATUS) as stays, listening(server, STATUS) as stops:
+        async with listening(server, STATUS, LOG):
+            assert subscriptions.heard() == {STATUS, LOG}
+        await stops.client.unsubscribe_resource(STATUS)
+        for count in (1, 2):
+            subscriptions.note([STATUS, LOG])
+            await until(partial(has_heard, stays, count), "the one that stays hears of it")
+        assert stops.updated == []
+        assert subscriptions.heard() == {STATUS}
 
 
 async def test_a_resource_is_heard_as_long_as_somebody_listens(
-    changes: Changes, client: Client
+    server: MCPServer[Any], subscriptions: Subscriptions
 ) -> None:
-    assert not changes.is_heard(HEARD)
-    async with client.listen(resource_subscriptions=HEARD):
-        assert changes.is_heard([*OTHER, *HEARD]) and not changes.is_heard(OTHER)
-        async with client.listen(resource_subscriptions=[*OTHER, *HEARD]):
-            assert changes.is_heard(OTHER)
-        await until(lambda: not changes.is_heard(OTHER), "the second listener is gone")
-        assert changes.is_heard(HEARD)
-    await until(lambda: not changes.is_heard(HEARD), "the first listener is gone")
+    async with Client(server, mode="auto") as client:
+        assert subscriptions.heard() == set()
+        async with client.listen(resource_subscriptions=[STATUS]):
+            assert subscriptions.heard() == {STATUS}
+            async with client.listen(resource_subscriptions=[LOG, STATUS]):
+                assert subscriptions.heard() == {LOG, STATUS}
+            await until(lambda: subscriptions.heard() == {STATUS}, "the second listener is gone")
+        await until(lambda: not subscriptions.heard(), "the first listener is gone")
 
 
-async def test_who_watches_waits_until_somebody_listens(changes: Changes, client: Client) -> None:
-    woken: list[bool] = []
-
-    async def wait() -> None:
-        await changes.wait_until_heard(HEARD)
-        woken.append(True)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(wait)
-        async with client.listen(resource_subscriptions=OTHER):
-            await anyio.wait_all_tasks_blocked()
-            assert not woken
-        async with client.listen(resource_subscriptions=HEARD):
-            await until(lambda: bool(woken), "the watcher is woken")
-
-
-async def test_who_watches_looks_at_once_when_something_is_done_to_the_server(
-    changes: Changes,
+async def test_one_that_listens_to_the_list_of_resources_hears_of_sessions(
+    server: MCPServer[Any], subscriptions: Subscriptions
 ) -> None:
-    for_ever = 1e9
-    changes.note_server()
-    with anyio.fail_after(PATIENCE_SECONDS):
-        await changes.wait_for_server(for_ever)  # it was done just before
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(changes.wait_for_server, for_ever)
-            await anyio.wait_all_tasks_blocked()
-            changes.note_server()
+    async with (
+        Client(server, mode="auto") as client,
+        client.listen(resources_list_changed=True),
+    ):
+        assert subscriptions.heard() == {SESSIONS}
 
 
-async def test_what_is_noted_several_times_is_told_once(changes: Changes) -> None:
-    told: list[object] = []
-    changes.bus.subscribe(told.append)
+async def test_every_watcher_is_woken_when_somebody_begins_to_listen(
+    server: MCPServer[Any], subscriptions: Subscriptions
+) -> None:
+    woken: list[int] = []
+
+    async def wait(number: int) -> None:
+        await subscriptions.wait_for_listener()
+        woken.append(number)
+
+    async with Client(server, mode="auto") as client, anyio.create_task_group() as tasks:
+        for number in range(2):
+            tasks.start_soon(wait, number)
+        await anyio.wait_all_tasks_blocked()
+        async with client.listen(resource_subscriptions=[STATUS]):
+            await until(lambda: sorted(woken) == [0, 1], "both are woken")
+
+
+async def test_what_is_noted_several_times_is_told_once() -> None:
+    subscriptions, told = Subscriptions(), list[object]()
+    subscriptions.bus.subscribe(told.append)
     for _ in range(3):
-        changes.note(HEARD)
+        subscriptions.note([STATUS])
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(changes.tell)
+        tasks.start_soon(subscriptions.tell)
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
     assert len(told) == 1

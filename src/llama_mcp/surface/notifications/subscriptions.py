@@ -1,20 +1,22 @@
-"""Telling clients of both eras what has changed.
+"""Who wants to hear of which resources, and telling them, in both eras.
 
 2026-07-28 clients listen on `subscriptions/listen`, which the SDK serves from its bus. Clients of
-the initialize era use `resources/subscribe`, which it does not serve: a middleware answers those
-two methods, and says so in `initialize`.
+the initialize era use `resources/subscribe`, which the SDK does not serve: this middleware answers
+those two methods, and says so in `initialize`.
 
-Whoever changes something only notes it here; one task tells the clients, so that a client that has
-stopped reading delays nobody. The middleware also sees who wants to hear of what, in both eras:
-what costs something to watch (watching.py) is watched only then.
+Changes are only noted here; one task tells the clients, so that a client that has stopped reading
+delays nobody who changes something. What costs something to watch (watching.py) is watched only
+while somebody listens.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+from mcp.server.connection import Connection
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus
@@ -22,31 +24,35 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp.types import INVALID_PARAMS
 
+from llama_mcp.surface.resources.uris import SESSIONS
+
 MODERN = "2026-07-28"
-INDEX_URI = "llama://sessions"
+# What sending to a client that has gone raises.
+GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
-def session_uris(session_id: str) -> tuple[str, str]:
-    """Return the resources of one session: as Markdown and as JSON."""
-    return f"llama://sessions/{session_id}", f"llama://sessions/{session_id}.json"
+@dataclass(slots=True)
+class _LegacyClient:
+    """One connection of the initialize era."""
+
+    # The SDK makes a session for each request; all of one connection speak on the same channel.
+    session: ServerSession
+    uris: set[str] = field(default_factory=set)
 
 
-class Changes:
+class Subscriptions:
     """Notes changes and tells clients; as a middleware it serves the initialize era."""
 
     def __init__(self) -> None:
         self.bus = InMemorySubscriptionBus()
-        # The initialize era has one connection a process: the one that stdio is.
-        self._connection: ServerSession | None = None
-        self._subscribed: dict[str, ServerSession] = {}
+        self._legacy: dict[Connection, _LegacyClient] = {}
+        # How many listeners of 2026-07-28 each resource has.
+        self._listened: Counter[str] = Counter()
+        self._listener_came = anyio.Event()
         # In the order in which they were noted; a dict, so that each is told once.
         self._changed_uris: dict[str, None] = {}
         self._has_list_changed = False
         self._noted = anyio.Event()
-        # How many listeners of 2026-07-28 each resource has.
-        self._listened: Counter[str] = Counter()
-        self._listener_came = anyio.Event()
-        self._server_touched = anyio.Event()
 
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
@@ -58,47 +64,32 @@ class Changes:
             with self._listening(_listened_uris(ctx)):
                 return await call_next(ctx)
         if ctx.method == "resources/subscribe":
-            self._subscribed[_uri(ctx)] = ctx.session
-            self._listener_came.set()
+            self._client(ctx).uris.add(_uri(ctx))
+            self._wake_watchers()
             return {}
         if ctx.method == "resources/unsubscribe":
-            self._subscribed.pop(_uri(ctx), None)
+            self._client(ctx).uris.discard(_uri(ctx))
             return {}
         result = await call_next(ctx)
         if ctx.method == "initialize" and isinstance(result, dict):
-            self._connection = ctx.session
+            self._client(ctx)
             result["capabilities"]["resources"] = {"subscribe": True, "listChanged": True}
         return result
 
-    def note_session(self, session_id: str, comes_or_goes: bool) -> None:
-        """Note that something in a session changed, or that the session is new or gone."""
-        self._has_list_changed |= comes_or_goes
-        self.note((*session_uris(session_id), INDEX_URI))
-
-    def note(self, uris: Iterable[str]) -> None:
-        """Note that these resources changed."""
+    def note(self, uris: Iterable[str], *, has_list_changed: bool = False) -> None:
+        """Note that these resources changed, and whether the list of resources did."""
         self._changed_uris |= dict.fromkeys(uris)
+        self._has_list_changed |= has_list_changed
         self._noted.set()
 
-    def note_server(self) -> None:
-        """Note that something was done to llama-server; whoever watches it looks at once."""
-        self._server_touched.set()
+    def heard(self) -> set[str]:
+        """Return the URIs that somebody listens to."""
+        legacy = [client.uris for client in self._legacy.values()]
+        return set().union(*legacy, (uri for uri, count in self._listened.items() if count > 0))
 
-    def is_heard(self, uris: Iterable[str]) -> bool:
-        """Tell whether somebody wants to hear of one of these resources."""
-        return any(uri in self._subscribed or self._listened[uri] > 0 for uri in uris)
-
-    async def wait_until_heard(self, uris: Iterable[str]) -> None:
-        """Wait until somebody wants to hear of one of these resources."""
-        while not self.is_heard(uris):
-            self._listener_came = anyio.Event()
-            await self._listener_came.wait()
-
-    async def wait_for_server(self, seconds: float) -> None:
-        """Wait until something is done to llama-server here, for so many seconds at most."""
-        with anyio.move_on_after(seconds):
-            await self._server_touched.wait()
-        self._server_touched = anyio.Event()
+    async def wait_for_listener(self) -> None:
+        """Wait until somebody begins to listen to something."""
+        await self._listener_came.wait()
 
     async def tell(self) -> None:
         """Tell clients of what is noted, until it is cancelled."""
@@ -112,11 +103,23 @@ class Changes:
             if has_list_changed:
                 await self._tell_list_changed()
 
+    def _client(self, ctx: ServerRequestContext[Any, Any]) -> _LegacyClient:
+        # Nothing public tells connections apart, or when one ends.
+        connection = ctx.session._connection
+        if connection not in self._legacy:
+            self._legacy[connection] = _LegacyClient(ctx.session)
+            connection.exit_stack.callback(self._legacy.pop, connection, None)
+        return self._legacy[connection]
+
+    def _wake_watchers(self) -> None:
+        came, self._listener_came = self._listener_came, anyio.Event()
+        came.set()
+
     @contextmanager
     def _listening(self, uris: list[str]) -> Iterator[None]:
         self._listened.update(uris)
         if uris:
-            self._listener_came.set()
+            self._wake_watchers()
         try:
             yield
         finally:
@@ -124,13 +127,16 @@ class Changes:
 
     async def _tell_updated(self, uri: str) -> None:
         await self.bus.publish(ResourceUpdated(uri=uri))
-        if subscriber := self._subscribed.get(uri):
-            await subscriber.send_resource_updated(uri)
+        for client in list(self._legacy.values()):
+            if uri in client.uris:
+                with suppress(*GONE):
+                    await client.session.send_resource_updated(uri)
 
     async def _tell_list_changed(self) -> None:
         await self.bus.publish(ResourcesListChanged())
-        if self._connection is not None:
-            await self._connection.send_resource_list_changed()
+        for client in list(self._legacy.values()):
+            with suppress(*GONE):
+                await client.session.send_resource_list_changed()
 
 
 def _listened_uris(ctx: ServerRequestContext[Any, Any]) -> list[str]:
@@ -138,8 +144,12 @@ def _listened_uris(ctx: ServerRequestContext[Any, Any]) -> list[str]:
     if ctx.method != "subscriptions/listen":
         return []
     notifications = (ctx.params or {}).get("notifications")
-    uris = notifications.get("resourceSubscriptions") if isinstance(notifications, dict) else None
-    return [uri for uri in uris if isinstance(uri, str)] if isinstance(uris, list) else []
+    if not isinstance(notifications, dict):
+        return []
+    uris = notifications.get("resourceSubscriptions")
+    listened = [uri for uri in uris if isinstance(uri, str)] if isinstance(uris, list) else []
+    # The list of resources changes when sessions come or go.
+    return [*listened, SESSIONS] if notifications.get("resourcesListChanged") else listened
 
 
 def _uri(ctx: ServerRequestContext[Any, Any]) -> str:

@@ -1,9 +1,8 @@
-"""Notices what happens to llama-server, for clients that want to hear of it.
+"""Notices changes for clients that want to hear of them, in whatever process they were made.
 
-Nothing is watched while nobody listens. What is looked at is files and a process: llama-server
-itself is not asked. So changes are noticed whoever makes them: another llama-mcp, a crash, the end
-of loading. State is told at once, figures and log at most once a second and only when turns were
-written to the archive, or lines to the log.
+Nothing is watched while nobody listens. What is read is file times, records and a process:
+llama-server itself is not asked. State is told at once, figures and log at most once a second and
+only when turns were written to the archive, or lines to the log.
 """
 
 import logging
@@ -14,70 +13,102 @@ from pathlib import Path
 import anyio
 
 from llama_mcp.services import Services
-from llama_mcp.surface.notifications.subscriptions import Changes
-from llama_mcp.surface.resources.llama_server import CONFIG, LOG, METRICS, PROMETHEUS, SLOTS, STATUS
+from llama_mcp.surface.notifications.subscriptions import Subscriptions
+from llama_mcp.surface.resources.uris import FIGURES, LLAMA_SERVER, LOG, SESSIONS, session_uris
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 MIN_INTERVAL_SECONDS = 1.0
-FIGURES = (METRICS, PROMETHEUS, SLOTS)
-ALL = (STATUS, CONFIG, *FIGURES, LOG)
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
-    """What can be seen from outside; any change of a part means that something happened."""
+class ServerSnapshot:
+    """What is seen of llama-server from outside; a part that differs means that it changed."""
 
     state: Hashable = None
     turns: Hashable = None
     log: Hashable = None
 
 
-async def watch_server(changes: Changes, services: Callable[[], Services]) -> None:
-    """Note changes of llama-server while somebody wants to hear of them, until cancelled."""
-    while True:
-        await changes.wait_until_heard(ALL)
-        told = await _look(services())
-        told_at = anyio.current_time()
-        while changes.is_heard(ALL):
-            await changes.wait_for_server(POLL_SECONDS)
-            seen = await _look(services())
-            is_due = anyio.current_time() - told_at >= MIN_INTERVAL_SECONDS
-            if uris := changed(told, seen, is_due):
-                changes.note(uris)
-                told, told_at = seen, anyio.current_time()
+class LlamaServerWatcher:
+    """Tells subscribers what happens to llama-server."""
+
+    def __init__(self, subscriptions: Subscriptions, services: Callable[[], Services]) -> None:
+        self._subscriptions = subscriptions
+        self._services = services
+        self._touched = anyio.Event()
+
+    def touch(self) -> None:
+        """Look at once: this process has done something to llama-server."""
+        self._touched.set()
+
+    async def watch(self) -> None:
+        """Note changes while somebody listens, until cancelled."""
+        while True:
+            while not self._is_heard():
+                await self._subscriptions.wait_for_listener()
+            told = await _take_snapshot(self._services())
+            told_at = anyio.current_time()
+            while self._is_heard():
+                await self._wait()
+                now = await _take_snapshot(self._services())
+                is_due = anyio.current_time() - told_at >= MIN_INTERVAL_SECONDS
+                if uris := changed(told, now, is_due):
+                    self._subscriptions.note(uris)
+                    told, told_at = now, anyio.current_time()
+
+    def _is_heard(self) -> bool:
+        return not self._subscriptions.heard().isdisjoint(LLAMA_SERVER)
+
+    async def _wait(self) -> None:
+        with anyio.move_on_after(POLL_SECONDS):
+            await self._touched.wait()
+        self._touched = anyio.Event()
 
 
-def changed(told: Signs, seen: Signs, is_due: bool) -> tuple[str, ...]:
+def changed(told: ServerSnapshot, now: ServerSnapshot, is_due: bool) -> tuple[str, ...]:
     """Return the resources to tell of now; what is not due is told later."""
-    if seen.state != told.state:
-        return ALL
+    if now.state != told.state:
+        return LLAMA_SERVER
     if not is_due:
         return ()
-    figures = FIGURES if seen.turns != told.turns else ()
-    return (*figures, LOG) if seen.log != told.log else figures
+    figures = FIGURES if now.turns != told.turns else ()
+    return (*figures, LOG) if now.log != told.log else figures
 
 
-async def _look(services: Services) -> Signs:
+async def _take_snapshot(services: Services) -> ServerSnapshot:
     try:
         seen = await services.supervisor.observe()
         turns = services.archive.last_change()
         if seen is None:
-            return Signs(turns=turns)
+            return ServerSnapshot(turns=turns)
         run = seen.run
-        return Signs((run.folder, seen.state, seen.pid), turns, _last_change(run.log_path))
+        state = (run.folder, seen.state, seen.pid)
+        return ServerSnapshot(state, turns, _last_change(run.log_path))
     except Exception:
-        # Whatever is wrong is told of when a tool meets it; watching must end neither here nor the
-        # server with it.
+        # A tool that meets the same fault says what is wrong; here it must not end the server.
         logger.debug("Looking at llama-server failed", exc_info=True)
-        return Signs()
+        return ServerSnapshot()
 
 
 def _last_change(path: Path) -> Hashable:
-    """Return what changes when a file is written to; None when there is none."""
+    """Return a value that changes when the file is written to; None when there is none."""
     try:
         about = path.stat()
     except FileNotFoundError:
         return None
     return about.st_mtime_ns, about.st_size
+
+
+class SessionWatcher:
+    """Tells subscribers which sessions changed, came or went."""
+
+    def __init__(self, subscriptions: Subscriptions, services: Callable[[], Services]) -> None:
+        self._subscriptions = subscriptions
+        self._services = services
+
+    def note(self, session_id: str, comes_or_goes: bool) -> None:
+        """Note a change that this process has made, and whether the session is new or gone."""
+        uris = (*session_uris(session_id), SESSIONS)
+        self._subscriptions.note(uris, has_list_changed=comes_or_goes)

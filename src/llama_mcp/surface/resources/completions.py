@@ -17,16 +17,25 @@ from llama_mcp.services import Services
 MAX_VALUES = 100
 
 
-def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
-    """Add the completion of session ids to the server."""
+class Completions:
+    """Completes session ids."""
 
-    @server.completion()  # type: ignore[no-untyped-call, untyped-decorator]  # the SDK's has no types
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
+
+    def register(self, server: MCPServer[Services]) -> None:
+        """Add the completion to the server."""
+        register = server.completion()  # type: ignore[no-untyped-call]  # the SDK's has no types
+        register(self.complete_session_id)
+
     async def complete_session_id(
+        self,
         ref: PromptReference | ResourceTemplateReference,
         argument: CompletionArgument,
         context: CompletionContext | None,
     ) -> Completion | None:
+        """Return the ids that begin with what is typed; None for another argument."""
         if not isinstance(ref, ResourceTemplateReference) or argument.name != "session_id":
             return None
-        found = await services().archive.complete_ids(argument.value, MAX_VALUES + 1)
+        found = await self._services().archive.complete_ids(argument.value, MAX_VALUES + 1)
         return Completion(values=list(found[:MAX_VALUES]), has_more=len(found) > MAX_VALUES)

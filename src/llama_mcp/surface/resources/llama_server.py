@@ -7,68 +7,65 @@ from mcp.types import Annotations
 
 from llama_mcp.services import Services
 from llama_mcp.surface.failures import with_next_step
+from llama_mcp.surface.resources.uris import CONFIG, LOG, METRICS, PROMETHEUS, SLOTS, STATUS
 from llama_mcp.surface.results.tool_results import JSON, json_text
-
-STATUS = "llama://server/status"
-CONFIG = "llama://server/config"
-METRICS = "llama://server/metrics"
-PROMETHEUS = "llama://server/metrics.prom"
-SLOTS = "llama://server/slots"
-LOG = "llama://server/log"
 
 PLAIN = "text/plain"
 PROMETHEUS_TEXT = "text/plain; version=0.0.4"
-# As many as the tool server_log gives when nobody says how many.
-DEFAULT_LINES = 100
+LOG_LINES = 100
 FOR_ALL = Annotations(audience=["user", "assistant"], priority=0.8)
 IN_DETAIL = Annotations(audience=["user", "assistant"], priority=0.4)
 FOR_PROGRAMS = Annotations(audience=["user"], priority=0.1)
 
 
-def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
-    """Add the resources to the server."""
+class LlamaServerResources:
+    """Status, settings, figures and log of llama-server."""
 
-    @server.resource(
-        STATUS, name="server-status", title="Status", mime_type=JSON, annotations=FOR_ALL
-    )
-    async def server_status() -> str:
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
+
+    def register(self, server: MCPServer[Services]) -> None:
+        """Add the resources to the server."""
+        for uri, name, title, mime_type, annotations, read in (
+            (STATUS, "server-status", "Status", JSON, FOR_ALL, self.status),
+            (CONFIG, "server-config", "Settings", JSON, IN_DETAIL, self.config),
+            (METRICS, "server-metrics", "Metrics", JSON, FOR_ALL, self.metrics),
+            (
+                PROMETHEUS,
+                "server-metrics-prometheus",
+                "Metrics for Prometheus",
+                PROMETHEUS_TEXT,
+                FOR_PROGRAMS,
+                self.prometheus,
+            ),
+            (SLOTS, "server-slots", "Slots", JSON, IN_DETAIL, self.slots),
+            (LOG, "server-log", "Log", PLAIN, IN_DETAIL, self.log),
+        ):
+            server.resource(
+                uri, name=name, title=title, mime_type=mime_type, annotations=annotations
+            )(read)
+
+    async def status(self) -> str:
         """What llama-server is doing: the same as the tool status."""
-        return json_text(with_next_step(await services().observer.status()))
+        return json_text(with_next_step(await self._services().observer.status()))
 
-    @server.resource(
-        CONFIG, name="server-config", title="Settings", mime_type=JSON, annotations=IN_DETAIL
-    )
-    async def server_config() -> str:
+    async def config(self) -> str:
         """The settings of llama-server: the same as the tool get_config."""
-        return json_text(await services().observer.config())
+        return json_text(await self._services().observer.config())
 
-    @server.resource(
-        METRICS, name="server-metrics", title="Metrics", mime_type=JSON, annotations=FOR_ALL
-    )
-    async def server_metrics() -> str:
+    async def metrics(self) -> str:
         """Tokens, speed, load and memory: the same as the tool server_metrics."""
-        return json_text(await services().observer.metrics())
+        return json_text(await self._services().observer.metrics())
 
-    @server.resource(
-        PROMETHEUS,
-        name="server-metrics-prometheus",
-        title="Metrics for Prometheus",
-        mime_type=PROMETHEUS_TEXT,
-        annotations=FOR_PROGRAMS,
-    )
-    async def server_metrics_prometheus() -> str:
+    async def prometheus(self) -> str:
         """llama-server's own metrics and ours, as a Prometheus server scrapes them."""
-        return await services().observer.prometheus_text()
+        return await self._services().observer.prometheus_text()
 
-    @server.resource(
-        SLOTS, name="server-slots", title="Slots", mime_type=JSON, annotations=IN_DETAIL
-    )
-    async def server_slots() -> str:
+    async def slots(self) -> str:
         """What each slot of llama-server is doing, and which sessions generate or wait."""
-        return json_text(await services().observer.slots())
+        return json_text(await self._services().observer.slots())
 
-    @server.resource(LOG, name="server-log", title="Log", mime_type=PLAIN, annotations=IN_DETAIL)
-    async def server_log() -> str:
+    async def log(self) -> str:
         """The end of llama-server's log: the same as the tool server_log."""
-        log = await services().observer.log_end(DEFAULT_LINES)
+        log = await self._services().observer.log_end(LOG_LINES)
         return "".join(f"{line}\n" for line in log.lines)

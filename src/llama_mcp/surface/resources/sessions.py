@@ -1,7 +1,6 @@
 """The resources that show what was said: sessions and their transcripts."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations, Resource
@@ -9,14 +8,16 @@ from mcp.types import Annotations, Resource
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.texts import clean_text
+from llama_mcp.surface.resources.uris import (
+    SESSION_DATA_TEMPLATE,
+    SESSION_TEMPLATE,
+    SESSIONS,
+    session_uris,
+)
 from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptTurn
 from llama_mcp.surface.results.tool_results import JSON, json_text, structure_of
 from llama_mcp.surface.results.transcripts import transcript
 
-if TYPE_CHECKING:
-    from llama_mcp.sessions.archive import Archive
-
-INDEX = "llama://sessions"
 MARKDOWN = "text/markdown"
 TURNS_PER_READ = 200
 SESSIONS_IN_INDEX = 100
@@ -25,72 +26,67 @@ TRANSCRIPTS_LISTED = 20
 FOR_ALL = Annotations(audience=["user", "assistant"], priority=0.6)
 
 
-def register(server: MCPServer[Services], services: Callable[[], Services]) -> None:
-    """Add the resources to the server."""
+class SessionResources:
+    """The index of sessions, and each session's transcript."""
 
-    @server.resource(INDEX, name="sessions", title="Sessions", mime_type=JSON, annotations=FOR_ALL)
-    async def session_index() -> str:
+    def __init__(self, services: Callable[[], Services]) -> None:
+        self._services = services
+
+    def register(self, server: MCPServer[Services]) -> None:
+        """Add the resources to the server."""
+        for uri, name, title, mime_type, read in (
+            (SESSIONS, "sessions", "Sessions", JSON, self.index),
+            (SESSION_DATA_TEMPLATE, "session-data", "Transcript as data", JSON, self.data),
+            (SESSION_TEMPLATE, "session-transcript", "Transcript", MARKDOWN, self.transcript),
+        ):
+            server.resource(uri, name=name, title=title, mime_type=mime_type, annotations=FOR_ALL)(
+                read
+            )
+
+    async def index(self) -> str:
         """The sessions that changed last, newest first: the same as the tool list_sessions."""
-        page = await services().archive.list_sessions(limit=SESSIONS_IN_INDEX)
+        page = await self._services().archive.list_sessions(limit=SESSIONS_IN_INDEX)
         return json_text(SessionList.of(page))
 
-    # Before the Markdown one, whose template would take ".json" for part of the id.
-    @server.resource(
-        "llama://sessions/{session_id}.json",
-        name="session-data",
-        title="Transcript as data",
-        mime_type=JSON,
-        annotations=FOR_ALL,
-    )
-    async def session_data(session_id: str) -> str:
+    async def data(self, session_id: str) -> str:
         """Everything that was said in a session and all figures, as JSON."""
-        session, turns = await _whole_session(services().archive, session_id)
+        session, turns = await self._whole_session(session_id)
         data = structure_of(session) | {"turns": [structure_of(turn) for turn in turns]}
         return json_text(data)
 
-    @server.resource(
-        "llama://sessions/{session_id}",
-        name="session-transcript",
-        title="Transcript",
-        mime_type=MARKDOWN,
-        annotations=FOR_ALL,
-    )
-    async def session_transcript(session_id: str) -> str:
+    async def transcript(self, session_id: str) -> str:
         """Everything that was said in a session, as Markdown."""
-        return clean_text(transcript(*await _whole_session(services().archive, session_id)))
+        return clean_text(transcript(*await self._whole_session(session_id)))
+
+    async def _whole_session(self, session_id: str) -> tuple[SessionInfo, list[TranscriptTurn]]:
+        archive = self._services().archive
+        page = await archive.turns(session_id, 0, TURNS_PER_READ)
+        turns = list(page.turns)
+        while page.turns and len(turns) < page.total:
+            page = await archive.turns(session_id, len(turns), TURNS_PER_READ)
+            turns += page.turns
+        return SessionInfo.of(page.session), [TranscriptTurn.of(turn) for turn in turns]
 
 
-async def recent_transcripts(services: Services) -> list[Resource]:
+async def newest_transcripts(services: Services) -> list[Resource]:
     """Return the newest sessions' transcripts, as entries of the list of resources.
 
-    An archive that does not exist yet is not created for it: clients list resources as they
-    connect.
+    No turn is read for it: clients list resources as they connect, and a session may be long. An
+    archive that does not exist yet is not created either.
     """
     if not services.settings.archive_path.exists():
         return []
     page = await services.archive.list_sessions(limit=TRANSCRIPTS_LISTED)
-    return [await _entry(services.archive, hit.session) for hit in page.hits]
+    return [_entry(hit.session) for hit in page.hits]
 
 
-async def _entry(archive: "Archive", session: Session) -> Resource:
-    text = clean_text(transcript(*await _whole_session(archive, session.session_id)))
+def _entry(session: Session) -> Resource:
+    uri, _ = session_uris(session.session_id)
     return Resource(
-        uri=f"llama://sessions/{session.session_id}",
+        uri=uri,
         name=f"session-{session.session_id}",
         title=session.title,
         description=f"Transcript of {session.turn_count} turn(s).",
         mime_type=MARKDOWN,
-        size=len(text.encode()),
         annotations=Annotations(last_modified=session.updated_at_utc),
     )
-
-
-async def _whole_session(
-    archive: "Archive", session_id: str
-) -> tuple[SessionInfo, list[TranscriptTurn]]:
-    page = await archive.turns(session_id, 0, TURNS_PER_READ)
-    turns = list(page.turns)
-    while page.turns and len(turns) < page.total:
-        page = await archive.turns(session_id, len(turns), TURNS_PER_READ)
-        turns += page.turns
-    return SessionInfo.of(page.session), [TranscriptTurn.of(turn) for turn in turns]

@@ -8,7 +8,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from llama_mcp.services import Services
-from llama_mcp.surface.notifications.subscriptions import Changes
+from llama_mcp.surface.notifications.watching import SessionWatcher
 from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptPage
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.results.transcripts import page_text
@@ -39,9 +39,9 @@ LastTurn = Annotated[int | None, Field(ge=1, description="Last turn to copy; all
 class SessionTools:
     """Finding, reading and changing sessions."""
 
-    def __init__(self, services: Callable[[], Services], changes: Changes) -> None:
+    def __init__(self, services: Callable[[], Services], watcher: SessionWatcher) -> None:
         self._services = services
-        self._changes = changes
+        self._watcher = watcher
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
@@ -80,13 +80,13 @@ class SessionTools:
         """Change a session's title or its system prompt; what is left out stays."""
         archive = self._services().archive
         session = await archive.update_session(session_id, title or None, system_prompt)
-        self._changes.note_session(session.session_id, False)
+        self._watcher.note(session.session_id, False)
         return _session_result("Changed", SessionInfo.of(session))
 
     async def fork_session(self, session_id: SessionId, at_turn: LastTurn = None) -> SessionResult:
         """Copy a session up to a turn into a new one, to go on differently from there."""
         session = await self._services().archive.fork_session(session_id, at_turn)
-        self._changes.note_session(session.session_id, True)
+        self._watcher.note(session.session_id, True)
         return _session_result("Forked", SessionInfo.of(session))
 
     async def delete_session(self, session_id: SessionId) -> SessionResult:
@@ -95,7 +95,7 @@ class SessionTools:
         Refused while a reply is being generated in it.
         """
         session = await self._services().archive.delete_session(session_id)
-        self._changes.note_session(session.session_id, True)
+        self._watcher.note(session.session_id, True)
         return _session_result("Deleted", SessionInfo.of(session))
 
 

@@ -1,0 +1,59 @@
+"""The list of resources: what it names, and that it costs the same however much was said."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from mcp import Client
+
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.settings import Settings
+from llama_mcp.surface.resources.sessions import TRANSCRIPTS_LISTED
+from llama_mcp.surface.resources.uris import (
+    LLAMA_SERVER,
+    SESSION_DATA_TEMPLATE,
+    SESSION_TEMPLATE,
+    SESSIONS,
+    session_id_of,
+    session_uris,
+)
+from llama_mcp.surface.server import build_server
+from tests.sessions.talk import have_session
+
+
+async def test_every_resource_has_its_uri_in_one_place(tmp_path: Path) -> None:
+    server = build_server(Settings(home=tmp_path))
+    resources = {str(resource.uri) for resource in await server.list_resources()}
+    templates = {template.uri_template for template in await server.list_resource_templates()}
+    assert resources == {*LLAMA_SERVER, SESSIONS}
+    assert templates == {SESSION_TEMPLATE, SESSION_DATA_TEMPLATE}
+
+
+async def test_no_turn_is_read_for_the_list_of_resources(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    archive = Archive(settings.archive_path)
+    ids = [await have_session(archive, turns=2) for _ in range(TRANSCRIPTS_LISTED + 1)]
+    await archive.close()
+    with sqlite3.connect(settings.archive_path) as connection:
+        connection.execute("ALTER TABLE turns RENAME TO out_of_reach")
+    connection.close()
+    async with Client(build_server(settings)) as client:
+        listed = (await client.list_resources()).resources
+    transcripts = [resource for resource in listed if session_id_of(str(resource.uri))]
+    newest = [session_uris(session_id)[0] for session_id in reversed(ids[1:])]
+    assert [str(resource.uri) for resource in transcripts] == newest
+    assert all(resource.size is None for resource in transcripts)
+    assert "2 turn(s)" in (transcripts[0].description or "")
+
+
+@pytest.mark.parametrize(
+    ("uri", "session_id"),
+    [
+        ("llama://sessions/abc", "abc"),
+        ("llama://sessions/abc.json", "abc"),
+        ("llama://sessions", None),
+        ("llama://server/log", None),
+    ],
+)
+def test_a_sessions_uri_names_its_id(uri: str, session_id: str | None) -> None:
+    assert session_id_of(uri) == session_id
