@@ -53,7 +53,7 @@ def in_words(template: str, words: Words) -> str:
 
 
 class LlamaMCPError(Exception):
-    """An anticipated failure; its text is written for whoever reads it and can act on it."""
+    """An anticipated failure; its text is written for a reader who can act on it."""
 
     next_step = ""
     """What to do, with each Step in braces: `{Start} first.` Names and values of the case at hand

@@ -36,7 +36,7 @@ INDENT, LOG_LINE_WIDTH = "      ", 100
 # own default system prompt it answers nonsense.
 SYSTEM_PROMPT = "You are a helpful AI assistant."
 MAX_TOKENS = 60
-# The longest that the tools take: a slow machine shall only be slow.
+# The longest that the tools take: on a slow machine the demo is only slow.
 PATIENCE_SECONDS = 600
 # llama-server is gone within 2 s of its last client; the rest is for a busy machine.
 LEAVE_SECONDS = 10

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(settings: Settings) -> int:
-    # Start-up makes much and drops nothing; serve_stdio turns collections on again.
+    # Start-up allocates a lot and frees little, so garbage collection is off until serve_stdio.
     gc.disable()
 
     import anyio

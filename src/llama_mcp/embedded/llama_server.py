@@ -1,7 +1,7 @@
 """The embedded engine: llama-server's command line, served by xllamacpp.
 
-Start it with `python -m llama_mcp.embedded.llama_server`. Whoever starts it need not know that it
-is not the original: flags, output, HTTP API and exit codes are llama-server's.
+Start it with `python -m llama_mcp.embedded.llama_server`. Its flags, output, HTTP API
+and exit codes are llama-server's, so a caller cannot tell it from the original.
 """
 
 import faulthandler

@@ -12,7 +12,7 @@ Reader = Callable[[str], object]
 _TRUE = ("on", "enabled", "true", "1")
 _FALSE = ("off", "disabled", "false", "0")
 _AUTO = ("auto", "-1")
-DEVICES = 128  # llama.cpp has room for so many splits and margins
+DEVICES = 128  # llama.cpp has room for this many splits and margins
 _INT32 = range(-(2**31), 2**31)
 
 

@@ -68,7 +68,7 @@ class LlamaMCPServer(MCPServer[Services]):
     def add_tool(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Add a tool; the schema of what ours give is made when somebody asks for the list.
 
-        The SDK makes it at once and for each tool anew: 40 ms before the first answer.
+        The SDK makes a schema for each tool at registration: 40 ms before the first answer.
         """
         returned = get_args(getattr(fn, "__annotations__", {}).get("return"))
         if len(returned) == 2 and returned[0] is CallToolResult:
@@ -93,7 +93,7 @@ class LlamaMCPServer(MCPServer[Services]):
             self.services.begin_end()
 
     async def list_tools(self) -> list[Tool]:
-        """Return the tools, as few bytes as tell a model all that it needs."""
+        """Return the tools with compacted descriptions and schemas."""
         if not self._catalogue:
             schemas = {model: model.model_json_schema() for model in set(self._results.values())}
             results = {name: schemas[model] for name, model in self._results.items()}
@@ -114,7 +114,7 @@ class LlamaMCPServer(MCPServer[Services]):
         try:
             transcripts = await newest_transcripts(self.services)
         except LlamaMCPError as error:
-            # The rest of the list is right without them; reading one will say what is wrong.
+            # The rest of the list is right without them; reading a session says what is wrong.
             logger.warning("Sessions are missing from the list of resources: %s", error)
         runs_dir = self.services.settings.runs_dir
         return [*dated(always_there, transcripts, runs_dir), *transcripts]

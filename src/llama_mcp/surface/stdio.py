@@ -6,7 +6,8 @@ half the time for a call, several times the notifications of the SDK's own trans
 everywhere else). While serving, descriptor 0 is the null device and 1 is stderr: neither a stray
 print nor a child can touch the wire.
 
-All that is private to the SDK is touched in this file.
+Names that are private to the SDK are touched here and in notifications/subscriptions.py;
+tests/surface/test_sdk_private_names.py guards them.
 """
 
 import asyncio
@@ -227,7 +228,7 @@ def _parse_error(request_id: str | int | None) -> bytes:
 
 
 def _request_id(line: bytes) -> str | int | None:
-    """Return the id of a message that is JSON but no JSON-RPC, so that its sender hears of it."""
+    """Return the id of invalid JSON-RPC, so that the error can name it; None when it has none."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Progress notifications: always rising, at most one every 50 ms, nothing for who did not ask."""
+"""Progress notifications: always rising, at most one every 50 ms, only for callers that ask."""
 
 from typing import Literal
 
@@ -22,7 +22,7 @@ class RisingProgress:
         self.last = 0.0
 
     async def report_seconds(self, seconds: float, message: str) -> None:
-        """Report that something has been going on for so many seconds."""
+        """Report how many seconds something has been going on."""
         await self.report(max(round(seconds, 3), self.last + 0.001), None, message)
 
     async def report(self, value: float, total: float | None, message: str | None) -> bool:
@@ -52,7 +52,7 @@ class ReplyProgress:
         self._line = ""
 
     async def report(self, reply: PartialReply) -> float:
-        """Send what is new, unless it is too soon; return how many seconds too soon it is.
+        """Send what is new and return 0; if it is too soon, return how many seconds too soon.
 
         The clock starts with the turn, so that a short prompt is read without a word and the first
         token goes out at once.

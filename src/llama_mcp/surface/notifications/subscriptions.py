@@ -1,4 +1,4 @@
-"""Who wants to hear of which resources, and telling them, in both eras.
+"""Which client listens to which resource, and telling it of changes, in both eras.
 
 2026-07-28 clients listen on `subscriptions/listen`, which the SDK serves from its bus. Clients of
 the initialize era use `resources/subscribe`, which the SDK does not serve: this middleware answers
