@@ -93,7 +93,9 @@ async def operations(archive: Archive, ids: list[str]) -> dict[str, Operation]:
     """Return what is measured, by name."""
     middle = (await archive.list_sessions(limit=len(ids) // 2)).next_before
     message, reply = _TEXTS[0]
-    ending = TurnEnding(TurnStatus.COMPLETE, reply, "", "model", "stop")
+    ending = TurnEnding(
+        status=TurnStatus.COMPLETE, reply=reply, model="model", finish_reason="stop"
+    )
 
     async def append() -> None:
         begun = await archive.begin_turn(_random.choice(ids), message, sampling={"seed": 1})

@@ -19,14 +19,14 @@ import anyio.to_thread
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions.errors import ArchiveError, SessionBusyError
 from llama_mcp.sessions.records import (
+    ArchivedTurn,
     BegunTurn,
     Message,
     NewTurn,
     Session,
-    SessionPage,
-    Turn,
+    SessionList,
+    TranscriptPage,
     TurnEnding,
-    TurnPage,
     TurnStatistics,
 )
 from llama_mcp.sessions.session_ids import check_session_id, is_id_prefix
@@ -102,17 +102,21 @@ class Archive:
         """Return the session without its turns."""
         return await self._run(reading.read_session, check_session_id(session_id))
 
-    async def turn(self, session_id: str, turn: int | None = None) -> Turn:
-        """Return one turn; the last one when no number is given."""
-        return await self._run(reading.read_turn, check_session_id(session_id), turn)
+    async def last_turn(self, session_id: str) -> ArchivedTurn:
+        """Return the session's last turn.
 
-    async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TurnPage:
+        Raises:
+            NoReplyUnderwayError: The session has no turn.
+        """
+        return await self._run(reading.read_last_turn, check_session_id(session_id))
+
+    async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TranscriptPage:
         """Return up to limit turns after the first offset ones."""
         return await self._run(reading.read_page, check_session_id(session_id), offset, limit)
 
     async def list_sessions(
         self, query: str | None = None, limit: int = 20, before: str | None = None
-    ) -> SessionPage:
+    ) -> SessionList:
         """Return the sessions that changed last, or those of them that match the query."""
         cursor = reading.parse_before(before)
         return await self._run(searching.search_sessions, query or "", max(1, limit), cursor)

@@ -123,7 +123,7 @@ async def test_a_damaged_file_is_moved_aside_whole_and_a_fresh_one_opened(
     assert moved.read_bytes() == content
     assert str(moved) in (archive.notice() or "")
     assert archive.notice() is None
-    assert (await archive.turn(session_id)).reply == "hi"
+    assert (await archive.last_turn(session_id)).reply == "hi"
 
 
 async def test_a_file_cut_short_is_moved_aside(archive: Archive, path: Path) -> None:

@@ -8,7 +8,7 @@ from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.sqlite.clock import utc_now
 from llama_mcp.sessions.sqlite.reading import find_session
-from llama_mcp.sessions.sqlite.rows import build_turn_key, to_session
+from llama_mcp.sessions.sqlite.rows import TURN_COLUMNS, build_turn_key, to_session
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 from llama_mcp.sessions.texts import clean_text, clean_title
 
@@ -138,18 +138,10 @@ def _last_turn_to_copy(
 
 
 def _copy_turns(connection: sqlite3.Connection, origin: int, copy: int, last: int) -> None:
+    columns = ", ".join(TURN_COLUMNS)
     connection.execute(
-        """
-        INSERT INTO turns (turn_key, status, imported, model, sampling, finish_reason,
-            prompt_tokens, cached_tokens, completion_tokens, first_token_ms, total_ms,
-            prompt_tokens_per_second, tokens_per_second, context_tokens, notes, error,
-            started_at_utc, ended_at_utc, message, reasoning, reply, receipt)
-        SELECT turn_key + ?, status, imported, model, sampling, finish_reason,
-            prompt_tokens, cached_tokens, completion_tokens, first_token_ms, total_ms,
-            prompt_tokens_per_second, tokens_per_second, context_tokens, notes, error,
-            started_at_utc, ended_at_utc, message, reasoning, reply, receipt
-        FROM turns WHERE turn_key BETWEEN ? AND ?
-        """,
+        f"INSERT INTO turns (turn_key, {columns})"
+        f" SELECT turn_key + ?, {columns} FROM turns WHERE turn_key BETWEEN ? AND ?",
         (
             build_turn_key(copy - origin, 0),
             build_turn_key(origin, 1),

@@ -5,7 +5,13 @@ from contextlib import suppress
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionNotFoundError
-from llama_mcp.sessions.records import CacheFacts, Session, SessionHit, SessionPage, Turn, TurnPage
+from llama_mcp.sessions.records import (
+    ArchivedTurn,
+    CacheFacts,
+    Session,
+    SessionList,
+    TranscriptPage,
+)
 from llama_mcp.sessions.sqlite.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 
@@ -31,14 +37,14 @@ def find_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row
 
 def read_turns(
     connection: sqlite3.Connection, session: sqlite3.Row, first: int, last: int
-) -> tuple[Turn, ...]:
+) -> tuple[ArchivedTurn, ...]:
     """Return the turns from first to last, both included, as far as there are any."""
     key = session["session_key"]
     rows = connection.execute(
         SELECT_TURNS + "WHERE turns.turn_key BETWEEN ? AND ? ORDER BY turns.turn_key",
         (build_turn_key(key, first), build_turn_key(key, min(last, session["turn_count"]))),
     )
-    return tuple(to_turn(session["session_id"], row) for row in rows)
+    return tuple(map(to_turn, rows))
 
 
 def read_cache_facts(connection: sqlite3.Connection, session: sqlite3.Row) -> CacheFacts:
@@ -70,33 +76,36 @@ def read_session(store: Store, session_id: str) -> Session:
     return to_session(find_session(store.connection, session_id))
 
 
-def read_turn(store: Store, session_id: str, turn: int | None) -> Turn:
-    """Return one turn; the last one when no number is given."""
+def read_last_turn(store: Store, session_id: str) -> ArchivedTurn:
+    """Return the session's last turn."""
     _settle_if_possible(store)
     with store.reading() as connection:
         session = find_session(connection, session_id)
         count = session["turn_count"]
         if not count:
             raise NoReplyUnderwayError(session_id)
-        number = count if turn is None else turn
-        if not 1 <= number <= count:
-            raise InvalidArgumentError(
-                "turn", f"is {number}, and session {session_id} has turns 1 to {count}", "Pass one."
-            )
-        return read_turns(connection, session, number, number)[0]
+        return read_turns(connection, session, count, count)[0]
 
 
-def read_page(store: Store, session_id: str, offset: int, limit: int) -> TurnPage:
+def read_page(store: Store, session_id: str, offset: int, limit: int) -> TranscriptPage:
     """Return up to limit turns after the first offset ones."""
     _settle_if_possible(store)
     with store.reading() as connection:
         session = find_session(connection, session_id)
-        offset = min(max(0, offset), session["turn_count"])
+        total = session["turn_count"]
+        offset = min(max(0, offset), total)
         turns = read_turns(connection, session, offset + 1, offset + max(0, limit))
-        return TurnPage(to_session(session), turns, offset, session["turn_count"])
+    end = offset + len(turns)
+    return TranscriptPage(
+        session=to_session(session),
+        turns=turns,
+        offset=offset,
+        total=total,
+        next_offset=end if end < total else None,
+    )
 
 
-def list_sessions(store: Store, limit: int, before: int) -> SessionPage:
+def list_sessions(store: Store, limit: int, before: int) -> SessionList:
     """Return the sessions that changed last before that change."""
     with store.reading() as connection:
         total = connection.execute("SELECT sessions FROM totals").fetchone()[0]
@@ -104,8 +113,8 @@ def list_sessions(store: Store, limit: int, before: int) -> SessionPage:
             "SELECT * FROM sessions WHERE last_change < ? ORDER BY last_change DESC LIMIT ?",
             (before, limit + 1),
         ).fetchall()
-    hits = tuple(SessionHit(to_session(row)) for row in rows[:limit])
-    return SessionPage(hits, total, next_before(rows, limit))
+    sessions = tuple(map(to_session, rows[:limit]))
+    return SessionList(sessions=sessions, total=total, next_before=next_before(rows, limit))
 
 
 def next_before(rows: list[sqlite3.Row], limit: int) -> str | None:

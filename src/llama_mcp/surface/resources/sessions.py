@@ -7,9 +7,8 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations, Resource
 
 from llama_mcp.services import Services
-from llama_mcp.sessions.records import Session
+from llama_mcp.sessions.records import ArchivedTurn, Session
 from llama_mcp.sessions.texts import clean_text
-from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptTurn
 from llama_mcp.surface.results.tool_results import JSON, json_text, structure_of
 from llama_mcp.surface.results.transcripts import transcript
 
@@ -31,8 +30,7 @@ def register(server: MCPServer[Services], services: Callable[[], Services]) -> N
     @server.resource(INDEX, name="sessions", title="Sessions", mime_type=JSON, annotations=FOR_ALL)
     async def session_index() -> str:
         """The sessions that changed last, newest first: the same as the tool list_sessions."""
-        page = await services().archive.list_sessions(limit=SESSIONS_IN_INDEX)
-        return json_text(SessionList.of(page))
+        return json_text(await services().archive.list_sessions(limit=SESSIONS_IN_INDEX))
 
     # Before the Markdown one, whose template would take ".json" for part of the id.
     @server.resource(
@@ -69,7 +67,7 @@ async def recent_transcripts(services: Services) -> list[Resource]:
     if not services.settings.archive_path.exists():
         return []
     page = await services.archive.list_sessions(limit=TRANSCRIPTS_LISTED)
-    return [await _entry(services.archive, hit.session) for hit in page.hits]
+    return [await _entry(services.archive, session) for session in page.sessions]
 
 
 async def _entry(archive: "Archive", session: Session) -> Resource:
@@ -78,19 +76,17 @@ async def _entry(archive: "Archive", session: Session) -> Resource:
         uri=f"llama://sessions/{session.session_id}",
         name=f"session-{session.session_id}",
         title=session.title,
-        description=f"Transcript of {session.turn_count} turn(s).",
+        description=f"Transcript of {session.turns} turn(s).",
         mime_type=MARKDOWN,
         size=len(text.encode()),
         annotations=Annotations(last_modified=session.updated_at_utc),
     )
 
 
-async def _whole_session(
-    archive: "Archive", session_id: str
-) -> tuple[SessionInfo, list[TranscriptTurn]]:
+async def _whole_session(archive: "Archive", session_id: str) -> tuple[Session, list[ArchivedTurn]]:
     page = await archive.turns(session_id, 0, TURNS_PER_READ)
     turns = list(page.turns)
     while page.turns and len(turns) < page.total:
         page = await archive.turns(session_id, len(turns), TURNS_PER_READ)
         turns += page.turns
-    return SessionInfo.of(page.session), [TranscriptTurn.of(turn) for turn in turns]
+    return page.session, turns
