@@ -126,6 +126,16 @@ async def test_a_damaged_file_is_moved_aside_whole_and_a_fresh_one_opened(
     assert (await archive.last_turn(session_id)).reply == "hi"
 
 
+async def test_that_a_damaged_file_was_moved_aside_is_logged_once_with_its_new_path(
+    archive: Archive, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(path, b"this was never a database")
+    with caplog.at_level("INFO", logger="llama_mcp"):
+        await say(archive, "hello", "hi")
+    (moved,) = damaged_files(path)
+    assert caplog.messages == [f"A damaged archive was set aside as {moved}"]
+
+
 async def test_a_file_cut_short_is_moved_aside(archive: Archive, path: Path) -> None:
     await have_session(archive, turns=20)
     await archive.close()

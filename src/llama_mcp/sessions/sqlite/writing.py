@@ -5,9 +5,13 @@ import sqlite3
 from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.history import Opening, plan_opening
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
-from llama_mcp.sessions.sqlite.changing import insert_session, refuse_busy, touch
-from llama_mcp.sessions.sqlite.clock import utc_now
-from llama_mcp.sessions.sqlite.reading import find_session, read_cache_facts, read_turns
+from llama_mcp.sessions.sqlite.changing import insert_session, touch
+from llama_mcp.sessions.sqlite.reading import (
+    find_session,
+    read_cache_facts,
+    read_turns,
+    refuse_busy,
+)
 from llama_mcp.sessions.sqlite.rows import (
     ENDING_COLUMNS,
     TURNS_PER_SESSION,
@@ -17,7 +21,7 @@ from llama_mcp.sessions.sqlite.rows import (
     to_session,
 )
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
-from llama_mcp.sessions.texts import clean_text, title_from
+from llama_mcp.sessions.texts import clean_text, title_from, utc_now
 
 _ENDING = ", ".join(f"{name} = :{name}" for name in ENDING_COLUMNS if name != "model")
 _END_TURN = f"""
