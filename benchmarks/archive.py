@@ -21,9 +21,9 @@ import anyio
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.session_ids import mint_session_id
-from llama_mcp.sessions.sqlite.clock import utc_now
 from llama_mcp.sessions.sqlite.rows import build_turn_key
 from llama_mcp.sessions.sqlite.store import Store
+from llama_mcp.sessions.texts import utc_now
 
 Operation = Callable[[], Awaitable[object]]
 
@@ -59,9 +59,8 @@ def fill(path: Path, first: int, last: int, turns: int) -> list[str]:
                 now = utc_now()
                 key = connection.execute(
                     "INSERT INTO sessions (session_id, title, created_at_utc, updated_at_utc,"
-                    " last_change, turn_count) VALUES (?, ?, ?, ?,"
-                    " (SELECT coalesce(max(last_change), 0) + 1 FROM sessions), ?)",
-                    (ids[-1], f"Session {number}", now, now, turns),
+                    " last_change, turn_count) VALUES (?, ?, ?, ?, ?, ?)",
+                    (ids[-1], f"Session {number}", now, now, number + 1, turns),
                 ).lastrowid
                 assert key is not None
                 connection.executemany(
@@ -69,6 +68,7 @@ def fill(path: Path, first: int, last: int, turns: int) -> list[str]:
                     " message, reply) VALUES (?, 'complete', '{}', ?, ?, ?, ?)",
                     _turn_rows(key, number * turns, turns, now),
                 )
+            connection.execute("UPDATE totals SET last_change = ?", (batch.stop,))
     store.close()
     print(f"{last} sessions of {turns} turns: {path.stat().st_size / 1e6:.0f} MB")
     return ids
@@ -93,7 +93,9 @@ async def operations(archive: Archive, ids: list[str]) -> dict[str, Operation]:
     """Return what is measured, by name."""
     middle = (await archive.list_sessions(limit=len(ids) // 2)).next_before
     message, reply = _TEXTS[0]
-    ending = TurnEnding(TurnStatus.COMPLETE, reply, "", "model", "stop")
+    ending = TurnEnding(
+        status=TurnStatus.COMPLETE, reply=reply, model="model", finish_reason="stop"
+    )
 
     async def append() -> None:
         begun = await archive.begin_turn(_random.choice(ids), message, sampling={"seed": 1})

@@ -91,7 +91,7 @@ class Services:
         if "in_flight" in self.__dict__:
             self.in_flight.is_ending = True
         if "archive" in self.__dict__:
-            self.archive.hurry()
+            self.archive.shorten_waits()
 
     async def aclose(self) -> None:
         """Close what was built."""

@@ -17,7 +17,7 @@ async def test_looking_where_nothing_ever_ran_is_no_error_and_begins_no_archive(
     async with open_services(Settings(home=tmp_path / "home"), {}, announce) as services:
         metrics = await services.observer.metrics()
         report = await services.observer.slots()
-        assert services.archive.last_change() == (None, None)
+        assert not services.archive.exists()
     assert metrics.state is report.state is ServerState.STOPPED
     assert metrics.missing == report.missing == []
 

@@ -38,17 +38,17 @@ async def fill_during_a_turn(folder: Path) -> None:
     fill_up(ballast)
     for attempt in (
         archive.save_partial(session_id, 1, REPLY[:200_000], ""),
-        archive.end_turn(session_id, 1, TurnEnding(TurnStatus.COMPLETE, REPLY)),
+        archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply=REPLY)),
         archive.begin_turn(None, REPLY),
     ):
         try:
             await attempt
         except ArchiveError as error:
             print(error)
-    turn = await archive.turn(session_id)
+    turn = await archive.last_turn(session_id)
     print(turn.status, turn.reply)
     ballast.unlink()
-    turn = await archive.turn(session_id)
+    turn = await archive.last_turn(session_id)
     print(turn.status, turn.reply == REPLY)
     await archive.close()
 

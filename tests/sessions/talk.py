@@ -16,7 +16,7 @@ WRITER = Path(__file__).with_name("writer_program.py")
 async def say(archive: Archive, message: str, reply: str, session_id: str | None = None) -> str:
     """Have a whole turn and return the session's id."""
     begun = await archive.begin_turn(session_id, message)
-    ending = TurnEnding(TurnStatus.COMPLETE, reply)
+    ending = TurnEnding(status=TurnStatus.COMPLETE, reply=reply)
     await archive.end_turn(begun.session.session_id, begun.turn, ending)
     return begun.session.session_id
 

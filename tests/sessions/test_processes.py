@@ -9,7 +9,7 @@ import pytest
 
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import SessionBusyError
-from llama_mcp.sessions.records import Turn, TurnStatus
+from llama_mcp.sessions.records import ArchivedTurn, TurnStatus
 from tests.sessions.talk import have_session, say, start_writer
 from tests.sessions.writer_program import reply_text
 
@@ -29,10 +29,10 @@ def kill(writer: Popen[str]) -> list[str]:
     return rest.split()
 
 
-async def all_turns(archive: Archive) -> list[Turn]:
+async def all_turns(archive: Archive) -> list[ArchivedTurn]:
     page = await archive.list_sessions(limit=100)
-    sessions = [hit.session for hit in page.hits]
-    turns: list[Turn] = []
+    sessions = list(page.sessions)
+    turns: list[ArchivedTurn] = []
     for session in sessions:
         transcript = await archive.turns(session.session_id, limit=10_000)
         assert [turn.turn for turn in transcript.turns] == list(range(1, transcript.total + 1))
@@ -53,7 +53,7 @@ async def test_two_processes_write_a_thousand_turns_and_none_is_lost_or_doubled(
     assert Counter(turn.message for turn in turns) == Counter(expected)
     assert all(turn.reply == f"re: {turn.message}" for turn in turns)
     assert all(turn.status is TurnStatus.COMPLETE for turn in turns)
-    assert (await archive.session(shared)).turn_count == TURNS_EACH + 1
+    assert (await archive.session(shared)).turns == TURNS_EACH + 1
 
 
 async def test_fifty_kills_lose_no_message_and_no_saved_part_of_a_reply(path: Path) -> None:
@@ -69,20 +69,20 @@ async def test_fifty_kills_lose_no_message_and_no_saved_part_of_a_reply(path: Pa
         characters = int(rest[-1]) if rest and rest[-1].isdigit() else characters
 
         archive = Archive(path)
-        last = await archive.turn(session_id)
-        assert (last.turn, last.turn) == (count, int(turn))
+        last = await archive.last_turn(session_id)
+        assert last.turn == count == int(turn)
         assert last.status is TurnStatus.INTERRUPTED
         assert last.message == "a message that must not be lost"
         assert len(last.reply) >= characters
         assert last.reply == reply_text(len(last.reply))
-        assert last.reasoning in ("", f"thinking {last.reply}")
+        assert last.reasoning in (None, f"thinking {last.reply}")
         assert last.ended_at_utc is not None
         await archive.close()
 
     archive = Archive(path)
     assert archive.notice() is None
     await say(archive, "still there?", "yes", session_id)
-    assert (await archive.session(session_id)).turn_count == KILLS + 1
+    assert (await archive.session(session_id)).turns == KILLS + 1
     await archive.close()
 
 
@@ -93,7 +93,7 @@ async def test_a_turn_whose_writer_lives_is_busy_for_everybody(
     _, session_id, _ = read_line(writer)
     read_line(writer)
 
-    assert (await archive.turn(session_id)).status is TurnStatus.IN_PROGRESS
+    assert (await archive.last_turn(session_id)).status is TurnStatus.IN_PROGRESS
     with pytest.raises(SessionBusyError):
         await archive.begin_turn(session_id, "me too")
     with pytest.raises(SessionBusyError):
@@ -128,7 +128,7 @@ async def test_the_text_of_an_interrupted_turn_can_be_searched(
 
     page = await archive.list_sessions("lost message")
 
-    assert [hit.session.session_id for hit in page.hits] == [session_id]
+    assert [session.session_id for session in page.sessions] == [session_id]
 
 
 async def test_sixteen_processes_that_open_a_new_archive_at_once_all_find_it_whole(
@@ -141,6 +141,6 @@ async def test_sixteen_processes_that_open_a_new_archive_at_once_all_find_it_who
 
     page = await archive.list_sessions(limit=100)
 
-    assert {hit.session.session_id for hit in page.hits} == begun
+    assert {session.session_id for session in page.sessions} == begun
     assert page.total == 16
     assert archive.notice() is None

@@ -5,17 +5,17 @@ import pytest
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import SessionBusyError, SessionNotFoundError
-from llama_mcp.sessions.records import SessionPage, TurnEnding, TurnStatus
+from llama_mcp.sessions.records import SessionList, TurnEnding, TurnStatus
 from tests.sessions.talk import have_session, say
 
 
-def titles(page: SessionPage) -> list[str]:
-    return [hit.session.title for hit in page.hits]
+def titles(page: SessionList) -> list[str]:
+    return [session.title for session in page.sessions]
 
 
 async def test_an_empty_archive_has_no_sessions(archive: Archive) -> None:
-    assert await archive.list_sessions() == SessionPage((), 0, None)
-    assert await archive.list_sessions("anything") == SessionPage((), 0, None)
+    assert await archive.list_sessions() == SessionList(total=0)
+    assert await archive.list_sessions("anything") == SessionList(total=0)
 
 
 async def test_the_session_that_changed_last_comes_first(archive: Archive) -> None:
@@ -106,7 +106,7 @@ async def test_a_fork_is_a_copy_up_to_a_turn_that_says_where_it_came_from(
     fork = await archive.fork_session(origin, at_turn=2)
 
     assert fork.session_id != origin
-    assert (fork.forked_from, fork.forked_at_turn, fork.turn_count) == (origin, 2, 2)
+    assert (fork.forked_from, fork.forked_at_turn, fork.turns) == (origin, 2, 2)
     assert (fork.title, fork.system_prompt) == ("message 1", "Be brief.")
     copies = (await archive.turns(fork.session_id)).turns
     originals = (await archive.turns(origin)).turns[:2]
@@ -121,8 +121,8 @@ async def test_a_fork_and_its_origin_go_on_apart(archive: Archive) -> None:
     await say(archive, "left", "reply", origin)
     await say(archive, "right", "reply", fork)
 
-    assert (await archive.turn(origin)).message == "left"
-    assert (await archive.turn(fork)).message == "right"
+    assert (await archive.last_turn(origin)).message == "left"
+    assert (await archive.last_turn(fork)).message == "right"
     await archive.delete_session(origin)
     assert (await archive.session(fork)).forked_from == origin
     assert (await archive.turns(fork)).total == 3
@@ -134,14 +134,15 @@ async def test_a_fork_keeps_the_cut_unless_it_would_leave_everything_out(
 ) -> None:
     origin = await have_session(archive, turns=5)
     await archive.set_cut(origin, cut)
-    assert (await archive.fork_session(origin, at_turn)).first_turn_in_prompt == kept
+    fork = await archive.fork_session(origin, at_turn)
+    assert (await archive.begin_turn(fork.session_id, "go on")).first_turn_in_prompt == kept
 
 
 async def test_a_fork_while_a_reply_is_generated_leaves_that_turn_out(archive: Archive) -> None:
     origin = await have_session(archive, turns=2)
     await archive.begin_turn(origin, "message 3")
 
-    assert (await archive.fork_session(origin)).turn_count == 2
+    assert (await archive.fork_session(origin)).turns == 2
     with pytest.raises(SessionBusyError):
         await archive.fork_session(origin, at_turn=3)
 
@@ -164,12 +165,12 @@ async def test_a_deleted_session_is_gone_with_everything_that_could_be_found_of_
 
     deleted = await archive.delete_session(session_id)
 
-    assert (deleted.session_id, deleted.turn_count) == (session_id, 1)
+    assert (deleted.session_id, deleted.turns) == (session_id, 1)
     with pytest.raises(SessionNotFoundError):
         await archive.session(session_id)
     assert (await archive.list_sessions("unforgettable")).total == 0
     page = await archive.list_sessions("remarkable")
-    assert [hit.session.session_id for hit in page.hits] == [other]
+    assert [session.session_id for session in page.sessions] == [other]
     assert (await archive.list_sessions()).total == 1
 
 
@@ -180,7 +181,7 @@ async def test_deleting_is_refused_while_a_reply_is_generated(
     for each in (archive, other):
         with pytest.raises(SessionBusyError):
             await each.delete_session(session_id)
-    await archive.end_turn(session_id, 1, TurnEnding(TurnStatus.COMPLETE, "hi"))
+    await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="hi"))
     await other.delete_session(session_id)
 
 

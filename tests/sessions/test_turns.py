@@ -30,7 +30,7 @@ async def test_a_message_is_there_for_everybody_before_there_is_a_reply(
         None, "What is the capital of France?", model="tiny.gguf", sampling={"temperature": 0.2}
     )
 
-    turn = await other.turn(begun.session.session_id)
+    turn = await other.last_turn(begun.session.session_id)
 
     assert (turn.turn, turn.message, turn.reply) == (1, "What is the capital of France?", "")
     assert turn.status is TurnStatus.IN_PROGRESS
@@ -49,7 +49,7 @@ async def test_what_was_received_so_far_is_there_for_everybody(
     await archive.save_partial(session_id, 1, "The capital", "Let me think")
     await archive.save_partial(session_id, 1, "The capital is", "Let me think.")
 
-    turn = await other.turn(session_id, 1)
+    turn = await other.last_turn(session_id)
     assert (turn.reply, turn.reasoning) == ("The capital is", "Let me think.")
     assert turn.status is TurnStatus.IN_PROGRESS
 
@@ -64,15 +64,23 @@ async def test_how_a_turn_ended_is_kept_to_the_last_figure(
     begun = await archive.begin_turn(None, "hello", model="asked", sampling={"seed": 1})
     session_id = begun.session.session_id
     await archive.save_partial(session_id, 1, "Pa", "")
+    usage = Usage(prompt_tokens=21, cached_tokens=4, completion_tokens=3)
     ending = TurnEnding(
         status=status,
         reply="Paris.",
         reasoning="France, so Paris",
         model="answered",
         finish_reason="stop",
-        usage=Usage(prompt_tokens=21, cached_tokens=4, completion_tokens=3),
-        timing=Timing(12.5, 40.25, 1800.0, 96.5),
-        receipt=Receipt(0.5, 9.25, 30.0, "the history was cut"),
+        usage=usage,
+        timing=Timing(
+            first_token_ms=12.5,
+            total_ms=40.25,
+            prompt_tokens_per_second=1800.0,
+            tokens_per_second=96.5,
+        ),
+        receipt=Receipt.of(
+            usage, queue_ms=0.5, prompt_ms=9.25, generation_ms=30.0, cache_miss="history cut"
+        ),
         context_tokens=24,
         notes=("two turns were left out", "slow"),
         error="llama-server died",
@@ -80,11 +88,8 @@ async def test_how_a_turn_ended_is_kept_to_the_last_figure(
 
     await archive.end_turn(session_id, 1, ending)
 
-    turn = await archive.turn(session_id)
-    kept = TurnEnding(
-        turn.status, turn.reply, turn.reasoning, turn.model, turn.finish_reason, turn.usage,
-        turn.timing, turn.receipt, turn.context_tokens, turn.notes, turn.error,
-    )  # fmt: skip
+    turn = await archive.last_turn(session_id)
+    kept = TurnEnding.model_validate(turn.model_dump())
     assert kept == ending
     assert turn.ended_at_utc is not None and turn.ended_at_utc >= turn.started_at_utc
     assert not turn.imported
@@ -94,8 +99,8 @@ async def test_the_model_a_turn_was_begun_with_stays_when_the_ending_names_none(
     archive: Archive,
 ) -> None:
     begun = await archive.begin_turn(None, "hello", model="asked")
-    await archive.end_turn(begun.session.session_id, 1, TurnEnding(TurnStatus.FAILED))
-    assert (await archive.turn(begun.session.session_id)).model == "asked"
+    await archive.end_turn(begun.session.session_id, 1, TurnEnding(status=TurnStatus.FAILED))
+    assert (await archive.last_turn(begun.session.session_id)).model == "asked"
 
 
 async def test_a_turn_is_begun_with_the_turns_before_it(archive: Archive) -> None:
@@ -107,7 +112,7 @@ async def test_a_turn_is_begun_with_the_turns_before_it(archive: Archive) -> Non
     assert [(t.message, t.reply) for t in begun.earlier] == [
         (f"message {number}", f"reply {number}") for number in (1, 2, 3)
     ]
-    assert begun.session.turn_count == 4
+    assert begun.session.turns == 4
 
 
 async def test_turns_before_the_cut_are_left_out_of_the_prompt_but_not_of_the_archive(
@@ -119,7 +124,7 @@ async def test_turns_before_the_cut_are_left_out_of_the_prompt_but_not_of_the_ar
 
     begun = await archive.begin_turn(session_id, "message 6")
 
-    assert begun.session.first_turn_in_prompt == 4
+    assert begun.first_turn_in_prompt == 4
     assert [turn.turn for turn in begun.earlier] == [4, 5]
     assert (await archive.turns(session_id)).total == 6
 
@@ -131,7 +136,7 @@ async def test_a_second_message_is_refused_while_a_reply_is_generated(
     for each in (archive, other):
         with pytest.raises(SessionBusyError):
             await each.begin_turn(session_id, "hello?")
-    assert (await archive.session(session_id)).turn_count == 1
+    assert (await archive.session(session_id)).turns == 1
 
 
 async def test_a_turn_of_an_archive_that_was_closed_is_interrupted(
@@ -141,7 +146,7 @@ async def test_a_turn_of_an_archive_that_was_closed_is_interrupted(
     await archive.save_partial(session_id, 1, "well", "")
     await archive.close()
 
-    turn = await other.turn(session_id)
+    turn = await other.last_turn(session_id)
 
     assert (turn.status, turn.reply) == (TurnStatus.INTERRUPTED, "well")
 
@@ -152,13 +157,15 @@ async def test_a_writer_that_was_taken_for_dead_still_keeps_its_whole_reply(
     session_id = (await archive.begin_turn(None, "hello")).session.session_id
     for lock in list((path.parent / "writers").iterdir()):
         lock.unlink()
-    assert (await other.turn(session_id)).status is TurnStatus.INTERRUPTED
+    assert (await other.last_turn(session_id)).status is TurnStatus.INTERRUPTED
 
     await archive.save_partial(session_id, 1, "wonderful par", "")
-    assert (await other.turn(session_id)).reply == "wonderful par"
-    await archive.end_turn(session_id, 1, TurnEnding(TurnStatus.COMPLETE, "sunny whole"))
+    assert (await other.last_turn(session_id)).reply == "wonderful par"
+    await archive.end_turn(
+        session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="sunny whole")
+    )
 
-    turn = await other.turn(session_id)
+    turn = await other.last_turn(session_id)
     assert (turn.status, turn.reply) == (TurnStatus.COMPLETE, "sunny whole")
     assert turn.error is None
     assert (await other.list_sessions("sunny")).total == 1
@@ -170,9 +177,11 @@ async def test_an_ending_is_written_although_its_caller_is_cancelled(archive: Ar
 
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await archive.end_turn(session_id, 1, TurnEnding(TurnStatus.CANCELLED, "so far"))
+        await archive.end_turn(
+            session_id, 1, TurnEnding(status=TurnStatus.CANCELLED, reply="so far")
+        )
 
-    assert (await archive.turn(session_id)).reply == "so far"
+    assert (await archive.last_turn(session_id)).reply == "so far"
 
 
 @pytest.mark.parametrize("session_id", ["qjnm-c996-p74d", "../sessions.db", "*", ""])
@@ -190,9 +199,7 @@ async def test_a_turn_that_is_not_there_cannot_be_written_or_read(archive: Archi
         with pytest.raises(ArchiveError, match="no turn 2"):
             await archive.save_partial(missing, 2, "a", "")
         with pytest.raises(ArchiveError, match="no turn 2"):
-            await archive.end_turn(missing, 2, TurnEnding(TurnStatus.COMPLETE))
-    with pytest.raises(InvalidArgumentError):
-        await archive.turn(session_id, 2)
+            await archive.end_turn(missing, 2, TurnEnding(status=TurnStatus.COMPLETE))
 
 
 # -- histories
@@ -230,7 +237,7 @@ async def test_what_belongs_to_the_first_turn_is_refused_on_a_later_one(archive:
     with pytest.raises(SessionUnderwayError, match="history"):
         history = [Message(role="user", content="a"), Message(role="assistant", content="b")]
         await archive.begin_turn(session_id, "hello", history=history)
-    assert (await archive.session(session_id)).turn_count == 1
+    assert (await archive.session(session_id)).turns == 1
 
 
 # -- any text of any size
@@ -252,20 +259,25 @@ def test_any_text_comes_back_valid_and_whole(
         )
         session_id = begun.session.session_id
         await archive.save_partial(session_id, 1, reply, reasoning)
-        partial = await archive.turn(session_id)
+        partial = await archive.last_turn(session_id)
         ending = TurnEnding(
-            TurnStatus.FAILED, reply, reasoning, model=message, notes=(reply,), error=reasoning
+            status=TurnStatus.FAILED,
+            reply=reply,
+            reasoning=reasoning,
+            model=message,
+            notes=(reply,),
+            error=reasoning,
         )
         await archive.end_turn(session_id, 1, ending)
         copy = await archive.fork_session(session_id)
-        whole = await archive.turn(copy.session_id)
+        whole = await archive.last_turn(copy.session_id)
         await archive.delete_session(session_id)
         assert (await archive.update_session(copy.session_id, system_prompt=reply)).title
         await archive.close()
 
         expected = [clean_text(text) for text in (message, reply, reasoning)]
         for turn in (partial, whole):
-            assert [turn.message, turn.reply, turn.reasoning] == expected
+            assert [turn.message, turn.reply, turn.reasoning or ""] == expected
         assert whole.sampling == {"stop": [expected[0]]}
         assert [whole.model, whole.notes, whole.error] == [expected[0], (expected[1],), expected[2]]
         assert (copy.system_prompt or "") == expected[0]
@@ -280,11 +292,11 @@ async def test_a_message_and_a_reply_of_a_megabyte_are_kept_whole(archive: Archi
     session_id = begun.session.session_id
     for part in range(0, 1_200_000, 200_000):
         await archive.save_partial(session_id, 1, reply[:part], "")
-    await archive.end_turn(session_id, 1, TurnEnding(TurnStatus.COMPLETE, reply))
+    await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply=reply))
 
-    turn = await archive.turn(session_id)
+    turn = await archive.last_turn(session_id)
 
     assert turn.message == message
     assert turn.reply == reply
-    (hit,) = (await archive.list_sessions("word")).hits
-    assert len(hit.snippet or "") < 300
+    (session,) = (await archive.list_sessions("word")).sessions
+    assert len(session.match or "") < 300

@@ -45,7 +45,7 @@ def append(store: Store, session_id: str, name: str, count: int) -> None:
             begun = begin_turn(store, own, NewTurn(message))
             own = begun.session.session_id
         save_partial(store, begun.session.session_id, begun.turn, "re", "")
-        ending = TurnEnding(TurnStatus.COMPLETE, f"re: {message}")
+        ending = TurnEnding(status=TurnStatus.COMPLETE, reply=f"re: {message}")
         end_turn(store, begun.session.session_id, begun.turn, ending)
     print("done", flush=True)
 

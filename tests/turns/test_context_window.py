@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.sessions.records import Receipt, Timing, Turn, TurnStatus, Usage
+from llama_mcp.sessions.records import ArchivedTurn, TurnStatus
 from llama_mcp.turns.context_window import (
     Window,
     build_messages,
@@ -16,26 +16,9 @@ from llama_mcp.turns.context_window import (
 TOKENS = st.integers(min_value=1, max_value=400)
 
 
-def turn(number: int, message: str, reply: str) -> Turn:
-    return Turn(
-        session_id="s",
-        turn=number,
-        status=TurnStatus.COMPLETE,
-        message=message,
-        reply=reply,
-        reasoning="",
-        model=None,
-        sampling={},
-        finish_reason=None,
-        usage=Usage(),
-        timing=Timing(),
-        receipt=Receipt(),
-        context_tokens=None,
-        notes=(),
-        error=None,
-        started_at_utc="",
-        ended_at_utc=None,
-        imported=False,
+def turn(number: int, message: str, reply: str) -> ArchivedTurn:
+    return ArchivedTurn(
+        turn=number, status=TurnStatus.COMPLETE, message=message, reply=reply, started_at_utc=""
     )
 
 

@@ -12,8 +12,8 @@ from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.json_schema import MAX_DEPTH, check_schema
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.reply_building import TurnFacts, reply_from
 from llama_mcp.turns.time_limit import time_limit
-from llama_mcp.turns.verdict import Outcome, reply_from
 
 # Each level doubles what is to be checked.
 MULTIPLYING = {
@@ -25,7 +25,7 @@ A_REPLY_OF_A = '"' + "a" * 40 + '!"'
 
 
 def reply_to(schema: dict[str, Any], text: str) -> ChatReply:
-    outcome = Outcome(
+    facts = TurnFacts(
         session_id="x",
         turn=1,
         status=TurnStatus.COMPLETE,
@@ -36,7 +36,7 @@ def reply_to(schema: dict[str, Any], text: str) -> ChatReply:
         cache_miss=None,
         notes=(),
     )
-    return reply_from(PartialReply(pieces=[text]), outcome)
+    return reply_from(PartialReply(pieces=[text]), facts)
 
 
 def test_nothing_that_a_schema_refers_to_is_fetched() -> None:

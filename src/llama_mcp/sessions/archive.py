@@ -1,44 +1,33 @@
 """The archive as the rest of the program sees it: asynchronous, opened on first use.
 
-Every call hops to a worker thread, one at a time, so that the event loop never waits for a disk
-and the connection has one user. What SQLite and the file system raise comes out as ArchiveError.
-
-An ending that could not be written (a full disk) is kept in memory and written before the next
-thing that is asked of the archive, and when it is closed: the session goes on from the whole reply.
+Every call runs on a worker thread, one at a time, so that the event loop never waits for a disk and
+the database has one user. An ending that cannot be written is written later (sqlite/database.py).
 """
 
-import sqlite3
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
 
-from llama_mcp.errors import LlamaMCPError
-from llama_mcp.sessions.errors import ArchiveError, SessionBusyError
 from llama_mcp.sessions.records import (
+    ArchivedTurn,
     BegunTurn,
     Message,
     NewTurn,
     Session,
-    SessionPage,
-    Turn,
+    SessionChanges,
+    SessionList,
+    SessionMark,
+    TranscriptPage,
     TurnEnding,
-    TurnPage,
     TurnStatistics,
 )
 from llama_mcp.sessions.session_ids import check_session_id, is_id_prefix
 from llama_mcp.sessions.sqlite import changing, reading, searching, writing
-from llama_mcp.sessions.sqlite.failures import (
-    archive_error,
-    damage_error,
-    is_damage,
-    is_search_damage,
-)
-from llama_mcp.sessions.sqlite.opening import move_aside_if_unchanged
-from llama_mcp.sessions.sqlite.statistics import Statistics, read_statistics
+from llama_mcp.sessions.sqlite.database import Database
+from llama_mcp.sessions.sqlite.statistics import Statistics
 from llama_mcp.sessions.sqlite.store import Store
 
 P = ParamSpec("P")
@@ -46,21 +35,24 @@ T = TypeVar("T")
 
 
 class Archive:
-    """All sessions, in one file that several processes may use at once."""
+    """All sessions, in one file that several processes may use at once.
+
+    Every method that takes a session_id raises SessionNotFoundError for an unknown one. All
+    asynchronous methods raise ArchiveError when the file cannot be opened, read or written.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._store: Store | None = None
-        self._notice: str | None = None
-        self._unwritten: dict[tuple[str, int], tuple[TurnEnding, ArchiveError]] = {}
-        self._is_in_a_hurry = False
+        self._database = Database(path)
         self._statistics = Statistics()
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
     def notice(self) -> str | None:
         """Return, once, what the user should know: that a damaged file was moved aside."""
-        notice, self._notice = self._notice, None
-        return notice
+        return self._database.take_notice()
+
+    def exists(self) -> bool:
+        """Return whether the archive was ever used; asking does not create it."""
+        return self._database.exists()
 
     async def begin_turn(
         self,
@@ -92,27 +84,37 @@ class Archive:
         """Write down how the turn ended; also while the caller is being cancelled."""
         session_id = check_session_id(session_id)
         with anyio.CancelScope(shield=True):
-            try:
-                await self._run(writing.end_turn, session_id, turn, ending)
-            except ArchiveError as error:
-                self._unwritten[session_id, turn] = (ending, error)
-                raise
+            await anyio.to_thread.run_sync(
+                self._database.end_turn, session_id, turn, ending, limiter=self._one_at_a_time
+            )
 
     async def session(self, session_id: str) -> Session:
         """Return the session without its turns."""
         return await self._run(reading.read_session, check_session_id(session_id))
 
-    async def turn(self, session_id: str, turn: int | None = None) -> Turn:
-        """Return one turn; the last one when no number is given."""
-        return await self._run(reading.read_turn, check_session_id(session_id), turn)
+    async def check_idle(self, session_id: str) -> None:
+        """Return when a turn can begin in the session.
 
-    async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TurnPage:
+        Raises:
+            SessionBusyError: A reply is being generated in it.
+        """
+        await self._run(reading.check_idle, check_session_id(session_id))
+
+    async def last_turn(self, session_id: str) -> ArchivedTurn:
+        """Return the session's last turn.
+
+        Raises:
+            NoReplyUnderwayError: The session has no turn.
+        """
+        return await self._run(reading.read_last_turn, check_session_id(session_id))
+
+    async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TranscriptPage:
         """Return up to limit turns after the first offset ones."""
         return await self._run(reading.read_page, check_session_id(session_id), offset, limit)
 
     async def list_sessions(
         self, query: str | None = None, limit: int = 20, before: str | None = None
-    ) -> SessionPage:
+    ) -> SessionList:
         """Return the sessions that changed last, or those of them that match the query."""
         cursor = reading.parse_before(before)
         return await self._run(searching.search_sessions, query or "", max(1, limit), cursor)
@@ -148,112 +150,48 @@ class Archive:
             return ()
         return await self._run(reading.complete_ids, prefix, limit)
 
+    async def existing_ids(self, session_ids: Collection[str]) -> frozenset[str]:
+        """Return those of the ids that are sessions; the others were deleted or never were."""
+        if not self.exists():
+            return frozenset()
+        return await self._run(reading.existing_ids, session_ids)
+
+    async def changes_since(self, mark: SessionMark | None) -> SessionChanges:
+        """Return which sessions any process has changed since the mark, and a mark of now.
+
+        An archive that does not exist is not created, and has no sessions.
+
+        Args:
+            mark: From an earlier call; None returns a mark of now without changes.
+        """
+        if not self.exists():
+            return reading.changes_without_archive(mark)
+        return await self._run(reading.changes_since, mark)
+
     async def turn_statistics(self) -> tuple[TurnStatistics, ...]:
         """Return what the newest turns saw, model by model; no turn waits for this to be read."""
-
-        def read() -> Statistics:
-            try:
-                return read_statistics(self._path, self._statistics)
-            except (sqlite3.Error, OSError) as error:
-                raise archive_error(self._path, error) from error
-
-        self._statistics = await anyio.to_thread.run_sync(read)
+        self._statistics = await anyio.to_thread.run_sync(
+            self._database.statistics, self._statistics
+        )
         return self._statistics.of_models
 
     def last_change(self) -> Hashable:
-        """Return what is another whenever anybody has written to the archive; opens no file."""
-        return tuple(_change_of(Path(f"{self._path}{suffix}")) for suffix in ("", "-wal"))
+        """Return a value that changes with every write to the archive, by any process."""
+        return self._database.last_change()
 
-    def hurry(self) -> None:
-        """Wait for other processes no longer than a process that ends can: its client kills it."""
-        self._is_in_a_hurry = True
+    def shorten_waits(self) -> None:
+        """Wait for other processes only briefly from now on, because this process ends."""
+        self._database.shorten_waits()
 
     async def close(self) -> None:
-        """Close the file; the next use would open it again."""
+        """Close the file; the next use opens it again."""
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._close, limiter=self._one_at_a_time)
+            await anyio.to_thread.run_sync(self._database.close, limiter=self._one_at_a_time)
 
     async def _run(
         self, work: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        def mapped() -> T:
-            try:
-                return self._attempt(lambda store: work(store, *args, **kwargs))
-            except (sqlite3.Error, OSError) as error:
-                raise archive_error(self._path, error) from error
+        def on_database() -> T:
+            return self._database.run(lambda store: work(store, *args, **kwargs))
 
-        return await anyio.to_thread.run_sync(mapped, limiter=self._one_at_a_time)
-
-    def _attempt(self, work: Callable[[Store], T]) -> T:
-        store = self._opened()
-        self._write_late_endings(store)
-        try:
-            return work(store)
-        except SessionBusyError as error:
-            raise self._why_not_ended(error.session_id) or error from None
-        except sqlite3.DatabaseError as error:
-            damage = error
-        if is_search_damage(damage):
-            try:
-                searching.rebuild_index(store)
-                return work(store)
-            except sqlite3.DatabaseError as error:
-                damage = error
-        if is_damage(damage):
-            raise self._move_aside(store, damage) from damage
-        raise damage
-
-    def _opened(self) -> Store:
-        if self._store is not None and not self._store.is_current():
-            self._notice = (
-                f"The archive {self._path} was moved or deleted while it was in use; what is at "
-                "its place now is used from here on."
-            )
-            self._forget_store()
-        if self._store is None:
-            self._store = Store(self._path)
-            self._notice = self._store.notice or self._notice
-        if self._is_in_a_hurry:
-            self._store.hurry()
-        return self._store
-
-    def _write_late_endings(self, store: Store) -> None:
-        for (session_id, turn), (ending, _) in list(self._unwritten.items()):
-            try:
-                writing.end_turn(store, session_id, turn, ending)
-            except sqlite3.Error:
-                return
-            except LlamaMCPError:
-                pass  # the file was replaced: the turn is not in this one
-            del self._unwritten[session_id, turn]
-
-    def _why_not_ended(self, session_id: str) -> ArchiveError | None:
-        # No reply is generated any more when all that is missing is the room for its end.
-        errors = [
-            why for (busy_id, _), (_, why) in self._unwritten.items() if busy_id == session_id
-        ]
-        return errors[-1] if errors else None
-
-    def _move_aside(self, store: Store, damage: sqlite3.DatabaseError) -> ArchiveError:
-        self._forget_store()
-        moved_to = move_aside_if_unchanged(self._path, store.inode)
-        return damage_error(self._path, moved_to, damage)
-
-    def _forget_store(self) -> None:
-        if self._store is not None:
-            store, self._store = self._store, None
-            store.close()
-
-    def _close(self) -> None:
-        if self._store is not None:
-            self._write_late_endings(self._store)
-        with suppress(sqlite3.Error, OSError):
-            self._forget_store()
-
-
-def _change_of(path: Path) -> tuple[int, int] | None:
-    try:
-        about = path.stat()
-    except FileNotFoundError:
-        return None
-    return about.st_mtime_ns, about.st_size
+        return await anyio.to_thread.run_sync(on_database, limiter=self._one_at_a_time)

@@ -1,9 +1,12 @@
-"""What the archive takes and gives: plain frozen records. Times are UTC, ISO 8601, ending in Z."""
+"""The records of the archive, frozen. Times are UTC, ISO 8601, ending in Z.
+
+Clients see Session, ArchivedTurn, Usage, Timing and Receipt, and pages of them, as they are here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
@@ -29,8 +32,7 @@ class Message(BaseModel, frozen=True):
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(BaseModel, frozen=True):
     """Tokens of one turn, as llama-server counted them."""
 
     prompt_tokens: int | None = None
@@ -38,9 +40,15 @@ class Usage:
     """The part of the prompt that llama-server had kept from before."""
     completion_tokens: int | None = None
 
+    @property
+    def recomputed_tokens(self) -> int | None:
+        """The part of the prompt that llama-server had to read."""
+        if self.prompt_tokens is None or self.cached_tokens is None:
+            return None
+        return self.prompt_tokens - self.cached_tokens
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+
+class Timing(BaseModel, frozen=True):
     """How long one turn took."""
 
     first_token_ms: float | None = None
@@ -49,17 +57,33 @@ class Timing:
     tokens_per_second: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What a turn's time went into."""
+class Receipt(BaseModel, frozen=True):
+    """What a turn's time went into; Receipt.of makes one."""
 
+    DERIVED: ClassVar[frozenset[str]] = frozenset({"cached_tokens", "recomputed_tokens"})
+    """The figures that follow from the usage, and are not stored a second time."""
+
+    cached_tokens: int | None = None
+    recomputed_tokens: int | None = None
+    """Prompt tokens that were not cached."""
     queue_ms: float | None = None
     """Waiting for a slot."""
     prompt_ms: float | None = None
     """Reading the part of the prompt that was not cached."""
     generation_ms: float | None = None
     cache_miss: str | None = None
-    """Why more than half of the prompt had to be read again; None when it had not."""
+    """Why more than half of the prompt was read again; None when it was not."""
+
+    @classmethod
+    def of(cls, usage: Usage, **figures: Any) -> "Receipt":
+        """Return a receipt with the figures that follow from the usage.
+
+        Args:
+            usage: The turn's token counts.
+            figures: The other fields, by name. Names that this version does not know are ignored.
+        """
+        derived = {name: getattr(usage, name) for name in cls.DERIVED}
+        return cls(**figures | derived)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,56 +93,67 @@ class CacheFacts:
     is_first_turn: bool
     """No earlier turn of the session was sent to a llama-server."""
     last_run: str | None
-    """The launch of llama-server that served the turn before; None when that is not known."""
+    """The launch of llama-server that served the previous turn; None when unknown."""
     was_system_prompt_changed: bool
-    """Since the turn before."""
+    """Since the previous turn."""
     other_sessions: int
-    """How many others the same launch has served since the turn before."""
+    """How many other sessions the same launch has served since the previous turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A conversation, without its turns."""
+class Session(BaseModel, frozen=True):
+    """A session without its turns."""
 
     session_id: str
     title: str
-    system_prompt: str | None
+    turns: int
+    """How many turns it has."""
     created_at_utc: str
     updated_at_utc: str
-    turn_count: int
-    forked_from: str | None
+    system_prompt: str | None = None
+    forked_from: str | None = None
     """The session that this one was copied from; it may be deleted by now."""
-    forked_at_turn: int | None
-    first_turn_in_prompt: int
-    """Earlier turns are left out of the prompt; 1 when none is."""
+    forked_at_turn: int | None = None
+    match: str | None = None
+    """In the result of a search: the part of a title or text that matched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A message and its reply, as far as it was received."""
+class TurnBeginning(BaseModel, frozen=True):
+    """What is known of an archived turn from its first moment."""
 
-    session_id: str
     turn: int
     """Counted from 1."""
-    status: TurnStatus
     message: str
-    reply: str
-    reasoning: str
-    model: str | None
-    sampling: dict[str, object]
-    finish_reason: str | None
-    usage: Usage
-    timing: Timing
-    receipt: Receipt
-    context_tokens: int | None
+
+
+class TurnEnding(BaseModel, frozen=True):
+    """How a turn ended, with all of the reply that was received."""
+
+    status: TurnStatus
+    reply: str = ""
+    reasoning: str | None = None
+    model: str | None = None
+    """None keeps the model that the turn was begun with."""
+    finish_reason: str | None = None
+    usage: Usage = Usage()
+    timing: Timing = Timing()
+    receipt: Receipt = Receipt()
+    context_tokens: int | None = None
     """Tokens of the context window in use when the turn ended."""
-    notes: tuple[str, ...]
-    error: str | None
+    notes: tuple[str, ...] = ()
+    error: str | None = None
     """What went wrong, when the turn failed or was interrupted."""
+
+
+# The beginning is the last base: pydantic lists the fields of the last base first, and readers of
+# the JSON expect the message before the reply.
+class ArchivedTurn(TurnEnding, TurnBeginning, frozen=True):
+    """A message and its reply, as far as it was received."""
+
+    sampling: dict[str, Any] = {}
     started_at_utc: str
-    ended_at_utc: str | None
+    ended_at_utc: str | None = None
     """For an interrupted turn: when its text was last saved."""
-    imported: bool
+    imported: bool = False
     """True when it came with the history that the session was begun from."""
 
 
@@ -141,58 +176,52 @@ class BegunTurn:
 
     session: Session
     turn: int
-    earlier: tuple[Turn, ...]
+    earlier: tuple[ArchivedTurn, ...]
     """The turns that belong in the prompt, oldest first."""
+    first_turn_in_prompt: int
+    """The turns before this one are left out of the prompt; 1 when none is."""
     cache: CacheFacts
 
 
-@dataclass(frozen=True, slots=True)
-class TurnEnding:
-    """How a turn ended, with the whole of what was received."""
-
-    status: TurnStatus
-    reply: str = ""
-    reasoning: str = ""
-    model: str | None = None
-    """None keeps the model that the turn was begun with."""
-    finish_reason: str | None = None
-    usage: Usage = Usage()
-    timing: Timing = Timing()
-    receipt: Receipt = Receipt()
-    context_tokens: int | None = None
-    notes: tuple[str, ...] = ()
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TurnPage:
-    """Some turns of a session, oldest first."""
+class TranscriptPage(BaseModel, frozen=True):
+    """Turns of a session, oldest first; next_offset gets the next page."""
 
     session: Session
-    turns: tuple[Turn, ...]
+    turns: tuple[ArchivedTurn, ...] = ()
     offset: int
     """How many turns of the session come before these."""
     total: int
+    next_offset: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionHit:
-    """A session of a list, with what a search found in it."""
+class SessionList(BaseModel, frozen=True):
+    """Sessions, the one that changed last first; next_before gets the next page."""
 
-    session: Session
-    snippet: str | None = None
-    """The piece of a title or text that matched; None when nothing was searched for."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionPage:
-    """Some sessions, the one that changed last first."""
-
-    hits: tuple[SessionHit, ...]
+    sessions: tuple[Session, ...] = ()
     total: int
     """Sessions in the archive, or those that matched."""
-    next_before: str | None
-    """Pass it as before to get the next page; None on the last one."""
+    next_before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMark:
+    """A moment in the archive's history; only the archive looks inside."""
+
+    last_change: int
+    sessions: int
+    newest_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanges:
+    """What has changed since a mark, by any process."""
+
+    changed: tuple[str, ...]
+    """The ids of sessions that are new or changed, in the order of the changes."""
+    came_or_went: bool
+    """Whether sessions were added or deleted."""
+    mark: SessionMark
+    """To be passed next time."""
 
 
 class Quantiles(BaseModel, frozen=True):

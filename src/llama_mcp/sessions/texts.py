@@ -1,4 +1,7 @@
-"""Texts on their way into the archive: always valid Unicode, and a title made from the first."""
+"""The archive's texts: always valid Unicode, titles made from a message, times."""
+
+import time
+from datetime import UTC, datetime
 
 _TITLE_CHARACTERS = 80
 _NO_TITLE = "Untitled"
@@ -32,3 +35,14 @@ def clean_title(text: str) -> str:
 def title_from(message: str) -> str:
     """Return the title of a session that begins with the message."""
     return clean_title(message) or _NO_TITLE
+
+
+def utc_text(timestamp: float) -> str:
+    """Return a time in seconds since 1970 as 2026-11-22T10:43:00.123Z."""
+    moment = datetime.fromtimestamp(timestamp, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc_now() -> str:
+    """Return the present time as the archive writes it."""
+    return utc_text(time.time())

@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE
-from llama_mcp.sessions.records import Turn
+from llama_mcp.sessions.records import ArchivedTurn
 
 TARGET_SHARE = 0.6
 # Without max_tokens this share of the window stays free for the reply.
@@ -39,7 +39,9 @@ class Window:
         return min(int(self.limit * TARGET_SHARE), self.prompt_limit)
 
 
-def build_messages(system_prompt: str | None, turns: Sequence[Turn], message: str) -> ChatMessages:
+def build_messages(
+    system_prompt: str | None, turns: Sequence[ArchivedTurn], message: str
+) -> ChatMessages:
     """Return the prompt: system prompt, turns in order, new message.
 
     A turn without a reply is left out whole: many templates refuse two user messages in a row.

@@ -115,7 +115,13 @@ class PartialReply:
         generation_ms = _count_ms(self.timings_chunk.get("predicted_ms"))
         if generation_ms is None and self.first_token_ms is not None:
             generation_ms = round(self._elapsed_ms() - self.first_token_ms, 1)
-        return Receipt(self.queue_ms, prompt_ms, generation_ms, cache_miss)
+        return Receipt.of(
+            self.usage(),
+            queue_ms=self.queue_ms,
+            prompt_ms=prompt_ms,
+            generation_ms=generation_ms,
+            cache_miss=cache_miss,
+        )
 
     def _take_figures(self, chunk: Mapping[str, Any]) -> None:
         # Most chunks have none of these, and there may be thousands a second.

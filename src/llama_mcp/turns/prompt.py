@@ -36,7 +36,7 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
         HistoryFullError: turns would have to be left out, and the request forbids it.
         LlamaMCPError: llama-server could not count.
     """
-    first_turn = begun.session.first_turn_in_prompt
+    first_turn = begun.first_turn_in_prompt
     system_prompt = begun.session.system_prompt
     messages = build_messages(system_prompt, begun.earlier, request.message)
     window = Window(server.slot_ctx_size, request.sampling.max_tokens)

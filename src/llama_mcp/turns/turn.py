@@ -17,14 +17,14 @@ from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
 from llama_mcp.turns import tracing
+from llama_mcp.turns.cache_miss import ServingFacts, why_recomputed
 from llama_mcp.turns.chat_request import ChatRequest, build_body
 from llama_mcp.turns.context_window import ChatMessages
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.prompt import Prompt, fit_prompt
-from llama_mcp.turns.receipt import ServingFacts, why_recomputed
 from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.reply_building import TurnFacts, reply_from
 from llama_mcp.turns.slot_queue import SlotQueue
-from llama_mcp.turns.verdict import Outcome, reply_from
 
 logger = logging.getLogger(__name__)
 
@@ -211,7 +211,7 @@ class Turn:
 
     async def _fit(self) -> None:
         prompt = await fit_prompt(self._begun, self._request, self._server)
-        if prompt.first_turn != self._begun.session.first_turn_in_prompt:
+        if prompt.first_turn != self._begun.first_turn_in_prompt:
             await self._archive.set_cut(self.session_id, prompt.first_turn)
         self._prompt = prompt
 
@@ -226,12 +226,12 @@ class Turn:
         ending = TurnEnding(
             status=status,
             reply=result.reply,
-            reasoning=self.reply.reasoning,
+            reasoning=result.reasoning,
             model=self.reply.model,
             finish_reason=result.finish_reason,
-            usage=self.reply.usage(),
-            timing=self.reply.timing(),
-            receipt=self.reply.receipt(self._cache_miss),
+            usage=result.usage,
+            timing=result.timing,
+            receipt=result.receipt,
             context_tokens=result.context.tokens_used,
             notes=tuple(result.notes),
             error=str(self.error) if self.error else None,
@@ -245,7 +245,7 @@ class Turn:
         self.result = result
 
     def _reply(self, status: TurnStatus) -> ChatReply:
-        outcome = Outcome(
+        facts = TurnFacts(
             session_id=self.session_id,
             turn=self.number,
             status=status,
@@ -256,11 +256,11 @@ class Turn:
             cache_miss=self._cache_miss,
             notes=self._notes,
         )
-        return reply_from(self.reply, outcome)
+        return reply_from(self.reply, facts)
 
     def _why_recomputed(self) -> str | None:
         kept = self._begun.cache
-        first_turn = self._begun.session.first_turn_in_prompt
+        first_turn = self._begun.first_turn_in_prompt
         return why_recomputed(
             self.reply.usage(),
             kept,

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from llama_mcp.llama_server.diagnosis.causes import LaunchFacts, diagnose
-from llama_mcp.turns.verdict import advise_slow
+from llama_mcp.turns.reply_building import advise_slow
 
 LAUNCH = LaunchFacts(
     model_path="/models/m.gguf",

@@ -101,7 +101,7 @@ async def test_an_ending_that_found_the_file_locked_is_written_by_the_next_call(
 ) -> None:
     monkeypatch.setattr(opening, "BUSY_TIMEOUT_SECONDS", 0.05)
     session_id = (await archive.begin_turn(None, "hello")).session.session_id
-    ending = TurnEnding(TurnStatus.COMPLETE, "the whole reply")
+    ending = TurnEnding(status=TurnStatus.COMPLETE, reply="the whole reply")
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(ArchiveError):
@@ -111,7 +111,7 @@ async def test_an_ending_that_found_the_file_locked_is_written_by_the_next_call(
 
     await archive.close()
 
-    assert (await other.turn(session_id)).reply == "the whole reply"
+    assert (await other.last_turn(session_id)).reply == "the whole reply"
 
 
 async def test_a_folder_in_the_place_of_the_file_is_an_error(archive: Archive, path: Path) -> None:

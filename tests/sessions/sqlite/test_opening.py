@@ -123,7 +123,17 @@ async def test_a_damaged_file_is_moved_aside_whole_and_a_fresh_one_opened(
     assert moved.read_bytes() == content
     assert str(moved) in (archive.notice() or "")
     assert archive.notice() is None
-    assert (await archive.turn(session_id)).reply == "hi"
+    assert (await archive.last_turn(session_id)).reply == "hi"
+
+
+async def test_that_a_damaged_file_was_moved_aside_is_logged_once_with_its_new_path(
+    archive: Archive, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(path, b"this was never a database")
+    with caplog.at_level("INFO", logger="llama_mcp"):
+        await say(archive, "hello", "hi")
+    (moved,) = damaged_files(path)
+    assert caplog.messages == [f"A damaged archive was set aside as {moved}"]
 
 
 async def test_a_file_cut_short_is_moved_aside(archive: Archive, path: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import SessionPage
+from llama_mcp.sessions.records import SessionList
 from tests.sessions.talk import say
 
 
-def titles(page: SessionPage) -> list[str]:
-    return [hit.session.title for hit in page.hits]
+def titles(page: SessionList) -> list[str]:
+    return [session.title for session in page.sessions]
 
 
 async def test_titles_messages_and_replies_are_searched_and_the_piece_is_shown(
@@ -21,26 +21,26 @@ async def test_titles_messages_and_replies_are_searched_and_the_piece_is_shown(
     session_id = await say(archive, "How do I bake bread?", "With flour, water and patience.")
 
     for query in ("bread", "patience"):
-        (hit,) = (await archive.list_sessions(query)).hits
-        assert hit.session.session_id == session_id
-        assert query in (hit.snippet or "")
+        (session,) = (await archive.list_sessions(query)).sessions
+        assert session.session_id == session_id
+        assert query in (session.match or "")
     await archive.update_session(session_id, title="Sourdough")
-    (hit,) = (await archive.list_sessions("sourdough")).hits
-    assert hit.snippet == "Sourdough"
+    (session,) = (await archive.list_sessions("sourdough")).sessions
+    assert session.match == "Sourdough"
 
 
 async def test_all_words_must_be_in_one_turn_or_title(archive: Archive) -> None:
     await say(archive, "apples", "and pears")
     await say(archive, "apples", "and plums")
     page = await archive.list_sessions("pears apples")
-    assert (page.total, len(page.hits)) == (1, 1)
+    assert (page.total, len(page.sessions)) == (1, 1)
 
 
 async def test_a_session_is_listed_once_with_the_newest_of_its_matches(archive: Archive) -> None:
     session_id = await say(archive, "first tomato", "reply")
     await say(archive, "second tomato", "reply", session_id)
-    (hit,) = (await archive.list_sessions("tomato")).hits
-    assert hit.snippet == "second tomato"
+    (session,) = (await archive.list_sessions("tomato")).sessions
+    assert session.match == "second tomato"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_the_index_stays_in_step_with_titles_forks_and_deletions(archive: 
     assert (await archive.list_sessions("almond")).total == 0
     await archive.delete_session(session_id)
     assert (await archive.list_sessions("chestnut")).total == 0
-    assert [hit.session.session_id for hit in (await archive.list_sessions("walnut")).hits] == [
+    assert [session.session_id for session in (await archive.list_sessions("walnut")).sessions] == [
         fork
     ]
 
@@ -113,5 +113,5 @@ async def test_a_damaged_search_index_is_built_anew_and_the_archive_stays(
 
     page = await archive.list_sessions("hazelnut")
 
-    assert [hit.session.session_id for hit in page.hits] == [session_id]
+    assert [session.session_id for session in page.sessions] == [session_id]
     assert archive.notice() is None

@@ -31,7 +31,7 @@ async def have_turn(
 ) -> str:
     begun = await archive.begin_turn(session_id, "message", model=model)
     timing = Timing(first_token_ms=first_token_ms, tokens_per_second=rate)
-    ending = TurnEnding(status, "reply", timing=timing)
+    ending = TurnEnding(status=status, reply="reply", timing=timing)
     await archive.end_turn(begun.session.session_id, begun.turn, ending)
     return begun.session.session_id
 
@@ -103,7 +103,9 @@ async def test_only_turns_that_happened_here_count(archive: Archive) -> None:
     begun = await archive.begin_turn(None, "under way", history=history, model="m")
     (found,) = await archive.turn_statistics()
     assert (found.turns, median(found.first_token_ms)) == (2, 15)
-    await archive.end_turn(begun.session.session_id, begun.turn, TurnEnding(TurnStatus.COMPLETE))
+    await archive.end_turn(
+        begun.session.session_id, begun.turn, TurnEnding(status=TurnStatus.COMPLETE)
+    )
     (found,) = await archive.turn_statistics()
     assert found.turns == 3
 
@@ -135,7 +137,9 @@ async def test_every_write_of_anybody_changes_the_last_change_and_reading_does_n
     seen.append(archive.last_change())
     await other.save_partial(begun.session.session_id, begun.turn, "rep", "")
     seen.append(archive.last_change())
-    await other.end_turn(begun.session.session_id, begun.turn, TurnEnding(TurnStatus.COMPLETE))
+    await other.end_turn(
+        begun.session.session_id, begun.turn, TurnEnding(status=TurnStatus.COMPLETE)
+    )
     seen.append(archive.last_change())
     assert len(set(seen)) == 4
     await archive.turn_statistics()

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from llama_mcp.llama_server.diagnosis.log import ServerLog
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.observing.figures import ServerMetrics
+from llama_mcp.sessions.records import Session, SessionList, TranscriptPage
 from llama_mcp.settings import Settings
-from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptPage
 from llama_mcp.surface.server import build_server
 from llama_mcp.turns.reply import ChatReply
 
@@ -22,7 +22,7 @@ RESULTS: tuple[type[BaseModel], ...] = (
     ChatReply,
     SessionList,
     TranscriptPage,
-    SessionInfo,
+    Session,
     ServerMetrics,
     ServerLog,
 )

@@ -6,11 +6,10 @@ from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.session_ids import mint_session_id
-from llama_mcp.sessions.sqlite.clock import utc_now
-from llama_mcp.sessions.sqlite.reading import find_session
-from llama_mcp.sessions.sqlite.rows import build_turn_key, to_session
+from llama_mcp.sessions.sqlite.reading import find_session, is_underway, refuse_busy
+from llama_mcp.sessions.sqlite.rows import TURN_COLUMNS, build_turn_key, to_session
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
-from llama_mcp.sessions.texts import clean_text, clean_title
+from llama_mcp.sessions.texts import clean_text, clean_title, utc_now
 
 
 def insert_session(
@@ -22,9 +21,9 @@ def insert_session(
         """
         INSERT INTO sessions (session_id, title, system_prompt, created_at_utc, updated_at_utc,
             last_change, turn_count)
-        VALUES (?1, ?2, ?3, ?4, ?4, (SELECT coalesce(max(last_change), 0) + 1 FROM sessions), ?5)
+        VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)
         """,
-        (session_id, title, system_prompt, utc_now(), turn_count),
+        (session_id, title, system_prompt, utc_now(), _count_change(connection), turn_count),
     )
     return find_session(connection, session_id)
 
@@ -34,23 +33,19 @@ def touch(connection: sqlite3.Connection, session_key: int, turn_count: int | No
     connection.execute(
         """
         UPDATE sessions SET updated_at_utc = ?, turn_count = coalesce(?, turn_count),
-            last_change = (SELECT max(last_change) + 1 FROM sessions)
+            last_change = ?
         WHERE session_key = ?
         """,
-        (utc_now(), turn_count, session_key),
+        (utc_now(), turn_count, _count_change(connection), session_key),
     )
 
 
-def refuse_busy(connection: sqlite3.Connection, session: sqlite3.Row) -> None:
-    """Raise SessionBusyError while a reply is being generated in the session."""
-    if _is_underway(connection, session):
-        raise SessionBusyError(session["session_id"])
-
-
-def _is_underway(connection: sqlite3.Connection, session: sqlite3.Row) -> bool:
-    key = build_turn_key(session["session_key"], session["turn_count"])
-    found = connection.execute("SELECT 1 FROM underway WHERE turn_key = ?", (key,)).fetchone()
-    return found is not None
+def _count_change(connection: sqlite3.Connection) -> int:
+    """Count one more change and return its number."""
+    # Counted apart from sessions: deleting the one that changed last would give its number back.
+    connection.execute("UPDATE totals SET last_change = last_change + 1")
+    number: int = connection.execute("SELECT last_change FROM totals").fetchone()[0]
+    return number
 
 
 def update_session(
@@ -119,6 +114,7 @@ def delete_session(store: Store, session_id: str) -> Session:
             (build_turn_key(key, 1), build_turn_key(key, session["turn_count"])),
         )
         connection.execute("DELETE FROM sessions WHERE session_key = ?", (key,))
+        _count_change(connection)
         return to_session(session)
 
 
@@ -126,7 +122,7 @@ def _last_turn_to_copy(
     connection: sqlite3.Connection, origin: sqlite3.Row, at_turn: int | None
 ) -> int:
     count: int = origin["turn_count"]
-    ended = count - 1 if _is_underway(connection, origin) else count
+    ended = count - 1 if is_underway(connection, origin) else count
     last = ended if at_turn is None else at_turn
     if last > ended and last == count or not ended:
         raise SessionBusyError(origin["session_id"])
@@ -138,18 +134,10 @@ def _last_turn_to_copy(
 
 
 def _copy_turns(connection: sqlite3.Connection, origin: int, copy: int, last: int) -> None:
+    columns = ", ".join(TURN_COLUMNS)
     connection.execute(
-        """
-        INSERT INTO turns (turn_key, status, imported, model, sampling, finish_reason,
-            prompt_tokens, cached_tokens, completion_tokens, first_token_ms, total_ms,
-            prompt_tokens_per_second, tokens_per_second, context_tokens, notes, error,
-            started_at_utc, ended_at_utc, message, reasoning, reply, receipt)
-        SELECT turn_key + ?, status, imported, model, sampling, finish_reason,
-            prompt_tokens, cached_tokens, completion_tokens, first_token_ms, total_ms,
-            prompt_tokens_per_second, tokens_per_second, context_tokens, notes, error,
-            started_at_utc, ended_at_utc, message, reasoning, reply, receipt
-        FROM turns WHERE turn_key BETWEEN ? AND ?
-        """,
+        f"INSERT INTO turns (turn_key, {columns})"
+        f" SELECT turn_key + ?, {columns} FROM turns WHERE turn_key BETWEEN ? AND ?",
         (
             build_turn_key(copy - origin, 0),
             build_turn_key(origin, 1),

@@ -8,7 +8,7 @@ read before the schema is.
 import sqlite3
 from dataclasses import dataclass
 
-from llama_mcp.sessions.sqlite.clock import utc_now
+from llama_mcp.sessions.texts import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
 APPLICATION_ID = 0x6C6C6D63
@@ -83,8 +83,8 @@ CREATE TABLE underway (
 """
 
 # Only an index: the texts are in turns and sessions already. Row session_key << 20 is the title.
-# What is deleted must be passed again exactly as it was inserted, so searchable() (search.py) may
-# not change without a migration that fills the index anew.
+# What is deleted must be passed again exactly as it was inserted, so searchable()
+# (search_words.py) may not change without a migration that fills the index again.
 _SEARCH = """
 CREATE VIRTUAL TABLE search USING fts5 (
     words, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2'
@@ -168,6 +168,13 @@ MIGRATIONS = (
             "ALTER TABLE turns ADD COLUMN run TEXT /* the launch of llama-server that served it */",
             "ALTER TABLE turns ADD COLUMN receipt TEXT /* a JSON object */",
             "ALTER TABLE sessions ADD COLUMN system_prompt_changed_after_turn INTEGER",
+        ),
+    ),
+    Migration(
+        "count changes of sessions, so that no number of one is used twice",
+        (
+            "ALTER TABLE totals ADD COLUMN last_change INTEGER NOT NULL DEFAULT 0",
+            "UPDATE totals SET last_change = (SELECT coalesce(max(last_change), 0) FROM sessions)",
         ),
     ),
 )

@@ -8,6 +8,7 @@ The lock makes opening, migrating and moving aside one at a time across processe
 the old file together with the new file's -wal.
 """
 
+import logging
 import os
 import sqlite3
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.sqlite.failures import is_damage
 from llama_mcp.sessions.sqlite.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
 from llama_mcp.sessions.sqlite.search_words import searchable
+
+logger = logging.getLogger(__name__)
 
 # How long a write waits for another process's. Ours take milliseconds, but SQLite has no queue: on
 # a machine under load one of two busy writers was seen to wait for more than 5 s.
@@ -104,7 +107,7 @@ def _refuse_newer(path: Path, version: int) -> None:
 def _connect(path: Path, notice: str | None) -> OpenedFile:
     _make_private(path)
     inode = inode_of(path)
-    # One worker at a time uses the connection, but not always the same thread (archive.py).
+    # One worker at a time uses the connection, but not always the same thread (database.py).
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -164,6 +167,7 @@ def _move_aside(path: Path) -> Path:
         source = Path(f"{path}{suffix}")
         if source.exists():
             source.rename(f"{moved_to}{suffix}")
+    logger.info("A damaged archive was set aside as %s", moved_to)
     return moved_to
 
 

@@ -1,16 +1,31 @@
-"""What is in the archive, read: a session, its turns, the list of sessions."""
+"""What is in the archive, read: a session, its turns, the list of sessions, what has changed."""
 
+import json
 import sqlite3
+from collections.abc import Collection
 from contextlib import suppress
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionNotFoundError
-from llama_mcp.sessions.records import CacheFacts, Session, SessionHit, SessionPage, Turn, TurnPage
+from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionBusyError, SessionNotFoundError
+from llama_mcp.sessions.records import (
+    ArchivedTurn,
+    CacheFacts,
+    Session,
+    SessionChanges,
+    SessionList,
+    SessionMark,
+    TranscriptPage,
+)
 from llama_mcp.sessions.sqlite.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 
 # The greatest integer of SQLite. A NULL to be tested for would keep the list from using its index.
 _AFTER_ALL_CHANGES = 2**63 - 1
+
+_MARK = """
+SELECT last_change, sessions, (SELECT coalesce(max(session_key), 0) FROM sessions) FROM totals
+"""
+_EMPTY = SessionMark(last_change=0, sessions=0, newest_key=0)
 
 
 def _settle_if_possible(store: Store) -> None:
@@ -29,16 +44,36 @@ def find_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row
     return row
 
 
+def is_underway(connection: sqlite3.Connection, session: sqlite3.Row) -> bool:
+    """Return whether a reply is being generated in the session."""
+    key = build_turn_key(session["session_key"], session["turn_count"])
+    found = connection.execute("SELECT 1 FROM underway WHERE turn_key = ?", (key,)).fetchone()
+    return found is not None
+
+
+def refuse_busy(connection: sqlite3.Connection, session: sqlite3.Row) -> None:
+    """Raise SessionBusyError while a reply is being generated in the session."""
+    if is_underway(connection, session):
+        raise SessionBusyError(session["session_id"])
+
+
+def check_idle(store: Store, session_id: str) -> None:
+    """Raise SessionBusyError while a reply is being generated in the session."""
+    _settle_if_possible(store)
+    with store.reading() as connection:
+        refuse_busy(connection, find_session(connection, session_id))
+
+
 def read_turns(
     connection: sqlite3.Connection, session: sqlite3.Row, first: int, last: int
-) -> tuple[Turn, ...]:
+) -> tuple[ArchivedTurn, ...]:
     """Return the turns from first to last, both included, as far as there are any."""
     key = session["session_key"]
     rows = connection.execute(
         SELECT_TURNS + "WHERE turns.turn_key BETWEEN ? AND ? ORDER BY turns.turn_key",
         (build_turn_key(key, first), build_turn_key(key, min(last, session["turn_count"]))),
     )
-    return tuple(to_turn(session["session_id"], row) for row in rows)
+    return tuple(map(to_turn, rows))
 
 
 def read_cache_facts(connection: sqlite3.Connection, session: sqlite3.Row) -> CacheFacts:
@@ -70,33 +105,36 @@ def read_session(store: Store, session_id: str) -> Session:
     return to_session(find_session(store.connection, session_id))
 
 
-def read_turn(store: Store, session_id: str, turn: int | None) -> Turn:
-    """Return one turn; the last one when no number is given."""
+def read_last_turn(store: Store, session_id: str) -> ArchivedTurn:
+    """Return the session's last turn."""
     _settle_if_possible(store)
     with store.reading() as connection:
         session = find_session(connection, session_id)
         count = session["turn_count"]
         if not count:
             raise NoReplyUnderwayError(session_id)
-        number = count if turn is None else turn
-        if not 1 <= number <= count:
-            raise InvalidArgumentError(
-                "turn", f"is {number}, and session {session_id} has turns 1 to {count}", "Pass one."
-            )
-        return read_turns(connection, session, number, number)[0]
+        return read_turns(connection, session, count, count)[0]
 
 
-def read_page(store: Store, session_id: str, offset: int, limit: int) -> TurnPage:
+def read_page(store: Store, session_id: str, offset: int, limit: int) -> TranscriptPage:
     """Return up to limit turns after the first offset ones."""
     _settle_if_possible(store)
     with store.reading() as connection:
         session = find_session(connection, session_id)
-        offset = min(max(0, offset), session["turn_count"])
+        total = session["turn_count"]
+        offset = min(max(0, offset), total)
         turns = read_turns(connection, session, offset + 1, offset + max(0, limit))
-        return TurnPage(to_session(session), turns, offset, session["turn_count"])
+    end = offset + len(turns)
+    return TranscriptPage(
+        session=to_session(session),
+        turns=turns,
+        offset=offset,
+        total=total,
+        next_offset=end if end < total else None,
+    )
 
 
-def list_sessions(store: Store, limit: int, before: int) -> SessionPage:
+def list_sessions(store: Store, limit: int, before: int) -> SessionList:
     """Return the sessions that changed last before that change."""
     with store.reading() as connection:
         total = connection.execute("SELECT sessions FROM totals").fetchone()[0]
@@ -104,8 +142,8 @@ def list_sessions(store: Store, limit: int, before: int) -> SessionPage:
             "SELECT * FROM sessions WHERE last_change < ? ORDER BY last_change DESC LIMIT ?",
             (before, limit + 1),
         ).fetchall()
-    hits = tuple(SessionHit(to_session(row)) for row in rows[:limit])
-    return SessionPage(hits, total, next_before(rows, limit))
+    sessions = tuple(map(to_session, rows[:limit]))
+    return SessionList(sessions=sessions, total=total, next_before=next_before(rows, limit))
 
 
 def next_before(rows: list[sqlite3.Row], limit: int) -> str | None:
@@ -135,3 +173,42 @@ def complete_ids(store: Store, prefix: str, limit: int) -> tuple[str, ...]:
         (prefix, limit),
     )
     return tuple(row["session_id"] for row in rows)
+
+
+def changes_since(store: Store, mark: SessionMark | None) -> SessionChanges:
+    """Return the sessions that changed since the mark; none when there is no mark."""
+    with store.reading() as connection:
+        now = SessionMark(*connection.execute(_MARK).fetchone())
+        changed = () if mark in (None, now) else _changed_after(connection, mark or now, now)
+    return SessionChanges(changed, _is_list_changed(mark, now), now)
+
+
+def changes_without_archive(mark: SessionMark | None) -> SessionChanges:
+    """Return the changes when there is no file, or no longer one."""
+    return SessionChanges((), _is_list_changed(mark, _EMPTY), _EMPTY)
+
+
+def existing_ids(store: Store, session_ids: Collection[str]) -> frozenset[str]:
+    """Return those of the ids that are sessions."""
+    rows = store.connection.execute(
+        "SELECT session_id FROM sessions JOIN json_each(?) ON session_id = value",
+        (json.dumps(list(session_ids)),),
+    )
+    return frozenset(row["session_id"] for row in rows)
+
+
+def _changed_after(
+    connection: sqlite3.Connection, mark: SessionMark, now: SessionMark
+) -> tuple[str, ...]:
+    # A count that is lower than before is the count of another file.
+    since = mark.last_change if mark.last_change <= now.last_change else 0
+    rows = connection.execute(
+        "SELECT session_id FROM sessions WHERE last_change > ? ORDER BY last_change", (since,)
+    )
+    return tuple(row["session_id"] for row in rows)
+
+
+def _is_list_changed(mark: SessionMark | None, now: SessionMark) -> bool:
+    if mark is None:
+        return False
+    return (mark.sessions, mark.newest_key) != (now.sessions, now.newest_key)

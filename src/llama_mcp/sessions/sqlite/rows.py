@@ -1,22 +1,46 @@
-"""Rows of the database as records, and the columns that they need."""
+"""Rows of the database as records, and the columns that hold a record.
+
+The columns of turns follow from the fields of ArchivedTurn. Everything that reads, copies or ends a
+turn is built from the two lists here.
+"""
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 
-from llama_mcp.sessions.records import Receipt, Session, Timing, Turn, TurnStatus, Usage
+from pydantic import BaseModel
+
+from llama_mcp.sessions.records import ArchivedTurn, Receipt, Session, Timing, TurnEnding, Usage
 from llama_mcp.sessions.texts import clean_text
 
 # A session may have this many turns, less one; turns.turn_key in migrations.py says why.
 TURNS_PER_SESSION = 1 << 20
 
-SELECT_TURNS = """
-SELECT turns.*,
-    coalesce(underway.reply, turns.reply) AS reply_so_far,
-    coalesce(underway.reasoning, turns.reasoning) AS reasoning_so_far
-FROM turns LEFT JOIN underway USING (turn_key)
-"""
+# Records with a column for each of their fields.
+_FIGURES: Mapping[str, type[BaseModel]] = {"usage": Usage, "timing": Timing}
+# What SQLite computes from turn_key.
+_GENERATED = "turn"
+
+
+def _columns_of(record: type[BaseModel]) -> Iterator[str]:
+    for name in record.model_fields:
+        if name in _FIGURES:
+            yield from _FIGURES[name].model_fields
+        elif name != _GENERATED:
+            yield name
+
+
+ENDING_COLUMNS = tuple(_columns_of(TurnEnding))
+# Not among them: run, the launch of llama-server that served the turn. A copy was served by none.
+TURN_COLUMNS = tuple(_columns_of(ArchivedTurn))
+
+# A turn in progress has its text in underway.
+_UNDERWAY_COLUMNS = ("reply", "reasoning")
+_SELECTED = [f"turns.{name}" for name in TURN_COLUMNS if name not in _UNDERWAY_COLUMNS]
+_SELECTED += [f"coalesce(underway.{name}, turns.{name}) AS {name}" for name in _UNDERWAY_COLUMNS]
+SELECT_TURNS = (
+    f"SELECT turns.turn, {', '.join(_SELECTED)} FROM turns LEFT JOIN underway USING (turn_key) "
+)
 
 
 def build_turn_key(session_key: int, turn: int) -> int:
@@ -24,55 +48,43 @@ def build_turn_key(session_key: int, turn: int) -> int:
     return session_key * TURNS_PER_SESSION + turn
 
 
-def to_session(row: sqlite3.Row) -> Session:
-    """Return a row of sessions as a record."""
-    return Session(
-        session_id=row["session_id"],
-        title=row["title"],
-        system_prompt=row["system_prompt"],
-        created_at_utc=row["created_at_utc"],
-        updated_at_utc=row["updated_at_utc"],
-        turn_count=row["turn_count"],
-        forked_from=row["forked_from"],
-        forked_at_turn=row["forked_at_turn"],
-        first_turn_in_prompt=row["first_turn_in_prompt"],
-    )
+def to_session(row: sqlite3.Row, match: str | None = None) -> Session:
+    """Return a row of sessions as a record, with what a search found in it."""
+    return Session.model_validate({**dict(row), "turns": row["turn_count"], "match": match})
 
 
-def to_turn(session_id: str, row: sqlite3.Row) -> Turn:
+def to_turn(row: sqlite3.Row) -> ArchivedTurn:
     """Return a row of SELECT_TURNS as a record."""
-    return Turn(
-        session_id=session_id,
-        turn=row["turn"],
-        status=TurnStatus(row["status"]),
-        message=row["message"],
-        reply=row["reply_so_far"],
-        reasoning=row["reasoning_so_far"],
-        model=row["model"],
-        sampling=json.loads(row["sampling"]),
-        finish_reason=row["finish_reason"],
-        usage=Usage(row["prompt_tokens"], row["cached_tokens"], row["completion_tokens"]),
-        timing=Timing(
-            row["first_token_ms"],
-            row["total_ms"],
-            row["prompt_tokens_per_second"],
-            row["tokens_per_second"],
-        ),
-        receipt=Receipt(**json.loads(row["receipt"] or "{}")),
-        context_tokens=row["context_tokens"],
-        notes=tuple(json.loads(row["notes"])),
-        error=row["error"],
-        started_at_utc=row["started_at_utc"],
-        ended_at_utc=row["ended_at_utc"],
-        imported=bool(row["imported"]),
-    )
+    values = dict(row)
+    usage = Usage.model_validate(values)
+    values |= {
+        "reasoning": row["reasoning"] or None,
+        "usage": usage,
+        "timing": Timing.model_validate(values),
+        "receipt": Receipt.of(usage, **json.loads(row["receipt"] or "{}")),
+        "notes": json.loads(row["notes"]),
+        "sampling": json.loads(row["sampling"]),
+    }
+    return ArchivedTurn.model_validate(values)
 
 
-def to_receipt_json(receipt: Receipt) -> str:
-    """Return a receipt's column: what is known of it."""
-    return to_json({name: value for name, value in asdict(receipt).items() if value is not None})
+def to_ending_values(ending: TurnEnding) -> dict[str, object]:
+    """Return what ENDING_COLUMNS are set to, by name."""
+    receipt = ending.receipt.model_dump(exclude=set(Receipt.DERIVED), exclude_none=True)
+    values = dict(ending) | dict(ending.usage) | dict(ending.timing)
+    values |= {
+        "status": ending.status.value,
+        "reasoning": ending.reasoning or "",
+        "receipt": to_json(receipt),
+        "notes": to_json(ending.notes),
+    }
+    return {name: _cleaned(values[name]) for name in ENDING_COLUMNS}
 
 
 def to_json(value: Mapping[str, object] | Sequence[str]) -> str:
     """Return a column's JSON, valid Unicode whatever its strings hold."""
     return clean_text(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _cleaned(value: object) -> object:
+    return clean_text(value) if isinstance(value, str) else value

@@ -3,20 +3,20 @@
 import json
 import sqlite3
 
-from llama_mcp.sessions.records import SessionHit, SessionPage
+from llama_mcp.sessions.records import Session, SessionList
 from llama_mcp.sessions.sqlite.reading import list_sessions, next_before
 from llama_mcp.sessions.sqlite.rows import TURNS_PER_SESSION, to_session
 from llama_mcp.sessions.sqlite.search_words import build_match, cut_snippet
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 
 
-def search_sessions(store: Store, query: str, limit: int, before: int) -> SessionPage:
+def search_sessions(store: Store, query: str, limit: int, before: int) -> SessionList:
     """Return the sessions where a title or a turn has all words of the query."""
     if not query.strip():
         return list_sessions(store, limit, before)
     match = build_match(query)
     if match is None:
-        return SessionPage((), 0, None)
+        return SessionList(total=0)
     settle_dead_turns(store)
     with store.reading() as connection:
         matching = [
@@ -27,10 +27,11 @@ def search_sessions(store: Store, query: str, limit: int, before: int) -> Sessio
         ]
         rows = _newest_of(connection, matching, limit + 1, before)
         found = _newest_matches(connection, match, rows[:limit])
-        hits = tuple(
-            _hit(connection, row, found[row["session_key"]], query) for row in rows[:limit]
+        sessions = tuple(
+            _to_match(connection, row, found[row["session_key"]], query) for row in rows[:limit]
         )
-    return SessionPage(hits, len(matching), next_before(rows, limit))
+    total = len(matching)
+    return SessionList(sessions=sessions, total=total, next_before=next_before(rows, limit))
 
 
 def rebuild_index(store: Store) -> None:
@@ -76,11 +77,11 @@ def _newest_matches(
     )
 
 
-def _hit(connection: sqlite3.Connection, row: sqlite3.Row, found: int, query: str) -> SessionHit:
+def _to_match(connection: sqlite3.Connection, row: sqlite3.Row, found: int, query: str) -> Session:
     texts: tuple[str, ...] = (row["title"],)
     if found % TURNS_PER_SESSION:
         turn = connection.execute(
             "SELECT message, reply FROM turns WHERE turn_key = ?", (found,)
         ).fetchone()
         texts = (turn["message"], turn["reply"])
-    return SessionHit(to_session(row), cut_snippet(texts, query))
+    return to_session(row, cut_snippet(texts, query))

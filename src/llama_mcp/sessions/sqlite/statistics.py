@@ -54,10 +54,11 @@ SELECT model, count(*) AS turns, sum(status IN ('failed', 'interrupted')) AS fai
     ) AS tokens_per_second_p95
 FROM ranked GROUP BY model ORDER BY count(*) DESC, model
 """
-# Changes whenever the answer may: sessions change, are deleted, and their turns end.
+# Changes whenever the answer may: sessions begin, change or are deleted, and turns are interrupted.
+# All of it is in files of every version: reading statistics migrates nothing.
 _VERSION = """
-SELECT (SELECT max(last_change) FROM sessions), (SELECT sessions FROM totals),
-    (SELECT count(*) FROM underway)
+SELECT (SELECT max(last_change) FROM sessions), (SELECT max(session_key) FROM sessions),
+    (SELECT sessions FROM totals), (SELECT count(*) FROM underway)
 """
 
 Version = tuple[int | None, ...]

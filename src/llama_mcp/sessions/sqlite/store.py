@@ -14,7 +14,7 @@ from llama_mcp.sessions.sqlite.opening import inode_of, open_file
 from llama_mcp.sessions.sqlite.writers import Writers
 
 # Clients kill a server 2 s after they have closed its stdin.
-HURRIED_TIMEOUT_MS = 400
+SHORT_TIMEOUT_MS = 400
 
 _INTERRUPTED = "The process that was receiving this reply ended before the reply did."
 
@@ -46,9 +46,9 @@ class Store:
         """Show the same state to every statement inside."""
         return self._transaction("BEGIN")
 
-    def hurry(self) -> None:
-        """Let writes wait for other processes only for a moment from now on."""
-        self.connection.execute(f"PRAGMA busy_timeout = {HURRIED_TIMEOUT_MS}")
+    def shorten_waits(self) -> None:
+        """Let writes wait for other processes only briefly from now on."""
+        self.connection.execute(f"PRAGMA busy_timeout = {SHORT_TIMEOUT_MS}")
 
     def close(self) -> None:
         """Close the connection and give the writer's lock back."""

@@ -5,18 +5,29 @@ import sqlite3
 from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.history import Opening, plan_opening
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
-from llama_mcp.sessions.sqlite.changing import insert_session, refuse_busy, touch
-from llama_mcp.sessions.sqlite.clock import utc_now
-from llama_mcp.sessions.sqlite.reading import find_session, read_cache_facts, read_turns
+from llama_mcp.sessions.sqlite.changing import insert_session, touch
+from llama_mcp.sessions.sqlite.reading import (
+    find_session,
+    read_cache_facts,
+    read_turns,
+    refuse_busy,
+)
 from llama_mcp.sessions.sqlite.rows import (
+    ENDING_COLUMNS,
     TURNS_PER_SESSION,
     build_turn_key,
+    to_ending_values,
     to_json,
-    to_receipt_json,
     to_session,
 )
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
-from llama_mcp.sessions.texts import clean_text, title_from
+from llama_mcp.sessions.texts import clean_text, title_from, utc_now
+
+_ENDING = ", ".join(f"{name} = :{name}" for name in ENDING_COLUMNS if name != "model")
+_END_TURN = f"""
+UPDATE turns SET {_ENDING}, model = coalesce(:model, model), ended_at_utc = :ended_at_utc
+WHERE turn_key = :turn_key
+"""
 
 
 def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
@@ -33,11 +44,12 @@ def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
             _refuse_first_turn_parameters(session, new)
         turn = session["turn_count"] + 1
         cache = read_cache_facts(connection, session)
-        earlier = read_turns(connection, session, session["first_turn_in_prompt"], turn - 1)
+        first = session["first_turn_in_prompt"]
+        earlier = read_turns(connection, session, first, turn - 1)
         _insert_turn(connection, build_turn_key(session["session_key"], turn), new, writer_id)
         touch(connection, session["session_key"], turn_count=turn)
         changed = find_session(connection, session["session_id"])
-    return BegunTurn(to_session(changed), turn, earlier, cache)
+    return BegunTurn(to_session(changed), turn, earlier, first, cache)
 
 
 def save_partial(store: Store, session_id: str, turn: int, reply: str, reasoning: str) -> None:
@@ -62,42 +74,10 @@ def end_turn(store: Store, session_id: str, turn: int, ending: TurnEnding) -> No
     """Write down how the turn ended."""
     with store.writing() as connection:
         key = _find_turn(store, session_id, turn)
-        connection.execute(
-            """
-            UPDATE turns SET status = ?, model = coalesce(?, model), finish_reason = ?,
-                prompt_tokens = ?, cached_tokens = ?, completion_tokens = ?, first_token_ms = ?,
-                total_ms = ?, prompt_tokens_per_second = ?, tokens_per_second = ?,
-                receipt = ?, context_tokens = ?, notes = ?, error = ?, ended_at_utc = ?,
-                reasoning = ?, reply = ?
-            WHERE turn_key = ?
-            """,
-            (*_ending_values(ending), key),
-        )
+        values = to_ending_values(ending) | {"ended_at_utc": utc_now(), "turn_key": key}
+        connection.execute(_END_TURN, values)
         connection.execute("DELETE FROM underway WHERE turn_key = ?", (key,))
         touch(connection, key // TURNS_PER_SESSION)
-
-
-def _ending_values(ending: TurnEnding) -> tuple[object, ...]:
-    usage, timing = ending.usage, ending.timing
-    return (
-        ending.status.value,
-        _clean(ending.model),
-        _clean(ending.finish_reason),
-        usage.prompt_tokens,
-        usage.cached_tokens,
-        usage.completion_tokens,
-        timing.first_token_ms,
-        timing.total_ms,
-        timing.prompt_tokens_per_second,
-        timing.tokens_per_second,
-        to_receipt_json(ending.receipt),
-        ending.context_tokens,
-        to_json(ending.notes),
-        _clean(ending.error),
-        utc_now(),
-        clean_text(ending.reasoning),
-        clean_text(ending.reply),
-    )
 
 
 def _find_turn(store: Store, session_id: str, turn: int) -> int:

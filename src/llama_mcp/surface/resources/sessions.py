@@ -6,7 +6,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations, Resource
 
 from llama_mcp.services import Services
-from llama_mcp.sessions.records import Session
+from llama_mcp.sessions.records import ArchivedTurn, Session
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.resources.uris import (
     SESSION_DATA_TEMPLATE,
@@ -14,7 +14,6 @@ from llama_mcp.surface.resources.uris import (
     SESSIONS,
     session_uris,
 )
-from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptTurn
 from llama_mcp.surface.results.tool_results import JSON, json_text, structure_of
 from llama_mcp.surface.results.transcripts import transcript
 
@@ -46,7 +45,7 @@ class SessionResources:
     async def index(self) -> str:
         """The sessions that changed last, newest first: the same as the tool list_sessions."""
         page = await self._services().archive.list_sessions(limit=SESSIONS_IN_INDEX)
-        return json_text(SessionList.of(page))
+        return json_text(page)
 
     async def data(self, session_id: str) -> str:
         """Everything that was said in a session and all figures, as JSON."""
@@ -58,14 +57,14 @@ class SessionResources:
         """Everything that was said in a session, as Markdown."""
         return clean_text(transcript(*await self._whole_session(session_id)))
 
-    async def _whole_session(self, session_id: str) -> tuple[SessionInfo, list[TranscriptTurn]]:
+    async def _whole_session(self, session_id: str) -> tuple[Session, list[ArchivedTurn]]:
         archive = self._services().archive
         page = await archive.turns(session_id, 0, TURNS_PER_READ)
         turns = list(page.turns)
         while page.turns and len(turns) < page.total:
             page = await archive.turns(session_id, len(turns), TURNS_PER_READ)
             turns += page.turns
-        return SessionInfo.of(page.session), [TranscriptTurn.of(turn) for turn in turns]
+        return page.session, turns
 
 
 async def newest_transcripts(services: Services) -> list[Resource]:
@@ -77,7 +76,7 @@ async def newest_transcripts(services: Services) -> list[Resource]:
     if not services.settings.archive_path.exists():
         return []
     page = await services.archive.list_sessions(limit=TRANSCRIPTS_LISTED)
-    return [_entry(hit.session) for hit in page.hits]
+    return [_entry(session) for session in page.sessions]
 
 
 def _entry(session: Session) -> Resource:
@@ -86,7 +85,7 @@ def _entry(session: Session) -> Resource:
         uri=uri,
         name=f"session-{session.session_id}",
         title=session.title,
-        description=f"Transcript of {session.turn_count} turn(s).",
+        description=f"Transcript of {session.turns} turn(s).",
         mime_type=MARKDOWN,
         annotations=Annotations(last_modified=session.updated_at_utc),
     )

@@ -3,9 +3,9 @@
 from llama_mcp.llama_server.diagnosis.log import ServerLog
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.observing.figures import ServerMetrics
-from llama_mcp.sessions.records import TurnStatistics, TurnStatus
-from llama_mcp.turns.receipt import FIRST_TURN
-from llama_mcp.turns.reply import ChatReply, ReplyReceipt
+from llama_mcp.sessions.records import Receipt, TurnStatistics, TurnStatus
+from llama_mcp.turns.cache_miss import FIRST_TURN
+from llama_mcp.turns.reply import ChatReply
 
 
 def status_text(status: ServerStatus) -> str:
@@ -62,7 +62,7 @@ def reply_text(reply: ChatReply) -> str:
     return "\n".join(lines)
 
 
-def _read_again(receipt: ReplyReceipt) -> str:
+def _read_again(receipt: Receipt) -> str:
     # That a first turn reads its prompt is no news.
     if not receipt.cache_miss or receipt.cache_miss == FIRST_TURN:
         return ""

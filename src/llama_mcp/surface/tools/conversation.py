@@ -33,10 +33,10 @@ from llama_mcp.surface.tools.parameters import (
     TopP,
     WaitForReply,
 )
-from llama_mcp.turns.archived import reply_of
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
 from llama_mcp.turns.errors import ReplyElsewhereError, TurnFailedError
 from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.reply_building import reply_from_archive
 from llama_mcp.turns.tracing import note_turn
 
 if TYPE_CHECKING:
@@ -178,20 +178,20 @@ async def _turn_here(services: Services, session_id: str) -> "Turn | None":
     if turn is None or not turn.is_over or not turn.is_saved:
         return turn
     session = await services.archive.session(session_id)
-    return turn if session.turn_count == turn.number else None
+    return turn if session.turns == turn.number else None
 
 
 async def _last_reply(services: Services, session_id: str, wait_seconds: float) -> ChatReply:
     """Return the archive's last reply; one that another process generates is waited for."""
-    last = await services.archive.turn(session_id)
+    last = await services.archive.last_turn(session_id)
     with anyio.move_on_after(wait_seconds):
         while last.status is TurnStatus.IN_PROGRESS:
             await anyio.sleep(ARCHIVE_POLL_SECONDS)
-            last = await services.archive.turn(session_id)
+            last = await services.archive.last_turn(session_id)
     if last.error:
         cause = LlamaMCPError(last.error)
-        raise TurnFailedError(last.session_id, last.turn, cause, last.reply)
-    return reply_of(last)
+        raise TurnFailedError(session_id, last.turn, cause, last.reply)
+    return reply_from_archive(session_id, last)
 
 
 def _reply_result(reply: ChatReply) -> CallToolResult:

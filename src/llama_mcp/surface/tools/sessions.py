@@ -8,10 +8,10 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from llama_mcp.services import Services
+from llama_mcp.sessions.records import Session, SessionList, TranscriptPage
 from llama_mcp.surface.notifications.watching import SessionWatcher
-from llama_mcp.surface.results.sessions import SessionInfo, SessionList, TranscriptPage
 from llama_mcp.surface.results.tool_results import tool_result
-from llama_mcp.surface.results.transcripts import page_text
+from llama_mcp.surface.results.transcripts import cut_page, page_text
 from llama_mcp.surface.tools.parameters import (
     ADDITIVE,
     DESTRUCTIVE,
@@ -24,7 +24,7 @@ from llama_mcp.surface.tools.parameters import (
 
 ListResult = Annotated[CallToolResult, SessionList]
 PageResult = Annotated[CallToolResult, TranscriptPage]
-SessionResult = Annotated[CallToolResult, SessionInfo]
+SessionResult = Annotated[CallToolResult, Session]
 
 Query = Annotated[OptionalText, Field(description="Words to find in titles and texts.")]
 SessionsPerPage = Annotated[int, Field(ge=1, le=200, description="Sessions a page.")]
@@ -58,8 +58,8 @@ class SessionTools:
 
         With query, match shows the piece that was found.
         """
-        page = await self._services().archive.list_sessions(query or None, limit, before or None)
-        sessions = SessionList.of(page)
+        archive = self._services().archive
+        sessions = await archive.list_sessions(query or None, limit, before or None)
         lines = [f"{len(sessions.sessions)} of {sessions.total} session(s)"]
         lines += [_line(session) for session in sessions.sessions]
         if sessions.next_before:
@@ -70,8 +70,7 @@ class SessionTools:
         self, session_id: SessionId, offset: SkippedTurns = 0, limit: TurnsPerPage = 50
     ) -> PageResult:
         """Read what was said in a session, oldest turn first; nothing is ever cut from it."""
-        turns = await self._services().archive.turns(session_id, offset, limit)
-        page = TranscriptPage.of(turns)
+        page = cut_page(await self._services().archive.turns(session_id, offset, limit))
         return tool_result(page_text(page), page)
 
     async def update_session(
@@ -81,13 +80,13 @@ class SessionTools:
         archive = self._services().archive
         session = await archive.update_session(session_id, title or None, system_prompt)
         self._watcher.note(session.session_id, False)
-        return _session_result("Changed", SessionInfo.of(session))
+        return _session_result("Changed", session)
 
     async def fork_session(self, session_id: SessionId, at_turn: LastTurn = None) -> SessionResult:
         """Copy a session up to a turn into a new one, to go on differently from there."""
         session = await self._services().archive.fork_session(session_id, at_turn)
         self._watcher.note(session.session_id, True)
-        return _session_result("Forked", SessionInfo.of(session))
+        return _session_result("Forked", session)
 
     async def delete_session(self, session_id: SessionId) -> SessionResult:
         """Delete a session with all its turns, for good.
@@ -96,14 +95,14 @@ class SessionTools:
         """
         session = await self._services().archive.delete_session(session_id)
         self._watcher.note(session.session_id, True)
-        return _session_result("Deleted", SessionInfo.of(session))
+        return _session_result("Deleted", session)
 
 
-def _session_result(verb: str, session: SessionInfo) -> CallToolResult:
+def _session_result(verb: str, session: Session) -> CallToolResult:
     return tool_result(f"{verb}: {_line(session)}", session)
 
 
-def _line(session: SessionInfo) -> str:
+def _line(session: Session) -> str:
     origin = f", forked from {session.forked_from}" if session.forked_from else ""
     found = f"\n  {session.match}" if session.match else ""
     return (

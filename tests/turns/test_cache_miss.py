@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from llama_mcp.sessions.records import CacheFacts, Usage
-from llama_mcp.turns.receipt import ServingFacts, why_recomputed
+from llama_mcp.turns.cache_miss import ServingFacts, why_recomputed
 
 KEPT = CacheFacts(
     is_first_turn=False, last_run="now", was_system_prompt_changed=False, other_sessions=0

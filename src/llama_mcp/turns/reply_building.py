@@ -1,21 +1,23 @@
-"""From what was received to the ChatReply, with everything that the caller should know in words."""
+"""Builds the ChatReply of a turn: from what was received of it, or from the archive.
+
+The notes say in words what the caller should know.
+"""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from llama_mcp.sessions.records import TurnStatus, Usage
+from llama_mcp.sessions.records import ArchivedTurn, TurnStatus, Usage
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.json_schema import parse_reply
 from llama_mcp.turns.partial_reply import PartialReply
-from llama_mcp.turns.receipt import receipt_of
-from llama_mcp.turns.reply import ChatReply, ContextUse, ReplyTiming, ReplyUsage
+from llama_mcp.turns.reply import ChatReply, ContextUse
 
 _SLOW_TOKENS_PER_SECOND = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a turn stands, beside the text."""
+class TurnFacts:
+    """What is known of a turn besides its text."""
 
     session_id: str
     turn: int
@@ -24,42 +26,57 @@ class Outcome:
     context_limit: int | None
     n_gpu_layers: int | None
     turns_dropped: int
-    # Why much of the prompt was read again, if it was.
     cache_miss: str | None
+    """Why more than half of the prompt was read again, if it was."""
     notes: Sequence[str]
 
 
-def reply_from(partial: PartialReply, outcome: Outcome) -> ChatReply:
+def reply_from(partial: PartialReply, facts: TurnFacts) -> ChatReply:
     """Return the reply as callers see it."""
     usage = partial.usage()
     used = _tokens_used(usage)
-    is_complete = outcome.status is TurnStatus.COMPLETE
-    parsed, schema_notes = (
-        parse_reply(partial.text, outcome.sampling) if is_complete else (None, [])
-    )
-    notes = [*outcome.notes, *schema_notes]
-    if outcome.turns_dropped:
+    is_complete = facts.status is TurnStatus.COMPLETE
+    parsed, schema_notes = parse_reply(partial.text, facts.sampling) if is_complete else (None, [])
+    notes = [*facts.notes, *schema_notes]
+    if facts.turns_dropped:
         notes.append(
-            f"The {outcome.turns_dropped} oldest turn(s) no longer fit the context window and were "
+            f"The {facts.turns_dropped} oldest turn(s) no longer fit the context window and were "
             "left out of the prompt; the archive still has them."
         )
     if is_complete:
-        notes += _end_notes(partial, outcome, used)
+        notes += _end_notes(partial, facts, used)
     return ChatReply(
-        session_id=outcome.session_id,
-        turn=outcome.turn,
-        status=outcome.status,
+        session_id=facts.session_id,
+        turn=facts.turn,
+        status=facts.status,
         reply=partial.text,
         reasoning=partial.reasoning or None,
         parsed=parsed,
         finish_reason=partial.finish_reason,
-        usage=ReplyUsage(**asdict(usage)),
-        timing=ReplyTiming(**asdict(partial.timing())),
-        receipt=receipt_of(usage, partial.receipt(outcome.cache_miss)),
+        usage=usage,
+        timing=partial.timing(),
+        receipt=partial.receipt(facts.cache_miss),
         context=ContextUse(
-            tokens_used=used, limit=outcome.context_limit, turns_dropped=outcome.turns_dropped
+            tokens_used=used, limit=facts.context_limit, turns_dropped=facts.turns_dropped
         ),
         notes=notes,
+    )
+
+
+def reply_from_archive(session_id: str, turn: ArchivedTurn) -> ChatReply:
+    """Return an archived turn as the reply that its caller saw."""
+    return ChatReply(
+        session_id=session_id,
+        turn=turn.turn,
+        status=turn.status,
+        reply=turn.reply,
+        reasoning=turn.reasoning,
+        finish_reason=turn.finish_reason,
+        usage=turn.usage,
+        timing=turn.timing,
+        receipt=turn.receipt,
+        context=ContextUse(tokens_used=turn.context_tokens),
+        notes=list(turn.notes),
     )
 
 
@@ -69,12 +86,12 @@ def _tokens_used(usage: Usage) -> int | None:
     return usage.prompt_tokens + (usage.completion_tokens or 0)
 
 
-def _end_notes(partial: PartialReply, outcome: Outcome, used: int | None) -> list[str]:
+def _end_notes(partial: PartialReply, facts: TurnFacts, used: int | None) -> list[str]:
     notes = []
     if partial.finish_reason == "length":
-        if outcome.context_limit and used and used >= outcome.context_limit:
+        if facts.context_limit and used and used >= facts.context_limit:
             notes.append(
-                f"The reply was cut off: the context window of {outcome.context_limit} tokens is "
+                f"The reply was cut off: the context window of {facts.context_limit} tokens is "
                 "full. Begin a new session, or start llama-server with a larger ctx_size."
             )
         else:
@@ -85,7 +102,7 @@ def _end_notes(partial: PartialReply, outcome: Outcome, used: int | None) -> lis
     if not partial.text.strip():
         notes.append(_why_empty(partial))
     rate = partial.timing().tokens_per_second
-    if rate is not None and (advice := advise_slow(rate, outcome.n_gpu_layers)):
+    if rate is not None and (advice := advise_slow(rate, facts.n_gpu_layers)):
         notes.append(advice)
     return notes
 

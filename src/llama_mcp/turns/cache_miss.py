@@ -1,12 +1,11 @@
-"""A turn's receipt: what its time went into, and why its prompt was not in llama-server's cache.
+"""Why a turn's prompt was not in llama-server's cache.
 
-Pure: the cause follows from facts that are held, and is "unknown" where they do not suffice.
+Pure: the cause follows from known facts, and is "unknown" where they do not suffice.
 """
 
 from dataclasses import dataclass
 
-from llama_mcp.sessions.records import CacheFacts, Receipt, Usage
-from llama_mcp.turns.reply import ReplyReceipt
+from llama_mcp.sessions.records import CacheFacts, Usage
 
 FIRST_TURN = "first turn: llama-server had not seen this session before"
 SERVER_RESTARTED = "server restarted: llama-server was started anew since the turn before"
@@ -36,8 +35,8 @@ class ServingFacts:
 
 def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str | None:
     """Return why more than half of the prompt was read again; None when it was not."""
-    prompt, cached = usage.prompt_tokens, usage.cached_tokens
-    if not prompt or cached is None or prompt - cached <= prompt / 2:
+    prompt, recomputed = usage.prompt_tokens, usage.recomputed_tokens
+    if not prompt or recomputed is None or recomputed <= prompt / 2:
         return None
     causes = [
         (kept.is_first_turn, FIRST_TURN),
@@ -48,16 +47,3 @@ def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str
         (kept.other_sessions > 0, OTHER_SESSIONS.format(sessions=kept.other_sessions)),
     ]
     return next((cause for holds, cause in causes if holds), UNKNOWN)
-
-
-def receipt_of(usage: Usage, receipt: Receipt) -> ReplyReceipt:
-    """Return a receipt as callers see it."""
-    prompt, cached = usage.prompt_tokens, usage.cached_tokens
-    return ReplyReceipt(
-        cached_tokens=cached,
-        recomputed_tokens=None if prompt is None or cached is None else prompt - cached,
-        queue_ms=receipt.queue_ms,
-        prompt_ms=receipt.prompt_ms,
-        generation_ms=receipt.generation_ms,
-        cache_miss=receipt.cache_miss,
-    )
