@@ -31,8 +31,9 @@ from llama_mcp.surface.failures import (
     explain_resource_failure,
     explain_tool_failure,
 )
+from llama_mcp.surface.notifications.llama_server_watcher import LlamaServerWatcher
+from llama_mcp.surface.notifications.session_watcher import SessionWatcher
 from llama_mcp.surface.notifications.subscriptions import Subscriptions
-from llama_mcp.surface.notifications.watching import LlamaServerWatcher, SessionWatcher
 from llama_mcp.surface.resources.completions import Completions
 from llama_mcp.surface.resources.dates import dated
 from llama_mcp.surface.resources.llama_server import LlamaServerResources
@@ -172,8 +173,9 @@ def build_server(
             anyio.create_task_group() as tasks,
         ):
             tasks.start_soon(subscriptions.tell)
-            tasks.start_soon(llama_server_watcher.watch)
             server.services = opened
+            tasks.start_soon(llama_server_watcher.watch)
+            tasks.start_soon(session_watcher.watch)
             try:
                 yield opened
             finally:

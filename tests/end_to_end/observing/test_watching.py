@@ -8,8 +8,8 @@ import anyio
 import psutil
 import pytest
 
-from llama_mcp.surface.notifications.watching import ServerSnapshot, changed
-from llama_mcp.surface.resources.uris import FIGURES, LLAMA_SERVER
+from llama_mcp.surface.notifications.llama_server_watcher import ServerSnapshot, changed
+from llama_mcp.surface.resources.uris import FIGURES, LLAMA_SERVER, SESSIONS
 from tests.fake_llama_server.install import install_fake
 from tests.support.client_process import Connection, LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS
@@ -151,6 +151,42 @@ async def test_who_does_not_listen_any_more_is_told_nothing(
             assert message["method"] == UPDATED and message["params"]["uri"] == METRICS
             if await state_of(client) != "stopped":
                 break
+
+
+async def test_a_subscriber_hears_of_sessions_that_another_process_makes_changes_and_deletes(
+    loading_slowly: LlamaMCP, other: Connection
+) -> None:
+    async with raw_client(loading_slowly) as client:
+        await client.hello()
+        listener = LegacyListener(client)
+        await listener.listen(SESSIONS)
+        await other.call("start_llama_server")
+        reply = await other.call("chat", message="Hello", max_tokens=2)
+        await listener.hears_of(SESSIONS)
+        transcript = f"{SESSIONS}/{reply['session_id']}"
+        await listener.listen(transcript)
+        await other.call("update_session", session_id=reply["session_id"], title="Another")
+        await listener.hears_of(transcript)
+        assert "Another" in (await client.call("list_sessions"))["content"][0]["text"]
+        await other.call("delete_session", session_id=reply["session_id"])
+        await listener.hears_of(transcript)
+        assert (await client.call("list_sessions"))["structuredContent"]["total"] == 0
+
+
+async def test_a_listener_to_the_list_of_resources_hears_of_a_session_of_another_process(
+    loading_slowly: LlamaMCP, other: Connection
+) -> None:
+    async with (
+        loading_slowly.connect("auto") as connection,
+        connection.client.listen(resources_list_changed=True) as events,
+    ):
+        await other.call("start_llama_server")
+        await other.call("chat", message="Hello", max_tokens=2)
+        with anyio.fail_after(PATIENCE_SECONDS):
+            async for _event in events:
+                break
+        listed = (await connection.client.list_resources()).resources
+        assert any("/sessions/" in str(resource.uri) for resource in listed)
 
 
 NOTHING = ServerSnapshot("run", "turns", "log")

@@ -10,8 +10,8 @@ from llama_mcp.llama_server.engine.command_line import LaunchArguments
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.services import Services
 from llama_mcp.surface.failures import with_next_step
+from llama_mcp.surface.notifications.llama_server_watcher import LlamaServerWatcher
 from llama_mcp.surface.notifications.progress import RisingProgress
-from llama_mcp.surface.notifications.watching import LlamaServerWatcher
 from llama_mcp.surface.results.texts import config_text, status_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import (

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Session, SessionList, TranscriptPage
-from llama_mcp.surface.notifications.watching import SessionWatcher
+from llama_mcp.surface.notifications.session_watcher import SessionWatcher
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.results.transcripts import cut_page, page_text
 from llama_mcp.surface.tools.parameters import (

@@ -1,4 +1,4 @@
-"""Notices changes for clients that want to hear of them, in whatever process they were made.
+"""Notices what happens to llama-server, for clients that listen; whatever process causes it.
 
 Nothing is watched while nobody listens. What is read is file times, records and a process:
 llama-server itself is not asked. State is told at once, figures and log at most once a second and
@@ -14,7 +14,7 @@ import anyio
 
 from llama_mcp.services import Services
 from llama_mcp.surface.notifications.subscriptions import Subscriptions
-from llama_mcp.surface.resources.uris import FIGURES, LLAMA_SERVER, LOG, SESSIONS, session_uris
+from llama_mcp.surface.resources.uris import FIGURES, LLAMA_SERVER, LOG
 
 logger = logging.getLogger(__name__)
 
@@ -99,16 +99,3 @@ def _last_change(path: Path) -> Hashable:
     except FileNotFoundError:
         return None
     return about.st_mtime_ns, about.st_size
-
-
-class SessionWatcher:
-    """Tells subscribers which sessions changed, came or went."""
-
-    def __init__(self, subscriptions: Subscriptions, services: Callable[[], Services]) -> None:
-        self._subscriptions = subscriptions
-        self._services = services
-
-    def note(self, session_id: str, comes_or_goes: bool) -> None:
-        """Note a change that this process has made, and whether the session is new or gone."""
-        uris = (*session_uris(session_id), SESSIONS)
-        self._subscriptions.note(uris, has_list_changed=comes_or_goes)

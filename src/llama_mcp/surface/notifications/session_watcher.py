@@ -1,0 +1,97 @@
+"""Notices which sessions change, come or go, for clients that listen; whatever process does it.
+
+A change of this process is told at once. While somebody listens to sessions, the archive's file
+times are read a few times a second, and the archive itself only after they have changed.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+
+import anyio
+
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.services import Services
+from llama_mcp.sessions.records import SessionMark
+from llama_mcp.surface.notifications.subscriptions import Subscriptions
+from llama_mcp.surface.resources.uris import SESSIONS, session_id_of, session_uris
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+
+
+class SessionWatcher:
+    """Tells subscribers which sessions changed, came or went."""
+
+    def __init__(self, subscriptions: Subscriptions, services: Callable[[], Services]) -> None:
+        self._subscriptions = subscriptions
+        self._services = services
+        self._is_watching = False
+        # What this process has changed and the watch has not told yet.
+        self._own_changes: dict[str, bool] = {}
+        self._own_change_came = anyio.Event()
+
+    def note(self, session_id: str, comes_or_goes: bool) -> None:
+        """Note a change that this process has made, and whether the session is new or gone."""
+        self._own_changes[session_id] = comes_or_goes or self._own_changes.get(session_id, False)
+        if self._is_watching:
+            # The watch reads the archive for it, which has this change too: it is told once.
+            self._own_change_came.set()
+        else:
+            self._tell((), has_list_changed=False)
+
+    async def watch(self) -> None:
+        """Note changes while somebody listens to sessions, until cancelled."""
+        while True:
+            while not self._heard():
+                await self._subscriptions.wait_for_listener()
+            try:
+                await self._watch_while_heard()
+            finally:
+                self._is_watching = False
+
+    async def _watch_while_heard(self) -> None:
+        archive = self._services().archive
+        last_change, mark = archive.last_change(), await self._tell_since(None)
+        self._is_watching = True
+        while self._heard():
+            await self._wait()
+            now = archive.last_change()
+            if now != last_change or self._own_changes:
+                last_change, mark = now, await self._tell_since(mark)
+
+    async def _tell_since(self, mark: SessionMark | None) -> SessionMark | None:
+        """Tell what has changed since the mark and return a mark of now."""
+        archive = self._services().archive
+        try:
+            changes = await archive.changes_since(mark)
+            gone: set[str] = set()
+            if changes.came_or_went:
+                ids = {found for uri in self._heard() if (found := session_id_of(uri))}
+                gone = ids - await archive.existing_ids(ids)
+        except LlamaMCPError as error:
+            # A tool that meets the same fault says what is wrong.
+            logger.debug("Changes of sessions are not known: %s", error)
+            self._tell((), has_list_changed=False)
+            return mark
+        self._tell([*changes.changed, *gone], has_list_changed=changes.came_or_went)
+        return changes.mark
+
+    def _tell(self, session_ids: Iterable[str], *, has_list_changed: bool) -> None:
+        own, self._own_changes = self._own_changes, {}
+        changed = dict.fromkeys([*session_ids, *own])
+        if not changed and not has_list_changed:
+            return
+        uris = [uri for session_id in changed for uri in session_uris(session_id)]
+        self._subscriptions.note(
+            [*uris, SESSIONS], has_list_changed=has_list_changed or any(own.values())
+        )
+
+    def _heard(self) -> list[str]:
+        """Return the URIs of sessions, and of their list, that somebody listens to."""
+        return [uri for uri in self._subscriptions.heard() if uri.startswith(SESSIONS)]
+
+    async def _wait(self) -> None:
+        with anyio.move_on_after(POLL_SECONDS):
+            await self._own_change_came.wait()
+        self._own_change_came = anyio.Event()
