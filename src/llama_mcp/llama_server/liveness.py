@@ -84,11 +84,11 @@ async def check_alive(
 
 
 async def _ask_for_sign(client: LlamaServerClient, timeout_seconds: float) -> _Sign:
-    before = _busy_slots(await client.look("/slots"))
+    before = _busy_slots(await client.get_or_none("/slots"))
     generates = False
     with anyio.move_on_after(timeout_seconds):
         generates = await _generates_one_token(client)
-    after = _busy_slots(await client.look("/slots"))
+    after = _busy_slots(await client.get_or_none("/slots"))
     # Only a task that was there before: the question for one token is in a slot itself.
     moves = any(
         after[slot][0] == task and after[slot] != (task, counts)

@@ -70,7 +70,7 @@ class ReadyRun:
         """Ask /apply-template, which makes the same grammar of a schema as a chat does."""
         try:
             with anyio.fail_after(timeout_seconds):
-                await self.client.ask("/apply-template", body)
+                await self.client.post("/apply-template", body)
         except LlamaServerLostError:
             raise
         except CompletionError as error:
