@@ -7,7 +7,8 @@ from pathlib import Path
 import psutil
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.diagnosis.causes import Diagnosis, LaunchFacts, diagnose
+from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
+from llama_mcp.llama_server.diagnosis.causes import Diagnosis, diagnose
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
 from llama_mcp.llama_server.errors import (
     CrashedError,
