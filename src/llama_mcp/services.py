@@ -79,7 +79,7 @@ class Services:
         from llama_mcp.llama_server.metrics.reader import MetricsReader
         from llama_mcp.observing.observer import Observer
 
-        metrics_reader = MetricsReader(self.supervisor, self.archive.last_change)
+        metrics_reader = MetricsReader(self.supervisor.attachment, self.archive.last_change)
         return Observer(self.supervisor, metrics_reader, self.in_flight, self.archive)
 
     def _count_open_turns(self) -> int:

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llama_mcp.embedded.presence import embedded_command
-from llama_mcp.llama_server.diagnosis.causes import LaunchFacts, diagnose
+from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
+from llama_mcp.llama_server.diagnosis.causes import diagnose
 from tests.support.processes import PATIENCE_SECONDS
 from tests.support.tiny_model import write_tiny_model
 

@@ -84,7 +84,7 @@ async def start_model(client: RawClient) -> int:
 
 def current_run(home: Path) -> Run:
     run = current_run_in(home / "runs")
-    assert run is not None
+    assert isinstance(run, Run)
     return run
 
 
@@ -98,4 +98,6 @@ async def until_nothing_is_left(home: Path) -> None:
         records = [record for record in (state.keeper, state.llama_server) if record]
         await until(lambda: not any(record.is_alive() for record in records), "both processes end")
     await until(lambda: not processes_of(home), "keeper and llama-server end")
-    await until(lambda: ports.is_free(run.launch.port), "the port is free")
+    if isinstance(run, Run):
+        port = run.launch.port
+        await until(lambda: ports.is_free(port), "the port is free")

@@ -10,7 +10,7 @@ import anyio
 import psutil
 
 from llama_mcp.keeper.log_rotation import KEPT_LOGS, MAX_LOG_BYTES
-from llama_mcp.llama_server.runs.run import KEPT_RUNS
+from llama_mcp.llama_server.runs.creating import KEPT_RUNS
 
 REPORT_SECONDS = 10.0
 

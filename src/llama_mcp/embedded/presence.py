@@ -3,6 +3,9 @@
 import sys
 from importlib.util import find_spec
 
+# The range of the extra `engine` in pyproject.toml.
+INSTALL_COMMAND = "pip install 'xllamacpp>=2026.10'"
+
 
 def embedded_engine_installed() -> bool:
     """Whether xllamacpp, the engine itself, can be imported."""

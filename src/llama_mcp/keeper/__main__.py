@@ -18,7 +18,8 @@ from llama_mcp.keeper import child, identity, lease_locks, log_rotation, run_dir
 
 TICK_SECONDS = 0.5
 # An idle llama-server ends within 0.1 s; one with an open stream waits for its client, until the
-# second SIGTERM ends it at once (reference: llama-server.cpp:28-37). Together under 2 seconds.
+# second SIGTERM ends it at once (llama.cpp: tools/server/server.cpp, signal_handler). Together
+# under 2 seconds.
 FIRST_GRACE_SECONDS = 1.2
 SECOND_GRACE_SECONDS = 0.4
 

@@ -47,7 +47,7 @@ class Child:
         return self._process.poll() is not None
 
     def ask_to_end(self) -> None:
-        """Ask the group to end; asked twice, llama-server ends at once (server.cpp:28-37)."""
+        """Ask the group to end; llama-server that is asked twice ends at once."""
         if sys.platform == "win32":
             self._process.terminate()
         else:

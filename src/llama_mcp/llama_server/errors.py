@@ -52,6 +52,18 @@ class AlreadyRunningError(LlamaMCPError):
         )
 
 
+class UnreadableRunError(LlamaMCPError):
+    """A llama-server runs whose record cannot be read, so that nobody can talk to it."""
+
+    next_step = "{Stop}, then {start}."
+
+    def __init__(self, folder: str, pid: int | None, problem: str) -> None:
+        super().__init__(
+            f"A llama-server runs (pid {pid}) whose record in {folder} cannot be read "
+            f"({problem}), so its address and settings are not known."
+        )
+
+
 class StartFailedError(LlamaMCPError):
     """llama-server died while loading, or was not ready in time."""
 

@@ -1,8 +1,8 @@
 """Whether a llama-server that says it is healthy still generates, and a reply still grows.
 
-After a GPU error, say, /health goes on saying ok while no token ever comes (reference: llama-swap
-issues 100, 125). So it is asked for one token; when that does not come because every slot is busy,
-the replies in the slots must at least have moved meanwhile.
+After a GPU error, for example, /health can say ok although no token ever comes (seen by users of
+llama-swap, its issues 100 and 125). So llama-server is asked for one token. If that does not come
+because every slot is busy, the replies in the slots must have grown meanwhile.
 """
 
 import time
@@ -17,9 +17,9 @@ from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.errors import CompletionError, StalledReplyError, UnresponsiveError
 from llama_mcp.llama_server.runs.run import Run
 
-# How far each busy slot is: its task, and whatever counts as it goes on.
+# How far each busy slot is: its task, and the counts that grow as it goes on.
 BusySlots = Mapping[object, tuple[object, str]]
-# However short the patience, llama-server is not asked more often.
+# llama-server is not asked more often than this, however short the patience.
 MIN_PAUSE_SECONDS = 0.1
 _COUNTS = ("n_prompt_tokens_processed", "next_token")
 
@@ -59,7 +59,7 @@ async def wait_until_silent(
 async def check_alive(
     run: Run, client: LlamaServerClient, timeout_seconds: float, earlier: BusySlots
 ) -> BusySlots:
-    """Ask a silent llama-server for a sign of life, and record what comes of it.
+    """Ask a silent llama-server for a sign of life, and record whether it gave one.
 
     Args:
         run: its launch.
@@ -84,11 +84,11 @@ async def check_alive(
 
 
 async def _ask_for_sign(client: LlamaServerClient, timeout_seconds: float) -> _Sign:
-    before = _busy_slots(await client.look("/slots"))
+    before = _busy_slots(await client.get_or_none("/slots"))
     generates = False
     with anyio.move_on_after(timeout_seconds):
         generates = await _generates_one_token(client)
-    after = _busy_slots(await client.look("/slots"))
+    after = _busy_slots(await client.get_or_none("/slots"))
     # Only a task that was there before: the question for one token is in a slot itself.
     moves = any(
         after[slot][0] == task and after[slot] != (task, counts)

@@ -10,7 +10,7 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.token_count import count_prompt_tokens
-from llama_mcp.llama_server.diagnosis.prompt_cache import log_size, says_not_reusable
+from llama_mcp.llama_server.diagnosis.log import log_size, says_prompt_not_reusable
 from llama_mcp.llama_server.engine.command_line import HOST
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.liveness import wait_until_silent
@@ -70,7 +70,7 @@ class ReadyRun:
         """Ask /apply-template, which makes the same grammar of a schema as a chat does."""
         try:
             with anyio.fail_after(timeout_seconds):
-                await self.client.ask("/apply-template", body)
+                await self.client.post("/apply-template", body)
         except LlamaServerLostError:
             raise
         except CompletionError as error:
@@ -102,4 +102,4 @@ class ReadyRun:
 
     def says_prompt_lost(self, since: int) -> bool:
         """Return whether the log says since then that a prompt cannot be reused."""
-        return says_not_reusable(self.run.log_path, since)
+        return says_prompt_not_reusable(self.run.log_path, since)

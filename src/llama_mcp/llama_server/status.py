@@ -1,7 +1,6 @@
 """What a llama-server is and does, as others see it: the values that leave the engine room."""
 
 from enum import StrEnum
-from typing import Literal
 
 from pydantic import BaseModel
 
@@ -35,7 +34,8 @@ NEXT_STEPS = {
 class EngineInfo(BaseModel, frozen=True):
     """The llama-server that runs: a build of llama.cpp, or the embedded one."""
 
-    kind: Literal["llama-server", "embedded"]
+    kind: str
+    """llama-server or embedded; another word when another version of llama-mcp started it."""
     version: str
     path: str
 

@@ -60,7 +60,7 @@ class Observer:
 
     async def slots(self) -> SlotsReport:
         """Return what each slot is doing, and which sessions generate or wait."""
-        state, look = await self._metrics_reader.look_at_slots()
+        state, look = await self._metrics_reader.read_slots()
         turns = [
             OpenTurn(
                 session_id=turn.session_id, turn=turn.number, place=turn.reply.queue_place or None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llama_mcp.llama_server.api.client import Health, LlamaServerClient, error_from
+from llama_mcp.llama_server.api.client import LlamaServerClient, error_from
 from llama_mcp.llama_server.api.token_count import count_prompt_tokens
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from tests.fake_llama_server.install import install_fake, set_faults
@@ -103,10 +103,10 @@ async def test_what_a_build_does_not_have_is_none_and_no_error(
     client: LlamaServerClient, tmp_path: Path
 ) -> None:
     assert "llamacpp:" in (await client.metrics_text() or "")
-    assert isinstance(await client.look("/slots"), list)
+    assert isinstance(await client.get_or_none("/slots"), list)
     set_faults(tmp_path / "fake", no_metrics=True, no_slots=True)
     assert await client.metrics_text() is None
-    assert await client.look("/slots") is None
+    assert await client.get_or_none("/slots") is None
 
 
 @pytest.mark.parametrize("faults", [{}, {"no_input_tokens": True}])
@@ -117,9 +117,9 @@ async def test_tokens_are_counted_by_builds_with_and_without_the_endpoint(
     assert await count_prompt_tokens(client, MESSAGES) > 2
 
 
-async def test_health_tells_loading_from_ready_and_from_nobody(tmp_path: Path) -> None:
+async def test_nobody_on_the_port_is_not_healthy(tmp_path: Path) -> None:
     nobody = LlamaServerClient(f"http://127.0.0.1:{free_port()}")
-    assert await nobody.health() is Health.UNREACHABLE
+    assert not await nobody.is_healthy()
     await nobody.aclose()
 
 
@@ -129,7 +129,7 @@ async def test_the_environments_proxy_never_sees_a_request(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     other = LlamaServerClient(client.url)
-    assert await other.health() is Health.OK
+    assert await other.is_healthy()
     await other.aclose()
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
 from llama_mcp.llama_server.diagnosis.causes import (
     MAX_EVIDENCE,
     MAX_EVIDENCE_CHARS,
-    LaunchFacts,
     diagnose,
     warnings_in_log,
 )

@@ -3,7 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from llama_mcp.llama_server.diagnosis.causes import LaunchFacts, diagnose
+from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
+from llama_mcp.llama_server.diagnosis.causes import diagnose
 from llama_mcp.turns.reply_building import advise_slow
 
 LAUNCH = LaunchFacts(

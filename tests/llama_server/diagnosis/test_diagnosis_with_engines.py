@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.embedded.presence import embedded_command
-from llama_mcp.llama_server.diagnosis.causes import Diagnosis, LaunchFacts, diagnose
+from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
+from llama_mcp.llama_server.diagnosis.causes import Diagnosis, diagnose
 from tests.support.tiny_model import write_tiny_model
 
 SECONDS_TO_FAIL = 60

@@ -4,7 +4,6 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -19,11 +18,11 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 # A request that finds all slots busy gets no headers until one is free, so reading has no limit
 # here: the turn has its own, which counts what really arrives.
 STREAM_TIMEOUT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
-LOOK_TIMEOUT_SECONDS = 2.0
-# llama-server answers /slots between two steps of generation, so it is not asked at every look.
+GET_TIMEOUT_SECONDS = 2.0
+# llama-server answers /slots between two steps of generation, so each answer is used for a while.
 SLOTS_AGE_SECONDS = 0.25
 # Counting the tokens of a long prompt takes a second; it waits for no slot.
-ASK_TIMEOUT_SECONDS = 30.0
+POST_TIMEOUT_SECONDS = 30.0
 # The tokens of a prompt, as numbers, are the longest whole answer.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_REFUSAL_BYTES = 64 * 1024
@@ -36,14 +35,6 @@ DONE = b"[DONE]"
 FAILURES = (httpx2.HTTPError, httpx2.StreamError, RuntimeError)
 
 
-class Health(StrEnum):
-    """What /health says."""
-
-    UNREACHABLE = "unreachable"
-    LOADING = "loading"
-    OK = "ok"
-
-
 class LlamaServerClient:
     """Talks to the llama-server at url."""
 
@@ -54,7 +45,7 @@ class LlamaServerClient:
         self._http = httpx2.AsyncClient(
             base_url=url,
             headers=headers,
-            timeout=LOOK_TIMEOUT_SECONDS,
+            timeout=GET_TIMEOUT_SECONDS,
             trust_env=False,
             # Nothing here is encrypted; the default would load every certificate (50 ms).
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
@@ -74,20 +65,18 @@ class LlamaServerClient:
         await self._streams.aclose()
         await self._http.aclose()
 
-    async def health(self) -> Health:
-        """Say whether it answers, and whether its model is loaded."""
+    async def is_healthy(self) -> bool:
+        """Tell whether it answers and its model is loaded, by /health."""
         try:
-            status, _ = await self._fetch("GET", "/health", LOOK_TIMEOUT_SECONDS)
+            status, _ = await self._fetch("GET", "/health", GET_TIMEOUT_SECONDS)
         except FAILURES:
-            return Health.UNREACHABLE
-        if status == httpx2.codes.SERVICE_UNAVAILABLE:
-            return Health.LOADING
-        return Health.OK if httpx2.codes.is_success(status) else Health.UNREACHABLE
+            return False
+        return httpx2.codes.is_success(status)
 
-    async def look(self, path: str) -> Any | None:
+    async def get_or_none(self, path: str) -> Any | None:
         """Return the JSON of a GET endpoint; None when this build has none or does not answer."""
         try:
-            status, content = await self._fetch("GET", path, LOOK_TIMEOUT_SECONDS)
+            status, content = await self._fetch("GET", path, GET_TIMEOUT_SECONDS)
             return _decode(content) if httpx2.codes.is_success(status) else None
         except (*FAILURES, LlamaServerLostError):
             return None
@@ -98,18 +87,18 @@ class LlamaServerClient:
         An answer is not used again once a reply of this process has begun or ended.
         """
         changes = self._stream_transport.changes
-        return await self._slots.get(changes, partial(self.look, "/slots"))
+        return await self._slots.get(changes, partial(self.get_or_none, "/slots"))
 
     async def metrics_text(self) -> str | None:
         """Return the Prometheus text of /metrics; None when this build has none."""
         try:
-            status, content = await self._fetch("GET", "/metrics", LOOK_TIMEOUT_SECONDS)
+            status, content = await self._fetch("GET", "/metrics", GET_TIMEOUT_SECONDS)
         except FAILURES:
             return None
         return content.decode("utf-8", "replace") if httpx2.codes.is_success(status) else None
 
-    async def ask(
-        self, path: str, body: Mapping[str, Any], timeout_seconds: float = ASK_TIMEOUT_SECONDS
+    async def post(
+        self, path: str, body: Mapping[str, Any], timeout_seconds: float = POST_TIMEOUT_SECONDS
     ) -> Any | None:
         """Return the JSON answer of a POST endpoint; None when this build does not have it.
 
@@ -181,7 +170,7 @@ async def _refusal(response: httpx2.Response) -> CompletionError:
     """Return what a refusal says, as far as its body comes soon."""
     content = b""
     try:
-        with anyio.move_on_after(LOOK_TIMEOUT_SECONDS):
+        with anyio.move_on_after(GET_TIMEOUT_SECONDS):
             async for piece in response.aiter_raw():
                 content += piece
                 if len(content) > MAX_REFUSAL_BYTES:

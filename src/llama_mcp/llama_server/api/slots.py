@@ -1,4 +1,4 @@
-"""What llama-server's slots are doing, and how to look at them without waking the model.
+"""What llama-server's slots are doing, read without waking the model.
 
 llama-server started with --sleep-idle-seconds unloads its model when nobody asks for anything.
 Tried on b11434 and on xllamacpp b11549: /props, /health and /metrics neither wake it nor keep it
@@ -12,6 +12,7 @@ from typing import Any
 import anyio.to_thread
 
 from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.api.fields import count_or_none
 from llama_mcp.llama_server.api.metrics_text import COUNTS, Samples, parse_exposition
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.status import Slot, SlotCount
@@ -21,8 +22,8 @@ NEVER = "-1"
 
 
 @dataclass(frozen=True, slots=True)
-class SlotLook:
-    """One look at the slots; slots is None when this build has no /slots or was not asked."""
+class SlotsAnswer:
+    """What the slots are doing; slots is None when this build has no /slots or was not asked."""
 
     slots: list[Slot] | None
     is_sleeping: bool = False
@@ -39,22 +40,22 @@ async def is_asleep(config: LaunchConfig, client: LlamaServerClient) -> bool:
     """Tell whether the model is unloaded now; asks only a llama-server that can sleep."""
     if not can_sleep(config):
         return False
-    props = await client.look("/props")
+    props = await client.get_or_none("/props")
     return isinstance(props, dict) and props.get("is_sleeping") is True
 
 
-async def look_at_slots(config: LaunchConfig, client: LlamaServerClient) -> SlotLook:
-    """Look at every slot, without waking a model that sleeps or keeping an idle one awake."""
+async def read_slots(config: LaunchConfig, client: LlamaServerClient) -> SlotsAnswer:
+    """Read every slot, without waking a model that sleeps or keeping an idle one awake."""
     if await is_asleep(config, client):
-        return SlotLook(None, is_sleeping=True)
+        return SlotsAnswer(None, is_sleeping=True)
     if can_sleep(config):
         text = await client.metrics_text() or ""
         # On a thread: the parser's first import takes a while.
         exposition = await anyio.to_thread.run_sync(parse_exposition, text)
         count = count_in_metrics(exposition.samples, config.parallel)
         if count is not None and not count.busy:
-            return SlotLook([Slot(id=n, is_processing=False) for n in range(count.total)])
-    return SlotLook(slots_in(await client.slots()))
+            return SlotsAnswer([Slot(id=n, is_processing=False) for n in range(count.total)])
+    return SlotsAnswer(slots_in(await client.slots()))
 
 
 def slots_in(answer: object) -> list[Slot] | None:
@@ -84,19 +85,13 @@ def _slot(number: int, raw: dict[str, Any]) -> Slot:
         next_token = next_token[0] if next_token else None
     progress = next_token if isinstance(next_token, dict) else {}
     is_processing = raw.get("is_processing", raw.get("state"))  # a number in 2024, 0 for idle
-    own_id = _count(raw.get("id"))
+    own_id = count_or_none(raw.get("id"))
     return Slot(
         id=number if own_id is None else own_id,
         is_processing=bool(is_processing),
-        ctx_size=_count(raw.get("n_ctx")),
-        tokens=_count(raw.get("n_prompt_tokens")),
-        prompt_tokens_processed=_count(raw.get("n_prompt_tokens_processed")),
-        generated_tokens=_count(progress.get("n_decoded")),
-        remaining_tokens=_count(progress.get("n_remain")) if is_processing else None,
+        ctx_size=count_or_none(raw.get("n_ctx")),
+        tokens=count_or_none(raw.get("n_prompt_tokens")),
+        prompt_tokens_processed=count_or_none(raw.get("n_prompt_tokens_processed")),
+        generated_tokens=count_or_none(progress.get("n_decoded")),
+        remaining_tokens=count_or_none(progress.get("n_remain")) if is_processing else None,
     )
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if value >= 0 else None

@@ -1,18 +1,21 @@
 """What llama-server's last words mean: a table, the most specific rows first.
 
-Here are the rows about what it was given: executable, flags, addresses, files. Those about the
-machine are in diagnosis_table.py, which also puts the two together.
+Here are the rows about what it was given: executable, flags, addresses, files. The rows about the
+machine are in machine_symptoms.py, which also puts the two together.
 
 A row is a pattern for one log line, the cause it shows and the next step. In both texts a name
-in braces stands for a group of the pattern or for one of the figures that diagnosis.py
+in braces stands for a group of the pattern or for one of the figures that advice.py
 computes: `{model}`, `{engine}`, `{context}`, `{when}`, `{memory_advice}`, `{gpu_advice}`,
 `{flag_advice}`, `{value_advice}`. Patterns see lines without llama.cpp's time and level.
 
-The texts are llama.cpp's, b11434 unless a row says otherwise; reference/llama-server.md 4 and 7.
+The texts are those of llama.cpp b11434 unless a row says otherwise: common/arg.cpp for flags,
+src/llama-model-loader.cpp for models, tools/server/server.cpp for the rest.
 """
 
 import re
 from typing import NamedTuple
+
+from llama_mcp.embedded.presence import INSTALL_COMMAND
 
 
 class Symptom(NamedTuple):
@@ -48,7 +51,7 @@ _EXECUTABLE = (
     symptom(
         r"No module named '?xllamacpp",
         "the embedded engine is not installed",
-        "Run `pip install 'xllamacpp>=2026.10'`, or pass llama_cpp_path.",
+        f"Run `{INSTALL_COMMAND}`, or pass llama_cpp_path.",
     ),
     # gdb, which an abort forks unless GGML_NO_BACKTRACE is set, says this about itself as well.
     symptom(

@@ -26,6 +26,11 @@ _MAX_SEARCHED_BYTES = 512 * 1024
 _LEVELS: tuple[Level, ...] = ("error", "warning", "info", "debug")
 _LETTERS = "EWID"
 
+# llama.cpp: server-context.cpp, "forcing full prompt re-processing due to lack of cache data".
+_PROMPT_NOT_REUSABLE = b"forcing full prompt re-processing"
+# A turn logs far less, unless many others run beside it.
+_MAX_TURN_BYTES = 262_144
+
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _PREFIX = re.compile(r"^\d+\.\d\d\.\d{3}\.\d{3} ([EWID]) ")
 _TERMINAL_CODE = re.compile(
@@ -95,6 +100,29 @@ def last_line(path: Path) -> str:
     """Give the last line of a log that says something, or an empty string."""
     tail = read_log_tail(path, _LAST_LINE_BYTES, max_bytes=_LAST_LINE_BYTES)
     return next((line for line in reversed(tail) if line.strip()), "")
+
+
+def log_size(path: Path) -> int:
+    """Return how many bytes the log has; a log that is not there has none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def says_prompt_not_reusable(path: Path, since_bytes: int) -> bool:
+    """Tell whether a prompt had to be read again as a whole since the log had that many bytes.
+
+    A model with a sliding window or recurrent memory can often not go on from what was read
+    before. The line names no session: it is about any turn that was served in that time.
+    """
+    try:
+        with path.open("rb") as log:
+            # A log that became shorter was rotated (keeper/log_rotation.py).
+            log.seek(since_bytes if since_bytes <= log_size(path) else 0)
+            return _PROMPT_NOT_REUSABLE in log.read(_MAX_TURN_BYTES)
+    except OSError:
+        return False
 
 
 def clean_line(text: str) -> str:

@@ -1,10 +1,10 @@
 """The table of symptoms as a whole, with the rows about the machine, the signals and warnings.
 
-The rows are made as in symptoms.py, whose docstring names what may stand in braces.
+The rows are made as in input_symptoms.py, whose docstring names what may stand in braces.
 """
 
 import re
-import signal
+import sys
 from typing import NamedTuple
 
 from llama_mcp.llama_server.diagnosis.input_symptoms import WHAT_IT_WAS_GIVEN, Symptom, symptom
@@ -24,6 +24,17 @@ class Notice(NamedTuple):
     text: str
     asked_for_gpu: bool = False
 
+
+# The numbers of Linux and macOS; Python on Windows has no names for most of them.
+SIGHUP = 1
+SIGINT = 2
+SIGILL = 4
+SIGABRT = 6
+SIGFPE = 8
+SIGKILL = 9
+SIGSEGV = 11
+SIGTERM = 15
+SIGBUS = 10 if sys.platform == "darwin" else 7
 
 _GPU_DRIVER = (
     "Check the GPU and its driver (nvidia-smi or its like), or pass n_gpu_layers=0 to run on the "
@@ -183,33 +194,33 @@ FAILURES: tuple[Symptom, ...] = (
 
 # The sender decides, and llama-server's own last words are not the reason.
 FROM_OUTSIDE: dict[int, Ending] = {
-    signal.SIGKILL: Ending(
+    SIGKILL: Ending(
         "it was killed (SIGKILL){when}, which is what the system does to a program when memory "
         "runs out",
         "{memory_advice}",
     ),
-    signal.SIGTERM: Ending("somebody told it to end (SIGTERM){when}", _AGAIN),
-    signal.SIGINT: Ending("somebody interrupted it (SIGINT){when}", _AGAIN),
-    signal.SIGHUP: Ending("its terminal or session was closed (SIGHUP){when}", _AGAIN),
+    SIGTERM: Ending("somebody told it to end (SIGTERM){when}", _AGAIN),
+    SIGINT: Ending("somebody interrupted it (SIGINT){when}", _AGAIN),
+    SIGHUP: Ending("its terminal or session was closed (SIGHUP){when}", _AGAIN),
 }
 
 SIGNALS: dict[int, Ending] = {
-    signal.SIGILL: Ending(
+    SIGILL: Ending(
         "llama-server was built for another processor (SIGILL, illegal instruction)",
         "Pass as llama_cpp_path a llama.cpp release for this machine, or one built on it.",
     ),
-    signal.SIGABRT: Ending("llama-server aborted itself (SIGABRT){when}", _BUG),
-    signal.SIGSEGV: Ending(
+    SIGABRT: Ending("llama-server aborted itself (SIGABRT){when}", _BUG),
+    SIGSEGV: Ending(
         "llama-server crashed (SIGSEGV, a bad memory access){when}; a GPU driver, a damaged "
         "model or a bug does this",
         _BUG,
     ),
-    signal.SIGBUS: Ending(
+    SIGBUS: Ending(
         "llama-server crashed (SIGBUS){when}; the model file was cut short or its disk went away "
         "while it was in use",
         "Check that {model} is complete and its disk works, then start again.",
     ),
-    signal.SIGFPE: Ending("llama-server crashed (SIGFPE, a bad calculation){when}", _BUG),
+    SIGFPE: Ending("llama-server crashed (SIGFPE, a bad calculation){when}", _BUG),
 }
 
 EXIT_CODES: dict[int, Ending] = {
@@ -224,7 +235,7 @@ EXIT_CODES: dict[int, Ending] = {
     ),
 }
 
-# What our own parameters become on llama-server's command line (launch.py).
+# What our own parameters become on llama-server's command line (command_line.py).
 PARAMETERS = {
     "-m": "model_path",
     "-c": "ctx_size",

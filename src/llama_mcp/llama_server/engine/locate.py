@@ -51,7 +51,7 @@ def locate_engine(llama_cpp_path: str | None, search_path: str) -> Engine:
     raise EngineNotFoundError(
         "no path was given, PATH holds none and the embedded engine is not installed",
         "Pass llama_cpp_path (the folder of a llama.cpp release or build), or install the "
-        "embedded engine with: pip install 'xllamacpp>=2026.10'",
+        f"embedded engine with: {presence.INSTALL_COMMAND}",
     )
 
 
@@ -87,6 +87,6 @@ def _embedded_engine() -> Engine:
     if not presence.embedded_engine_installed():
         raise EngineNotFoundError(
             "the embedded engine is not installed",
-            "Install it with: pip install 'xllamacpp>=2026.10'",
+            f"Install it with: {presence.INSTALL_COMMAND}",
         )
     return Engine("embedded", EMBEDDED, tuple(presence.embedded_command()))

@@ -14,12 +14,11 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from llama_mcp.llama_server import status_report
 from llama_mcp.llama_server.api import slots
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.metrics_text import Exposition, Samples, parse_exposition
 from llama_mcp.llama_server.api.shared_answer import SharedAnswer
-from llama_mcp.llama_server.api.slots import SlotLook
+from llama_mcp.llama_server.api.slots import SlotsAnswer
 from llama_mcp.llama_server.metrics import process_use
 from llama_mcp.llama_server.metrics.figures import (
     GpuMemory,
@@ -29,9 +28,9 @@ from llama_mcp.llama_server.metrics.figures import (
 )
 from llama_mcp.llama_server.metrics.gpu_memory import gpu_memory_of
 from llama_mcp.llama_server.metrics.process_use import ProcessUse
-from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.runs.attachment import Attachment
+from llama_mcp.llama_server.runs.run_state import RunState, check_health
 from llama_mcp.llama_server.status import ServerState, SlotCount
-from llama_mcp.llama_server.supervisor import Supervisor
 
 MAX_AGE_SECONDS = 1.0
 # "Now" is at most so long ago.
@@ -93,48 +92,54 @@ class _Answers:
 class MetricsReader:
     """Reads metrics and slots of the run that counts."""
 
-    def __init__(self, supervisor: Supervisor, last_change: Callable[[], Hashable]) -> None:
-        """Take whom to ask, and what tells by another value that something has happened."""
-        self._supervisor = supervisor
+    def __init__(self, attachment: Attachment, last_change: Callable[[], Hashable]) -> None:
+        """Take what it reads from.
+
+        Args:
+            attachment: this process's attachment to the run that counts.
+            last_change: returns a new value after every write to the archive.
+        """
+        self._attachment = attachment
         self._last_change = last_change
         self._readings: SharedAnswer[Reading] = SharedAnswer(MAX_AGE_SECONDS)
-        self._slot_looks: SharedAnswer[SlotLook] = SharedAnswer(MAX_AGE_SECONDS)
+        self._slots_answers: SharedAnswer[SlotsAnswer] = SharedAnswer(MAX_AGE_SECONDS)
         self._traces: deque[_Trace] = deque(maxlen=int(NOW_SECONDS / MAX_AGE_SECONDS))
 
     async def read(self) -> Reading:
         """Return the metrics of llama-server; of one that does not run, that it does not."""
-        seen = await self._supervisor.observe()
-        if seen is None:
-            return Reading(LlamaServerFigures(state=ServerState.STOPPED))
-        return await self._readings.get(self._about(seen), partial(self._read, seen))
+        run_state = await self._attachment.current_state()
+        if not isinstance(run_state, RunState):
+            state = run_state.state if run_state else ServerState.STOPPED
+            return Reading(LlamaServerFigures(state=state))
+        return await self._readings.get(self._about(run_state), partial(self._read, run_state))
 
-    async def look_at_slots(self) -> tuple[ServerState, SlotLook]:
+    async def read_slots(self) -> tuple[ServerState, SlotsAnswer]:
         """Return llama-server's state and what its slots are doing."""
-        seen = await self._supervisor.observe()
-        if seen is None or seen.state is not ServerState.READY:
-            return (seen.state if seen else ServerState.STOPPED), SlotLook(None)
-        client = await self._supervisor.connect(seen.run)
-        ask = partial(slots.look_at_slots, seen.run.launch.config, client)
-        return seen.state, await self._slot_looks.get(self._about(seen), ask)
+        run_state = await self._attachment.current_state()
+        if not isinstance(run_state, RunState) or run_state.state is not ServerState.READY:
+            return (run_state.state if run_state else ServerState.STOPPED), SlotsAnswer(None)
+        client = await self._attachment.connect(run_state.run)
+        ask = partial(slots.read_slots, run_state.run.launch.config, client)
+        return run_state.state, await self._slots_answers.get(self._about(run_state), ask)
 
-    def _about(self, seen: RunState) -> Hashable:
-        return seen.run.folder, seen.state, self._last_change()
+    def _about(self, run_state: RunState) -> Hashable:
+        return run_state.run.folder, run_state.state, self._last_change()
 
-    async def _read(self, seen: RunState) -> Reading:
-        self._forget_old_traces(seen.pid)
-        machine = await self._look_at_machine(seen.pid)
-        answers = _Answers(seen.state)
-        if seen.state is ServerState.READY:
-            answers = await _ask(seen, await self._supervisor.connect(seen.run))
+    async def _read(self, run_state: RunState) -> Reading:
+        self._forget_old_traces(run_state.pid)
+        machine = await self._measure_machine(run_state.pid)
+        answers = _Answers(run_state.state)
+        if run_state.state is ServerState.READY:
+            answers = await _ask(run_state, await self._attachment.connect(run_state.run))
         samples = answers.exposition.samples
         told = figures_of(samples, _oldest(self._traces)) | machine.figures()
-        if seen.pid is not None:
-            self._traces.append(_Trace(anyio.current_time(), seen.pid, samples, machine.use))
+        if run_state.pid is not None:
+            self._traces.append(_Trace(anyio.current_time(), run_state.pid, samples, machine.use))
         content = {
             "state": answers.state,
-            "model": seen.run.launch.alias,
+            "model": run_state.run.launch.alias,
             "is_sleeping": answers.is_sleeping or None,
-            "uptime_seconds": _uptime_seconds(seen),
+            "uptime_seconds": run_state.uptime_seconds,
             "slots": answers.slots,
             "missing": _missing(answers, told),
             **told,
@@ -142,7 +147,7 @@ class MetricsReader:
         cpu_seconds = machine.use.cpu_seconds if machine.use else None
         return Reading(LlamaServerFigures.model_validate(content), answers.text, cpu_seconds)
 
-    async def _look_at_machine(self, pid: int | None) -> _MachineUse:
+    async def _measure_machine(self, pid: int | None) -> _MachineUse:
         if pid is None:
             return _MachineUse()
         latest = time.monotonic() - CPU_SAMPLE_SECONDS
@@ -163,19 +168,20 @@ class MetricsReader:
             self._traces.popleft()
 
 
-async def _ask(seen: RunState, client: LlamaServerClient) -> _Answers:
-    config, state = seen.run.launch.config, seen.state
-    total = (seen.outcome and seen.outcome.total_slots) or config.parallel
+async def _ask(run_state: RunState, client: LlamaServerClient) -> _Answers:
+    config, state = run_state.run.launch.config, run_state.state
     if await slots.is_asleep(config, client):
-        return _Answers(state, is_sleeping=True, slots=SlotCount(total=total, busy=0))
+        return _Answers(
+            state, is_sleeping=True, slots=SlotCount(total=run_state.total_slots, busy=0)
+        )
     text = await client.metrics_text()
     if text is None:
-        seen, state = await status_report.ask_health(seen, client)
+        run_state, state = await check_health(run_state, client)
     # On a thread: the parser's first import takes a while.
     exposition = await anyio.to_thread.run_sync(parse_exposition, text or "")
-    count = slots.count_in_metrics(exposition.samples, total)
+    count = slots.count_in_metrics(exposition.samples, run_state.total_slots)
     if count is None and state is ServerState.READY:
-        count = slots.count_slots((await slots.look_at_slots(config, client)).slots)
+        count = slots.count_slots((await slots.read_slots(config, client)).slots)
     return _Answers(state, False, text if exposition.is_valid else None, exposition, count)
 
 
@@ -190,8 +196,3 @@ def _missing(answers: _Answers, told: Mapping[str, Any]) -> list[str]:
 
 def _oldest(traces: Iterable[_Trace]) -> Samples | None:
     return next((trace.samples for trace in traces if trace.samples), None)
-
-
-def _uptime_seconds(seen: RunState) -> float | None:
-    record = seen.keeper.llama_server if seen.keeper and seen.pid is not None else None
-    return round(time.time() - record.at, 1) if record and record.at else None

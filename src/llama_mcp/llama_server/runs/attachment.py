@@ -8,18 +8,25 @@ once linger_seconds are over and nobody else holds one.
 import os
 import secrets
 import subprocess
+from pathlib import Path
 
 from filelock import FileLock
 
 from llama_mcp.keeper import lease_locks
 from llama_mcp.llama_server.api.client import LlamaServerClient
-from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run import Run, RunFolder, current_run
+from llama_mcp.llama_server.runs.run_state import (
+    RunState,
+    UnreadableState,
+    read_run_state,
+    read_state,
+)
 
 
 class Lease:
     """This process's claim on one run."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunFolder) -> None:
         """Take the lease."""
         self.run_folder = run.folder
         name = f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -31,15 +38,16 @@ class Lease:
         self._lock.release()
 
 
-def count_clients(run: Run) -> int:
+def count_clients(run: RunFolder) -> int:
     """Return how many living llama-mcp processes use the run."""
     return lease_locks.count_held(str(run.leases_dir))
 
 
 class Attachment:
-    """At most one lease and one connection, both on the same run or on none."""
+    """What this process has of one home's runs: the current state, one lease, one connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs_dir: Path) -> None:
+        self._runs_dir = runs_dir
         self._lease: Lease | None = None
         self._client: LlamaServerClient | None = None
         self._client_run: Run | None = None
@@ -47,11 +55,33 @@ class Attachment:
         # The run whose llama-server was proved to be the one that answers this connection.
         self.proved_run: Run | None = None
 
-    def take(self, run: Run) -> bool:
+    async def current_state(self) -> RunState | UnreadableState | None:
+        """Return the state of the run that counts; None when there never was one.
+
+        llama-server is not asked.
+        """
+        self._reap_keeper()
+        run = current_run(self._runs_dir)
+        return await read_state(run) if run else None
+
+    async def read_state(self, run: Run) -> RunState:
+        """Return the state of a run, whether it is the current one or not."""
+        return await read_run_state(run)
+
+    async def join(self, run: Run) -> bool:
+        """Take a lease on the run; return whether it is still there to be used.
+
+        The lease is taken first and the state is read afterwards. The keeper of an unused run
+        announces its end first and counts the leases afterwards, so one of the two always sees the
+        other.
+        """
+        return not self.take_lease(run) or (await self.read_state(run)).is_live
+
+    def take_lease(self, run: Run) -> bool:
         """Take a lease on the run, so that it stays while this process lives.
 
         Returns:
-            Whether it is a new one: it may have come too late then, which the keeper announces.
+            Whether it is a new one. On a run that was there before, `join` is needed.
         """
         if self._lease is not None and self._lease.run_folder == run.folder:
             return False
@@ -60,7 +90,7 @@ class Attachment:
         self._lease = Lease(run)
         return True
 
-    def count_others(self, run: Run) -> int:
+    def count_others(self, run: RunFolder) -> int:
         """Return how many other llama-mcp processes use the run."""
         is_ours = self._lease is not None and self._lease.run_folder == run.folder
         return count_clients(run) - is_ours
@@ -90,11 +120,10 @@ class Attachment:
         if lease:
             lease.release()
 
-    def keep(self, keeper: "subprocess.Popen[bytes]") -> None:
-        """Remember the keeper that this process started, to reap it."""
+    def own_keeper(self, keeper: "subprocess.Popen[bytes]") -> None:
+        """Remember a keeper that this process started, to reap it once it has left."""
         self._keeper = keeper
 
-    def reap(self) -> None:
-        """Reap the keeper if it has left."""
+    def _reap_keeper(self) -> None:
         if self._keeper:
             self._keeper.poll()

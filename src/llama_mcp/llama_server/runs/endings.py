@@ -7,30 +7,32 @@ from pathlib import Path
 import psutil
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.diagnosis.causes import Diagnosis, LaunchFacts, diagnose
+from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
+from llama_mcp.llama_server.diagnosis.causes import Diagnosis, diagnose
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
 from llama_mcp.llama_server.errors import (
     CrashedError,
     NotRunningError,
     StartFailedError,
     StartInterruptedError,
+    UnreadableRunError,
 )
 from llama_mcp.llama_server.runs.records import KeeperState, Launch
-from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.status import LastExit, ServerState
 
 LOG_LINES_FOR_DIAGNOSIS = 200
 LOG_LINES_TO_SHOW = 12
 
 
-def last_exit(seen: RunState) -> LastExit | None:
+def last_exit(state: RunState) -> LastExit | None:
     """Explain how a run ended when nobody had asked it to; None when it runs or was stopped."""
-    failure = seen.outcome.failure if seen.outcome else None
-    if seen.state is not ServerState.CRASHED and not failure:
+    failure = state.outcome.failure if state.outcome else None
+    if state.state is not ServerState.CRASHED and not failure:
         return None
-    exit_code, number = _ending(seen.keeper)
-    tail = read_log_tail(seen.run.log_path, LOG_LINES_FOR_DIAGNOSIS)
-    verdict = explain(seen, tail)
+    exit_code, number = _ending(state.keeper)
+    tail = read_log_tail(state.run.log_path, LOG_LINES_FOR_DIAGNOSIS)
+    verdict = explain(state, tail)
     return LastExit(
         exit_code=exit_code,
         signal=number,
@@ -40,9 +42,9 @@ def last_exit(seen: RunState) -> LastExit | None:
     )
 
 
-def explain(seen: RunState, log_lines: Sequence[str]) -> Diagnosis:
+def explain(state: RunState, log_lines: Sequence[str]) -> Diagnosis:
     """Return cause and advice for a run that ended by itself, or that never became ready."""
-    keeper, launch = seen.keeper, seen.run.launch
+    keeper, launch = state.keeper, state.run.launch
     if keeper and keeper.spawn_error:
         return Diagnosis(
             f"the system would not execute {launch.engine.path}: {keeper.spawn_error.text}",
@@ -76,42 +78,47 @@ def launch_facts(launch: Launch) -> LaunchFacts:
     )
 
 
-def describe_ending(seen: RunState) -> str:
+def describe_ending(state: RunState) -> str:
     """Say in a few words how llama-server ended: exit code or signal."""
-    exit_code, number = _ending(seen.keeper)
+    exit_code, number = _ending(state.keeper)
     if number:
         name = signals.Signals(number).name if number in list(signals.Signals) else "signal"
         return f"ended by {name} ({number})"
     return f"exit code {exit_code}" if exit_code is not None else "no exit code"
 
 
-def start_error(seen: RunState) -> LlamaMCPError:
+def start_error(state: RunState) -> LlamaMCPError:
     """Return the error for a start that led to no llama-server."""
-    ended = last_exit(seen)
+    ended = last_exit(state)
     if ended is None:
         return StartInterruptedError()
-    evidence = explain(seen, ended.log_tail).evidence or tuple(ended.log_tail)
-    return StartFailedError(_what_happened(seen, ended), ended.advice, evidence)
+    evidence = explain(state, ended.log_tail).evidence or tuple(ended.log_tail)
+    return StartFailedError(_what_happened(state, ended), ended.advice, evidence)
 
 
-def crash_error(seen: RunState) -> CrashedError:
+def crash_error(state: RunState) -> CrashedError:
     """Return the error for a llama-server that died after it was ready."""
-    ended = last_exit(seen)
+    ended = last_exit(state)
     if ended is None:
         return CrashedError("its process is gone", "", ())
-    return CrashedError(_what_happened(seen, ended), ended.advice, ended.log_tail[-6:])
+    return CrashedError(_what_happened(state, ended), ended.advice, ended.log_tail[-6:])
 
 
-def not_running_error(seen: RunState | None) -> NotRunningError:
+def unreadable_error(state: UnreadableState) -> UnreadableRunError:
+    """Return the error for a call that needs the record of a run that lives."""
+    return UnreadableRunError(str(state.run.folder), state.pid, state.run.problem)
+
+
+def not_running_error(state: RunState | None) -> NotRunningError:
     """Return the error for a chat that finds no llama-server."""
-    ended = last_exit(seen) if seen else None
+    ended = last_exit(state) if state else None
     return NotRunningError(f"the last one did not start: {ended.cause}" if ended else None)
 
 
-def _what_happened(seen: RunState, ended: LastExit) -> str:
+def _what_happened(state: RunState, ended: LastExit) -> str:
     if ended.exit_code is None and ended.signal is None:
         return ended.cause
-    return f"{ended.cause} ({describe_ending(seen)})"
+    return f"{ended.cause} ({describe_ending(state)})"
 
 
 def _ending(keeper: KeeperState | None) -> tuple[int | None, int | None]:

@@ -8,7 +8,7 @@ import anyio
 from llama_mcp.keeper import identity
 from llama_mcp.llama_server.errors import StartFailedError, StopFailedError
 from llama_mcp.llama_server.runs.records import KeeperState
-from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run import RunFolder
 
 POLL_SECONDS = 0.01
 # Importing Python on a machine under load; the keeper itself is quick.
@@ -21,7 +21,7 @@ _SIGKILL = 9
 _SIGTERM = 15
 
 
-async def spawn(run: Run) -> "subprocess.Popen[bytes]":
+async def spawn(run: RunFolder) -> "subprocess.Popen[bytes]":
     """Start the keeper of a run and wait until it has spawned llama-server or failed to.
 
     The process must be kept by the caller and polled now and then, so that it is reaped.
@@ -56,7 +56,7 @@ async def spawn(run: Run) -> "subprocess.Popen[bytes]":
     return keeper
 
 
-async def stop(run: Run) -> None:
+async def stop(run: RunFolder) -> None:
     """Stop a run's llama-server and see that it and its keeper are gone.
 
     Raises:
@@ -73,7 +73,7 @@ async def stop(run: Run) -> None:
     await end_leftovers(run)
 
 
-async def end_leftovers(run: Run) -> None:
+async def end_leftovers(run: RunFolder) -> None:
     """Kill what a run has left behind, each process only when it is proved to be the one.
 
     Raises:

@@ -1,12 +1,23 @@
-"""What the files of a run folder say: records that llama-mcp and the keeper write and read."""
+"""What the files of a run folder say: records that llama-mcp and the keeper write and read.
 
-from pydantic import BaseModel, ConfigDict
+A run outlives the llama-mcp that started it, so its records are read by other versions too. A field
+that was added after the first version has a default; fields that a version does not know are left
+out.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from llama_mcp.keeper import identity
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.status import EngineInfo
 
 API_KEY_VARIABLE = "LLAMA_API_KEY"
+
+
+# Raised when a field changes its meaning. A new field with a default does not raise it.
+LAUNCH_FORMAT = 2
 
 
 class Launch(BaseModel):
@@ -22,10 +33,38 @@ class Launch(BaseModel):
     alias: str
     port: int
     at: float
-    notes: list[str]
+    notes: list[str] = []
+    # The first version wrote no number.
+    format: int = 1
     # When it was started again after a crash, and why the first time.
     restarts: list[float] = []
     first_failure: str | None = None
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, value: int) -> int:
+        if value > LAUNCH_FORMAT:
+            raise ValueError(f"a newer llama-mcp wrote it (format {value})")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_config(cls, content: Any) -> Any:
+        """Take paths and port that the config lacks from the fields that repeat them.
+
+        They are recorded as resolved, so their defaults are never what was launched.
+        """
+        try:
+            engine, config, backwards = content["engine"], content["config"], content["argv"][::-1]
+            repeated = {
+                "llama_cpp_path": engine["path"],
+                # The last -m: an engine that is a Python module has one of Python's before it.
+                "model_path": backwards[backwards.index("-m") - 1],
+                "port": content["port"],
+            }
+            return content | {"config": repeated | config}
+        except (KeyError, TypeError, ValueError):
+            return content  # the fields' own validation says what is wrong
 
     @property
     def api_key(self) -> str | None:
@@ -38,7 +77,7 @@ class Launch(BaseModel):
         return f"http://127.0.0.1:{self.port}"
 
 
-class Outcome(BaseModel, frozen=True):
+class LoadingOutcome(BaseModel, frozen=True):
     """outcome.json: how loading came out, written by the first who knows."""
 
     ready_after_seconds: float | None = None
@@ -80,9 +119,9 @@ class KeeperState(BaseModel, frozen=True):
     """state.json: what the keeper says."""
 
     keeper: ProcessRecord
-    llama_server: ProcessRecord | None
-    spawn_error: SpawnError | None
-    exit: Exit | None
+    llama_server: ProcessRecord | None = None
+    spawn_error: SpawnError | None = None
+    exit: Exit | None = None
 
 
 class Pointer(BaseModel, frozen=True):

@@ -1,42 +1,38 @@
-"""Runs of llama-server on disk: what was asked, what the keeper says of it, and how it came out.
+"""Runs of llama-server on disk, read: what was asked, what the keeper says, how loading came out.
 
 Each launch has a folder of its own under runs/, so that a keeper that is slow to leave never
 writes into its successor's files; `current.json` names the one that counts.
 """
 
 import os
-import secrets
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from llama_mcp.keeper import identity, run_dir
-from llama_mcp.llama_server.errors import StateFolderError
-from llama_mcp.llama_server.runs.records import KeeperState, Launch, Outcome, Pointer
+from llama_mcp.keeper import run_dir
+from llama_mcp.llama_server.runs.records import KeeperState, Launch, LoadingOutcome, Pointer
 
 CURRENT = "current.json"
 OUTCOME = "outcome.json"
 # Its existence says that llama-server was found to generate nothing any more.
 UNRESPONSIVE = "unresponsive"
-# Ended runs are kept for their logs.
-KEPT_RUNS = 5
 
 Record = TypeVar("Record", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One launch of llama-server; its properties read the files anew each time."""
+class RunFolder:
+    """The folder of one launch of llama-server; every method reads the files again."""
 
     folder: Path
-    launch: Launch
+
+    @property
+    def name(self) -> str:
+        """What identifies the run."""
+        return self.folder.name
 
     @property
     def log_path(self) -> Path:
@@ -50,13 +46,13 @@ class Run:
 
     def state(self) -> KeeperState | None:
         """Return what the keeper recorded last; None before it has spawned anything."""
-        return _read(self._path(run_dir.STATE), KeeperState)
+        return _read_or_none(self._path(run_dir.STATE), KeeperState)
 
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> LoadingOutcome | None:
         """Return how loading came out; None while nobody knows."""
-        return _read(self._path(OUTCOME), Outcome)
+        return _read_or_none(self._path(OUTCOME), LoadingOutcome)
 
-    def record_outcome(self, outcome: Outcome) -> None:
+    def record_outcome(self, outcome: LoadingOutcome) -> None:
         """Record how loading came out."""
         run_dir.write_whole(str(self.folder / OUTCOME), outcome.model_dump(mode="json"))
 
@@ -76,54 +72,79 @@ class Run:
         """Ask the keeper to stop llama-server; it looks twice a second, sooner when signalled."""
         (self.folder / run_dir.STOP).touch(0o600)
 
+    def is_stop_requested(self) -> bool:
+        """Tell whether somebody asked for a stop."""
+        return os.path.exists(self._path(run_dir.STOP))
+
     def is_ending(self) -> bool:
         """Tell whether somebody asked for a stop, or nobody has used it for too long."""
-        return any(os.path.exists(self._path(name)) for name in (run_dir.STOP, run_dir.UNUSED))
+        return self.is_stop_requested() or os.path.exists(self._path(run_dir.UNUSED))
 
     def _path(self, name: str) -> str:
-        # Not Path's own join: a look takes ten of them, and each would cost as much as a file.
+        # Not Path's own join: each state takes ten of them, which would cost as much as the files.
         return f"{self.folder}{os.sep}{name}"
 
 
-def current_run(runs_dir: Path) -> Run | None:
-    """Return the launch that counts; None when there never was one."""
-    pointer = _read(f"{runs_dir}{os.sep}{CURRENT}", Pointer)
-    if pointer is None:
-        return None
-    folder = _join(runs_dir, pointer.run)
-    launch = _read(f"{folder}{os.sep}{run_dir.LAUNCH}", Launch)
-    return Run(folder, launch) if launch else None
+@dataclass(frozen=True, slots=True)
+class Run(RunFolder):
+    """One launch of llama-server."""
+
+    launch: Launch
 
 
-def create_run(runs_dir: Path, launch: Launch) -> Run:
-    """Write a new run and make it the one that counts; older ones are cleared away.
+@dataclass(frozen=True, slots=True)
+class UnreadableRun(RunFolder):
+    """A run whose launch.json cannot be read. It can be stopped, but not joined or used."""
 
-    Raises:
-        StateFolderError: the folder cannot be written.
+    problem: str
+    """What is wrong with launch.json, in words."""
+
+
+def current_run(runs_dir: Path) -> Run | UnreadableRun | None:
+    """Return the run that counts; None when there never was one.
+
+    That is the one that current.json names. If current.json cannot be read, it is the run folder
+    that was changed last.
     """
-    with state_folder_errors(runs_dir):
-        return _write_run(runs_dir, launch)
-
-
-@contextmanager
-def state_folder_errors(runs_dir: Path) -> Iterator[None]:
-    """Turn what the file system raises into an error that says what to do."""
+    folder = _named_folder(runs_dir) or _newest_folder(runs_dir)
+    if folder is None:
+        return None
     try:
-        yield
-    except OSError as error:
-        raise StateFolderError(str(runs_dir), error.strerror or str(error)) from error
+        return Run(folder, _read(f"{folder}{os.sep}{run_dir.LAUNCH}", Launch))
+    except (OSError, ValueError) as error:
+        return UnreadableRun(folder, f"{run_dir.LAUNCH}: {_problem(error)}")
 
 
-def _write_run(runs_dir: Path, launch: Launch) -> Run:
-    make_private_folder(runs_dir)
-    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(3)
-    run = Run(runs_dir / name, launch)
-    run.folder.mkdir(mode=0o700)
-    run.leases_dir.mkdir(mode=0o700)
-    run_dir.write_whole(str(run.folder / run_dir.LAUNCH), launch.model_dump(mode="json"))
-    run_dir.write_whole(str(runs_dir / CURRENT), {"run": name})
-    _clear_old_runs(runs_dir, run.folder)
-    return run
+def _named_folder(runs_dir: Path) -> Path | None:
+    try:
+        pointer = _read(f"{runs_dir}{os.sep}{CURRENT}", Pointer)
+        folder = _join(runs_dir, pointer.run)
+        return folder if os.path.isdir(folder) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _newest_folder(runs_dir: Path) -> Path | None:
+    return max(run_folders(runs_dir), key=changed_at, default=None)
+
+
+def run_folders(runs_dir: Path) -> list[Path]:
+    """Return the folders of all runs that are kept, in no order."""
+    try:
+        return [entry for entry in runs_dir.iterdir() if entry.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def changed_at(folder: Path) -> float:
+    """Return when the folder last changed; 0 for one that another process has just removed.
+
+    Runs are ordered by it and not by their names: a clock that was set back gives older names.
+    """
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 @lru_cache(maxsize=32)
@@ -131,42 +152,32 @@ def _join(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _read(path: str, kind: type[Record]) -> Record | None:
+def _read_or_none(path: str, kind: type[Record]) -> Record | None:
     """Return the record at path; None when there is no such file or it holds no such record."""
     try:
-        with open(path, "rb") as file:
-            record: Record = _parse(kind, file.read())
+        return _read(path, kind)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+
+
+def _read(path: str, kind: type[Record]) -> Record:
+    with open(path, "rb") as file:
+        record: Record = _parse(kind, file.read())
     return record
 
 
-# Every look reads the files anew, but they seldom say anything new.
+# The state is read often, but the files seldom say anything new.
 @lru_cache(maxsize=32)
 def _parse(kind: type[Record], content: bytes) -> Record:
     return kind.model_validate_json(content)
 
 
-def make_private_folder(folder: Path) -> None:
-    """Create the folder and what is missing above it, for its owner only."""
-    # Not mkdir(parents=True): that gives the parents the mode of the umask.
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _clear_old_runs(runs_dir: Path, current: Path) -> None:
-    # By the time of their last change: names go by a clock that may have been set back.
-    folders = [entry for entry in runs_dir.iterdir() if entry.is_dir() and entry != current]
-    folders.sort(key=lambda folder: folder.stat().st_mtime)
-    for folder in folders[: -(KEPT_RUNS - 1)]:
-        if not _has_live_process(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _has_live_process(folder: Path) -> bool:
-    state: dict[str, Any] = run_dir.read_whole(str(folder / run_dir.STATE)) or {}
-    records = (state.get("keeper"), state.get("llama_server"))
-    return any(
-        record and identity.is_same_process(record["pid"], record["start"]) for record in records
-    )
+def _problem(error: OSError | ValueError) -> str:
+    """Say why a record cannot be read, without repeating what it holds: it may hold an API key."""
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    if not isinstance(error, ValidationError):
+        return str(error)
+    fault = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return f"{where}: {fault['msg']}" if where else fault["msg"]

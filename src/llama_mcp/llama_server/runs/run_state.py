@@ -1,4 +1,4 @@
-"""What a run looks like from outside: its state, told from records and from proved processes."""
+"""The state of a run, told from its records and from processes that are proved to be its own."""
 
 import time
 from dataclasses import dataclass
@@ -6,24 +6,27 @@ from dataclasses import dataclass
 import anyio
 import psutil
 
-from llama_mcp.llama_server.runs.records import KeeperState, Outcome
-from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.runs.records import KeeperState, LoadingOutcome
+from llama_mcp.llama_server.runs.run import Run, RunFolder, UnreadableRun
 from llama_mcp.llama_server.status import ServerState
 
 RECORD_SECONDS = 2.0
 RECORD_POLL_SECONDS = 0.01
 # A keeper that has not recorded anything by then is not going to.
 KEEPER_START_SECONDS = 30.0
+_LIVE = (ServerState.STARTING, ServerState.READY, ServerState.UNRESPONSIVE)
+_DEAD = (ServerState.STOPPED, ServerState.CRASHED)
 
 
 @dataclass(frozen=True, slots=True)
-class RunState:
-    """A run and what its records and processes said at one moment."""
+class FolderState:
+    """A run folder and what its records and processes said at one moment."""
 
-    run: Run
+    run: RunFolder
     state: ServerState
     keeper: KeeperState | None
-    outcome: Outcome | None
+    outcome: LoadingOutcome | None
 
     @property
     def is_live(self) -> bool:
@@ -36,29 +39,89 @@ class RunState:
         return self.outcome is not None and self.outcome.ready_after_seconds is not None
 
     @property
+    def last_pid(self) -> int | None:
+        """The pid that llama-server has or had; None when none was ever spawned."""
+        record = self.keeper.llama_server if self.keeper else None
+        return record.pid if record else None
+
+    @property
     def pid(self) -> int | None:
         """The pid of a llama-server that lives."""
-        record = self.keeper.llama_server if self.keeper else None
-        return record.pid if record and self.state not in _DEAD else None
+        return self.last_pid if self.state not in _DEAD else None
+
+    @property
+    def uptime_seconds(self) -> float | None:
+        """How long the llama-server has lived; None for one that does not."""
+        record = self.keeper.llama_server if self.keeper and self.pid is not None else None
+        return round(time.time() - record.at, 1) if record and record.at else None
 
 
-_LIVE = (ServerState.STARTING, ServerState.READY, ServerState.UNRESPONSIVE)
-_DEAD = (ServerState.STOPPED, ServerState.CRASHED)
+@dataclass(frozen=True, slots=True)
+class RunState(FolderState):
+    """The state of a run that can be used."""
+
+    run: Run
+
+    @property
+    def total_slots(self) -> int:
+        """How many conversations can generate at once; as launched until llama-server says."""
+        return (self.outcome and self.outcome.total_slots) or self.run.launch.config.parallel
+
+    @property
+    def slot_ctx_size(self) -> int:
+        """The context window of each conversation, in tokens; as launched until it says."""
+        return (self.outcome and self.outcome.slot_ctx_size) or self.run.launch.config.ctx_size
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableState(FolderState):
+    """The state of a run whose launch.json cannot be read.
+
+    `unresponsive` while its llama-server is proved to live, since nobody can talk to it without
+    its address; `stopping` once that was told to end; else `stopped`.
+    """
+
+    run: UnreadableRun
 
 
 async def read_run_state(run: Run) -> RunState:
-    """Say what state a run is in; asks no llama-server, so `ready` here means that it was.
+    """Return the state of a run; llama-server is not asked, so `ready` means that it was.
 
     A llama-server that has just died is given the moment that its keeper needs to record how.
     """
-    keeper = run.state()
-    if _is_exit_pending(keeper):
-        with anyio.move_on_after(RECORD_SECONDS):
-            while _is_exit_pending(keeper):
-                await anyio.sleep(RECORD_POLL_SECONDS)
-                keeper = run.state()
+    keeper = await _settled_keeper_state(run)
     outcome = run.outcome()
     return RunState(run, _state(run, keeper, outcome), keeper, outcome)
+
+
+async def read_unreadable_state(run: UnreadableRun) -> UnreadableState:
+    """Return what is known of a run without its launch.json."""
+    keeper = await _settled_keeper_state(run)
+    if keeper is None or keeper.llama_server is None or not keeper.llama_server.is_alive():
+        state = ServerState.STOPPED
+    elif run.is_ending():
+        state = ServerState.STOPPING
+    else:
+        state = ServerState.UNRESPONSIVE
+    return UnreadableState(run, state, keeper, run.outcome())
+
+
+async def read_state(run: Run | UnreadableRun) -> RunState | UnreadableState:
+    """Return the state of either kind of run."""
+    return await (read_run_state(run) if isinstance(run, Run) else read_unreadable_state(run))
+
+
+async def check_health(state: RunState, client: LlamaServerClient) -> tuple[RunState, ServerState]:
+    """Ask a run that was ready for its health.
+
+    Returns:
+        Its state by the records, read again when it does not answer; and the state that results.
+    """
+    if await client.is_healthy():
+        return state, ServerState.READY
+    # It may have died since its state was read.
+    state = await read_run_state(state.run)
+    return state, ServerState.UNRESPONSIVE if state.is_live else state.state
 
 
 def memory_of(pid: int | None) -> int | None:
@@ -72,13 +135,23 @@ def memory_of(pid: int | None) -> int | None:
     return rss
 
 
+async def _settled_keeper_state(run: RunFolder) -> KeeperState | None:
+    keeper = run.state()
+    if _is_exit_pending(keeper):
+        with anyio.move_on_after(RECORD_SECONDS):
+            while _is_exit_pending(keeper):
+                await anyio.sleep(RECORD_POLL_SECONDS)
+                keeper = run.state()
+    return keeper
+
+
 def _is_exit_pending(keeper: KeeperState | None) -> bool:
     if keeper is None or keeper.exit or keeper.llama_server is None:
         return False
     return not keeper.llama_server.is_alive() and keeper.keeper.is_alive()
 
 
-def _state(run: Run, keeper: KeeperState | None, outcome: Outcome | None) -> ServerState:
+def _state(run: Run, keeper: KeeperState | None, outcome: LoadingOutcome | None) -> ServerState:
     if keeper is None:
         if run.is_ending():
             return ServerState.STOPPED

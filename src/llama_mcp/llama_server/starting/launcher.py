@@ -1,97 +1,134 @@
-"""What changes runs: a launch carried out, ended, begun again after a crash, put back.
+"""Why a run is launched: it was asked for, it crashed, or what was to replace it failed.
 
-Whoever calls `carry_out` or `end` holds the start lock; the others take it themselves.
+Also how a start is ended whose caller is gone.
 """
 
 import time
 
 import anyio
-import anyio.to_thread
 
-from llama_mcp.llama_server.errors import CrashLoopError, PortTakenError
-from llama_mcp.llama_server.runs import endings, keeper_process, ports
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.engine.command_line import LaunchConfig, differences
+from llama_mcp.llama_server.errors import (
+    AlreadyRunningError,
+    CrashLoopError,
+    ReplaceFailedError,
+)
+from llama_mcp.llama_server.runs import endings, ports
 from llama_mcp.llama_server.runs.attachment import Attachment, count_clients
 from llama_mcp.llama_server.runs.records import Launch
-from llama_mcp.llama_server.runs.run import Run, create_run, current_run
-from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
-from llama_mcp.llama_server.runs.start_lock import exclusively
-from llama_mcp.llama_server.starting import restarts
-from llama_mcp.settings import LlamaServerSettings
+from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
+from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
+from llama_mcp.llama_server.starting.preparation import Preparation
 
+MAX_RESTARTS = 3
+RESTART_WINDOW_SECONDS = 300.0
 # A cancelled start has to end what it began before the client's patience (2 s) is over.
 CANCELLED_START_SECONDS = 3.0
 
 
 class Launcher:
-    """Carries launches out in the name of this process, which holds a lease on each."""
+    """Launches runs in the name of this process."""
 
-    def __init__(self, settings: LlamaServerSettings, attachment: Attachment) -> None:
-        self._settings = settings
+    def __init__(self, lock: StartLock, attachment: Attachment, *, auto_restart: bool) -> None:
+        """Take what it works with.
+
+        Args:
+            lock: the start lock.
+            attachment: tells which run counts.
+            auto_restart: whether a llama-server that crashed is started again.
+        """
+        self._lock = lock
         self._attachment = attachment
+        self._auto_restart = auto_restart
 
-    async def look(self) -> RunState | None:
-        """Return what the run that counts looks like; None when there never was one."""
-        self._attachment.reap()
-        run = current_run(self._settings.runs_dir)
-        return await read_run_state(run) if run else None
+    async def launch(
+        self, exclusive: Exclusive, preparation: Preparation, replaced: Launch | None
+    ) -> Run:
+        """Launch what was prepared.
 
-    async def carry_out(self, launch: Launch) -> Run:
-        """Spawn a keeper for the launch and take the first lease on it.
+        Args:
+            exclusive: what the start lock gave.
+            preparation: the start.
+            replaced: what was stopped for it; it is launched again when this launch fails.
 
         Raises:
-            PortTakenError: somebody else listens on its port.
-            StartFailedError: the keeper did not come up.
+            LlamaMCPError: it could not be launched; ReplaceFailedError when something was replaced.
         """
-        if not ports.is_free(launch.port):
-            holder = await anyio.to_thread.run_sync(ports.describe_holder, launch.port)
-            raise PortTakenError(launch.port, holder)
-        run = create_run(self._settings.runs_dir, launch)
-        # Before the keeper lives: it stops a llama-server on which nobody holds a lease.
-        self._attachment.take(run)
-        # Whoever is cancelled meanwhile, a keeper that was spawned is known and will be reaped.
-        with anyio.CancelScope(shield=True):
-            self._attachment.keep(await keeper_process.spawn(run))
-        return run
+        try:
+            port = preparation.config.port or ports.find_free()
+            return await exclusive.launch(preparation.launch_on(port, time.time()))
+        except LlamaMCPError as error:
+            if replaced is None:
+                raise
+            await exclusive.launch(replaced.model_copy(update={"at": time.time()}))
+            raise ReplaceFailedError(error, replaced.alias) from error
 
-    async def restart(self, crashed: RunState) -> RunState | None:
-        """Start a llama-server that crashed again, unless another process has just done so."""
-        if not self._settings.auto_restart:
+    async def restart(self, crashed: RunState) -> RunState | UnreadableState | None:
+        """Start a llama-server that crashed again, unless another process has just done so.
+
+        Returns:
+            The state of the run that counts then.
+
+        Raises:
+            CrashedError: the settings forbid restarts.
+            CrashLoopError: it has crashed too often.
+        """
+        if not self._auto_restart:
             raise endings.crash_error(crashed)
-        async with exclusively(self._settings.runs_dir):
-            seen = await self.look()
-            if seen is None or seen.run.folder != crashed.run.folder:
-                return seen
+        async with self._lock.hold() as exclusive:
+            current = await self._attachment.current_state()
+            if current is None or current.run.folder != crashed.run.folder:
+                return current
             failure = str(endings.crash_error(crashed))
-            launch = restarts.next_restart(crashed.run.launch, failure, time.time())
+            launch = next_restart(crashed.run.launch, failure, time.time())
             if launch is None:
                 first = crashed.run.launch.first_failure or failure
-                minutes = restarts.WINDOW_SECONDS / 60
-                raise CrashLoopError(restarts.MAX_RESTARTS, minutes, first)
-            await self.end(crashed.run)
-            return await read_run_state(await self.carry_out(launch))
+                raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
+            await exclusive.end(crashed.run)
+            return await self._attachment.read_state(await exclusive.launch(launch))
 
-    async def put_back(self, failed: Run, replaced: Launch) -> None:
+    async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
-        async with exclusively(self._settings.runs_dir):
-            current = current_run(self._settings.runs_dir)
-            if current is not None and current.folder == failed.folder:
-                await self.carry_out(replaced.model_copy(update={"at": time.time()}))
-
-    async def end(self, run: Run) -> None:
-        """Stop the run's llama-server, or clear away what a dead keeper has left of it."""
-        # llama-server does not end while a connection is open, so ours go first.
-        await self._attachment.release()
-        seen = await read_run_state(run)
-        if seen.keeper is None:
-            run.request_stop()  # its keeper never came, and must not come any more
-        elif seen.pid is not None:
-            await keeper_process.stop(run)
-        else:
-            await keeper_process.end_leftovers(run)
+        async with self._lock.hold() as exclusive:
+            current = await self._attachment.current_state()
+            if current is not None and current.run.folder == failed.folder:
+                await exclusive.launch(replaced.model_copy(update={"at": time.time()}))
 
     async def abandon(self, run: Run) -> None:
-        """End a start whose caller is gone, unless another process has taken to it."""
+        """End a start whose caller is gone, unless another process uses it."""
         with anyio.CancelScope(shield=True), anyio.move_on_after(CANCELLED_START_SECONDS):
-            async with exclusively(self._settings.runs_dir):
+            async with self._lock.hold() as exclusive:
                 if count_clients(run) <= 1:
-                    await self.end(run)
+                    await exclusive.end(run)
+
+
+def refusal_to_join(
+    state: RunState | UnreadableState, wanted: LaunchConfig
+) -> LlamaMCPError | None:
+    """Return why a start cannot join what runs; None when it can."""
+    if isinstance(state, UnreadableState):
+        return endings.unreadable_error(state)
+    launch = state.run.launch
+    running = launch.config.model_copy(update={"port": launch.port})
+    changed = differences(running, wanted)
+    return AlreadyRunningError(f"{launch.alias} at {launch.url}", changed) if changed else None
+
+
+def next_restart(crashed: Launch, failure: str, now: float) -> Launch | None:
+    """Return the launch that follows a crash; None after too many crashes in the window.
+
+    Args:
+        crashed: what ended by itself.
+        failure: why, in words. The first failure of a series is kept: later ones may follow from
+            it.
+        now: seconds since 1970.
+    """
+    recent = [at for at in crashed.restarts if now - at < RESTART_WINDOW_SECONDS]
+    if len(recent) >= MAX_RESTARTS:
+        return None
+    first = crashed.first_failure if recent and crashed.first_failure else failure
+    return crashed.model_copy(
+        update={"at": now, "restarts": [*recent, now], "first_failure": first}
+    )

@@ -10,7 +10,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.diagnosis.log import last_line
 from llama_mcp.llama_server.runs import keeper_process
-from llama_mcp.llama_server.runs.records import Launch, Outcome
+from llama_mcp.llama_server.runs.records import Launch, LoadingOutcome
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.starting.readiness import EndedWhileLoadingError, wait_until_ready
 
@@ -21,13 +21,13 @@ PROGRESS_SECONDS = 0.5
 Progress = Callable[[float, str], Awaitable[None]]
 
 # Starts the replaced launch again, in the place of the run that failed.
-PutBack = Callable[[Run, Launch], Awaitable[None]]
+Restore = Callable[[Run, Launch], Awaitable[None]]
 
 
 class Loading:
     """Watches a run until it is ready, has ended, or has taken too long."""
 
-    def __init__(self, run: Run, client: LlamaServerClient, put_back: PutBack) -> None:
+    def __init__(self, run: Run, client: LlamaServerClient, restore: Restore) -> None:
         self.run = run
         # What was stopped for this one, and is started again when this one fails.
         self.replaced: Launch | None = None
@@ -35,7 +35,7 @@ class Loading:
         self.waiters = 0
         self.is_left_to_go_on = False
         self._client = client
-        self._put_back = put_back
+        self._restore = restore
         self._timeout_seconds = 0.0
         self._limit = anyio.CancelScope()
         self._is_over = anyio.Event()
@@ -45,14 +45,19 @@ class Loading:
         """Tell whether it is ready or has failed."""
         return self._is_over.is_set()
 
-    def take_charge(self, timeout_seconds: float, replaced: Launch | None) -> None:
-        """Answer for this start: it is ours, with its limit and what it replaces."""
+    def own_start(self, timeout_seconds: float, replaced: Launch | None) -> None:
+        """Make this process responsible for the start.
+
+        Args:
+            timeout_seconds: llama-server is stopped when it is not ready by then.
+            replaced: what was stopped for it; it is started again when this start fails.
+        """
         self._timeout_seconds = timeout_seconds
         self._limit.deadline = anyio.current_time() + timeout_seconds
         self.replaced = replaced
 
     async def watch(self) -> None:
-        """See the start to its end; a llama-server that takes too long is stopped."""
+        """Wait until the start is over; a llama-server that takes too long is stopped."""
         try:
             with self._limit:
                 outcome = await wait_until_ready(self.run, self._client)
@@ -61,34 +66,34 @@ class Loading:
             if self._limit.cancelled_caught:
                 await self._give_up()
         except EndedWhileLoadingError:
-            await self._make_good()
+            await self._restore_replaced()
         except Exception:
-            # A fault in one start must not end the server, and every turn with it.
+            # A bug here must not end llama-mcp and every turn with it.
             logger.exception("Waiting for llama-server failed")
         finally:
             self._is_over.set()
 
     async def _give_up(self) -> None:
         failure = f"it was not ready within {self._timeout_seconds:g} s and was stopped"
-        self.run.record_outcome(Outcome(failure=failure))
+        self.run.record_outcome(LoadingOutcome(failure=failure))
         await keeper_process.stop(self.run)
-        await self._make_good()
+        await self._restore_replaced()
 
-    async def _make_good(self) -> None:
+    async def _restore_replaced(self) -> None:
         if self.replaced is None:
             return
         try:
-            await self._put_back(self.run, self.replaced)
+            await self._restore(self.run, self.replaced)
         except LlamaMCPError as error:
             logger.error("The llama-server that was replaced did not start again: %s", error)
 
     async def wait(self, seconds: float) -> None:
-        """Wait until it is over, for so many seconds at most."""
+        """Wait until it is over, at most this long."""
         with anyio.move_on_after(seconds):
             await self._is_over.wait()
 
     async def wait_reporting(self, seconds: float, progress: Progress) -> None:
-        """Wait like `wait`, and tell now and then how it stands."""
+        """Wait like `wait`, and report the progress every half second."""
         deadline = anyio.current_time() + seconds
         while not self.is_over and anyio.current_time() < deadline:
             await progress(*self.describe())

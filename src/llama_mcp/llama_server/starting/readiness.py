@@ -1,7 +1,7 @@
 """When a llama-server is ready: our process lives, its own model is loaded and it answers.
 
-/health alone proves nothing (any server on the port could give it), so the answer counts only with
-/props naming our model and the process that was spawned alive after it.
+/health alone proves nothing: any server on the port could answer it. The answer counts only when
+/props names our model and the process that was spawned is still alive afterwards.
 """
 
 import time
@@ -9,13 +9,14 @@ from typing import Any
 
 import anyio
 
-from llama_mcp.llama_server.api.client import Health, LlamaServerClient
+from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.api.fields import count_or_none, member
 from llama_mcp.llama_server.diagnosis.causes import warnings_in_log
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
 from llama_mcp.llama_server.errors import CompletionError
 from llama_mcp.llama_server.runs import ports
 from llama_mcp.llama_server.runs.endings import launch_facts
-from llama_mcp.llama_server.runs.records import Outcome
+from llama_mcp.llama_server.runs.records import LoadingOutcome
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import KEEPER_START_SECONDS
 
@@ -23,21 +24,18 @@ FIRST_POLL_SECONDS = 0.005
 # A start returns within 50 ms of the moment when llama-server can answer.
 MAX_POLL_SECONDS = 0.02
 POLL_GROWTH = 1.5
-# What /apply-template must give back; a template that loses it loses every message.
+# What /apply-template must give back: a template that loses it loses every message.
 SENTINEL = "llama-mcp-sentinel-7d1f"
-
-# More slots or tokens than this no machine has.
-MAX_NUMBER = 2**40
 
 # A whole start, warnings included, at the default verbosity.
 LOG_LINES_TO_READ = 1000
 
 
 class EndedWhileLoadingError(Exception):
-    """llama-server ended before it was ready; for the supervisor, which knows what to say."""
+    """llama-server ended before it was ready. `Loading` handles it."""
 
 
-async def wait_until_ready(run: Run, client: LlamaServerClient) -> Outcome:
+async def wait_until_ready(run: Run, client: LlamaServerClient) -> LoadingOutcome:
     """Wait until llama-server can answer, and return what it says of itself.
 
     Raises:
@@ -47,7 +45,7 @@ async def wait_until_ready(run: Run, client: LlamaServerClient) -> Outcome:
     while True:
         if has_ended(run):
             raise EndedWhileLoadingError
-        if await client.health() is Health.OK:
+        if await client.is_healthy():
             outcome = await _examine(run, client)
             if outcome is not None:
                 return outcome
@@ -72,7 +70,7 @@ async def props_if_ours(run: Run, client: LlamaServerClient) -> dict[str, Any] |
     the model that was launched.
     """
     state = run.state()
-    props = await client.look("/props")
+    props = await client.get_or_none("/props")
     if state is None or state.llama_server is None or not isinstance(props, dict):
         return None
     is_elsewhere = ports.is_held_by(run.launch.port, state.llama_server.pid) is False
@@ -81,16 +79,16 @@ async def props_if_ours(run: Run, client: LlamaServerClient) -> dict[str, Any] |
     return props
 
 
-async def _examine(run: Run, client: LlamaServerClient) -> Outcome | None:
+async def _examine(run: Run, client: LlamaServerClient) -> LoadingOutcome | None:
     """Return the outcome when the server that answers is ours; None when that is not proved."""
     props = await props_if_ours(run, client)
     if props is None:
         return None
-    return Outcome(
+    return LoadingOutcome(
         ready_after_seconds=round(time.time() - run.launch.at, 3),
         warnings=[*await _template_warnings(client), *_log_warnings(run)],
-        total_slots=_number(props.get("total_slots")),
-        slot_ctx_size=_number(_member(props.get("default_generation_settings"), "n_ctx")),
+        total_slots=count_or_none(props.get("total_slots")),
+        slot_ctx_size=count_or_none(member(props.get("default_generation_settings"), "n_ctx")),
     )
 
 
@@ -107,10 +105,10 @@ def _names_our_model(props: dict[str, Any], run: Run) -> bool:
 async def _template_warnings(client: LlamaServerClient) -> list[str]:
     body = {"messages": [{"role": "user", "content": SENTINEL}]}
     try:
-        answer = await client.ask("/apply-template", body)
+        answer = await client.post("/apply-template", body)
     except CompletionError as error:
         return [f"The chat template could not be tried: {error}"]
-    if answer is None or SENTINEL in str(_member(answer, "prompt")):
+    if answer is None or SENTINEL in str(member(answer, "prompt")):
         return []
     return [
         "The chat template swallows the message: what is sent never reaches the model. Leave "
@@ -121,13 +119,3 @@ async def _template_warnings(client: LlamaServerClient) -> list[str]:
 def _log_warnings(run: Run) -> tuple[str, ...]:
     lines = read_log_tail(run.log_path, LOG_LINES_TO_READ)
     return warnings_in_log(lines, launch_facts(run.launch))
-
-
-def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _number(value: Any) -> int | None:
-    """Return a number of slots or tokens; None for what can be none, or is no number at all."""
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_number and 0 < value < MAX_NUMBER else None
