@@ -5,7 +5,7 @@ at once (TypeScript SDK 2 spawns every stdio server twice), and the first answer
 not wait for what it does not need.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,13 +19,10 @@ if TYPE_CHECKING:
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.observing.observer import Observer
     from llama_mcp.sessions.archive import Archive
-    from llama_mcp.turns.in_flight import InFlight
+    from llama_mcp.turns.in_flight import Announce, InFlight
 
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
-
-# Told the session_id when a turn begins or ends in it, and whether the session is new.
-Announce = Callable[[str, bool], None]
 
 
 class Services:
@@ -35,14 +32,14 @@ class Services:
         self,
         settings: Settings,
         environment: Mapping[str, str],
-        announce: Announce,
+        announce: "Announce",
         tasks: TaskGroup,
     ) -> None:
         self.settings = settings
         self._environment = environment
         self._announce = announce
         self._tasks = tasks
-        self._is_ending = False
+        self._is_shutting_down = False
 
     @cached_property
     def supervisor(self) -> "Supervisor":
@@ -70,7 +67,7 @@ class Services:
             self._announce,
             traces_content=self.settings.trace_content,
         )
-        in_flight.is_ending = self._is_ending
+        in_flight.is_shutting_down = self._is_shutting_down
         return in_flight
 
     @cached_property
@@ -85,11 +82,11 @@ class Services:
     def _count_open_turns(self) -> int:
         return self.in_flight.count_open() if "in_flight" in self.__dict__ else 0
 
-    def begin_end(self) -> None:
+    def announce_shutdown(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""
-        self._is_ending = True
+        self._is_shutting_down = True
         if "in_flight" in self.__dict__:
-            self.in_flight.is_ending = True
+            self.in_flight.is_shutting_down = True
         if "archive" in self.__dict__:
             self.archive.shorten_waits()
 
@@ -103,7 +100,7 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, environment: Mapping[str, str], announce: Announce
+    settings: Settings, environment: Mapping[str, str], announce: "Announce"
 ) -> AsyncIterator[Services]:
     """Own the rooms until the context ends; turns under way are archived as interrupted then.
 

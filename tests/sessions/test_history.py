@@ -1,7 +1,7 @@
 import pytest
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.sessions.history import Opening, plan_opening
+from llama_mcp.sessions.history import ImportedHistory, import_history
 from llama_mcp.sessions.records import Message, Role
 
 
@@ -10,14 +10,14 @@ def messages(*roles: Role) -> list[Message]:
 
 
 def test_a_history_becomes_pairs_of_message_and_reply() -> None:
-    opening = plan_opening(None, messages("user", "assistant", "user", "assistant"))
-    assert opening == Opening(None, (("user 0", "assistant 1"), ("user 2", "assistant 3")))
+    imported = import_history(None, messages("user", "assistant", "user", "assistant"))
+    assert imported == ImportedHistory(None, (("user 0", "assistant 1"), ("user 2", "assistant 3")))
 
 
 def test_a_system_message_at_the_beginning_is_the_system_prompt() -> None:
-    assert plan_opening(None, messages("system")).system_prompt == "system 0"
-    assert plan_opening("be brief", ()).system_prompt == "be brief"
-    assert plan_opening("", ()).system_prompt is None
+    assert import_history(None, messages("system")).system_prompt == "system 0"
+    assert import_history("be brief", ()).system_prompt == "be brief"
+    assert import_history("", ()).system_prompt is None
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_roles_that_are_not_those_of_a_conversation_are_refused(
     roles: list[Role], problem: str
 ) -> None:
     with pytest.raises(InvalidArgumentError, match=f"(?s)history.*{problem}"):
-        plan_opening(None, messages(*roles))
+        import_history(None, messages(*roles))
 
 
 def test_two_system_prompts_are_refused() -> None:
     with pytest.raises(InvalidArgumentError, match="Pass one of them"):
-        plan_opening("be brief", messages("system"))
+        import_history("be brief", messages("system"))

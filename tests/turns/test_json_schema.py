@@ -9,11 +9,10 @@ import pytest
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.chat_request import Sampling
-from llama_mcp.turns.json_schema import MAX_DEPTH, check_schema
+from llama_mcp.turns.json_schema import MAX_DEPTH, check_schema, time_limit
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.reply import ChatReply
 from llama_mcp.turns.reply_building import TurnFacts, reply_from
-from llama_mcp.turns.time_limit import time_limit
 
 # Each level doubles what is to be checked.
 MULTIPLYING = {

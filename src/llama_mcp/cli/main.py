@@ -50,7 +50,7 @@ def _serve(settings: Settings) -> int:
     from llama_mcp.surface.stdio import serve_stdio
 
     server = build_server(settings)
-    anyio.run(serve_stdio, server, server.begin_end)
+    anyio.run(serve_stdio, server, server.announce_shutdown)
     return 0
 
 

@@ -13,14 +13,14 @@ _ADVICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class ImportedHistory:
     """What a session begins with: its system prompt and the (message, reply) pairs before it."""
 
     system_prompt: str | None
     exchanges: tuple[tuple[str, str], ...]
 
 
-def plan_opening(system_prompt: str | None, history: Sequence[Message]) -> Opening:
+def import_history(system_prompt: str | None, history: Sequence[Message]) -> ImportedHistory:
     """Return what a session with this history begins with.
 
     Raises:
@@ -37,7 +37,7 @@ def plan_opening(system_prompt: str | None, history: Sequence[Message]) -> Openi
         system_prompt = messages.pop(0).content
     _check_order(messages, first_index=len(history) - len(messages))
     pairs = zip(messages[::2], messages[1::2], strict=True)
-    return Opening(
+    return ImportedHistory(
         system_prompt or None, tuple((user.content, reply.content) for user, reply in pairs)
     )
 

@@ -88,10 +88,10 @@ class LlamaMCPServer(MCPServer[Services]):
             raise RuntimeError("the server is not serving")
         return self.services
 
-    def begin_end(self) -> None:
+    def announce_shutdown(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""
         if self.services is not None:
-            self.services.begin_end()
+            self.services.announce_shutdown()
 
     async def list_tools(self) -> list[Tool]:
         """Return the tools with compacted descriptions and schemas."""

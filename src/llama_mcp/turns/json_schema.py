@@ -1,17 +1,20 @@
 """The JSON schema of a reply: checked before anything is sent, and the reply against it."""
 
 import json
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.turns.chat_request import Sampling, build_body
-from llama_mcp.turns.time_limit import time_limit
 
 # jsonschema is imported where it is used: 60 ms that only these calls need.
 
-# A schema can be made so that checking takes for ever: with patterns, or references that multiply.
+# Patterns, or references that multiply, can make checking take for ever.
 CHECK_SECONDS = 0.25
 TAKE_SECONDS = 10
 # JSON readers, those of MCP clients too, stop at about 200 levels.
@@ -19,7 +22,7 @@ MAX_DEPTH = 100
 
 
 def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raise InvalidArgumentError for a json_schema that is no JSON schema."""
+    """Raise InvalidArgumentError when json_schema is not a JSON schema."""
     from jsonschema import Draft202012Validator, SchemaError
 
     try:
@@ -35,11 +38,11 @@ def check_schema(schema: Mapping[str, Any]) -> None:
 
 
 async def check_taken(server: ReadyServer, sampling: Sampling) -> None:
-    """Check that llama-server can hold a reply to the schema; a build that cannot say may try.
+    """Check that llama-server can enforce the schema. A build that cannot tell is trusted.
 
     Raises:
-        InvalidArgumentError: it cannot.
-        LlamaMCPError: it does not answer.
+        InvalidArgumentError: It cannot.
+        LlamaMCPError: It does not answer.
     """
     body = build_body([{"role": "user", "content": "."}], sampling)
     try:
@@ -72,13 +75,38 @@ def parse_reply(text: str, sampling: Sampling) -> tuple[Any, list[str]]:
     if _is_deeper(data, MAX_DEPTH):
         return None, ["The reply is JSON nested too deeply to be given as parsed."]
     try:
-        # With this registry nothing is fetched: what a schema refers to by http or file would be.
+        # With this registry no reference is fetched, neither by HTTP nor from a file.
         checker = Draft202012Validator(sampling.json_schema, registry=REGISTRY)
         with time_limit(CHECK_SECONDS):
             fault = next(checker.iter_errors(data), None)
-    except Exception as error:  # whatever a schema can refer to, the reply itself is there
+    except Exception as error:  # whatever a schema refers to, the reply itself is given
         return data, [f"The reply could not be checked against json_schema: {error}"[:300]]
     return data, [f"The reply does not keep to json_schema: {fault.message[:200]}"] if fault else []
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in code that takes longer, also in the middle of a regular expression.
+
+    The code must run on the main thread: regular expressions hold Python's lock, and no thread can
+    be ended. On other threads, and where there is no timer signal (Windows), there is no limit.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"it takes longer than {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    # Repeated, because Python swallows what is raised in a finalizer.
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _is_deeper(data: Any, levels: int) -> bool:

@@ -82,7 +82,7 @@ class PartialReply:
         if not isinstance(choice, dict):
             return
         if isinstance(choice.get("finish_reason"), str):
-            self.finish_reason = choice["finish_reason"]
+            self.finish_reason = clean_text(choice["finish_reason"])
         delta = choice.get("delta")
         if isinstance(delta, dict):
             self._take_delta(delta)
@@ -132,7 +132,7 @@ class PartialReply:
         if "timings" in chunk:
             self.timings_chunk = _mapping(chunk["timings"]) or self.timings_chunk
         if isinstance(model := chunk.get("model"), str):
-            self.model = model
+            self.model = clean_text(model)
 
     def _take_progress(self, progress: Mapping[str, Any]) -> None:
         self.prompt_total = _count(progress.get("total"), self.prompt_total)

@@ -1,13 +1,13 @@
-"""One turn under way: from a message that is in the archive to a reply that is, too.
+"""One turn under way: from a message that is in the archive to a reply that is in it, too.
 
-A turn is a task of the process, not of the request that began it: callers come and go (`follow`),
-and generation goes on. What is received is saved about once a second while it streams, and whole at
-the end, however it ends; only then do callers hear of it.
+A turn is a task of the process, not of the request that began it. Callers come and go while
+generation continues (following.py). What is received is saved about once a second while it streams,
+and whole at the end, however the turn ends. Only then do callers hear that it is over.
 """
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import anyio
 
@@ -19,9 +19,10 @@ from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
 from llama_mcp.turns import tracing
 from llama_mcp.turns.cache_miss import ServingFacts, why_recomputed
 from llama_mcp.turns.chat_request import ChatRequest, build_body
-from llama_mcp.turns.context_window import ChatMessages
+from llama_mcp.turns.errors import TurnFailedError
+from llama_mcp.turns.following import Following
 from llama_mcp.turns.partial_reply import PartialReply
-from llama_mcp.turns.prompt import Prompt, fit_prompt
+from llama_mcp.turns.prompt import ChatMessages, Prompt, fit_prompt
 from llama_mcp.turns.reply import ChatReply
 from llama_mcp.turns.reply_building import TurnFacts, reply_from
 from llama_mcp.turns.slot_queue import SlotQueue
@@ -49,40 +50,38 @@ class Turn:
         self.session_id = begun.session.session_id
         self.number = begun.turn
         self.reply = PartialReply(model=server.model)
-        self.max_tokens = request.sampling.max_tokens
-        # How much of the reply callers have had as progress, so that the next one gets the rest.
-        self.told_pieces = 0
+        self.following = Following(self.reply)
+        self.is_saved = False
+        self.error: LlamaMCPError | None = None
         self._begun = begun
         self._request = request
         self._server = server
         self._archive = archive
         self._queue = queue
         self._traces_content = traces_content
-        self._prompt: Prompt | None = None
-        self._cache_miss: str | None = None
+        self._first_turn_in_prompt = begun.first_turn_in_prompt
         # llama-server's prompt cache when this turn got its slot.
         self._cache_mark = 0
         self._scope = anyio.CancelScope()
-        self._heard_at = time.monotonic()
         self._is_cancel_asked = False
-        self._changes = 0
+        self._heard_at = time.monotonic()
         self._saved_tokens = 0
-        # Made only when somebody waits: it would cost more than the rest of a token's way.
-        self._change: anyio.Event | None = None
-        self._over = anyio.Event()
-        # What the caller should know beside the reply.
+        # What the caller should know besides the reply.
         self._notes = list(notes)
-        self.is_saved = False
-        self.error: LlamaMCPError | None = None
-        self.result: ChatReply | None = None
+        self._result: ChatReply | None = None
 
     @property
     def is_over(self) -> bool:
-        """Tell whether the reply is in the archive, or has failed to get there."""
-        return self._over.is_set()
+        """Whether the reply is in the archive, or cannot be written to it."""
+        return self.following.is_over
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The longest reply that the caller allows; None when there is no limit."""
+        return self._request.sampling.max_tokens
 
     async def run(self) -> None:
-        """Generate the reply and archive it; ends only with the turn over."""
+        """Generate the reply and archive it. The turn is over when this returns or raises."""
         status = TurnStatus.INTERRUPTED
         try:
             with self._scope:
@@ -94,49 +93,37 @@ class Turn:
                 with anyio.CancelScope(shield=True):
                     await self._end(status)
             except Exception:
-                # Whoever waits for this turn must hear of it, and all others go on.
+                # Callers that wait for this turn must hear of it, and other turns continue.
                 logger.exception("Turn %s of session %s has no end", self.number, self.session_id)
                 self.error = LlamaMCPError(BUG)
             finally:
-                self._over.set()
-                self._wake()
+                self.following.end()
 
     async def cancel(self) -> None:
         """Stop generating and wait until what was received is archived."""
         self._is_cancel_asked = not self.is_over
         self._scope.cancel()
-        await self._over.wait()
+        await self.following.wait_until_over()
 
     async def wait_if_cancelled(self) -> None:
-        """Wait until the turn is over when somebody is cancelling it."""
+        """Wait until the turn is over if a caller is cancelling it."""
         if self._is_cancel_asked:
-            await self._over.wait()
+            await self.following.wait_until_over()
 
-    async def follow(
-        self, seconds: float, report: Callable[[PartialReply], Awaitable[float]]
-    ) -> None:
-        """Report what arrives until the turn is over or so many seconds have passed.
+    async def deliver(self) -> ChatReply:
+        """Return the reply so far, saved: it is kept even if this process is killed right after.
 
-        Args:
-            seconds: how long.
-            report: called after changes; returns after how many seconds it wants to be called
-                again, when that was too soon.
+        Raises:
+            TurnFailedError: The turn broke off.
         """
-        reported = -1
-        with anyio.move_on_after(seconds):
-            while not self.is_over:
-                if reported == self._changes:
-                    await self._wait_for_change()
-                reported = self._changes
-                if early_seconds := await report(self.reply):
-                    reported = -1
-                    with anyio.move_on_after(early_seconds):
-                        # The first token is not put off; waking for the others would be in vain.
-                        begun = self.reply.generated > 0
-                        await (self._over.wait() if begun else self._wait_for_change())
+        if self.is_over and self.error is not None:
+            raise TurnFailedError(self.session_id, self.number, self.error, self.reply.text)
+        reply = self.snapshot()
+        await self.save()
+        return reply
 
     async def save(self) -> None:
-        """Write down what was received so far; a failure is noted in the reply."""
+        """Write down what was received so far; a failure becomes a note of the reply."""
         if self.is_over or self.reply.generated == self._saved_tokens:
             return
         self._saved_tokens = self.reply.generated
@@ -145,39 +132,44 @@ class Turn:
                 self.session_id, self.number, self.reply.text, self.reply.reasoning
             )
         except ArchiveError as error:
-            self._say_unsaved(error)
+            self._note_unsaved(error)
 
     def snapshot(self) -> ChatReply:
-        """Return the reply as far as it has come."""
-        if self.result is not None:
-            return self.result
-        return self._reply(TurnStatus.IN_PROGRESS)
+        """Return the reply so far."""
+        return self._result or self._reply(TurnStatus.IN_PROGRESS)
 
     async def _generate(self) -> TurnStatus:
         status = TurnStatus.FAILED
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._save_now_and_then)
+                tasks.start_soon(self._save_regularly)
                 with anyio.CancelScope() as stream:
                     tasks.start_soon(self._watch_for_silence, stream)
                     status = await self._stream()
                 tasks.cancel_scope.cancel()
         except Exception:
-            # A bug must end this turn, not the server and every other turn with it.
+            # A bug must end this turn only, not the server and every other turn.
             logger.exception("Turn %s of session %s failed", self.number, self.session_id)
             self.error = LlamaMCPError(BUG)
         return status
 
     async def _stream(self) -> TurnStatus:
         try:
-            await self._fit()
-            async with self._queue.slot(self._server.total_slots, self._tell_place):
-                await self._receive(self._prompt.messages if self._prompt else [])
+            prompt = await self._fit()
+            async with self._queue.slot(self._server.total_slots, self._note_place):
+                await self._receive(prompt.messages)
         except LlamaMCPError as error:
             self.error = await self._server.explain_loss(error)
         else:
             return TurnStatus.COMPLETE
         return TurnStatus.FAILED
+
+    async def _fit(self) -> Prompt:
+        prompt = await fit_prompt(self._begun, self._request, self._server)
+        if prompt.first_turn != self._first_turn_in_prompt:
+            await self._archive.set_cut(self.session_id, prompt.first_turn)
+            self._first_turn_in_prompt = prompt.first_turn
+        return prompt
 
     async def _receive(self, messages: ChatMessages) -> None:
         sampling = self._request.sampling
@@ -187,8 +179,7 @@ class Turn:
                 async with self._server.stream_chat(body) as chunks:
                     async for chunk in chunks:
                         self.reply.take(chunk)
-                        self._heard_at = time.monotonic()
-                        self._wake()
+                        self._note_sign_of_life()
             finally:
                 if span.is_recording():
                     tracing.note_reply(span, self.snapshot())
@@ -197,32 +188,35 @@ class Turn:
 
     async def _watch_for_silence(self, stream: anyio.CancelScope) -> None:
         self.error = await self._server.wait_until_silent(
-            # In the queue nothing is to be heard.
+            # Nothing comes while the turn waits for a slot.
             lambda: time.monotonic() if self.reply.queue_place else self._heard_at
         )
         stream.cancel()
 
-    def _tell_place(self, place: int) -> None:
-        self.reply.take_place(place)
-        if not place:
-            self._cache_mark = self._server.prompt_cache_mark()
-        self._heard_at = time.monotonic()
-        self._wake()
-
-    async def _fit(self) -> None:
-        prompt = await fit_prompt(self._begun, self._request, self._server)
-        if prompt.first_turn != self._begun.first_turn_in_prompt:
-            await self._archive.set_cut(self.session_id, prompt.first_turn)
-        self._prompt = prompt
-
-    async def _save_now_and_then(self) -> None:
+    async def _save_regularly(self) -> None:
         while True:
             await anyio.sleep(SAVE_SECONDS)
             await self.save()
 
+    def _note_place(self, place: int) -> None:
+        self.reply.take_place(place)
+        if not place:
+            self._cache_mark = self._server.prompt_cache_mark()
+        self._note_sign_of_life()
+
+    def _note_sign_of_life(self) -> None:
+        self._heard_at = time.monotonic()
+        self.following.note_change()
+
+    def _note_unsaved(self, error: ArchiveError) -> None:
+        note = f"This reply is not saved: {error}"
+        if note not in self._notes:
+            logger.error("Session %s, turn %s: %s", self.session_id, self.number, error)
+            self._notes.append(note)
+
     async def _end(self, status: TurnStatus) -> None:
-        self._cache_miss = self._why_recomputed()
-        result = self._reply(status)
+        cache_miss = self._why_recomputed()
+        result = self._reply(status, cache_miss)
         ending = TurnEnding(
             status=status,
             reply=result.reply,
@@ -240,11 +234,11 @@ class Turn:
             await self._archive.end_turn(self.session_id, self.number, ending)
             self.is_saved = True
         except ArchiveError as error:
-            self._say_unsaved(error)
-            result = self._reply(status)
-        self.result = result
+            self._note_unsaved(error)
+            result = self._reply(status, cache_miss)
+        self._result = result
 
-    def _reply(self, status: TurnStatus) -> ChatReply:
+    def _reply(self, status: TurnStatus, cache_miss: str | None = None) -> ChatReply:
         facts = TurnFacts(
             session_id=self.session_id,
             turn=self.number,
@@ -252,39 +246,18 @@ class Turn:
             sampling=self._request.sampling,
             context_limit=self._server.slot_ctx_size,
             n_gpu_layers=self._server.n_gpu_layers,
-            turns_dropped=self._prompt.turns_dropped if self._prompt else 0,
-            cache_miss=self._cache_miss,
+            turns_dropped=self._first_turn_in_prompt - 1,
+            cache_miss=cache_miss,
             notes=self._notes,
         )
         return reply_from(self.reply, facts)
 
     def _why_recomputed(self) -> str | None:
         kept = self._begun.cache
-        first_turn = self._begun.first_turn_in_prompt
-        return why_recomputed(
-            self.reply.usage(),
-            kept,
-            ServingFacts(
-                run=self._server.serving_id,
-                is_history_cut=bool(self._prompt and self._prompt.first_turn != first_turn),
-                says_not_supported=not kept.is_first_turn
-                and self._server.says_prompt_lost(self._cache_mark),
-            ),
+        serving = ServingFacts(
+            run=self._server.serving_id,
+            is_history_cut=self._first_turn_in_prompt != self._begun.first_turn_in_prompt,
+            says_not_supported=not kept.is_first_turn
+            and self._server.says_prompt_lost(self._cache_mark),
         )
-
-    def _say_unsaved(self, error: ArchiveError) -> None:
-        note = f"This reply is not saved: {error}"
-        if note not in self._notes:
-            logger.error("Session %s, turn %s: %s", self.session_id, self.number, error)
-            self._notes.append(note)
-
-    def _wake(self) -> None:
-        self._changes += 1
-        if self._change is not None:
-            self._change.set()
-            self._change = None
-
-    async def _wait_for_change(self) -> None:
-        if self._change is None:
-            self._change = anyio.Event()
-        await self._change.wait()
+        return why_recomputed(self.reply.usage(), kept, serving)

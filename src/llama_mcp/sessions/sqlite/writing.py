@@ -3,7 +3,7 @@
 import sqlite3
 
 from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
-from llama_mcp.sessions.history import Opening, plan_opening
+from llama_mcp.sessions.history import ImportedHistory, import_history
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
 from llama_mcp.sessions.sqlite.changing import insert_session, touch
 from llama_mcp.sessions.sqlite.reading import (
@@ -32,12 +32,12 @@ WHERE turn_key = :turn_key
 
 def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
     """Write the message down, in a new session when none is named."""
-    opening = plan_opening(new.system_prompt, new.history)
+    imported = import_history(new.system_prompt, new.history)
     settle_dead_turns(store)
     writer_id = store.writers.own_id()
     with store.writing() as connection:
         if session_id is None:
-            session = _begin_session(connection, opening, new)
+            session = _begin_session(connection, imported, new)
         else:
             session = find_session(connection, session_id)
             refuse_busy(connection, session)
@@ -94,10 +94,15 @@ def _find_turn(store: Store, session_id: str, turn: int) -> int:
     return build_turn_key(session["session_key"], turn)
 
 
-def _begin_session(connection: sqlite3.Connection, opening: Opening, new: NewTurn) -> sqlite3.Row:
-    first_message = opening.exchanges[0][0] if opening.exchanges else new.message
+def _begin_session(
+    connection: sqlite3.Connection, imported: ImportedHistory, new: NewTurn
+) -> sqlite3.Row:
+    first_message = imported.exchanges[0][0] if imported.exchanges else new.message
     session = insert_session(
-        connection, title_from(first_message), _clean(opening.system_prompt), len(opening.exchanges)
+        connection,
+        title_from(first_message),
+        _clean(imported.system_prompt),
+        len(imported.exchanges),
     )
     now = utc_now()
     connection.executemany(
@@ -105,7 +110,7 @@ def _begin_session(connection: sqlite3.Connection, opening: Opening, new: NewTur
         " message, reply) VALUES (?, 'complete', 1, '{}', ?, ?, ?, ?)",
         (
             (build_turn_key(session["session_key"], turn), now, now, clean_text(m), clean_text(r))
-            for turn, (m, r) in enumerate(opening.exchanges, start=1)
+            for turn, (m, r) in enumerate(imported.exchanges, start=1)
         ),
     )
     return session

@@ -23,15 +23,14 @@ class RisingProgress:
 
     async def report_seconds(self, seconds: float, message: str) -> None:
         """Report how many seconds something has been going on."""
-        await self.report(max(round(seconds, 3), self.last + 0.001), None, message)
+        await self.report(max(round(seconds, 3), self.last + 0.001), None, clean_text(message))
 
     async def report(self, value: float, total: float | None, message: str | None) -> bool:
-        """Report a value if it has risen; tell whether it was sent."""
+        """Report a value if it has risen; tell whether it was sent. The text is valid Unicode."""
         if value <= self.last:
             return False
         self.last = value
-        text = clean_text(message) if message else None
-        await self._ctx.report_progress(value, total, text)
+        await self._ctx.report_progress(value, total, message or None)
         return True
 
 

@@ -8,9 +8,8 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
-from llama_mcp.sessions.records import Message, TurnStatus
+from llama_mcp.sessions.records import Message
 from llama_mcp.surface.notifications.progress import ReplyProgress, Stream
 from llama_mcp.surface.results.texts import reply_text
 from llama_mcp.surface.results.tool_results import tool_result
@@ -34,16 +33,11 @@ from llama_mcp.surface.tools.parameters import (
     WaitForReply,
 )
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
-from llama_mcp.turns.errors import ReplyElsewhereError, TurnFailedError
 from llama_mcp.turns.reply import ChatReply
-from llama_mcp.turns.reply_building import reply_from_archive
 from llama_mcp.turns.tracing import note_turn
 
 if TYPE_CHECKING:
     from llama_mcp.turns.turn import Turn
-
-# Another process writes what it has received about once a second.
-ARCHIVE_POLL_SECONDS = 0.5
 
 # The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
 # result removes the handler before queued progress is handled).
@@ -128,22 +122,16 @@ class ConversationTools:
 
         Progress carries only the text that is new. Without one under way, gives the last reply.
         """
-        turn = await _turn_here(self._services(), session_id)
+        in_flight = self._services().in_flight
+        turn = await in_flight.latest(session_id)
         if turn is None:
-            return _reply_result(await _last_reply(self._services(), session_id, wait_seconds))
-        progress = ReplyProgress(ctx, "chunks", turn.max_tokens, turn.told_pieces)
+            return _reply_result(await in_flight.archived_reply(session_id, wait_seconds))
+        progress = ReplyProgress(ctx, "chunks", turn.max_tokens, turn.following.told_pieces)
         return await _follow(turn, wait_seconds, progress)
 
     async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
         """Stop the reply that is being generated in a session; what has come of it is kept."""
-        turn = await _turn_here(self._services(), session_id)
-        if turn is None:
-            last = await _last_reply(self._services(), session_id, 0)
-            if last.status is TurnStatus.IN_PROGRESS:
-                raise ReplyElsewhereError(last.session_id)
-            return _reply_result(last)
-        await turn.cancel()
-        return _reply_result(turn.snapshot())
+        return _reply_result(await self._services().in_flight.cancel(session_id))
 
     async def _take_turn(
         self, request: ChatRequest, wait_seconds: float, progress: ReplyProgress
@@ -158,40 +146,15 @@ class ConversationTools:
 
 
 async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> CallToolResult:
-    await turn.follow(seconds, progress.report)
+    following = turn.following
+    await following.follow(seconds, progress.report)
     await progress.flush(turn.reply)
-    if turn.is_over and progress.sent_pieces > turn.told_pieces:
+    if turn.is_over and progress.sent_pieces > following.told_pieces:
         await anyio.sleep(LAST_PROGRESS_SECONDS)
-    turn.told_pieces = progress.sent_pieces
-    if turn.is_over and turn.error is not None:
-        raise TurnFailedError(turn.session_id, turn.number, turn.error, turn.reply.text)
-    reply = turn.snapshot()
-    # What a caller was given stays, even if this process is killed the moment after.
-    await turn.save()
+    following.told_pieces = progress.sent_pieces
+    reply = await turn.deliver()
     note_turn(reply, turn.reply.model)
     return _reply_result(reply)
-
-
-async def _turn_here(services: Services, session_id: str) -> "Turn | None":
-    """Return the session's last turn when this process began it and still knows it whole."""
-    turn = services.in_flight.find(session_id)
-    if turn is None or not turn.is_over or not turn.is_saved:
-        return turn
-    session = await services.archive.session(session_id)
-    return turn if session.turns == turn.number else None
-
-
-async def _last_reply(services: Services, session_id: str, wait_seconds: float) -> ChatReply:
-    """Return the archive's last reply; one that another process generates is waited for."""
-    last = await services.archive.last_turn(session_id)
-    with anyio.move_on_after(wait_seconds):
-        while last.status is TurnStatus.IN_PROGRESS:
-            await anyio.sleep(ARCHIVE_POLL_SECONDS)
-            last = await services.archive.last_turn(session_id)
-    if last.error:
-        cause = LlamaMCPError(last.error)
-        raise TurnFailedError(session_id, last.turn, cause, last.reply)
-    return reply_from_archive(session_id, last)
 
 
 def _reply_result(reply: ChatReply) -> CallToolResult:

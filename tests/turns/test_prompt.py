@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import anyio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_mcp.sessions.records import ArchivedTurn, TurnStatus
-from llama_mcp.turns.context_window import (
+from llama_mcp.turns.errors import ContextFullError
+from llama_mcp.turns.prompt import (
     Window,
     build_messages,
     choose_cut,
@@ -23,15 +25,15 @@ def turn(number: int, message: str, reply: str) -> ArchivedTurn:
 
 
 def cut_of(turn_tokens: Sequence[int], fixed_tokens: int, window: Window) -> int | None:
-    """Drive the search as the turn does, counting as llama-server would."""
-    search = choose_cut(len(turn_tokens), window)
-    left_out = next(search)
+    """The cut for turns of these lengths; None when not even the message fits."""
+
+    async def count(left_out: int) -> int:
+        return fixed_tokens + sum(turn_tokens[left_out:])
+
     try:
-        while True:
-            left_out = search.send(fixed_tokens + sum(turn_tokens[left_out:]))
-    except StopIteration as decided:
-        cut: int | None = decided.value
-        return cut
+        return anyio.run(choose_cut, len(turn_tokens), window, count)
+    except ContextFullError:
+        return None
 
 
 @given(

@@ -1,0 +1,69 @@
+"""The callers of a turn: each follows the reply as it grows, and leaves when it likes."""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from llama_mcp.turns.partial_reply import PartialReply
+
+# Sends what is new of a reply. Returns 0, or how many seconds too early the call was.
+Report = Callable[[PartialReply], Awaitable[float]]
+
+
+class Following:
+    """Wakes callers when a reply has grown and when its turn is over."""
+
+    def __init__(self, reply: PartialReply) -> None:
+        self._reply = reply
+        # How much of the reply callers have had as progress. The next caller gets the rest.
+        self.told_pieces = 0
+        self._changes = 0
+        # Made only while a caller waits: it costs more than all else that is done for a token.
+        self._change: anyio.Event | None = None
+        self._over = anyio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the turn is over."""
+        return self._over.is_set()
+
+    def note_change(self) -> None:
+        """Wake the callers because there is something new."""
+        self._changes += 1
+        if self._change is not None:
+            self._change.set()
+            self._change = None
+
+    def end(self) -> None:
+        """Wake all callers for the last time."""
+        self._over.set()
+        self.note_change()
+
+    async def wait_until_over(self) -> None:
+        """Wait until the turn is over."""
+        await self._over.wait()
+
+    async def follow(self, seconds: float, report: Report) -> None:
+        """Report what is new until the turn is over, for at most so many seconds.
+
+        Args:
+            seconds: How long.
+            report: Called after changes, and again later when it was too early.
+        """
+        reported = -1
+        with anyio.move_on_after(seconds):
+            while not self.is_over:
+                if reported == self._changes:
+                    await self._wait_for_change()
+                reported = self._changes
+                if early_seconds := await report(self._reply):
+                    reported = -1
+                    with anyio.move_on_after(early_seconds):
+                        # The first token is reported at once; the others wait for their time.
+                        has_begun = self._reply.generated > 0
+                        await (self._over.wait() if has_begun else self._wait_for_change())
+
+    async def _wait_for_change(self) -> None:
+        if self._change is None:
+            self._change = anyio.Event()
+        await self._change.wait()
