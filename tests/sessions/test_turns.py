@@ -139,6 +139,18 @@ async def test_a_second_message_is_refused_while_a_reply_is_generated(
     assert (await archive.session(session_id)).turns == 1
 
 
+async def test_a_session_is_idle_when_a_turn_can_begin_in_it(
+    archive: Archive, other: Archive
+) -> None:
+    with pytest.raises(SessionNotFoundError):
+        await archive.check_idle(mint_session_id())
+    session_id = (await archive.begin_turn(None, "hello")).session.session_id
+    with pytest.raises(SessionBusyError):
+        await other.check_idle(session_id)
+    await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="hi"))
+    await other.check_idle(session_id)
+
+
 async def test_a_turn_of_an_archive_that_was_closed_is_interrupted(
     archive: Archive, other: Archive
 ) -> None:

@@ -1,5 +1,5 @@
-"""The archive: messages and replies come in, and every word of them can be had again.
+"""The archive: messages and replies come in, and every word of them can be read again.
 
-Come in through archive.py; what it gives is in records.py. The sqlite room is behind it. Knows
+archive.py is the way in, records.py is what it returns, and the sqlite room is behind it. It knows
 nothing of MCP or of llama-server.
 """

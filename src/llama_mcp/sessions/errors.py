@@ -4,7 +4,7 @@ from llama_mcp.errors import LlamaMCPError
 
 
 class SessionNotFoundError(LlamaMCPError):
-    """No such session in the archive."""
+    """There is no such session in the archive."""
 
     def __init__(self, session_id: str) -> None:
         self.session_id = session_id
@@ -37,7 +37,7 @@ class SessionUnderwayError(LlamaMCPError):
 
 
 class NoReplyUnderwayError(LlamaMCPError):
-    """Nothing to wait for or to cancel."""
+    """There is nothing to wait for or to cancel."""
 
     next_step = "{Chat} with this session_id to begin one."
 

@@ -1,4 +1,4 @@
-"""A conversation that was begun elsewhere, checked and turned into turns."""
+"""A conversation that began elsewhere, checked and split into turns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.records import Message
 
 _ADVICE = (
-    "Pass an optional system message, then user and assistant messages by turns, ending with the "
+    "Pass an optional system message, then user and assistant messages in turn, ending with the "
     "assistant's; the next user message goes in message."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedHistory:
-    """What a session begins with: its system prompt and the (message, reply) pairs before it."""
+    """What a session begins with: its system prompt and (message, reply) pairs."""
 
     system_prompt: str | None
     exchanges: tuple[tuple[str, str], ...]

@@ -5,13 +5,13 @@ import secrets
 
 from llama_mcp.sessions.errors import SessionNotFoundError
 
-# No vowels, so that no words come out; no 0, 1 or l, which look like others. 12 of these are
+# No vowels, so that no words come out; no 0, 1 or l, which are easily misread. 12 of these are
 # 57 bits.
 ALPHABET = "23456789bcdfghjkmnpqrstvwxyz"
 _GROUPS = 3
 _GROUP_LENGTH = 4
 _FORM = re.compile(rf"[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}")
-# How much of somebody's text is repeated to them in an error.
+# How much of a caller's text is repeated in an error.
 _SHOWN_CHARACTERS = 40
 
 
@@ -24,10 +24,10 @@ def mint_session_id() -> str:
 
 
 def check_session_id(text: str) -> str:
-    """Return the id that the text is; spaces around it and upper case are forgiven.
+    """Return the text as an id; spaces around it and upper case are accepted.
 
     Raises:
-        SessionNotFoundError: It is something else: a path, a wildcard, somebody's URI.
+        SessionNotFoundError: The text cannot be an id: a path, a wildcard, a URI.
     """
     session_id = text.strip().lower()
     if not _FORM.fullmatch(session_id):

@@ -10,8 +10,8 @@ _NO_TITLE = "Untitled"
 def clean_text(text: str) -> str:
     """Return the text as valid Unicode; NUL and everything else that is valid stays.
 
-    The two halves of a surrogate pair become the character they mean, a lone one U+FFFD: neither
-    can be written as UTF-8.
+    The two halves of a surrogate pair become their character, and a lone half becomes U+FFFD: a
+    half cannot be written as UTF-8.
     """
     try:
         text.encode()

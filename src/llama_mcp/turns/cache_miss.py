@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from llama_mcp.sessions.records import CacheFacts, Usage
 
 FIRST_TURN = "first turn: llama-server had not seen this session before"
-SERVER_RESTARTED = "server restarted: llama-server was started anew since the turn before"
+SERVER_RESTARTED = "server restarted: llama-server was started again since the turn before"
 SYSTEM_PROMPT_CHANGED = "session edited: its system prompt was changed since the turn before"
 HISTORY_CUT = "history cut: the oldest turns were left out to fit the context window"
 NOT_SUPPORTED = (
@@ -28,13 +28,13 @@ class ServingFacts:
     run: str
     """The launch of llama-server that serves it."""
     is_history_cut: bool
-    """This turn leaves out turns that the one before still had in its prompt."""
+    """This turn leaves out turns that the previous one had in its prompt."""
     says_not_supported: bool
-    """llama-server wrote into its log that the model cannot reuse what it has read."""
+    """llama-server's log says that the model cannot reuse what it has read."""
 
 
 def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str | None:
-    """Return why more than half of the prompt was read again; None when it was not."""
+    """Return why more than half of the prompt was read again; None if it was not."""
     prompt, recomputed = usage.prompt_tokens, usage.recomputed_tokens
     if not prompt or recomputed is None or recomputed <= prompt / 2:
         return None

@@ -10,7 +10,7 @@ from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.ranges import MaxTokens, Seed, Share, StopText, Temperature, TopK
 from llama_mcp.sessions.records import Message
 
-# What llama-server streams besides the reply: the usage chunk and how far the prompt is read.
+# What llama-server streams besides the reply: the usage chunk and progress of reading the prompt.
 STREAM_OPTIONS: Mapping[str, Any] = {
     "stream_options": {"include_usage": True},
     "return_progress": True,

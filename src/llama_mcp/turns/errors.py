@@ -7,7 +7,7 @@ SHOWN = 2000
 
 
 class ContextFullError(LlamaMCPError):
-    """A message that does not fit the context window even without any history."""
+    """The message does not fit the context window even without any history."""
 
     def __init__(self, prompt_tokens: int, prompt_limit: int, window: int) -> None:
         super().__init__(
@@ -18,7 +18,7 @@ class ContextFullError(LlamaMCPError):
 
 
 class HistoryFullError(LlamaMCPError):
-    """History that does not fit the context window, where none may be left out."""
+    """The history does not fit the context window, and the caller forbids leaving any out."""
 
     next_step = (
         'Pass overflow="trim", {fork} at an earlier turn, or start llama-server with a larger '
@@ -33,7 +33,7 @@ class HistoryFullError(LlamaMCPError):
 
 
 class TurnFailedError(LlamaMCPError):
-    """A turn that broke off after it had begun."""
+    """A turn broke off after it had begun."""
 
     def __init__(self, session_id: str, turn: int, cause: LlamaMCPError, received: str) -> None:
         text = f"This was turn {turn} of session {session_id}."
@@ -47,7 +47,7 @@ class TurnFailedError(LlamaMCPError):
 class ReplyElsewhereError(LlamaMCPError):
     """Another llama-mcp process generates the reply."""
 
-    next_step = "{Wait} to get the reply when it is there."
+    next_step = "{Wait} to get the reply when it is complete."
 
     def __init__(self, session_id: str) -> None:
         super().__init__(

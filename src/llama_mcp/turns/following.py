@@ -44,10 +44,10 @@ class Following:
         await self._over.wait()
 
     async def follow(self, seconds: float, report: Report) -> None:
-        """Report what is new until the turn is over, for at most so many seconds.
+        """Report what is new until the turn is over or the time is up.
 
         Args:
-            seconds: How long.
+            seconds: How long to follow.
             report: Called after changes, and again later when it was too early.
         """
         reported = -1

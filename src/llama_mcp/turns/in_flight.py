@@ -1,6 +1,6 @@
 """The turns of this process that are under way: how one begins, is found, and ends.
 
-Asked about a session, it also tells of turns of other processes, as far as the archive has them.
+It also answers for turns of other processes, from what the archive has of them.
 """
 
 from collections.abc import Callable
@@ -68,7 +68,7 @@ class InFlight:
     async def take_turn(self, request: ChatRequest, wait_seconds: float) -> Turn:
         """Begin a turn: check it, wait for a model that loads, archive the message, start it.
 
-        The session is looked up before llama-server is: a turn that cannot begin starts nothing.
+        The session is checked first, so that a turn that cannot begin starts no llama-server.
 
         Raises:
             LlamaMCPError: One of its kinds; nothing was archived then.
@@ -86,7 +86,7 @@ class InFlight:
     async def latest(self, session_id: str) -> Turn | None:
         """Return the session's last turn if this process began it and still knows it whole.
 
-        None sends the caller to archived_reply.
+        For other turns there is archived_reply.
 
         Raises:
             SessionNotFoundError: There is no such session.

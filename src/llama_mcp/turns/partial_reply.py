@@ -1,7 +1,8 @@
-"""A reply as it arrives: llama-server's stream chunks, gathered piece by piece.
+"""A reply as it arrives, put together from the chunks of llama-server's stream.
 
 The stream may hold null content, repeated roles, chunks without choices and fields of the wrong
-type (other builds, broken templates); what cannot be read is passed over, never raised.
+type (other builds, broken templates). What cannot be read is ignored and raises nothing. All texts
+in it are made valid Unicode here.
 """
 
 import time
@@ -18,7 +19,7 @@ class PartialReply:
     """What has been received of one reply."""
 
     begun_at: float = field(default_factory=time.monotonic)
-    # The place in the queue for a slot, 1 being next; 0 when it has one.
+    # The place in the queue for a slot, 1 being next; 0 when the turn has a slot.
     queue_place: int = 0
     queued_at: float | None = None
     queue_ms: float | None = None
@@ -64,7 +65,7 @@ class PartialReply:
         return (self.prompt_total - self.prompt_processed) * self.prompt_ms / read / 1000
 
     def take_place(self, place: int) -> None:
-        """Note the place in the queue for a slot; 0 means that it has one."""
+        """Note the place in the queue for a slot; 0 means that the turn has one."""
         now = time.monotonic()
         self.queue_place = place
         if self.queued_at is None:
@@ -88,7 +89,7 @@ class PartialReply:
             self._take_delta(delta)
 
     def usage(self) -> Usage:
-        """Return the token counts, as far as llama-server has told them."""
+        """Return the token counts that llama-server has sent; None for the others."""
         usage, timings = self.usage_chunk, self.timings_chunk
         details = _mapping(usage.get("prompt_tokens_details"))
         cached = _count(details.get("cached_tokens"), timings.get("cache_n"), self.prompt_cached)
@@ -101,7 +102,7 @@ class PartialReply:
         )
 
     def timing(self) -> Timing:
-        """Return how long it has taken so far, and llama-server's own rates at the end."""
+        """Return how long the turn has taken so far, and llama-server's rates once it has ended."""
         return Timing(
             first_token_ms=self.first_token_ms,
             total_ms=self._elapsed_ms(),
@@ -110,7 +111,7 @@ class PartialReply:
         )
 
     def receipt(self, cache_miss: str | None) -> Receipt:
-        """Return what the time went into; llama-server's own figures where it has told them."""
+        """Return what the time went into, by llama-server's own figures where it has sent them."""
         prompt_ms = _count_ms(self.timings_chunk.get("prompt_ms")) or self.prompt_ms
         generation_ms = _count_ms(self.timings_chunk.get("predicted_ms"))
         if generation_ms is None and self.first_token_ms is not None:
@@ -159,7 +160,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _count(*candidates: Any) -> int | None:
-    """Return the first that is a count; llama-server's JSON has none above 2**53."""
+    """Return the first value that is a count; llama-server's JSON has none above 2**53."""
     for value in candidates:
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
             return value

@@ -16,7 +16,7 @@ class ContextUse(BaseModel, frozen=True):
 
 
 class ChatReply(BaseModel, frozen=True):
-    """A reply, complete or as far as it has come."""
+    """A reply, complete or the part that has been received."""
 
     session_id: str
     turn: int

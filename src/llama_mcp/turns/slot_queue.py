@@ -1,7 +1,7 @@
-"""Who may use one of llama-server's slots now, and who waits: first come, first served.
+"""The queue for llama-server's slots: first come, first served.
 
-llama-server would queue them too, but says nothing meanwhile, not even headers
-(server-context.cpp:4732-4745), so that a wait could not be told from a hang.
+llama-server has a queue of its own, but sends nothing while a request is in it, not even headers
+(llama.cpp: server-context.cpp:4732-4745). A wait could not be told from a hang.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ import anyio
 
 
 class SlotQueue:
-    """Lets as many in at once as there are slots; the others wait in the order of their coming."""
+    """Admits as many turns as there are slots; the rest wait, first come, first served."""
 
     def __init__(self) -> None:
         self._inside = 0
@@ -20,7 +20,7 @@ class SlotQueue:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """How many turns wait."""
         return len(self._waiting)
 
     @asynccontextmanager
@@ -28,8 +28,9 @@ class SlotQueue:
         """Wait for a slot and hold it.
 
         Args:
-            total: how many there are.
-            tell_place: called with the place in the queue, 1 being next, and with 0 at the end.
+            total: How many slots there are.
+            tell_place: Called with each new place in the queue, 1 being next, and with 0 once the
+                slot is held.
         """
         if self._inside >= total or self._waiting:
             await self._wait(tell_place)

@@ -47,7 +47,7 @@ _BY_ERRNO = {
 
 
 def archive_error(path: Path, error: sqlite3.Error | OSError) -> ArchiveError:
-    """Return the error as what it means for the archive."""
+    """Return the error in words: what it means for the archive, and what to do."""
     if isinstance(error, Timeout):
         situation, advice = _LOCKED
     elif isinstance(error, OSError):
@@ -62,13 +62,13 @@ def damage_error(path: Path, moved_to: Path | None, error: sqlite3.Error) -> Arc
     what = (
         f"It was moved to {moved_to}; nothing of it was deleted"
         if moved_to
-        else "Another llama-mcp has moved it aside already, under a name beside it"
+        else "Another llama-mcp has moved it aside already, to a name beside it"
     )
     return ArchiveError(
         str(path),
         f"was found damaged ({_evidence(error)}). {what}",
         "A new, empty archive is used from now on: begin a new session. The old one's sessions "
-        "may be had again with: sqlite3 FILE .recover",
+        "may be recovered with: sqlite3 FILE .recover",
     )
 
 
@@ -78,7 +78,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def is_search_damage(error: sqlite3.Error) -> bool:
-    """Return whether only the search index is damaged, which can be built anew."""
+    """Return whether only the search index is damaged, which can be built again."""
     return _code(error) == sqlite3.SQLITE_CORRUPT_VTAB
 
 

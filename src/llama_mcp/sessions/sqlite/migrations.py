@@ -187,7 +187,7 @@ def applied_count(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to today's shape; each step is there whole or not at all."""
+    """Bring the file to today's shape; each step is applied whole or not at all."""
     for number, migration in enumerate(MIGRATIONS, start=1):
         if applied_count(connection) >= number:
             continue

@@ -1,11 +1,11 @@
 """Opening the file of the archive: new, old, newer, foreign or damaged.
 
-The order: take the lock of those who open, make the file private, connect, look without writing,
-only then write. A newer file, or another program's, is refused and not touched. A damaged one is
-moved aside and a fresh one opened.
+The order: take the opening lock, make the file private, connect, check whose file it is without
+writing, only then write. A newer file, or another program's, is refused and not changed. A damaged
+one is moved aside and a new one opened.
 
-The lock makes opening, migrating and moving aside one at a time across processes: nobody can hold
-the old file together with the new file's -wal.
+The opening lock lets one process at a time open, migrate or move the file. Without it a process
+could hold the old file together with the new file's -wal.
 """
 
 import logging
@@ -25,7 +25,7 @@ from llama_mcp.sessions.sqlite.search_words import searchable
 logger = logging.getLogger(__name__)
 
 # How long a write waits for another process's. Ours take milliseconds, but SQLite has no queue: on
-# a machine under load one of two busy writers was seen to wait for more than 5 s.
+# a loaded machine one of two busy writers waited for more than 5 s.
 BUSY_TIMEOUT_SECONDS = 20
 # A -wal that one long transaction made huge is cut back to this.
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
@@ -42,7 +42,7 @@ class OpenedFile:
 
 
 def open_file(path: Path) -> OpenedFile:
-    """Open the archive; begin it when it is not there.
+    """Open the archive; create it if there is none.
 
     Raises:
         ArchiveError: The file is newer than this program, or another program's.
@@ -112,7 +112,7 @@ def _connect(path: Path, notice: str | None) -> OpenedFile:
         path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
-        _look(connection, path)
+        _check_owner(connection, path)
         _prepare(connection)
         migrate(connection)
     except BaseException:
@@ -130,7 +130,7 @@ def _make_private(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _look(connection: sqlite3.Connection, path: Path) -> None:
+def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA query_only = ON")
     # These two come before the schema is read: an SQLite that is older than a newer file's schema
     # would call it malformed.

@@ -19,7 +19,7 @@ from llama_mcp.sessions.records import (
 from llama_mcp.sessions.sqlite.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 
-# The greatest integer of SQLite. A NULL to be tested for would keep the list from using its index.
+# The greatest integer of SQLite. A test for NULL would keep the list from using its index.
 _AFTER_ALL_CHANGES = 2**63 - 1
 
 _MARK = """
@@ -29,7 +29,7 @@ _EMPTY = SessionMark(last_change=0, sessions=0, newest_key=0)
 
 
 def _settle_if_possible(store: Store) -> None:
-    # What is there can be read on a full disk too.
+    # The archive can be read on a full disk, too.
     with suppress(sqlite3.OperationalError):
         settle_dead_turns(store)
 
@@ -67,7 +67,7 @@ def check_idle(store: Store, session_id: str) -> None:
 def read_turns(
     connection: sqlite3.Connection, session: sqlite3.Row, first: int, last: int
 ) -> tuple[ArchivedTurn, ...]:
-    """Return the turns from first to last, both included, as far as there are any."""
+    """Return the turns from first to last, both included; fewer if the session has fewer."""
     key = session["session_key"]
     rows = connection.execute(
         SELECT_TURNS + "WHERE turns.turn_key BETWEEN ? AND ? ORDER BY turns.turn_key",
@@ -135,7 +135,7 @@ def read_page(store: Store, session_id: str, offset: int, limit: int) -> Transcr
 
 
 def list_sessions(store: Store, limit: int, before: int) -> SessionList:
-    """Return the sessions that changed last before that change."""
+    """Return the sessions that changed last, of those that changed before `before`."""
     with store.reading() as connection:
         total = connection.execute("SELECT sessions FROM totals").fetchone()[0]
         rows = connection.execute(

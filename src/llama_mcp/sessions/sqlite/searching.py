@@ -35,7 +35,7 @@ def search_sessions(store: Store, query: str, limit: int, before: int) -> Sessio
 
 
 def rebuild_index(store: Store) -> None:
-    """Fill the search index anew from the texts."""
+    """Fill the search index again from the texts."""
     with store.writing() as connection:
         connection.execute("INSERT INTO search (search) VALUES ('delete-all')")
         connection.execute(
@@ -64,7 +64,7 @@ def _newest_matches(
     connection: sqlite3.Connection, match: str, sessions: list[sqlite3.Row]
 ) -> dict[int, int]:
     """Return, by session, the newest row of the index that matches."""
-    # One look for all: every look at the index collects all matches of all words anew.
+    # One query for all sessions: every query of the index collects all matches of all words.
     return dict(
         connection.execute(
             """

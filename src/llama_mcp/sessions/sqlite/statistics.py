@@ -1,6 +1,7 @@
-"""What the archived turns saw: how many, how many failed, how long they waited, how quick it was.
+"""Statistics of the archived turns: how many, how many failed, how long they took.
 
-Read on a connection of its own, beside the archive's one worker, so that no turn waits for it.
+They are read on a connection of their own, apart from the archive's one worker, so that no turn
+waits for them.
 """
 
 import sqlite3
@@ -11,11 +12,11 @@ from typing import Any
 
 from llama_mcp.sessions.records import Quantiles, TurnStatistics
 
-# More would tell of a past that is over, and take longer than anybody wants to wait (50 ms).
+# Reading these takes 50 ms. Older turns say little about how it is now.
 NEWEST_TURNS = 10_000
 # The index of sessions by change and the turns' own key give the order: nothing is sorted, and no
-# more turns are looked at than are asked for. A fork's copies and what a client brought along as
-# history were not turns here.
+# more turns are read than the limit. A fork's copies and imported history are not counted: they
+# were not turns of this session.
 _STATISTICS = """
 WITH newest AS MATERIALIZED (
     SELECT model, status, first_token_ms, tokens_per_second,
@@ -78,7 +79,7 @@ def read_statistics(path: Path, known: Statistics, newest_turns: int = NEWEST_TU
     Args:
         path: the archive; one that does not exist is not created, and has no turns.
         known: what was returned before.
-        newest_turns: how many are looked at, of the sessions that changed last.
+        newest_turns: how many are read, of the sessions that changed last.
 
     Raises:
         sqlite3.Error, OSError: it cannot be read.

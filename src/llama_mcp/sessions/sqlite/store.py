@@ -1,8 +1,8 @@
 """The open archive: its connection, its writers, and the transactions that everything goes through.
 
-reading.py, searching.py, writing.py and changing.py work on a Store. What stays true: a turn has a
-row in underway as long as its status is in_progress, and no longer; session.turn_count turns exist,
-counted from 1 without a gap; the search index has the words of every title and every ended turn.
+reading.py, searching.py, writing.py and changing.py work on a Store. What is always true: a turn
+has a row in underway exactly while its status is in_progress; a session has turn_count turns,
+numbered from 1 without a gap; the search index has the words of every title and every ended turn.
 """
 
 import sqlite3
@@ -63,7 +63,7 @@ class Store:
             yield self.connection
             self.connection.execute("COMMIT")
         except BaseException:
-            # A full disk rolls back by itself, and then there is nothing left to roll back.
+            # On a full disk SQLite has rolled back already.
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
             raise

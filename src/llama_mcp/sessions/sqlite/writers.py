@@ -1,8 +1,8 @@
-"""Who is alive among the processes that write.
+"""Which of the processes that write are alive.
 
-A turn that is in progress names its writer, and every writer holds a locked file of that name. The
-kernel drops the lock when the process dies, however it dies: a turn whose writer's file can be
-locked, or is gone, will never be finished by it. Age says nothing: a reply may take an hour.
+A turn in progress names its writer, and every writer holds a lock on a file of that name. The
+kernel drops the lock when the process dies, however it dies. If the file can be locked, or does not
+exist, its writer will not finish the turn. Age proves nothing: a reply may take an hour.
 """
 
 import secrets
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-# Only somebody who probes a file holds it besides its owner, and for microseconds.
+# Besides its owner, only a process that probes the file holds it, and for microseconds.
 _OWN_LOCK_TIMEOUT_SECONDS = 5
 
 
@@ -47,14 +47,14 @@ class Writers:
             lock.acquire(timeout=0)
         except Timeout:
             return True
-        # Removed while it is locked, so that nobody takes over the file between the two.
+        # Removed while it is locked, so that no other process locks it in between.
         with suppress(OSError):
             path.unlink(missing_ok=True)
         lock.release()
         return False
 
     def close(self) -> None:
-        """Give the lock back; turns that this writer left unfinished count as interrupted."""
+        """Release the lock; turns that this writer left unfinished count as interrupted."""
         if self._own_lock is not None and self._own_id is not None:
             with suppress(OSError):
                 self._path(self._own_id).unlink(missing_ok=True)

@@ -62,7 +62,7 @@ def save_partial(store: Store, session_id: str, turn: int, reply: str, reasoning
             (utc_now(), *texts, key),
         )
         if not saved.rowcount:
-            # Somebody took this writer for dead (its lock file was removed): the text counts.
+            # Another process took this writer for dead (its lock file was removed).
             connection.execute(
                 "UPDATE turns SET reasoning = ?, reply = ?"
                 " WHERE turn_key = ? AND status = 'interrupted'",
@@ -85,7 +85,7 @@ def _find_turn(store: Store, session_id: str, turn: int) -> int:
         "SELECT session_key, turn_count FROM sessions WHERE session_id = ?", (session_id,)
     ).fetchone()
     if session is None or not 1 <= turn <= session["turn_count"]:
-        # The caller began it, so this is not the file that it was begun in.
+        # The caller began this turn, so it began it in another file.
         raise ArchiveError(
             str(store.path),
             f"has no turn {turn} of session {session_id} any more: the file was replaced",

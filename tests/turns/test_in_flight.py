@@ -1,0 +1,173 @@
+"""What may be asked about a session's turns, whichever process has them."""
+
+import os
+import signal
+from pathlib import Path
+
+import anyio
+import pytest
+
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.errors import (
+    SessionBusyError,
+    SessionNotFoundError,
+)
+from llama_mcp.sessions.records import TurnEnding, TurnStatus
+from llama_mcp.sessions.session_ids import mint_session_id
+from llama_mcp.turns.errors import ReplyElsewhereError, TurnFailedError
+from llama_mcp.turns.reply import ChatReply
+from tests.fake_llama_server.install import recorded_launches
+from tests.support.processes import PATIENCE_SECONDS, is_gone, until
+from tests.turns.conftest import HANGING, PART, SENTENCE, Room
+
+COMPLETE = TurnEnding(status=TurnStatus.COMPLETE, reply="from elsewhere")
+
+
+async def test_a_message_is_archived_before_anything_is_sent(room: Room, other: Archive) -> None:
+    room.set_faults(**HANGING)
+    turn = await room.begin("first of all")
+    assert room.prompts() == []
+    archived = await other.last_turn(turn.session_id)
+    assert (archived.message, archived.status) == ("first of all", TurnStatus.IN_PROGRESS)
+    await until(lambda: room.prompts() == ["first of all"], "it is sent")
+
+
+async def test_an_unknown_session_is_refused_before_llama_server_is_looked_for(
+    idle_room: Room, home: Path
+) -> None:
+    with pytest.raises(SessionNotFoundError):
+        await idle_room.begin("hello", mint_session_id())
+    assert not (home / "runs").exists()
+
+
+async def test_an_unknown_session_restarts_no_crashed_llama_server(room: Room) -> None:
+    (launch,) = recorded_launches(room.fake_folder)
+    os.kill(launch["pid"], signal.SIGKILL)
+    await until(lambda: is_gone(launch["pid"]), "llama-server is dead")
+    with pytest.raises(SessionNotFoundError):
+        await room.begin("hello", mint_session_id())
+    assert len(recorded_launches(room.fake_folder)) == 1
+
+
+async def test_a_busy_session_is_refused_before_llama_server_is_looked_for(
+    idle_room: Room, other: Archive, home: Path
+) -> None:
+    begun = await other.begin_turn(None, "hello")
+    with pytest.raises(SessionBusyError):
+        await idle_room.begin("me too", begun.session.session_id)
+    assert not (home / "runs").exists()
+
+
+async def test_a_turn_is_announced_as_it_begins_and_when_it_is_over(room: Room) -> None:
+    turn = await room.complete("hello")
+    await until(lambda: len(room.announced) == 2, "its end is announced")
+    await room.complete("again", turn.session_id)
+    await until(lambda: len(room.announced) == 4, "both ends are announced")
+    expected = [(turn.session_id, is_new) for is_new in (True, False, False, False)]
+    assert room.announced == expected
+
+
+async def test_the_latest_turn_is_ours_until_another_process_goes_on(
+    room: Room, other: Archive
+) -> None:
+    turn = await room.begin_hanging("hello")
+    assert await room.in_flight.latest(f" {turn.session_id.upper()} ") is turn
+    await room.in_flight.cancel(turn.session_id)
+    assert await room.in_flight.latest(turn.session_id) is turn
+
+    begun = await other.begin_turn(turn.session_id, "and now?")
+
+    assert await room.in_flight.latest(turn.session_id) is None
+    await other.end_turn(turn.session_id, begun.turn, COMPLETE)
+    reply = await room.in_flight.archived_reply(turn.session_id, 0)
+    assert (reply.turn, reply.reply) == (2, "from elsewhere")
+
+
+async def test_a_reply_that_another_process_generates_is_waited_for(
+    idle_room: Room, other: Archive
+) -> None:
+    begun = await other.begin_turn(None, "hello")
+    session_id = begun.session.session_id
+    replies: list[ChatReply] = []
+
+    async def wait() -> None:
+        replies.append(await idle_room.in_flight.archived_reply(session_id, PATIENCE_SECONDS))
+
+    unfinished = await idle_room.in_flight.archived_reply(session_id, 0)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        assert replies == []
+        await other.end_turn(session_id, begun.turn, COMPLETE)
+
+    assert unfinished.status is TurnStatus.IN_PROGRESS
+    assert [(reply.status, reply.reply) for reply in replies] == [
+        (TurnStatus.COMPLETE, "from elsewhere")
+    ]
+
+
+async def test_a_turn_that_failed_elsewhere_is_an_error_that_quotes_what_came(
+    idle_room: Room, other: Archive
+) -> None:
+    begun = await other.begin_turn(None, "hello")
+    session_id = begun.session.session_id
+    ending = TurnEnding(status=TurnStatus.FAILED, reply="half a", error="It crashed.")
+    await other.end_turn(session_id, 1, ending)
+    for ask in (
+        idle_room.in_flight.archived_reply(session_id, 0),
+        idle_room.in_flight.cancel(session_id),
+    ):
+        with pytest.raises(TurnFailedError, match=r"(?s)It crashed.*half a"):
+            await ask
+
+
+async def test_a_session_without_a_turn_has_no_reply(idle_room: Room, other: Archive) -> None:
+    with pytest.raises(SessionNotFoundError):
+        await idle_room.in_flight.latest("../sessions.db")
+    with pytest.raises(SessionNotFoundError):
+        await idle_room.in_flight.cancel(mint_session_id())
+
+
+async def test_a_cancelled_reply_is_archived_as_far_as_it_came(room: Room, other: Archive) -> None:
+    turn = await room.begin_hanging("hello")
+    reply = await room.in_flight.cancel(turn.session_id)
+    archived = await other.last_turn(turn.session_id)
+    assert (reply.status, reply.reply) == (TurnStatus.CANCELLED, PART)
+    assert (archived.status, archived.reply, archived.error) == (reply.status, PART, None)
+
+
+async def test_cancelling_a_reply_that_is_over_gives_it_whole(room: Room) -> None:
+    turn = await room.complete("hello")
+    reply = await room.in_flight.cancel(turn.session_id)
+    assert (reply.status, reply.reply) == (TurnStatus.COMPLETE, SENTENCE)
+
+
+async def test_a_reply_of_another_process_cannot_be_cancelled(
+    idle_room: Room, other: Archive
+) -> None:
+    begun = await other.begin_turn(None, "hello")
+    with pytest.raises(ReplyElsewhereError):
+        await idle_room.in_flight.cancel(begun.session.session_id)
+
+
+async def test_a_message_that_follows_a_cancel_at_once_waits_for_its_end(room: Room) -> None:
+    turn = await room.begin_hanging("hello")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(room.in_flight.cancel, turn.session_id)
+        await anyio.lowlevel.checkpoint()
+        room.set_faults()
+        following = await room.complete("go on", turn.session_id)
+    assert following.snapshot().reply == SENTENCE
+    assert turn.snapshot().status is TurnStatus.CANCELLED
+
+
+async def test_a_request_that_its_caller_takes_back_is_cancelled_but_not_during_shutdown(
+    room: Room,
+) -> None:
+    turn = await room.begin_hanging("hello")
+    room.services.announce_shutdown()
+    await room.in_flight.withdraw(turn)
+    assert not turn.is_over
+    room.in_flight.is_shutting_down = False
+    await room.in_flight.withdraw(turn)
+    assert turn.snapshot().status is TurnStatus.CANCELLED
