@@ -21,6 +21,7 @@ from llama_mcp.llama_server.runs.run_state import (
     read_run_state,
     read_state,
 )
+from llama_mcp.llama_server.runs.state_log import StateLog, log_event
 
 
 class Lease:
@@ -52,6 +53,7 @@ class Attachment:
         self._client: LlamaServerClient | None = None
         self._client_run: Run | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
+        self.state_log = StateLog()
         # The run whose llama-server was proved to be the one that answers this connection.
         self.proved_run: Run | None = None
 
@@ -62,11 +64,17 @@ class Attachment:
         """
         self._reap_keeper()
         run = current_run(self._runs_dir)
-        return await read_state(run) if run else None
+        if run is None:
+            return None
+        state = await read_state(run)
+        self.state_log.note(state)
+        return state
 
     async def read_state(self, run: Run) -> RunState:
         """Return the state of a run, whether it is the current one or not."""
-        return await read_run_state(run)
+        state = await read_run_state(run)
+        self.state_log.note(state)
+        return state
 
     async def join(self, run: Run) -> bool:
         """Take a lease on the run; return whether it is still there to be used.
@@ -75,7 +83,12 @@ class Attachment:
         announces its end first and counts the leases afterwards, so one of the two always sees the
         other.
         """
-        return not self.take_lease(run) or (await self.read_state(run)).is_live
+        if not self.take_lease(run):
+            return True
+        state = await self.read_state(run)
+        if state.is_live:
+            log_event(state, "joined")
+        return state.is_live
 
     def take_lease(self, run: Run) -> bool:
         """Take a lease on the run, so that it stays while this process lives.
