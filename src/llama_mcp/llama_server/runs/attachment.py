@@ -52,7 +52,8 @@ class Attachment:
         self._lease: Lease | None = None
         self._client: LlamaServerClient | None = None
         self._client_run: Run | None = None
-        self._keeper: subprocess.Popen[bytes] | None = None
+        # More than one for a moment: a keeper leaves after its llama-server.
+        self._keepers: list[subprocess.Popen[bytes]] = []
         self.state_log = StateLog()
         # The run whose llama-server was proved to be the one that answers this connection.
         self.proved_run: Run | None = None
@@ -62,7 +63,7 @@ class Attachment:
 
         llama-server is not asked.
         """
-        self._reap_keeper()
+        self.reap_keepers()
         run = current_run(self._runs_dir)
         if run is None:
             return None
@@ -135,8 +136,9 @@ class Attachment:
 
     def own_keeper(self, keeper: "subprocess.Popen[bytes]") -> None:
         """Remember a keeper that this process started, to reap it once it has left."""
-        self._keeper = keeper
+        self._keepers.append(keeper)
 
-    def _reap_keeper(self) -> None:
-        if self._keeper:
-            self._keeper.poll()
+    def reap_keepers(self) -> int:
+        """Reap the keepers of this process that have left; return how many have not."""
+        self._keepers = [keeper for keeper in self._keepers if keeper.poll() is None]
+        return len(self._keepers)
