@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import anyio
 from anyio.abc import Process
@@ -81,14 +81,16 @@ class RawClient:
 
 
 @asynccontextmanager
-async def raw_client(llama_mcp: LlamaMCP) -> AsyncIterator[RawClient]:
+async def raw_client(
+    llama_mcp: LlamaMCP, stderr: IO[bytes] | None = None
+) -> AsyncIterator[RawClient]:
     """Start llama-mcp with a host's poor environment; it is killed at the end if it still lives."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(llama_mcp.home.parent / "user-home")}
     process = await anyio.open_process(
         [COMMAND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=None,
+        stderr=stderr,
         env=environment | llama_mcp.environment,
     )
     assert process.stdout is not None

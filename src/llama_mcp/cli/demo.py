@@ -23,10 +23,8 @@ from anyio.abc import TaskStatus
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextResourceContents
 
-from llama_mcp.embedded import presence
-from llama_mcp.embedded.presence import embedded_engine_installed
-from llama_mcp.models import starter_model
-from llama_mcp.models.starter_model import STARTER_MODEL_NAME, starter_model_path
+from llama_mcp.embedded.presence import INSTALL_COMMAND, embedded_engine_installed
+from llama_mcp.models.starter_model import INSTALL_STARTER, STARTER_MODEL_NAME, starter_model_path
 
 STEPS = 9
 GOOD_END = """
@@ -62,8 +60,8 @@ def run_demo() -> int:
 
 def _missing_parts() -> list[str]:
     is_installed = {
-        presence.INSTALL_COMMAND: embedded_engine_installed(),
-        starter_model.INSTALL_COMMAND: starter_model_path() is not None,
+        INSTALL_COMMAND: embedded_engine_installed(),
+        INSTALL_STARTER: starter_model_path() is not None,
     }
     return [command for command, installed in is_installed.items() if not installed]
 

@@ -2,8 +2,8 @@
 
 `python -m llama_mcp.keeper RUN_DIR` reads launch.json, spawns llama-server with its output in the
 log, records both processes in state.json and waits. It stops llama-server when it is asked to (a
-signal, or the file `stop`) or when no lease has been held for linger_seconds; it leaves when
-llama-server is gone, however that came, after recording the exit code or signal.
+signal, or the file `stop`) or when no lease has been held for linger_seconds. It exits once
+llama-server has ended, after recording how.
 """
 
 import contextlib
@@ -56,6 +56,8 @@ class Keeper:
             "at": time.time(),
         }
         self._record()
+        how = f"signal {exit_signal}" if exit_signal else f"exit code {exit_code}"
+        say(f"llama-server ended with {how}")
         return 0
 
     def _spawn(self) -> child.Child | None:
@@ -67,25 +69,29 @@ class Keeper:
         except OSError as error:
             self.state["spawn_error"] = {"errno": error.errno, "text": error.strerror or str(error)}
             self._record()
+            say(f"llama-server could not be spawned: {error}")
             return None
         finally:
             os.close(log_fd)
         start = identity.process_start(llama_server.pid)
         self.state["llama_server"] = {"pid": llama_server.pid, "start": start, "at": time.time()}
         self._record()
+        say(f"llama-server spawned, pid {llama_server.pid}")
         return llama_server
 
     def _keep(self, llama_server: child.Child) -> None:
         used_at, looked_at = time.monotonic(), 0.0
         leases = self._path(run_dir.LEASES)
         while not llama_server.has_exited():
-            # Who came and went between two looks has used it too; counting removes dead leases.
+            # A lease that came and went between two looks counts too; counting removes dead leases.
             was_used = _changed_at(leases) != looked_at
             is_used = lease_locks.count_held(leases) > 0
             looked_at = _changed_at(leases)
             used_at = time.monotonic() if is_used or was_used else used_at
             has_lingered = 0 <= self.linger_seconds <= time.monotonic() - used_at
             if self._wants_stop() or (not is_used and has_lingered and self._is_still_unused()):
+                unused = f"unused for {self.linger_seconds:g} s, stopping llama-server"
+                say("asked to stop" if self._wants_stop() else unused)
                 self.is_asked_to_stop = True
                 self._stop(llama_server)
                 return
@@ -157,6 +163,14 @@ class Keeper:
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)
+
+
+def say(event: str) -> None:
+    """Write a line with the time (UTC) to stderr, which llama-mcp has made keeper.log."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    # A full disk must end neither the keeper nor llama-server.
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), f"{now} {event}\n".encode("utf-8", "replace"))
 
 
 def _changed_at(folder: str) -> float:

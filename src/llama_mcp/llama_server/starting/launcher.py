@@ -17,7 +17,7 @@ from llama_mcp.llama_server.errors import (
 from llama_mcp.llama_server.runs import endings, ports
 from llama_mcp.llama_server.runs.attachment import Attachment, count_clients
 from llama_mcp.llama_server.runs.records import Launch
-from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting.preparation import Preparation
@@ -44,26 +44,33 @@ class Launcher:
         self._auto_restart = auto_restart
 
     async def launch(
-        self, exclusive: Exclusive, preparation: Preparation, replaced: Launch | None
+        self,
+        exclusive: Exclusive,
+        preparation: Preparation,
+        replaced: Run | UnreadableRun | None,
     ) -> Run:
         """Launch what was prepared.
 
         Args:
             exclusive: what the start lock gave.
             preparation: the start.
-            replaced: what was stopped for it; it is launched again when this launch fails.
+            replaced: what was stopped for it. It is launched again when this launch fails and its
+                record can be read.
 
         Raises:
             LlamaMCPError: it could not be launched; ReplaceFailedError when something was replaced.
         """
         try:
             port = preparation.config.port or ports.find_free()
-            return await exclusive.launch(preparation.launch_on(port, time.time()))
+            launch = preparation.launch_on(port, time.time())
+            return await exclusive.launch(
+                launch, f"replaces run={replaced.name}" if replaced else ""
+            )
         except LlamaMCPError as error:
-            if replaced is None:
+            if not isinstance(replaced, Run):
                 raise
-            await exclusive.launch(replaced.model_copy(update={"at": time.time()}))
-            raise ReplaceFailedError(error, replaced.alias) from error
+            await _launch_again(exclusive, replaced.launch)
+            raise ReplaceFailedError(error, replaced.launch.alias) from error
 
     async def restart(self, crashed: RunState) -> RunState | UnreadableState | None:
         """Start a llama-server that crashed again, unless another process has just done so.
@@ -87,14 +94,15 @@ class Launcher:
                 first = crashed.run.launch.first_failure or failure
                 raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
             await exclusive.end(crashed.run)
-            return await self._attachment.read_state(await exclusive.launch(launch))
+            run = await exclusive.launch(launch, f"restarts the crashed run={crashed.run.name}")
+            return await self._attachment.read_state(run)
 
     async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
         async with self._lock.hold() as exclusive:
             current = await self._attachment.current_state()
             if current is not None and current.run.folder == failed.folder:
-                await exclusive.launch(replaced.model_copy(update={"at": time.time()}))
+                await _launch_again(exclusive, replaced)
 
     async def abandon(self, run: Run) -> None:
         """End a start whose caller is gone, unless another process uses it."""
@@ -102,6 +110,11 @@ class Launcher:
             async with self._lock.hold() as exclusive:
                 if count_clients(run) <= 1:
                     await exclusive.end(run)
+
+
+async def _launch_again(exclusive: Exclusive, replaced: Launch) -> None:
+    launch = replaced.model_copy(update={"at": time.time()})
+    await exclusive.launch(launch, "restored, since what was to replace it did not start")
 
 
 def refusal_to_join(

@@ -10,6 +10,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.diagnosis.log import last_line
 from llama_mcp.llama_server.runs import keeper_process
+from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.records import Launch, LoadingOutcome
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.starting.readiness import EndedWhileLoadingError, wait_until_ready
@@ -27,7 +28,17 @@ Restore = Callable[[Run, Launch], Awaitable[None]]
 class Loading:
     """Watches a run until it is ready, has ended, or has taken too long."""
 
-    def __init__(self, run: Run, client: LlamaServerClient, restore: Restore) -> None:
+    def __init__(
+        self, run: Run, client: LlamaServerClient, attachment: Attachment, restore: Restore
+    ) -> None:
+        """Take what to watch.
+
+        Args:
+            run: the run that loads.
+            client: the connection to it.
+            attachment: where its state is read, and logged.
+            restore: starts again what the run replaced.
+        """
         self.run = run
         # What was stopped for this one, and is started again when this one fails.
         self.replaced: Launch | None = None
@@ -35,6 +46,7 @@ class Loading:
         self.waiters = 0
         self.is_left_to_go_on = False
         self._client = client
+        self._attachment = attachment
         self._restore = restore
         self._timeout_seconds = 0.0
         self._limit = anyio.CancelScope()
@@ -63,9 +75,11 @@ class Loading:
                 outcome = await wait_until_ready(self.run, self._client)
                 if self.run.outcome() is None:
                     self.run.record_outcome(outcome)
+                await self._attachment.read_state(self.run)
             if self._limit.cancelled_caught:
                 await self._give_up()
         except EndedWhileLoadingError:
+            await self._attachment.read_state(self.run)
             await self._restore_replaced()
         except Exception:
             # A bug here must not end llama-mcp and every turn with it.
@@ -77,6 +91,7 @@ class Loading:
         failure = f"it was not ready within {self._timeout_seconds:g} s and was stopped"
         self.run.record_outcome(LoadingOutcome(failure=failure))
         await keeper_process.stop(self.run)
+        await self._attachment.read_state(self.run)
         await self._restore_replaced()
 
     async def _restore_replaced(self) -> None:
