@@ -4,9 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from llama_mcp.cli.demo import STEPS
 from llama_mcp.settings import Settings
 from llama_mcp.surface.server import build_server
 
@@ -125,3 +127,12 @@ def test_every_script_and_test_that_a_page_names_exists(page: Path) -> None:
     folders = "tests|scripts|benchmarks|clients|examples|docs|src"
     for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w", text_of(page)):
         assert (REPOSITORY / path).exists(), f"{page.name} names {path}, which is not there"
+
+
+def test_the_picture_is_text_and_shows_a_whole_run_of_the_demo() -> None:
+    picture = ElementTree.parse(DOCS / "demo.svg").getroot()
+    assert {element.tag.rpartition("}")[2] for element in picture.iter()} == {"svg", "rect", "text"}
+    lines = [element.text or "" for element in picture.iter() if element.text]
+    steps = [line for line in lines if line.startswith("[")]
+    assert [step.split()[0] for step in steps] == [f"[{n}/{STEPS}]" for n in range(1, STEPS + 1)]
+    assert any(line.startswith("Every step was right") for line in lines)
