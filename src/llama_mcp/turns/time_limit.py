@@ -1,7 +1,6 @@
 """A limit for work that cannot be put off the event loop's thread and has no limit of its own."""
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     there is no timer signal (Windows), or outside the main thread, there is no limit.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    if sys.platform == "win32" or not is_main:
+    if not is_main or not hasattr(signal, "setitimer"):
         yield
         return
 

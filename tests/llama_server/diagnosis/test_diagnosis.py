@@ -81,21 +81,20 @@ def test_every_row_of_the_table_is_shown_by_a_line_of_this_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("number", "words"),
     [
-        ("SIGILL", "another processor"),
-        ("SIGABRT", "aborted itself"),
-        ("SIGSEGV", "bad memory access"),
-        ("SIGBUS", "model file was cut short"),
-        ("SIGFPE", "bad calculation"),
-        ("SIGKILL", "memory runs out"),
-        ("SIGTERM", "told it to end (SIGTERM) while it was loading the model"),
-        ("SIGINT", "interrupted it"),
-        ("SIGHUP", "session was closed"),
+        (signal.SIGILL, "another processor"),
+        (signal.SIGABRT, "aborted itself"),
+        (signal.SIGSEGV, "bad memory access"),
+        (signal.SIGBUS, "model file was cut short"),
+        (signal.SIGFPE, "bad calculation"),
+        (signal.SIGKILL, "memory runs out"),
+        (signal.SIGTERM, "told it to end (SIGTERM) while it was loading the model"),
+        (signal.SIGINT, "interrupted it"),
+        (signal.SIGHUP, "session was closed"),
     ],
 )
-def test_a_signal_names_the_cause_however_it_is_reported(name: str, words: str) -> None:
-    number = signal.Signals[name]
+def test_a_signal_names_the_cause_however_it_is_reported(number: int, words: str) -> None:
     for exit_code, reported in ((None, number), (-number, None), (128 + number, None)):
         assert words in diagnose(exit_code, reported, START, LAUNCH).cause
 
@@ -245,7 +244,7 @@ def test_any_log_at_all_gives_a_diagnosis_in_valid_unicode(
 
 
 def test_every_ending_in_the_tables_has_a_text_without_gaps() -> None:
-    for name in (*FROM_OUTSIDE, *SIGNALS):
-        diagnosis = diagnose(None, signal.Signals[name], [], LAUNCH)
+    for number in (*FROM_OUTSIDE, *SIGNALS):
+        diagnosis = diagnose(None, number, [], LAUNCH)
 
         assert not set("{}") & set(diagnosis.cause + diagnosis.advice)

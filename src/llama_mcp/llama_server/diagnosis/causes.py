@@ -1,14 +1,13 @@
 """Why llama-server ended, and what to do about it; pure: an ending and log lines in, words out.
 
-The knowledge is in the tables (input_symptoms.py, machine_symptoms.py). Here they are applied:
-which line decides, which lines are shown, and the advice that depends on how it was launched.
+The knowledge is in the tables (symptoms.py, diagnosis_table.py). Here they are applied: which
+line decides, which lines are shown, and the advice that depends on how it was launched.
 """
 
 import re
 import signal as signals
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from llama_mcp.llama_server.diagnosis.log import clean_line, level_of, without_prefix
 from llama_mcp.llama_server.diagnosis.machine_symptoms import (
@@ -20,8 +19,6 @@ from llama_mcp.llama_server.diagnosis.machine_symptoms import (
     WARNINGS,
     Ending,
 )
-
-Key = TypeVar("Key")
 
 MAX_EVIDENCE = 6
 MAX_EVIDENCE_CHARS = 300
@@ -109,13 +106,12 @@ def diagnose(
     """
     lines = _clean(log_lines)
     number = signal or _signal_in(exit_code)
-    name = signals.Signals(number).name if number in list(signals.Signals) else None
     code = None if number else exit_code
     recent = _since_ready(lines)
     finding = (
-        _from_table(FROM_OUTSIDE, name)
+        _from_table(FROM_OUTSIDE, number)
         or _in_log(recent)
-        or _from_table(SIGNALS, name)
+        or _from_table(SIGNALS, number)
         or _from_table(EXIT_CODES, code)
         or _Finding(_unknown(code, number), _UNKNOWN_ADVICE)
     )
@@ -178,8 +174,8 @@ def _when(lines: Sequence[str], recent: Sequence[str]) -> str:
     return " while it was loading the model" if is_loading else ""
 
 
-def _from_table(table: Mapping[Key, Ending], key: Key | None) -> _Finding | None:
-    ending = table.get(key) if key is not None else None
+def _from_table(table: Mapping[int, Ending], number: int | None) -> _Finding | None:
+    ending = table.get(number) if number is not None else None
     return _Finding(ending.cause, ending.advice) if ending else None
 
 

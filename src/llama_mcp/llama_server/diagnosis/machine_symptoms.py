@@ -4,6 +4,7 @@ The rows are made as in symptoms.py, whose docstring names what may stand in bra
 """
 
 import re
+import signal
 from typing import NamedTuple
 
 from llama_mcp.llama_server.diagnosis.input_symptoms import WHAT_IT_WAS_GIVEN, Symptom, symptom
@@ -180,36 +181,35 @@ FAILURES: tuple[Symptom, ...] = (
     *_ITS_OWN_WORDS,
 )
 
-# By name, since platforms lack some of them and number others differently.
 # The sender decides, and llama-server's own last words are not the reason.
-FROM_OUTSIDE: dict[str, Ending] = {
-    "SIGKILL": Ending(
+FROM_OUTSIDE: dict[int, Ending] = {
+    signal.SIGKILL: Ending(
         "it was killed (SIGKILL){when}, which is what the system does to a program when memory "
         "runs out",
         "{memory_advice}",
     ),
-    "SIGTERM": Ending("somebody told it to end (SIGTERM){when}", _AGAIN),
-    "SIGINT": Ending("somebody interrupted it (SIGINT){when}", _AGAIN),
-    "SIGHUP": Ending("its terminal or session was closed (SIGHUP){when}", _AGAIN),
+    signal.SIGTERM: Ending("somebody told it to end (SIGTERM){when}", _AGAIN),
+    signal.SIGINT: Ending("somebody interrupted it (SIGINT){when}", _AGAIN),
+    signal.SIGHUP: Ending("its terminal or session was closed (SIGHUP){when}", _AGAIN),
 }
 
-SIGNALS: dict[str, Ending] = {
-    "SIGILL": Ending(
+SIGNALS: dict[int, Ending] = {
+    signal.SIGILL: Ending(
         "llama-server was built for another processor (SIGILL, illegal instruction)",
         "Pass as llama_cpp_path a llama.cpp release for this machine, or one built on it.",
     ),
-    "SIGABRT": Ending("llama-server aborted itself (SIGABRT){when}", _BUG),
-    "SIGSEGV": Ending(
+    signal.SIGABRT: Ending("llama-server aborted itself (SIGABRT){when}", _BUG),
+    signal.SIGSEGV: Ending(
         "llama-server crashed (SIGSEGV, a bad memory access){when}; a GPU driver, a damaged "
         "model or a bug does this",
         _BUG,
     ),
-    "SIGBUS": Ending(
+    signal.SIGBUS: Ending(
         "llama-server crashed (SIGBUS){when}; the model file was cut short or its disk went away "
         "while it was in use",
         "Check that {model} is complete and its disk works, then start again.",
     ),
-    "SIGFPE": Ending("llama-server crashed (SIGFPE, a bad calculation){when}", _BUG),
+    signal.SIGFPE: Ending("llama-server crashed (SIGFPE, a bad calculation){when}", _BUG),
 }
 
 EXIT_CODES: dict[int, Ending] = {
