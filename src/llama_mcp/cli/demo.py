@@ -77,8 +77,8 @@ async def _run_until_signal() -> int:
 
 
 async def _cancel_on_signal(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
-    numbers = [] if sys.platform == "win32" else [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-    with anyio.open_signal_receiver(*numbers) as signals:
+    names = [] if sys.platform == "win32" else ["SIGINT", "SIGTERM", "SIGHUP"]
+    with anyio.open_signal_receiver(*(signal.Signals[name] for name in names)) as signals:
         task_status.started()
         async for _number in signals:
             scope.cancel()

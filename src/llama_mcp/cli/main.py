@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="llama-mcp",
         description="An MCP server that gives AI assistants a local model through llama.cpp.",
         epilog="Without a command it serves MCP over stdin and stdout, as a client starts it. "
-        "Settings are environment variables that begin with LLAMA_MCP_; see the README.",
+        "Settings are environment variables that begin with LLAMA_MCP_; see docs/settings.md.",
     )
     parser.add_argument("--version", action="version", version=f"llama-mcp {version('llama-mcp')}")
     parser.add_argument(

@@ -119,7 +119,8 @@ def _watch_signals() -> int:
             os._exit(1)
 
     readable, writable = os.pipe()
-    os.set_blocking(writable, False)
+    if sys.platform != "win32":  # Python 3.11 has it for sockets only there
+        os.set_blocking(writable, False)
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     for number in _STOP_SIGNALS:
         signal.signal(number, on_signal)
@@ -141,7 +142,7 @@ def _is_client(connection: socket.socket, port: str, hostnames: Sequence[str]) -
     if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return False
     ours = connection.getsockname()
-    if connection.family == socket.AF_UNIX:
+    if sys.platform != "win32" and connection.family == socket.AF_UNIX:
         return ours in hostnames
     return str(ours[1]) == port
 

@@ -41,7 +41,7 @@ class Child:
 
     def has_exited(self) -> bool:
         """Tell whether it is dead, without reaping: until then its pid cannot be reused."""
-        if hasattr(os, "waitid"):
+        if sys.platform != "win32" and hasattr(os, "waitid"):
             flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
             return os.waitid(os.P_PID, self.pid, flags) is not None
         return self._process.poll() is not None
@@ -51,14 +51,14 @@ class Child:
         if sys.platform == "win32":
             self._process.terminate()
         else:
-            self._signal_group(signal.SIGTERM)
+            _signal_group(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """End the group for good."""
         if sys.platform == "win32":
             self._process.kill()
         else:
-            self._signal_group(signal.SIGKILL)
+            _signal_group(self.pid, signal.SIGKILL)
 
     def reap(self) -> tuple[int | None, int | None]:
         """Kill what is left of the group and return llama-server's exit code and signal."""
@@ -73,9 +73,12 @@ class Child:
         except subprocess.TimeoutExpired:
             return
 
-    def _signal_group(self, number: int) -> None:
+
+if sys.platform != "win32":
+
+    def _signal_group(group: int, number: int) -> None:
         try:
-            os.killpg(self.pid, number)
+            os.killpg(group, number)
         except (ProcessLookupError, PermissionError):
             # macOS answers EPERM for a group of which only the zombie is left.
             return
@@ -89,18 +92,20 @@ def _spawn_options() -> dict[str, Any]:
     return {"start_new_session": True}
 
 
-def _die_with(keeper_pid: int) -> Any:
-    """Return what the child runs before exec, so that it is killed when the keeper dies."""
-    import ctypes
+if sys.platform == "linux":
 
-    libc = ctypes.CDLL(None, use_errno=True)
+    def _die_with(keeper_pid: int) -> Any:
+        """Return what the child runs before exec, so that it is killed when the keeper dies."""
+        import ctypes
 
-    def arm() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != keeper_pid:  # the keeper died between fork and prctl
-            os._exit(1)
+        libc = ctypes.CDLL(None, use_errno=True)
 
-    return arm
+        def arm() -> None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != keeper_pid:  # the keeper died between fork and prctl
+                os._exit(1)
+
+        return arm
 
 
 def _tie_to_us(process: "subprocess.Popen[bytes]") -> Any:
@@ -120,5 +125,6 @@ def _tie_to_us(process: "subprocess.Popen[bytes]") -> Any:
     kernel32.SetInformationJobObject(
         job, extended_limit_information, ctypes.byref(limits), ctypes.sizeof(limits)
     )
-    kernel32.AssignProcessToJobObject(job, wintypes.HANDLE(int(process._handle)))
+    handle = int(vars(process)["_handle"])  # Popen tells it nowhere else
+    kernel32.AssignProcessToJobObject(job, wintypes.HANDLE(handle))
     return job

@@ -89,7 +89,7 @@ def signal_same_process(pid: int, start: str | None, number: int) -> bool:
     A pidfd holds on to the process, so its pid cannot be handed out again between proof and signal;
     where there is none, that moment remains.
     """
-    if not hasattr(os, "pidfd_open"):
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
         if not is_same_process(pid, start):
             return False
         os.kill(pid, number)

@@ -125,7 +125,7 @@ def _make_private(path: Path) -> None:
     # SQLite would make the file by the umask; -wal and -shm take the file's own mode. No existing
     # file is opened here: closing it would drop the locks that SQLite holds on it.
     if not path.exists():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     elif path.stat().st_mode & 0o077:
         path.chmod(0o600)
 

@@ -1,0 +1,138 @@
+"""The documentation says what the code has, no less and no more, and its links lead somewhere."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from llama_mcp.cli.demo import STEPS
+from llama_mcp.settings import Settings
+from llama_mcp.surface.server import build_server
+
+REPOSITORY = Path(__file__).parent.parent
+DOCS = REPOSITORY / "docs"
+README = REPOSITORY / "README.md"
+AT_THE_TOP = ["README", "ARCHITECTURE", "CONTRIBUTING", "AGENTS", "SECURITY", "CHANGELOG"]
+PAGES = [*(REPOSITORY / f"{name}.md" for name in AT_THE_TOP), *sorted(DOCS.glob("*.md"))]
+MAX_README_WORDS = 1000
+
+
+def text_of(page: Path, section: str | None = None) -> str:
+    """Return a page, or one of its sections."""
+    text = page.read_text(encoding="utf-8")
+    return text if section is None else text.split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
+
+
+def tables(text: str) -> Iterator[list[list[str]]]:
+    """Yield each table's rows below its head, as lists of cells."""
+    for block in re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE):
+        rows = [line.strip("|").split("|") for line in block.splitlines()]
+        yield [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def settings_rows() -> dict[str, list[str]]:
+    """Return the rows about settings of the page's tables, by the variable's name."""
+    rows = [row for table in tables(text_of(DOCS / "settings.md")) for row in table]
+    return {quoted(row[0])[0]: row for row in rows if row[0].startswith("`LLAMA_MCP_")}
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def as_shown(default: object) -> str:
+    if default in (None, ()):
+        return "unset"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"`[^`\n]*`", "`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.M))
+
+
+def links(page: Path) -> list[str]:
+    """Return the targets of a page's links and pictures that lie in this repository."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", without_code(text_of(page)))
+    return [target for target in targets if "://" not in target]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, made as GitHub makes them."""
+    without_blocks = re.sub(r"^```.*?^```", "", text_of(page), flags=re.DOTALL | re.M)
+    headings = re.findall(r"^#+ (.+)$", without_blocks, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "tools.md"], ids=lambda page: page.name)
+async def test_the_tools_table_lists_every_tool_in_order(page: Path) -> None:
+    rows = next(tables(text_of(page, "Tools" if page == README else None)))
+    tools = await build_server(Settings()).list_tools()
+    assert [quoted(row[0]) for row in rows] == [[tool.name] for tool in tools]
+
+
+async def test_the_tools_page_lists_every_parameter_of_every_tool() -> None:
+    rows = next(tables(text_of(DOCS / "tools.md")))
+    listed = {quoted(row[0])[0]: set(quoted(row[2])) for row in rows}
+    tools = await build_server(Settings()).list_tools()
+    assert listed == {tool.name: set(tool.input_schema.get("properties", {})) for tool in tools}
+
+
+async def test_the_resources_page_lists_every_resource_and_template() -> None:
+    server = build_server(Settings())
+    resources = [str(resource.uri) for resource in await server.list_resources()]
+    templates = [template.uri_template for template in await server.list_resource_templates()]
+    rows = next(tables(text_of(DOCS / "resources.md")))
+    assert sorted(quoted(row[0])[0] for row in rows) == sorted(resources + templates)
+
+
+def test_the_settings_page_lists_every_setting_with_its_default() -> None:
+    assert {name: row[1] for name, row in settings_rows().items()} == {
+        f"LLAMA_MCP_{name.upper()}": as_shown(field.default)
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def test_the_readme_shows_the_example_entry_as_it_is() -> None:
+    shown = re.findall(r"```json\n(.*?)```", text_of(README), re.DOTALL)
+    example = (REPOSITORY / "examples" / "claude_config.json").read_text(encoding="utf-8")
+    assert [json.loads(block) for block in shown] == [json.loads(example)]
+
+
+def test_the_readme_can_be_read_in_five_minutes() -> None:
+    assert len(text_of(README).split()) <= MAX_README_WORDS
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for target in links(page):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), f"{page.name} links to {target}, and there is no {name}"
+        if anchor:
+            assert anchor in anchors(file), f"{page.name} links to {target}, a missing heading"
+
+
+def test_every_page_of_the_documentation_is_linked_in_the_readme() -> None:
+    linked = {(REPOSITORY / target.partition("#")[0]) for target in links(README)}
+    assert set(DOCS.glob("*.md")) <= linked
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_script_and_test_that_a_page_names_exists(page: Path) -> None:
+    folders = "tests|scripts|benchmarks|clients|examples|docs|src"
+    for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w", text_of(page)):
+        assert (REPOSITORY / path).exists(), f"{page.name} names {path}, which is not there"
+
+
+def test_the_picture_is_text_and_shows_a_whole_run_of_the_demo() -> None:
+    picture = ElementTree.parse(DOCS / "demo.svg").getroot()
+    assert {element.tag.rpartition("}")[2] for element in picture.iter()} == {"svg", "rect", "text"}
+    lines = [element.text or "" for element in picture.iter() if element.text]
+    steps = [line for line in lines if line.startswith("[")]
+    assert [step.split()[0] for step in steps] == [f"[{n}/{STEPS}]" for n in range(1, STEPS + 1)]
+    assert any(line.startswith("Every step was right") for line in lines)
