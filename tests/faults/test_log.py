@@ -112,4 +112,6 @@ async def test_a_log_that_somebody_removes_ends_neither_keeper_nor_llama_server(
             dead_lease.touch()
             await until(lambda: not dead_lease.exists(), "the keeper looks around")
         assert is_alive(keeper)
+        reply = (await client.call("chat", message="Hello", max_tokens=5))["structuredContent"]
+        assert reply["status"] == "complete"
         assert await start_model(client) == pid

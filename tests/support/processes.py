@@ -8,9 +8,9 @@ import anyio
 import psutil
 
 # Long enough for a machine that other work shares; a test that passes never waits so long.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 # How long a process may take to leave after its test before it counts as left behind.
-LEAVE_SECONDS = 5.0
+LEAVE_SECONDS = 30.0
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:

@@ -4,21 +4,14 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import anyio
 import pytest
 
 from tests.fake_llama_server.install import install_fake, received_requests, set_faults
 from tests.fake_llama_server.running import CHAT
 from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
-from tests.support.processes import PATIENCE_SECONDS
 
 REASONING = ["Let me", " think:\n", "2 + 2", " is 4."]
 THOUGHT = "".join(REASONING)
-
-
-@pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
 
 
 @pytest.fixture
@@ -87,9 +80,12 @@ async def test_reasoning_is_shown_as_it_comes_and_is_always_valid_text(
     set_faults(fake_folder, reply="It is four.", reasoning=REASONING, hang_at_token=3)
     part = await connection.call("chat", message="2 + 2?", wait_seconds=0)
     session = {"session_id": part["session_id"]}
-    with anyio.fail_after(PATIENCE_SECONDS):
-        while part.get("reasoning") != "Let me think:\n2 + 2":
-            part = await connection.call("wait_for_reply", wait_seconds=0.1, **session)
+    part = await connection.call_until(
+        lambda part: part.get("reasoning") == "Let me think:\n2 + 2",
+        "wait_for_reply",
+        wait_seconds=0.05,
+        **session,
+    )
     assert (part["status"], part["reply"]) == ("in_progress", "")
     stopped = await connection.call("cancel_reply", **session)
     assert (stopped["status"], stopped["reasoning"]) == ("cancelled", part["reasoning"])

@@ -58,11 +58,6 @@ def as_sent(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
-
-
-@pytest.fixture
 async def connection(llama_mcp: LlamaMCP, fake_folder: Path) -> AsyncIterator[Connection]:
     fake = install_fake(fake_folder, reply='{"n": 1}')
     async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
