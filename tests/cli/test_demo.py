@@ -13,7 +13,7 @@ from llama_mcp.cli import demo
 from tests.support.processes import processes_of
 
 DEMO = [sys.executable, "-P", "-m", "llama_mcp", "demo"]
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 300
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import pytest
 from llama_mcp.embedded.presence import embedded_command
 from tests.support.tiny_model import write_tiny_model
 
-PATIENCE = 60.0  # a bound, not an expectation
+PATIENCE = 120.0  # a bound, not an expectation
 LISTENING = "srv  llama_server: listening on "
 
 

@@ -89,7 +89,8 @@ class Lane:
         await until_nothing_is_left(self.llama_mcp.home)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("victim", ["llama-mcp", "keeper", "llama-server"])
 async def test_fifty_kills_leave_nothing_behind_and_never_hinder_the_next_start(
     llama_mcp: LlamaMCP, victim: str, tmp_path: Path, bystander: Server

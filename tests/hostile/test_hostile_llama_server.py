@@ -246,7 +246,7 @@ async def test_every_fault_of_a_reply_is_named_in_time_and_nothing_is_lost(
         for number in numbers:
             message = text_for(number, CASES[number])
             with anyio.fail_after(PATIENCE_SECONDS):
-                result = await connection.result("chat", message=message, wait_seconds=30)
+                result = await connection.result("chat", message=message)
             seen[number] = (bool(result.is_error), text_of(result))
 
     async with anyio.create_task_group() as tasks:
@@ -308,13 +308,13 @@ async def test_whatever_it_says_of_itself_there_is_a_status_in_time(
         set_faults(fake_folder, **faults)
         # For so long what was answered before is told once more.
         await anyio.sleep(SLOTS_AGE_SECONDS)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_SECONDS):
             state = (await connection.call("status"))["state"]
         is_mute = "/health" in faults.get("answers", {}) or "reset_at_stage" in faults
         assert state == ("unresponsive" if is_mute else "ready"), faults
     set_faults(fake_folder, raw_answers={"/slots": TRICKLE, "/health": TRICKLE})
     await anyio.sleep(SLOTS_AGE_SECONDS)
-    with anyio.fail_after(15):
+    with anyio.fail_after(PATIENCE_SECONDS):
         assert (await connection.call("status"))["state"] == "unresponsive"
     set_faults(fake_folder)
     assert (await connection.call("status"))["slots"] == {"total": 16, "busy": 0}
@@ -332,9 +332,7 @@ async def test_a_redirect_is_followed_nowhere(connection: Connection, fake_folde
         for message in ("short", "long" + LONG):
             assert "HTTP 302" in await connection.refusal("chat", message=message)
         # What was answered a moment ago may be told once more.
-        with anyio.fail_after(10):
-            while (await connection.call("status"))["state"] != "unresponsive":
-                pass
+        await connection.call_until(lambda status: status["state"] == "unresponsive", "status")
         with pytest.raises(BlockingIOError):
             elsewhere.accept()
 
@@ -353,8 +351,8 @@ async def test_a_reply_that_hangs_is_returned_as_far_as_it_is_and_can_be_stopped
     set_faults(fake_folder, by_text=hangs)
     for stage in stages:
         kept = "" if stage == "hangs in the head" else "Kept."
-        part = await connection.call("chat", message=stage, wait_seconds=0.5)
-        assert (part["status"], part["reply"]) == ("in_progress", kept)
+        part = await connection.call("chat", message=stage, wait_seconds=0.2)
+        part = await connection.reply_until(kept, part["session_id"])
         assert (await connection.call("chat", message="another"))["status"] == "complete"
         stopped = await connection.call("cancel_reply", session_id=part["session_id"])
         assert (stopped["status"], stopped["reply"]) == ("cancelled", kept)
@@ -445,7 +443,7 @@ async def test_metrics_that_make_no_sense_leave_their_figures_out(
 ) -> None:
     for text in METRICS:
         set_faults(fake_folder, metrics_text=text)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_SECONDS):
             metrics = await connection.call("server_metrics")
             for name in ("metrics", "metrics.prom", "slots"):
                 read = await connection.read(f"llama://server/{name}")

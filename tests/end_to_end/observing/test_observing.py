@@ -23,11 +23,6 @@ LOG = "llama://server/log"
 NO_GPU = ["gpu_memory"]
 
 
-@pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
-
-
 async def data(connection: Connection, uri: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(await connection.read(uri))
     return found
@@ -200,13 +195,13 @@ async def test_builds_that_tell_less_give_what_they_have_and_name_the_rest(
 async def test_slots_tell_who_generates_and_who_waits(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    fake = install_fake(fake_folder, reply="word " * 500, token_delay_seconds=0.02)
+    fake = install_fake(fake_folder, hang_at_token=3)
     having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), PARALLEL="1")
     async with having.connect() as connection:
         await connection.call("start_llama_server")
         ids = []
         for message in ("First", "Second", "Third"):
-            reply = await connection.call("chat", message=message, max_tokens=400, wait_seconds=0)
+            reply = await connection.call("chat", message=message, wait_seconds=0)
             ids.append(reply["session_id"])
         report = await when(
             lambda: data(connection, SLOTS),

@@ -8,6 +8,7 @@ import pytest
 from mcp.types import ResourceTemplateReference
 
 from tests.support.client_process import Connection, LlamaMCP
+from tests.support.processes import PATIENCE_SECONDS
 from tests.support.raw_client import RawClient, raw_client
 
 
@@ -151,7 +152,7 @@ async def test_a_listener_of_2026_hears_of_its_session_and_of_new_ones(
         ) as events:
             await chat(connection, "Two", session_id)
             await chat(connection, "New")
-            with anyio.fail_after(10):
+            with anyio.fail_after(PATIENCE_SECONDS):
                 async for event in events:
                     kinds.add(type(event).__name__)
                     if len(kinds) == 2:
