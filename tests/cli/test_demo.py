@@ -31,6 +31,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_demo_shows_every_step_and_leaves_nothing(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -54,6 +55,7 @@ def test_the_demo_shows_every_step_and_leaves_nothing(
     assert files_in(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "step"),
     [(signal.SIGTERM, 1), (signal.SIGTERM, 3), (signal.SIGINT, 4)],

@@ -17,7 +17,7 @@ from tests.fake_llama_server.install import (
     set_faults,
 )
 from tests.support.client_process import LlamaMCP, Progress
-from tests.support.processes import is_gone, processes_of, until
+from tests.support.processes import command_lines_of, is_gone, until
 
 
 async def test_a_crash_is_named_and_the_next_chat_starts_it_again(llama_mcp: LlamaMCP) -> None:
@@ -152,8 +152,8 @@ async def test_an_api_key_of_its_own_keeps_everybody_else_out(
         async with httpx2.AsyncClient(trust_env=False) as stranger:
             answer = await stranger.post(f"{started['url']}/v1/chat/completions", json=body)
         assert answer.status_code == 401
-        for process in processes_of(llama_mcp.home):
-            assert not any("api-key" in argument for argument in process.cmdline())
+        for line in command_lines_of(llama_mcp.home):
+            assert not any("api-key" in argument for argument in line)
     for path in llama_mcp.home.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
 

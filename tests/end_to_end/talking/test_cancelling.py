@@ -114,6 +114,7 @@ async def until_true(condition: Callable[[], Awaitable[bool]]) -> None:
             await anyio.sleep(0.002)
 
 
+@pytest.mark.slow
 async def test_a_cancel_at_ten_random_moments_keeps_what_had_come_and_frees_the_slot(
     endless: LlamaMCP, era: str, canceller: str
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fake_llama_server.install import install_fake
 from tests.support.client_process import COMMAND, LlamaMCP
-from tests.support.processes import PATIENCE_SECONDS, is_gone, processes_of, until
+from tests.support.processes import PATIENCE_SECONDS, has_llama_server, is_gone, processes_of, until
 from tests.support.raw_client import INITIALIZE, RawClient, raw_client
 
 
@@ -123,11 +123,9 @@ async def test_a_start_whose_caller_is_gone_leaves_no_llama_server(
     async with raw_client(llama_mcp.having(LLAMA_CPP_PATH=str(fake))) as client:
         await client.hello()
         request = await client.ask("tools/call", name="start_llama_server", arguments={})
-        await until(
-            lambda: any("--port" in p.cmdline() for p in processes_of(fake.parent)), "it is spawned"
-        )
+        await until(lambda: has_llama_server(fake_folder), "it is spawned")
         await client.notify("notifications/cancelled", requestId=request)
-        await until(lambda: not processes_of(fake.parent), "it is gone again")
+        await until(lambda: not processes_of(fake_folder), "it is gone again")
         status = (await client.call("status"))["structuredContent"]
         assert status["state"] == "stopped"
 

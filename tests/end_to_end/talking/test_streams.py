@@ -125,19 +125,21 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.fixture
-async def connection(llama_mcp: LlamaMCP, fake_folder: Path, era: str) -> AsyncIterator[Connection]:
-    fake = install_fake(fake_folder)
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
+@pytest.fixture(scope="module")
+async def connection(
+    shared_llama_mcp: LlamaMCP, shared_fake: Path, era: str
+) -> AsyncIterator[Connection]:
+    fake = install_fake(shared_fake)
+    async with shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
         await connection.call("start_llama_server")
         yield connection
 
 
 async def test_odd_but_whole_streams_are_whole_replies_of_valid_text(
-    connection: Connection, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
     for name, (faults, expected) in WHOLE.items():
-        set_faults(fake_folder, **faults)
+        set_faults(shared_fake, **faults)
         progress = Progress()
         reply = await connection.call("chat", progress, message=name)
         assert (reply["status"], reply["reply"]) == ("complete", expected), name
@@ -151,10 +153,10 @@ async def test_odd_but_whole_streams_are_whole_replies_of_valid_text(
 
 
 async def test_a_stream_that_breaks_off_is_an_error_that_keeps_what_had_come(
-    connection: Connection, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
     for name, (faults, expected, received) in BROKEN.items():
-        set_faults(fake_folder, **faults)
+        set_faults(shared_fake, **faults)
         refusal = await connection.refusal("chat", message=name)
         assert expected in refusal, name
         assert is_valid(refusal), name
@@ -167,7 +169,7 @@ async def test_a_stream_that_breaks_off_is_an_error_that_keeps_what_had_come(
         # Who asks for it later hears the same.
         again = await connection.refusal("wait_for_reply", session_id=session["session_id"])
         assert again == refusal, name
-        set_faults(fake_folder)
+        set_faults(shared_fake)
         more = await connection.call("chat", message="And?", session_id=session["session_id"])
         assert (more["turn"], more["reply"]) == (2, SENTENCE), name
 

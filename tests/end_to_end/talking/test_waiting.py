@@ -85,6 +85,7 @@ async def test_a_session_without_a_turn_or_that_is_unknown_has_nothing_to_wait_f
             assert "There is no session" in await connection.refusal(tool, session_id="x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0])
 async def test_the_same_seed_gives_the_same_reply(llama_mcp: LlamaMCP, temperature: float) -> None:
     async with llama_mcp.connect() as connection:
@@ -104,7 +105,9 @@ async def test_a_schema_is_kept_to_and_the_data_is_parsed(llama_mcp: LlamaMCP) -
     schema = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"]}
     async with llama_mcp.having(MODEL_PATH="").connect() as connection:
         await connection.call("start_llama_server")
-        reply = await connection.call("chat", message="1 or 2?", json_schema=schema, temperature=0)
+        reply = await connection.call(
+            "chat", message="1 or 2?", json_schema=schema, temperature=0, wait_seconds=600
+        )
         assert reply["parsed"]["n"] in (1, 2)
 
 
@@ -121,7 +124,12 @@ async def test_32_sessions_on_4_slots_are_all_served_and_none_is_mixed_up(
 
         async def chat(number: int, progress: Progress) -> None:
             replies[number] = await connection.call(
-                "chat", progress, message=f"marker-{number}-", max_tokens=200, stream="status"
+                "chat",
+                progress,
+                message=f"marker-{number}-",
+                max_tokens=200,
+                stream="status",
+                wait_seconds=600,
             )
 
         progresses = [Progress() for _ in range(32)]
