@@ -64,7 +64,7 @@ async def test_a_llama_server_that_falls_silent_is_found_unresponsive_and_recove
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
     fake = install_fake(fake_folder, healthy_but_dead=True)
-    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="0.5")
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="1.5")
     async with having.connect() as connection:
         await connection.call("start_llama_server")
         refusal = await connection.refusal("chat", message="Hello")
@@ -78,8 +78,8 @@ async def test_a_llama_server_that_falls_silent_is_found_unresponsive_and_recove
 async def test_a_slow_llama_server_is_not_taken_for_a_dead_one(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    fake = install_fake(fake_folder, slow_headers_seconds=1.2)
-    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="1.0")
+    fake = install_fake(fake_folder, slow_headers_seconds=2.3)
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="2.0")
     async with having.connect() as connection:
         await connection.call("start_llama_server")
         assert (await connection.call("chat", message="Hello"))["status"] == "complete"
