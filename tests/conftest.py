@@ -116,6 +116,8 @@ def llama_mcp_in(folder: Path, model: Path) -> LlamaMCP:
             "LLAMA_MCP_PORT": "0",
             "LLAMA_MCP_CTX_SIZE": "1024",
             "LLAMA_MCP_LINGER_SECONDS": "0",
+            # Two threads of llama.cpp wait for each other long on a machine that other work shares.
+            "LLAMA_MCP_EXTRA_ARGS": "-t 1",
         },
     )
 

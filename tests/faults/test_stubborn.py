@@ -90,7 +90,7 @@ async def test_one_that_ignores_sigterm_is_stopped_while_it_loads_and_the_start_
 async def test_one_that_is_suspended_in_mid_reply_is_found_unresponsive(
     llama_mcp: LlamaMCP, way_out: str
 ) -> None:
-    having = llama_mcp.having(CTX_SIZE="8192", UNRESPONSIVE_SECONDS="2", EXTRA_ARGS="-t 1")
+    having = llama_mcp.having(CTX_SIZE="8192", UNRESPONSIVE_SECONDS="2")
     async with raw_client(having) as client:
         await client.hello()
         llama_server = process(await start_model(client))

@@ -29,10 +29,7 @@ SENTENCE = "The quick brown fox jumps over the lazy dog."
 def endless(llama_mcp: LlamaMCP, tmp_path: Path) -> LlamaMCP:
     """Two slots, and room for replies that do not end while a test lasts."""
     model = write_tiny_model(tmp_path / "long.gguf", context_length=WINDOW)
-    # One thread: two of llama.cpp's wait for each other long on a machine that others share.
-    return llama_mcp.having(
-        MODEL_PATH=str(model), CTX_SIZE=str(WINDOW), PARALLEL="2", EXTRA_ARGS="-t 1"
-    )
+    return llama_mcp.having(MODEL_PATH=str(model), CTX_SIZE=str(WINDOW), PARALLEL="2")
 
 
 @pytest.fixture(params=["cancel_reply", "the client"])

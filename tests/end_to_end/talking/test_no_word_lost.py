@@ -27,9 +27,7 @@ LONGEST_SECONDS = 1.6
 async def test_kills_in_mid_reply_lose_no_message_and_nothing_that_was_saved(
     llama_mcp: LlamaMCP,
 ) -> None:
-    keep = llama_mcp.having(
-        LINGER_SECONDS="-1", CTX_SIZE="8192", PARALLEL=str(AT_ONCE), EXTRA_ARGS="-t 1"
-    )
+    keep = llama_mcp.having(LINGER_SECONDS="-1", CTX_SIZE="8192", PARALLEL=str(AT_ONCE))
     numbers = iter(range(KILLS))
     async with keep.connect() as connection:
         await connection.call("start_llama_server")

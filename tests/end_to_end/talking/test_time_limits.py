@@ -78,7 +78,7 @@ async def test_a_wait_that_its_caller_gives_up_stops_nothing_and_loses_nothing(
 async def test_a_reply_that_nobody_waits_for_is_finished_and_archived(
     llama_mcp: LlamaMCP,
 ) -> None:
-    async with llama_mcp.having(EXTRA_ARGS="-t 1").connect() as connection:
+    async with llama_mcp.connect() as connection:
         await connection.call("start_llama_server")
         part = await connection.call("chat", message="Go on", max_tokens=300, wait_seconds=0)
         assert part["status"] == "in_progress"
