@@ -4,7 +4,6 @@ import random
 import resource
 import signal
 import sqlite3
-import time
 from pathlib import Path
 
 import anyio
@@ -19,15 +18,18 @@ from tests.support.raw_client import raw_client
 # tests/sessions has fifty of them in a process that is quicker to start.
 KILLS = 6
 AT_ONCE = 3
-# Partial replies are saved each second.
-LONGEST_SECONDS = 1.6
+TOKENS = [f"{number} " for number in range(200)]
 
 
 @pytest.mark.slow
 async def test_kills_in_mid_reply_lose_no_message_and_nothing_that_was_saved(
-    llama_mcp: LlamaMCP,
+    llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    keep = llama_mcp.having(LINGER_SECONDS="-1", CTX_SIZE="8192", PARALLEL=str(AT_ONCE))
+    # No reply ends before its llama-mcp is killed.
+    fake = install_fake(
+        fake_folder, reply_tokens=TOKENS, token_delay_seconds=0.01, hold_at_token=len(TOKENS)
+    )
+    keep = llama_mcp.having(LLAMA_CPP_PATH=str(fake), LINGER_SECONDS="-1", PARALLEL=str(AT_ONCE))
     numbers = iter(range(KILLS))
     async with keep.connect() as connection:
         await connection.call("start_llama_server")
@@ -58,18 +60,12 @@ async def kill_in_mid_reply(llama_mcp: LlamaMCP, number: int) -> None:
         meta = {"progressToken": 1}
         await client.ask("tools/call", name="chat", arguments={"message": question}, _meta=meta)
         received = ""
-        random_moment = time.monotonic() + random.Random(number).uniform(0.0, LONGEST_SECONDS)
-
-        def is_moment() -> bool:
-            if not received:
-                return False
-            # Every second one is killed when a part of its reply is saved.
-            if number % 2:
-                return kept_reply(llama_mcp.home, question) != ""
-            return time.monotonic() > random_moment
-
-        while not is_moment():
+        # A moment, counted in characters; every second time one at which a part is saved.
+        characters = random.Random(number).randrange(1, len("".join(TOKENS)))
+        while len(received) < characters:
             received += (await client.next()).get("params", {}).get("message") or ""
+        if number % 2:
+            await until(lambda: kept_reply(llama_mcp.home, question) != "", "a part is saved")
         saved = kept_reply(llama_mcp.home, question)
         client.process.send_signal(signal.SIGKILL)
         await client.exit_code()
