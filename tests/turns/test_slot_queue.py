@@ -45,15 +45,15 @@ async def test_as_many_as_there_are_slots_go_in_and_the_others_follow_in_order()
 
 async def test_one_that_stops_waiting_gives_its_place_to_the_next() -> None:
     visits = Visits(slots=1)
-    async with anyio.create_task_group() as tasks, anyio.create_task_group() as impatient:
+    async with anyio.create_task_group() as tasks:
         tasks.start_soon(visits.visit, 0)
         await anyio.wait_all_tasks_blocked()
-        impatient.start_soon(visits.visit, 1)
-        await anyio.wait_all_tasks_blocked()
-        tasks.start_soon(visits.visit, 2)
-        await anyio.wait_all_tasks_blocked()
-        impatient.cancel_scope.cancel()
-        await anyio.wait_all_tasks_blocked()
+        async with anyio.create_task_group() as impatient:
+            impatient.start_soon(visits.visit, 1)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(visits.visit, 2)
+            await anyio.wait_all_tasks_blocked()
+            impatient.cancel_scope.cancel()
         await visits.leave(0)
         await visits.leave(2)
     assert visits.entered == [0, 2]

@@ -8,14 +8,14 @@ import pytest
 
 from tests.fake_llama_server.install import install_fake, recorded_launches, set_faults
 from tests.support.client_process import LlamaMCP, Progress
-from tests.support.processes import processes_of, until
+from tests.support.processes import processes_of
 
 
 async def test_loading_that_outlasts_the_wait_returns_starting_and_goes_on(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
     fake = install_fake(fake_folder, load_held=True)
-    progress, waiting = Progress(), Progress()
+    progress = Progress()
     async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
         started = await connection.call("start_llama_server", progress, wait_seconds=0.7)
         assert started["state"] == "starting"
@@ -27,11 +27,12 @@ async def test_loading_that_outlasts_the_wait_returns_starting_and_goes_on(
         async with anyio.create_task_group() as tasks:
 
             async def chat() -> None:
-                reply.update(await connection.call("chat", waiting, message="Hello"))
+                reply.update(await connection.call("chat", message="Hello"))
 
             reply: dict[str, Any] = {}
             tasks.start_soon(chat)
-            await until(lambda: bool(waiting.values), "the chat waits")
+            await anyio.wait_all_tasks_blocked()  # its request is on its way before the next
+            assert (await connection.call("status"))["state"] == "starting"
             set_faults(fake_folder)
         assert reply["reply"] == "The quick brown fox jumps over the lazy dog."
         assert (await connection.call("status"))["state"] == "ready"

@@ -4,6 +4,7 @@ import random
 import resource
 import signal
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -76,13 +77,16 @@ async def kill_in_mid_reply(llama_mcp: LlamaMCP, number: int) -> None:
     assert kept[:shorter] == received[:shorter]
 
 
+KEPT_REPLY = """
+    SELECT coalesce(underway.reply, turns.reply)
+    FROM turns LEFT JOIN underway USING (turn_key) WHERE message = ?
+"""
+
+
 def kept_reply(home: Path, question: str) -> str:
-    archive = sqlite3.connect(home / "sessions.db")
-    try:
-        rows = archive.execute("SELECT reply FROM turns WHERE message = ?", (question,)).fetchall()
-    finally:
-        archive.close()
-    ((reply,),) = rows
+    """Return what the archive has of a reply, also while nobody has ended its turn."""
+    with closing(sqlite3.connect(home / "sessions.db")) as archive:
+        ((reply,),) = archive.execute(KEPT_REPLY, (question,)).fetchall()
     return str(reply)
 
 
