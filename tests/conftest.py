@@ -1,7 +1,9 @@
 """What every test has: an environment of its own, engines, models, and a check for leftovers."""
 
 import os
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,25 @@ from tests.support.processes import end_leftovers
 from tests.support.tiny_model import write_tiny_model
 
 REAL_LLAMA_CPP_VARIABLE = "LLAMA_MCP_TEST_LLAMA_CPP_PATH"
-REAL_LLAMA_CPP = os.environ.get(REAL_LLAMA_CPP_VARIABLE)
 # The embedded engine is always there; a real llama.cpp folder is tried too where one is named.
-ENGINES = ["embedded", *([REAL_LLAMA_CPP] if REAL_LLAMA_CPP else [])]
+REAL_LLAMA_CPPS = list(filter(None, [os.environ.get(REAL_LLAMA_CPP_VARIABLE)]))
 
 
-@pytest.fixture
+# Tests wait for processes more than they compute.
+WORKERS_PER_CORE = 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long ones, so that no worker has one of them left at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Say how many workers `pytest -n auto` has."""
+    return WORKERS_PER_CORE * (os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -32,11 +47,31 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(home))
 
 
+class Launches:
+    """Counts the programs that this process starts; Python announces each to its audit hooks."""
+
+    EVENTS = frozenset({"subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty"})
+
+    def __init__(self) -> None:
+        self.count = 0
+        sys.addaudithook(self._heed)
+
+    def _heed(self, event: str, _arguments: object) -> None:
+        self.count += event in self.EVENTS
+
+
+@pytest.fixture(scope="session")
+def launches() -> Launches:
+    return Launches()
+
+
 @pytest.fixture(autouse=True)
-def no_leftovers(tmp_path: Path) -> Iterator[None]:
+def no_leftovers(tmp_path: Path, launches: Launches) -> Iterator[None]:
     """Every test ends with no process of its own left: one that stays is killed and reported."""
+    before = launches.count
     yield
-    left = end_leftovers(tmp_path)
+    # A look at every process of the machine is dear: only a test that started one can leave one.
+    left = end_leftovers(tmp_path) if launches.count > before else []
     assert not left, f"still running after the test: {left}"
 
 
@@ -51,33 +86,70 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.fixture(params=ENGINES, ids=lambda engine: "embedded" if engine == "embedded" else "real")
+@pytest.fixture(
+    params=[
+        pytest.param("embedded", id="embedded"),
+        *(pytest.param(path, id="real", marks=pytest.mark.slow) for path in REAL_LLAMA_CPPS),
+    ]
+)
 def engine(request: pytest.FixtureRequest) -> str:
     """A llama_cpp_path: each engine that this machine has."""
     path: str = request.param
     return path
 
 
-@pytest.fixture(params=["auto", "legacy"])
+# The raw client speaks as the initialize era does, so that quick tests have both.
+@pytest.fixture(scope="module", params=["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 def era(request: pytest.FixtureRequest) -> str:
     """The Client's mode: 2026-07-28, and the initialize era."""
     mode: str = request.param
     return mode
 
 
-@pytest.fixture
-def llama_mcp(tmp_path: Path, tiny_model: Path) -> LlamaMCP:
-    """The installed command with a home of its own, the embedded engine and the tiny model."""
+def llama_mcp_in(folder: Path, model: Path) -> LlamaMCP:
+    """Return the installed command with a home in the folder and the embedded engine."""
     return LlamaMCP(
-        home=tmp_path / "llama-mcp-home",
+        home=folder / "llama-mcp-home",
         variables={
             "LLAMA_MCP_LLAMA_CPP_PATH": "embedded",
-            "LLAMA_MCP_MODEL_PATH": str(tiny_model),
+            "LLAMA_MCP_MODEL_PATH": str(model),
             "LLAMA_MCP_PORT": "0",
             "LLAMA_MCP_CTX_SIZE": "1024",
             "LLAMA_MCP_LINGER_SECONDS": "0",
+            # Two threads of llama.cpp wait for each other long on a machine that other work shares.
+            "LLAMA_MCP_EXTRA_ARGS": "-t 1",
         },
     )
+
+
+@pytest.fixture
+def llama_mcp(tmp_path: Path, tiny_model: Path) -> LlamaMCP:
+    """The installed command with a home of its own, the embedded engine and the tiny model."""
+    return llama_mcp_in(tmp_path, tiny_model)
+
+
+@pytest.fixture(scope="module")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for the tests of a file together; nothing that was started in it is left."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "user-home").mkdir()
+    yield folder
+    left = end_leftovers(folder)
+    assert not left, f"still running after the last test: {left}"
+
+
+@pytest.fixture(scope="module")
+def shared_fake(shared_folder: Path) -> Path:
+    """Where the tests of a file together have a fake llama-server."""
+    return shared_folder / "fake"
+
+
+@pytest.fixture(scope="module")
+def shared_llama_mcp(shared_folder: Path, tiny_model: Path) -> LlamaMCP:
+    """One llama-mcp for the tests of a file, where its process is not what they are about."""
+    shared = llama_mcp_in(shared_folder, tiny_model)
+    home = {"HOME": str(shared_folder / "user-home")}
+    return replace(shared, variables=shared.variables | home)
 
 
 @pytest.fixture

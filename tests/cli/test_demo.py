@@ -13,7 +13,7 @@ from llama_mcp.cli import demo
 from tests.support.processes import processes_of
 
 DEMO = [sys.executable, "-P", "-m", "llama_mcp", "demo"]
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 300
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_demo_shows_every_step_and_leaves_nothing(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -54,6 +55,7 @@ def test_the_demo_shows_every_step_and_leaves_nothing(
     assert files_in(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "step"),
     [(signal.SIGTERM, 1), (signal.SIGTERM, 3), (signal.SIGINT, 4)],

@@ -19,7 +19,7 @@ import pytest
 from llama_mcp.embedded.presence import embedded_command
 from tests.support.tiny_model import write_tiny_model
 
-PATIENCE = 60.0  # a bound, not an expectation
+PATIENCE = 120.0  # a bound, not an expectation
 LISTENING = "srv  llama_server: listening on "
 
 
@@ -97,7 +97,7 @@ def start(tiny_model: Path) -> Iterator[Callable[..., Engine]]:
     def start_engine(
         *arguments: str, context_size: int | None = 1024, **environment: str
     ) -> Engine:
-        command = [*embedded_command(), "-m", str(tiny_model), "--port", "0"]
+        command = [*embedded_command(), "-m", str(tiny_model), "--port", "0", "-t", "1"]
         if context_size:
             command += ["-c", str(context_size)]
         process = subprocess.Popen(

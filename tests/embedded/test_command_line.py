@@ -11,6 +11,7 @@ import pytest
 from llama_mcp.embedded.command_line import CommandLineError, help_text, parse, usage
 from llama_mcp.embedded.flags import Flag
 from llama_mcp.embedded.server_flags import FLAGS
+from tests.embedded.conftest import PATIENCE
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -43,7 +44,7 @@ def test_help_lists_every_flag_where_a_reader_of_help_looks(run: Run) -> None:
 @pytest.mark.skipif(not REAL_LLAMA_CPP, reason="LLAMA_MCP_TEST_LLAMA_CPP_PATH is not set")
 def test_every_flag_is_one_of_the_original_with_the_same_value_syntax() -> None:
     program = Path(str(REAL_LLAMA_CPP)) / "llama-server"
-    done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=PATIENCE)
     original = flags_in(done.stdout)
     for name, syntax in flags_in(help_text()).items():
         assert original.get(name) == syntax, name

@@ -5,21 +5,20 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.embedded.conftest import Engine
+from tests.embedded.conftest import PATIENCE, Engine
 
 Start = Callable[..., Engine]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def connect(engine: Engine) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(urlsplit(engine.address).netloc, timeout=60)
+    return http.client.HTTPConnection(urlsplit(engine.address).netloc, timeout=PATIENCE)
 
 
 def begin_an_endless_reply(engine: Engine, *, stream: bool) -> http.client.HTTPConnection:
@@ -46,10 +45,8 @@ def test_an_idle_connection_does_not_keep_it(start: Start) -> None:
     connection = connect(engine)
     connection.request("GET", "/health")
     connection.getresponse().read()
-    began = time.monotonic()
     engine.signal(signal.SIGTERM)
     assert engine.exit_code() == 0
-    assert time.monotonic() - began < 10
     connection.close()
 
 
@@ -57,10 +54,8 @@ def test_an_idle_connection_does_not_keep_it(start: Start) -> None:
 def test_a_client_in_the_middle_of_a_reply_does_not_keep_it(start: Start, stream: bool) -> None:
     engine = start("--context-shift")
     connection = begin_an_endless_reply(engine, stream=stream)
-    began = time.monotonic()
     engine.signal(signal.SIGTERM)
     assert engine.exit_code() == 0
-    assert time.monotonic() - began < 10
     connection.close()
 
 

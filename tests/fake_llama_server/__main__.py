@@ -11,7 +11,7 @@ from typing import NoReturn
 from .chat import die
 from .command_line import Launch, parse
 from .engine import Engine
-from .faults import Faults, load_faults
+from .faults import HOLD_POLL_SECONDS, Faults, load_faults
 from .http import Connection, GoneError
 from .log import chatter, log, raw_line
 from .routes import record, serve
@@ -38,10 +38,10 @@ def run(launch: Launch, faults: Faults, folder: str) -> NoReturn:
     if faults.ignore_sigterm:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     log("llama_server", "initializing ...")
-    engine = Engine(launch)
+    engine = Engine(launch, folder)
     listener = bind(launch)
-    threading.Thread(target=accept, args=(listener, engine, folder), daemon=True).start()
-    load(launch, faults)
+    threading.Thread(target=accept, args=(listener, engine), daemon=True).start()
+    load(launch, faults, folder)
     install_handlers(faults)
     engine.ready.set()
     url = "http://{}:{}".format(*listener.getsockname()[:2])
@@ -69,21 +69,22 @@ def bind(launch: Launch) -> socket.socket:
     return listener
 
 
-def accept(listener: socket.socket, engine: Engine, folder: str) -> None:
+def accept(listener: socket.socket, engine: Engine) -> None:
     while True:
         connection = Connection(listener.accept()[0])
-        if load_faults(folder).reset_at_stage == "accept":
+        if load_faults(engine.folder).reset_at_stage == "accept":
             _reset(connection)
         else:
-            arguments = (connection, engine, folder)
-            threading.Thread(target=serve, args=arguments, daemon=True).start()
+            threading.Thread(target=serve, args=(connection, engine), daemon=True).start()
 
 
-def load(launch: Launch, faults: Faults) -> None:
+def load(launch: Launch, faults: Faults, folder: str) -> None:
     """No handler is installed yet: a SIGTERM now ends the process at once, as the real one's."""
     log("load_model", f"loading model '{launch.model}'")
     if faults.load_forever:
         wait_forever()
+    while faults.load_held and load_faults(folder).load_held:
+        time.sleep(HOLD_POLL_SECONDS)
     time.sleep(faults.load_seconds)
     if faults.signal_during_load is not None or faults.exit_during_load is not None:
         die(faults.signal_during_load, faults.exit_during_load or 0)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .engine import Engine, count_tokens
-from .faults import Faults
+from .faults import HOLD_POLL_SECONDS, Faults
 from .http import (
     EVENT_STREAM,
     JSON,
@@ -183,14 +183,17 @@ def _read_prompt(connection: Connection, reply: Reply) -> None:
 def _generate(connection: Connection, reply: Reply) -> Iterator[Delta]:
     """One token after another, until a fault says otherwise."""
     for sent, delta in enumerate(reply.deltas):
-        _meet_fate(connection, reply.faults, sent)
+        _meet_fate(connection, reply, sent)
         connection.pause(reply.faults.token_delay_seconds)
         reply.slot.decoded = sent + 1
         yield delta
-    _meet_fate(connection, reply.faults, len(reply.deltas))
+    _meet_fate(connection, reply, len(reply.deltas))
 
 
-def _meet_fate(connection: Connection, faults: Faults, sent: int) -> None:
+def _meet_fate(connection: Connection, reply: Reply, sent: int) -> None:
+    while reply.is_held(sent):
+        connection.pause(HOLD_POLL_SECONDS)
+    faults = reply.faults
     death = faults.die_at_token
     if death is not None and death.n == sent:
         die(death.signal, death.code)

@@ -83,6 +83,7 @@ class Counters:
 @dataclass
 class Engine:
     launch: Launch
+    folder: str  # where fake.json is
     ready: threading.Event = field(default_factory=threading.Event)
     counters: Counters = field(default_factory=Counters)
     tasks: int = 0

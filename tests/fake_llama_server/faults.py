@@ -9,6 +9,8 @@ from typing import Any, Literal
 Era = Literal["2024", "2025", "2026"]
 Stage = Literal["", "accept", "headers", "body"]
 
+HOLD_POLL_SECONDS = 0.02  # how soon what is held notices that it may go on
+
 DEFAULT_TOKENS = (
     "The",
     " quick",
@@ -63,7 +65,8 @@ class Faults:
     """What goes wrong, in JSON's types: an object for a dataclass, a list for a tuple.
 
     `n` and `…_at_token` count the tokens sent before it happens, reasoning included. "The program"
-    and "loading" are read when the process starts, everything else anew at each request.
+    and "loading" are read when the process starts, everything else at each request. What is held
+    goes on as soon as `fake.json` no longer holds it.
     """
 
     # the program
@@ -77,6 +80,7 @@ class Faults:
     # loading (the port is bound, every path answers 503)
     load_seconds: float = 0
     load_forever: bool = False
+    load_held: bool = False
     exit_during_load: int | None = None  # exit code, after load_seconds
     signal_during_load: int | None = None  # the signal it sends itself, after load_seconds
     exit_after_ready_seconds: float | None = None  # with exit code 1
@@ -121,6 +125,7 @@ class Faults:
     # what breaks in the middle
     die_at_token: Death | None = None
     hang_at_token: int | None = None
+    hold_at_token: int | None = None
     error_mid_stream: MidStreamError | None = None
     no_done: bool = False
     ignore_disconnect: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .engine import Engine, Slot
-from .faults import Faults
+from .faults import Faults, load_faults
 from .http import to_json
 
 CHUNK = "chat.completion.chunk"
@@ -73,6 +73,12 @@ class Reply:
             "predicted_per_token_ms": milliseconds / predicted,
             "predicted_per_second": 1000 * predicted / milliseconds,
         }
+
+    def is_held(self, sent: int) -> bool:
+        """Tell whether it stays at this token, by the faults of its request and those of now."""
+        if self.faults.hold_at_token != sent:
+            return False
+        return load_faults(self.engine.folder).hold_at_token == sent
 
     def release_slot(self) -> None:
         """Before the client hears the end, so that what it asks next is up to date."""

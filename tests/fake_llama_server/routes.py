@@ -21,13 +21,13 @@ RECORD_LOCK = threading.Lock()
 Handler = Callable[[Request, Engine, Faults], Response]
 
 
-def serve(connection: Connection, engine: Engine, folder: str) -> None:
+def serve(connection: Connection, engine: Engine) -> None:
     """Answer one client until it leaves."""
     try:
         while not connection.closing:
             request = connection.read_request()
-            record(folder, "requests.jsonl", _recorded(request))
-            faults = load_faults(folder).for_body(request.body)
+            record(engine.folder, "requests.jsonl", _recorded(request))
+            faults = load_faults(engine.folder).for_body(request.body)
             _answer(connection, request, engine, faults)
     except GoneError:
         pass

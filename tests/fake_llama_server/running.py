@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-PATIENCE_SECONDS = 20.0  # for anything that could hang
+PATIENCE_SECONDS = 120.0  # for anything that could hang
 CHAT = "/v1/chat/completions"
 
 

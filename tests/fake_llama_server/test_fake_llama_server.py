@@ -137,6 +137,22 @@ def test_while_loading_every_path_answers_503_and_sigterm_kills(tmp_path: Path) 
         assert server.exit_code() == -signal.SIGTERM
 
 
+def test_what_is_held_goes_on_when_it_is_let_go(tmp_path: Path) -> None:
+    fake = install_fake(tmp_path / "fake", load_held=True)
+    with running(fake) as server:
+        until(lambda: server.health() == 503)
+        set_faults(fake.parent, hold_at_token=1)
+        until(lambda: server.health() == 200)
+        with closing(server.connect()) as connection:
+            connection.request("POST", CHAT, json.dumps(STREAM))
+            response = connection.getresponse()
+            while b'"The"' not in response.readline():
+                pass
+            assert server.get("/slots").json[0]["is_processing"]
+            set_faults(fake.parent)
+            assert response.read().endswith(b"[DONE]\n\n")
+
+
 @pytest.mark.parametrize(
     ("faults", "code"),
     [

@@ -4,6 +4,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.client_process import LlamaMCP
 
 
@@ -35,6 +37,7 @@ def failing_starts(model: Path, folder: Path) -> list[tuple[dict[str, Any], str,
     ]
 
 
+@pytest.mark.slow
 async def test_what_a_start_failed_of_is_named_with_its_evidence_and_a_next_step(
     llama_mcp: LlamaMCP, tiny_model: Path, tmp_path: Path, engine: str
 ) -> None:

@@ -1,9 +1,11 @@
 """llama-server's log when there is no room for it, and when it grows beyond all bounds."""
 
 import resource
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from llama_mcp.keeper.log_rotation import KEPT_LOGS, MAX_LOG_BYTES
 from tests.fake_llama_server.install import install_fake, set_faults
@@ -17,7 +19,7 @@ from tests.faults.victims import (
 )
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import until
-from tests.support.raw_client import raw_client
+from tests.support.raw_client import RawClient, raw_client
 
 # The largest file that a process may write: to a program, none is what a full disk is.
 NO_ROOM = (1, resource.RLIM_INFINITY)
@@ -28,38 +30,41 @@ CHATTY_LINES = 105_000
 SLACK_BYTES = 3 * MAX_LOG_BYTES
 
 
+@pytest.fixture
+async def client(llama_mcp: LlamaMCP) -> AsyncIterator[RawClient]:
+    async with raw_client(llama_mcp) as client:
+        await client.hello()
+        yield client
+
+
 async def test_without_room_for_a_log_llama_server_lives_on_chats_and_stops(
-    llama_mcp: LlamaMCP,
+    llama_mcp: LlamaMCP, client: RawClient
 ) -> None:
-    async with raw_client(llama_mcp) as client:
-        await client.hello()
-        pid = await start_model(client)
-        keeper = await find("keeper", process(client.process.pid))
-        for each in (keeper.pid, pid):
-            psutil.Process(each).rlimit(psutil.RLIMIT_FSIZE, NO_ROOM)
-        run = current_run(llama_mcp.home)
-        size = run.log_path.stat().st_size
-        reply = (await client.call("chat", message="Hello", max_tokens=5))["structuredContent"]
-        assert reply["status"] == "complete"
-        assert run.log_path.stat().st_size == size
-        status = (await client.call("status"))["structuredContent"]
-        assert (status["state"], status["pid"]) == ("ready", pid)
-        stopped = (await client.call("stop_llama_server"))["structuredContent"]
-        assert stopped["state"] == "stopped"
-        await until_nothing_is_left(llama_mcp.home)
-        await start_model(client)
+    pid = await start_model(client)
+    keeper = await find("keeper", process(client.process.pid))
+    for each in (keeper.pid, pid):
+        psutil.Process(each).rlimit(psutil.RLIMIT_FSIZE, NO_ROOM)
+    run = current_run(llama_mcp.home)
+    size = run.log_path.stat().st_size
+    reply = (await client.call("chat", message="Hello", max_tokens=5))["structuredContent"]
+    assert reply["status"] == "complete"
+    assert run.log_path.stat().st_size == size
+    status = (await client.call("status"))["structuredContent"]
+    assert (status["state"], status["pid"]) == ("ready", pid)
+    stopped = (await client.call("stop_llama_server"))["structuredContent"]
+    assert stopped["state"] == "stopped"
+    await until_nothing_is_left(llama_mcp.home)
+    await start_model(client)
 
 
-async def test_a_start_on_a_full_disk_says_so(llama_mcp: LlamaMCP) -> None:
-    async with raw_client(llama_mcp) as client:
-        await client.hello()
-        process_of_ours = psutil.Process(client.process.pid)
-        process_of_ours.rlimit(psutil.RLIMIT_FSIZE, NO_ROOM)
-        failed = await client.call("start_llama_server")
-        assert failed["isError"]
-        assert "cannot be used: File too large" in failed["content"][0]["text"]
-        process_of_ours.rlimit(psutil.RLIMIT_FSIZE, ROOM)
-        await start_model(client)
+async def test_a_start_on_a_full_disk_says_so(client: RawClient) -> None:
+    process_of_ours = psutil.Process(client.process.pid)
+    process_of_ours.rlimit(psutil.RLIMIT_FSIZE, NO_ROOM)
+    failed = await client.call("start_llama_server")
+    assert failed["isError"]
+    assert "cannot be used: File too large" in failed["content"][0]["text"]
+    process_of_ours.rlimit(psutil.RLIMIT_FSIZE, ROOM)
+    await start_model(client)
 
 
 async def test_a_chatty_llama_servers_log_is_rotated_while_it_chats(
@@ -98,18 +103,18 @@ def grow(log: Path, line: str) -> None:
 
 
 async def test_a_log_that_somebody_removes_ends_neither_keeper_nor_llama_server(
-    llama_mcp: LlamaMCP,
+    llama_mcp: LlamaMCP, client: RawClient
 ) -> None:
-    async with raw_client(llama_mcp) as client:
-        await client.hello()
-        pid = await start_model(client)
-        keeper = await find("keeper", process(client.process.pid))
-        run = current_run(llama_mcp.home)
-        run.log_path.unlink()
-        # The keeper clears leases of the dead away each time before it looks at the log.
-        dead_lease = run.leases_dir / "1-dead"
-        for _ in range(2):
-            dead_lease.touch()
-            await until(lambda: not dead_lease.exists(), "the keeper looks around")
-        assert is_alive(keeper)
-        assert await start_model(client) == pid
+    pid = await start_model(client)
+    keeper = await find("keeper", process(client.process.pid))
+    run = current_run(llama_mcp.home)
+    run.log_path.unlink()
+    # The keeper clears leases of the dead away each time before it looks at the log.
+    dead_lease = run.leases_dir / "1-dead"
+    for _ in range(2):
+        dead_lease.touch()
+        await until(lambda: not dead_lease.exists(), "the keeper looks around")
+    assert is_alive(keeper)
+    reply = (await client.call("chat", message="Hello", max_tokens=5))["structuredContent"]
+    assert reply["status"] == "complete"
+    assert await start_model(client) == pid

@@ -44,7 +44,7 @@ def mutate(content: bytes, mutation: Mutation) -> bytes:
     return content[:at] + data + rest
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
 @settings(
     max_examples=EXAMPLES,
     derandomize=True,

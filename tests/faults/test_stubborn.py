@@ -9,7 +9,7 @@ import pytest
 from tests.fake_llama_server.install import install_fake
 from tests.faults.victims import is_alive, process, start_model, until_nothing_is_left
 from tests.support.client_process import LlamaMCP
-from tests.support.processes import processes_of, until
+from tests.support.processes import has_llama_server, until
 from tests.support.raw_client import RawClient, raw_client
 
 
@@ -76,9 +76,7 @@ async def test_one_that_ignores_sigterm_is_stopped_while_it_loads_and_the_start_
     async with raw_client(llama_mcp.having(LLAMA_CPP_PATH=str(fake))) as client:
         await client.hello()
         start = await client.ask("tools/call", name="start_llama_server", arguments={})
-        await until(
-            lambda: any("--port" in p.cmdline() for p in processes_of(fake_folder)), "it is spawned"
-        )
+        await until(lambda: has_llama_server(fake_folder), "it is spawned")
         stop = await client.ask("tools/call", name="stop_llama_server", arguments={})
         answers = await all_answers(client, start, stop)
         assert answers[stop]["structuredContent"]["state"] == "stopped"
@@ -87,11 +85,12 @@ async def test_one_that_ignores_sigterm_is_stopped_while_it_loads_and_the_start_
         await until_nothing_is_left(llama_mcp.home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way_out", ["stop with force", "SIGCONT"])
 async def test_one_that_is_suspended_in_mid_reply_is_found_unresponsive(
     llama_mcp: LlamaMCP, way_out: str
 ) -> None:
-    having = llama_mcp.having(CTX_SIZE="8192", UNRESPONSIVE_SECONDS="1", EXTRA_ARGS="-t 1")
+    having = llama_mcp.having(CTX_SIZE="8192", UNRESPONSIVE_SECONDS="2")
     async with raw_client(having) as client:
         await client.hello()
         llama_server = process(await start_model(client))

@@ -46,6 +46,7 @@ async def client(llama_mcp: LlamaMCP, tmp_path: Path) -> AsyncIterator[RawClient
         yield client
 
 
+@pytest.mark.slow
 async def test_whatever_the_arguments_are_a_tool_answers_with_a_result_or_in_words(
     client: RawClient, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -212,14 +212,22 @@ CASES = [
 ]
 
 
-@pytest.fixture
-async def connection(llama_mcp: LlamaMCP, fake_folder: Path) -> AsyncIterator[Connection]:
-    """llama-mcp with a stand-in that is ready and as yet without faults."""
-    fake = install_fake(fake_folder)
-    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), PARALLEL="16")
+@pytest.fixture(scope="module")
+async def shared_connection(
+    shared_llama_mcp: LlamaMCP, shared_fake: Path
+) -> AsyncIterator[Connection]:
+    fake = install_fake(shared_fake)
+    having = shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake), PARALLEL="16")
     async with having.connect() as connection:
         await connection.call("start_llama_server")
         yield connection
+
+
+@pytest.fixture
+def connection(shared_connection: Connection, shared_fake: Path) -> Connection:
+    """llama-mcp with a stand-in that is ready and has no faults yet."""
+    set_faults(shared_fake)
+    return shared_connection
 
 
 def archived(home: Path) -> dict[str, tuple[str, str, str | None]]:
@@ -233,12 +241,13 @@ def text_for(number: int, case: Case) -> str:
     return f"@{number}@{case.more}"
 
 
+@pytest.mark.slow
 async def test_every_fault_of_a_reply_is_named_in_time_and_nothing_is_lost(
-    connection: Connection, llama_mcp: LlamaMCP, fake_folder: Path
+    connection: Connection, shared_llama_mcp: LlamaMCP, shared_fake: Path
 ) -> None:
     assert len({case.name for case in CASES}) == len(CASES)
     by_text = {f"@{number}@": case.faults for number, case in enumerate(CASES)}
-    set_faults(fake_folder, by_text=by_text)
+    set_faults(shared_fake, by_text=by_text)
     seen: dict[int, tuple[bool, str]] = {}
     numbers = iter(range(len(CASES)))
 
@@ -246,13 +255,13 @@ async def test_every_fault_of_a_reply_is_named_in_time_and_nothing_is_lost(
         for number in numbers:
             message = text_for(number, CASES[number])
             with anyio.fail_after(PATIENCE_SECONDS):
-                result = await connection.result("chat", message=message, wait_seconds=30)
+                result = await connection.result("chat", message=message)
             seen[number] = (bool(result.is_error), text_of(result))
 
     async with anyio.create_task_group() as tasks:
         for _ in range(32):
             tasks.start_soon(try_some)
-    kept = archived(llama_mcp.home)
+    kept = archived(shared_llama_mcp.home)
     faults = [
         f"{case.name}: {fault}"
         for number, case in enumerate(CASES)
@@ -301,46 +310,45 @@ LOOKS: list[dict[str, Any]] = [
 TRICKLE = {"pieces": [CHUNKED, "1\r\n[\r\n"], "last_times": 1000, "pause_seconds": 0.2}
 
 
+@pytest.mark.slow
 async def test_whatever_it_says_of_itself_there_is_a_status_in_time(
-    connection: Connection, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
     for faults in LOOKS:
-        set_faults(fake_folder, **faults)
+        set_faults(shared_fake, **faults)
         # For so long what was answered before is told once more.
         await anyio.sleep(SLOTS_AGE_SECONDS)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_SECONDS):
             state = (await connection.call("status"))["state"]
         is_mute = "/health" in faults.get("answers", {}) or "reset_at_stage" in faults
         assert state == ("unresponsive" if is_mute else "ready"), faults
-    set_faults(fake_folder, raw_answers={"/slots": TRICKLE, "/health": TRICKLE})
+    set_faults(shared_fake, raw_answers={"/slots": TRICKLE, "/health": TRICKLE})
     await anyio.sleep(SLOTS_AGE_SECONDS)
-    with anyio.fail_after(15):
+    with anyio.fail_after(PATIENCE_SECONDS):
         assert (await connection.call("status"))["state"] == "unresponsive"
-    set_faults(fake_folder)
+    set_faults(shared_fake)
     assert (await connection.call("status"))["slots"] == {"total": 16, "busy": 0}
     assert (await connection.call("chat", message="Hello"))["status"] == "complete"
 
 
-async def test_a_redirect_is_followed_nowhere(connection: Connection, fake_folder: Path) -> None:
+async def test_a_redirect_is_followed_nowhere(connection: Connection, shared_fake: Path) -> None:
     with socket.socket() as elsewhere:
         elsewhere.bind(("127.0.0.1", 0))
         elsewhere.listen()
         elsewhere.setblocking(False)
         url = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/"
         await connection.call("chat", message="while it behaves")
-        set_faults(fake_folder, redirect_to=url)
+        set_faults(shared_fake, redirect_to=url)
         for message in ("short", "long" + LONG):
             assert "HTTP 302" in await connection.refusal("chat", message=message)
         # What was answered a moment ago may be told once more.
-        with anyio.fail_after(10):
-            while (await connection.call("status"))["state"] != "unresponsive":
-                pass
+        await connection.call_until(lambda status: status["state"] == "unresponsive", "status")
         with pytest.raises(BlockingIOError):
             elsewhere.accept()
 
 
 async def test_a_reply_that_hangs_is_returned_as_far_as_it_is_and_can_be_stopped(
-    connection: Connection, llama_mcp: LlamaMCP, fake_folder: Path
+    connection: Connection, shared_llama_mcp: LlamaMCP, shared_fake: Path
 ) -> None:
     stages = {
         "hangs in the head": [HEAD],
@@ -350,15 +358,15 @@ async def test_a_reply_that_hangs_is_returned_as_far_as_it_is_and_can_be_stopped
     }
     raw = {stage: {"pieces": pieces, "then": "hang"} for stage, pieces in stages.items()}
     hangs = {stage: {"raw_answers": {CHAT: answer}} for stage, answer in raw.items()}
-    set_faults(fake_folder, by_text=hangs)
+    set_faults(shared_fake, by_text=hangs)
     for stage in stages:
         kept = "" if stage == "hangs in the head" else "Kept."
-        part = await connection.call("chat", message=stage, wait_seconds=0.5)
-        assert (part["status"], part["reply"]) == ("in_progress", kept)
+        part = await connection.call("chat", message=stage, wait_seconds=0.2)
+        part = await connection.reply_until(kept, part["session_id"])
         assert (await connection.call("chat", message="another"))["status"] == "complete"
         stopped = await connection.call("cancel_reply", session_id=part["session_id"])
         assert (stopped["status"], stopped["reply"]) == ("cancelled", kept)
-        assert archived(llama_mcp.home)[stage] == ("cancelled", kept, None)
+        assert archived(shared_llama_mcp.home)[stage] == ("cancelled", kept, None)
 
 
 async def test_one_that_only_hangs_is_found_unresponsive_and_the_message_is_kept(
@@ -405,6 +413,7 @@ READY: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 async def test_one_that_is_odd_while_it_loads_is_given_up_with_the_reason_or_used(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
@@ -441,11 +450,13 @@ METRICS = [
 
 
 async def test_metrics_that_make_no_sense_leave_their_figures_out(
-    connection: Connection, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
     for text in METRICS:
-        set_faults(fake_folder, metrics_text=text)
-        with anyio.fail_after(10):
+        set_faults(shared_fake, metrics_text=text)
+        # A turn makes the answer before it stale.
+        await connection.call("chat", message="Hello")
+        with anyio.fail_after(PATIENCE_SECONDS):
             metrics = await connection.call("server_metrics")
             for name in ("metrics", "metrics.prom", "slots"):
                 read = await connection.read(f"llama://server/{name}")

@@ -107,6 +107,7 @@ def no_engine(llama_mcp: LlamaMCP, tmp_path: Path) -> LlamaMCP:
     return llama_mcp.having(LLAMA_CPP_PATH=str(tmp_path / "nowhere"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 async def test_ten_thousand_hostile_messages_are_answered_and_the_next_good_one_works(
     no_engine: LlamaMCP, era: Era, capfd: pytest.CaptureFixture[str]

@@ -109,10 +109,11 @@ async def test_one_that_is_used_is_never_announced_as_unused_not_even_without_li
 
 
 async def test_leases_too_short_to_be_seen_held_count_as_use(run: KeptRun) -> None:
-    run.start(SLEEPER, linger_seconds=1.5)
+    run.start(SLEEPER, linger_seconds=5)
     await run.until_up()
     assert run.keeper is not None
-    for number in range(30):
+    # For longer than it lingers.
+    for number in range(60):
         with FileLock(run.folder / run_dir.LEASES / f"short-{number}"):
             pass
         with pytest.raises(subprocess.TimeoutExpired):

@@ -40,6 +40,7 @@ async def all_turns(archive: Archive) -> list[ArchivedTurn]:
     return turns
 
 
+@pytest.mark.slow
 async def test_two_processes_write_a_thousand_turns_and_none_is_lost_or_doubled(
     archive: Archive, path: Path
 ) -> None:
@@ -56,6 +57,7 @@ async def test_two_processes_write_a_thousand_turns_and_none_is_lost_or_doubled(
     assert (await archive.session(shared)).turns == TURNS_EACH + 1
 
 
+@pytest.mark.slow
 async def test_fifty_kills_lose_no_message_and_no_saved_part_of_a_reply(path: Path) -> None:
     chance = random.Random(50)
     session_id = "-"
@@ -131,6 +133,7 @@ async def test_the_text_of_an_interrupted_turn_can_be_searched(
     assert [session.session_id for session in page.sessions] == [session_id]
 
 
+@pytest.mark.slow
 async def test_sixteen_processes_that_open_a_new_archive_at_once_all_find_it_whole(
     archive: Archive, path: Path
 ) -> None:

@@ -6,8 +6,8 @@ from llama_mcp.sessions.errors import SessionNotFoundError
 from llama_mcp.sessions.session_ids import ALPHABET, check_session_id, mint_session_id
 
 
-def test_ten_thousand_ids_are_ten_thousand_different_ones() -> None:
-    assert len({mint_session_id() for _ in range(10_000)}) == 10_000
+def test_a_thousand_ids_are_a_thousand_different_ones() -> None:
+    assert len({mint_session_id() for _ in range(1_000)}) == 1_000
 
 
 def test_an_id_has_more_than_55_bits_and_no_characters_that_look_alike() -> None:

@@ -30,6 +30,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 async def test_a_short_soak_finds_nothing_and_finds_whatever_is_done_to_the_archive(
     tmp_path: Path, tiny_model: Path
 ) -> None:

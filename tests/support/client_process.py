@@ -2,15 +2,17 @@
 
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
+from tests.support.processes import PATIENCE_SECONDS
 from tests.support.wire import Wire, watched
 
 COMMAND = str(Path(sys.executable).with_name("llama-mcp"))
@@ -83,6 +85,26 @@ class Connection:
         structure: dict[str, Any] | None = result.structured_content
         assert structure is not None
         return structure
+
+    async def call_until(
+        self, condition: Callable[[dict[str, Any]], bool], tool: str, **arguments: Any
+    ) -> dict[str, Any]:
+        """Call the tool again and again until its result is as it should become; return that."""
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while not condition(structure := await self.call(tool, **arguments)):
+                await anyio.sleep(0.02)
+        return structure
+
+    async def reply_until(self, text: str, session_id: str) -> dict[str, Any]:
+        """Wait until so much of the session's reply has come, and it has not ended."""
+
+        def has_come(part: dict[str, Any]) -> bool:
+            assert part["status"] == "in_progress", part
+            return bool(part["reply"] == text)
+
+        return await self.call_until(
+            has_come, "wait_for_reply", session_id=session_id, wait_seconds=0.05
+        )
 
     async def refusal(self, tool: str, **arguments: Any) -> str:
         """Return the text of a result that is an error."""

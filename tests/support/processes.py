@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 import psutil
 
 # Long enough for a machine that other work shares; a test that passes never waits so long.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 # How long a process may take to leave after its test before it counts as left behind.
-LEAVE_SECONDS = 5.0
+LEAVE_SECONDS = 30.0
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
@@ -42,6 +43,20 @@ def processes_of(folder: Path) -> list[psutil.Process]:
         if not is_zombie and any(str(folder) in text for text in about):
             found.append(process)
     return found
+
+
+def command_lines_of(folder: Path) -> list[list[str]]:
+    """Return the command lines of these processes."""
+    lines = []
+    for process in processes_of(folder):
+        with suppress(psutil.Error):
+            lines.append(process.cmdline())
+    return lines
+
+
+def has_llama_server(folder: Path) -> bool:
+    """Tell whether a llama-server of the folder serves or loads: one with a port."""
+    return any("--port" in line for line in command_lines_of(folder))
 
 
 def end_leftovers(folder: Path) -> list[str]:

@@ -81,7 +81,7 @@ async def test_an_ending_in_mid_reply_keeps_what_was_received_also_when_stdout_i
 ) -> None:
     answered = tmp_path / "answered"
     with answered.open("wb") as stdout:
-        having = llama_mcp.having(CTX_SIZE="4096", EXTRA_ARGS="-t 1")
+        having = llama_mcp.having(CTX_SIZE="4096")
         options = {"stdin": subprocess.PIPE, "stdout": stdout, "env": environment(having)}
         async with running([COMMAND], **options) as process:
             assert process.stdin is not None

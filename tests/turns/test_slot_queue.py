@@ -1,80 +1,75 @@
 """Who gets a slot, and in which order."""
 
+from dataclasses import dataclass, field
+
 import anyio
 
 from llama_mcp.turns.slot_queue import SlotQueue
 
 
+@dataclass
+class Visits:
+    """Visitors of one queue, each of whom keeps its slot until its door opens."""
+
+    slots: int
+    queue: SlotQueue = field(default_factory=SlotQueue)
+    entered: list[int] = field(default_factory=list)
+    places: dict[int, list[int]] = field(default_factory=dict)
+    doors: dict[int, anyio.Event] = field(default_factory=dict)
+
+    async def visit(self, number: int) -> None:
+        self.places[number], self.doors[number] = [], anyio.Event()
+        async with self.queue.slot(self.slots, self.places[number].append):
+            self.entered.append(number)
+            await self.doors[number].wait()
+
+    async def leave(self, number: int) -> None:
+        self.doors[number].set()
+        await anyio.wait_all_tasks_blocked()
+
+
 async def test_as_many_as_there_are_slots_go_in_and_the_others_follow_in_order() -> None:
-    queue = SlotQueue()
-    entered: list[int] = []
-    places: dict[int, list[int]] = {number: [] for number in range(5)}
-    doors = [anyio.Event() for _ in range(5)]
-
-    async def visit(number: int) -> None:
-        async with queue.slot(2, places[number].append):
-            entered.append(number)
-            await doors[number].wait()
-
+    visits = Visits(slots=2)
     async with anyio.create_task_group() as tasks:
         for number in range(5):
-            tasks.start_soon(visit, number)
+            tasks.start_soon(visits.visit, number)
             await anyio.wait_all_tasks_blocked()
-        assert entered == [0, 1]
-        assert queue.waiting == 3
+        assert visits.entered == [0, 1]
+        assert visits.queue.waiting == 3
         for number in range(5):
-            doors[number].set()
-            await anyio.wait_all_tasks_blocked()
-    assert entered == [0, 1, 2, 3, 4]
-    assert places[4] == [3, 2, 1, 0]
-    assert queue.waiting == 0
+            await visits.leave(number)
+    assert visits.entered == [0, 1, 2, 3, 4]
+    assert visits.places[4] == [3, 2, 1, 0]
+    assert visits.queue.waiting == 0
 
 
 async def test_one_that_stops_waiting_gives_its_place_to_the_next() -> None:
-    queue = SlotQueue()
-    door, entered = anyio.Event(), []
-
-    async def visit(number: int) -> None:
-        async with queue.slot(1, lambda _place: None):
-            entered.append(number)
-            await door.wait()
-
+    visits = Visits(slots=1)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(visit, 0)
+        tasks.start_soon(visits.visit, 0)
         await anyio.wait_all_tasks_blocked()
-        impatient = anyio.CancelScope()
-
-        async def wait_in_vain() -> None:
-            with impatient:
-                await visit(1)
-
-        tasks.start_soon(wait_in_vain)
-        await anyio.wait_all_tasks_blocked()
-        tasks.start_soon(visit, 2)
-        await anyio.wait_all_tasks_blocked()
-        impatient.cancel()
-        await anyio.wait_all_tasks_blocked()
-        door.set()
-    assert entered == [0, 2]
+        async with anyio.create_task_group() as impatient:
+            impatient.start_soon(visits.visit, 1)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(visits.visit, 2)
+            await anyio.wait_all_tasks_blocked()
+            impatient.cancel_scope.cancel()
+        await visits.leave(0)
+        await visits.leave(2)
+    assert visits.entered == [0, 2]
 
 
 async def test_one_that_is_called_and_cancelled_at_once_does_not_keep_the_slot() -> None:
-    queue = SlotQueue()
-    door, entered = anyio.Event(), []
-
-    async def visit(number: int) -> None:
-        async with queue.slot(1, lambda _place: None):
-            entered.append(number)
-            await door.wait()
-
+    visits = Visits(slots=1)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(visit, 0)
+        tasks.start_soon(visits.visit, 0)
         await anyio.wait_all_tasks_blocked()
-        with anyio.CancelScope() as scope:
-            async with anyio.create_task_group() as doomed:
-                doomed.start_soon(visit, 1)
-                await anyio.wait_all_tasks_blocked()
-                door.set()  # called, ...
-                scope.cancel()  # ... and cancelled before it runs
-        tasks.start_soon(visit, 2)
-    assert entered[-1] == 2
+        async with anyio.create_task_group() as doomed:
+            doomed.start_soon(visits.visit, 1)
+            await anyio.wait_all_tasks_blocked()
+            visits.doors[0].set()  # called, ...
+            doomed.cancel_scope.cancel()  # ... and cancelled before it runs
+        tasks.start_soon(visits.visit, 2)
+        await anyio.wait_all_tasks_blocked()
+        await visits.leave(2)
+    assert visits.entered[-1] == 2

@@ -8,14 +8,24 @@ import pytest
 from mcp.types import ResourceTemplateReference
 
 from tests.support.client_process import Connection, LlamaMCP
+from tests.support.processes import PATIENCE_SECONDS
 from tests.support.raw_client import RawClient, raw_client
 
 
-@pytest.fixture
-async def connection(llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
-    async with llama_mcp.connect() as connection:
+@pytest.fixture(scope="module")
+async def shared_connection(shared_llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
+    async with shared_llama_mcp.connect() as connection:
         await connection.call("start_llama_server")
         yield connection
+
+
+@pytest.fixture
+async def connection(shared_connection: Connection) -> Connection:
+    """A llama-server that is ready, and an archive without sessions."""
+    left = await shared_connection.call("list_sessions", limit=100)
+    for session in left.get("sessions", []):
+        await shared_connection.call("delete_session", session_id=session["session_id"])
+    return shared_connection
 
 
 async def chat(connection: Connection, message: str, session_id: str = "") -> str:
@@ -139,23 +149,21 @@ async def test_a_subscriber_of_the_initialize_era_hears_of_its_session_and_of_ne
 
 
 async def test_a_listener_of_2026_hears_of_its_session_and_of_new_ones(
-    llama_mcp: LlamaMCP,
+    connection: Connection,
 ) -> None:
-    async with llama_mcp.connect("auto") as connection:
-        await connection.call("start_llama_server")
-        session_id = await chat(connection, "One")
-        uri = f"llama://sessions/{session_id}"
-        kinds = set()
-        async with connection.client.listen(
-            resource_subscriptions=[uri], resources_list_changed=True
-        ) as events:
-            await chat(connection, "Two", session_id)
-            await chat(connection, "New")
-            with anyio.fail_after(10):
-                async for event in events:
-                    kinds.add(type(event).__name__)
-                    if len(kinds) == 2:
-                        break
+    session_id = await chat(connection, "One")
+    uri = f"llama://sessions/{session_id}"
+    kinds = set()
+    async with connection.client.listen(
+        resource_subscriptions=[uri], resources_list_changed=True
+    ) as events:
+        await chat(connection, "Two", session_id)
+        await chat(connection, "New")
+        with anyio.fail_after(PATIENCE_SECONDS):
+            async for event in events:
+                kinds.add(type(event).__name__)
+                if len(kinds) == 2:
+                    break
     assert kinds == {"ResourceUpdated", "ResourcesListChanged"}
 
 

@@ -31,23 +31,32 @@ class LegacyListener:
     """A client of the initialize era that subscribes, then only listens."""
 
     def __init__(self, client: RawClient) -> None:
-        self._client = client
+        self.client = client
 
     async def listen(self, *uris: str) -> None:
         for uri in uris:
-            await self._client.answer(await self._client.ask("resources/subscribe", uri=uri))
+            await self.client.answer(await self.client.ask("resources/subscribe", uri=uri))
 
     async def hears_of(self, uri: str) -> None:
         while True:
-            message = await self._client.next()
+            message = await self.client.next()
             if message.get("method") == UPDATED and message["params"]["uri"] == uri:
                 return
 
+    async def call(self, tool: str) -> dict[str, Any]:
+        structure: dict[str, Any] = (await self.client.call(tool))["structuredContent"]
+        return structure
 
-async def state_of(client: RawClient) -> str:
-    result = await client.call("status")
-    state: str = result["structuredContent"]["state"]
-    return state
+    async def state(self) -> str:
+        state: str = (await self.call("status"))["state"]
+        return state
+
+
+@pytest.fixture
+async def listener(loading_slowly: LlamaMCP) -> AsyncIterator[LegacyListener]:
+    async with raw_client(loading_slowly) as client:
+        await client.hello()
+        yield LegacyListener(client)
 
 
 @pytest.fixture
@@ -58,26 +67,23 @@ async def other(loading_slowly: LlamaMCP) -> AsyncIterator[Connection]:
 
 
 async def test_a_subscriber_hears_of_a_start_readiness_a_crash_and_a_stop_by_another_client(
-    loading_slowly: LlamaMCP, other: Connection
+    listener: LegacyListener, other: Connection
 ) -> None:
-    async with raw_client(loading_slowly) as client:
-        await client.hello()
-        listener = LegacyListener(client)
-        await listener.listen(STATUS)
-        started = await other.call("start_llama_server", wait_seconds=0)
-        assert started["state"] == "starting"
+    await listener.listen(STATUS)
+    started = await other.call("start_llama_server", wait_seconds=0)
+    assert started["state"] == "starting"
+    await listener.hears_of(STATUS)
+    while (state := await listener.state()) == "starting":
         await listener.hears_of(STATUS)
-        while (state := await state_of(client)) == "starting":
-            await listener.hears_of(STATUS)
-        assert state == "ready"
-        psutil.Process((await other.call("status"))["pid"]).kill()
+    assert state == "ready"
+    psutil.Process((await other.call("status"))["pid"]).kill()
+    await listener.hears_of(STATUS)
+    assert await listener.state() == "crashed"
+    await other.call("start_llama_server", wait_seconds=0)
+    await listener.hears_of(STATUS)
+    await other.call("stop_llama_server")
+    while await listener.state() != "stopped":
         await listener.hears_of(STATUS)
-        assert await state_of(client) == "crashed"
-        await other.call("start_llama_server", wait_seconds=0)
-        await listener.hears_of(STATUS)
-        await other.call("stop_llama_server")
-        while await state_of(client) != "stopped":
-            await listener.hears_of(STATUS)
 
 
 async def test_a_listener_of_2026_hears_the_same(
@@ -104,53 +110,42 @@ async def test_a_listener_of_2026_hears_the_same(
 
 
 async def test_a_subscriber_hears_of_figures_and_log_while_another_client_chats(
-    loading_slowly: LlamaMCP, other: Connection
+    listener: LegacyListener, other: Connection
 ) -> None:
-    async with raw_client(loading_slowly) as client:
-        await client.hello()
-        listener = LegacyListener(client)
-        await other.call("start_llama_server")
-        await listener.listen(METRICS, LOG)
-        before = (await client.call("server_metrics"))["structuredContent"]
-        assert before["generated_tokens_total"] == 0
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: other.call("chat", message="Hello"))
-            while True:
-                await listener.hears_of(METRICS)
-                metrics: dict[str, Any] = (await client.call("server_metrics"))["structuredContent"]
-                if metrics["generated_tokens_total"]:
-                    break
-        assert metrics["own_turns"][0]["turns"] == 1
+    await other.call("start_llama_server")
+    await listener.listen(METRICS, LOG)
+    assert (await listener.call("server_metrics"))["generated_tokens_total"] == 0
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: other.call("chat", message="Hello"))
+        metrics: dict[str, Any] = {"generated_tokens_total": 0}
+        while not metrics["generated_tokens_total"]:
+            await listener.hears_of(METRICS)
+            metrics = await listener.call("server_metrics")
+    assert metrics["own_turns"][0]["turns"] == 1
 
 
 async def test_a_subscriber_to_the_log_hears_of_new_lines(
-    loading_slowly: LlamaMCP, other: Connection
+    listener: LegacyListener, other: Connection
 ) -> None:
-    async with raw_client(loading_slowly) as client:
-        await client.hello()
-        listener = LegacyListener(client)
-        await other.call("start_llama_server")
-        await listener.listen(LOG)
-        await other.call("chat", message="Hello")
-        await listener.hears_of(LOG)
-        log = (await client.call("server_log"))["structuredContent"]
-        assert any("processing task" in line for line in log["lines"])
+    await other.call("start_llama_server")
+    await listener.listen(LOG)
+    await other.call("chat", message="Hello")
+    await listener.hears_of(LOG)
+    log = await listener.call("server_log")
+    assert any("processing task" in line for line in log["lines"])
 
 
 async def test_who_does_not_listen_any_more_is_told_nothing(
-    loading_slowly: LlamaMCP, other: Connection
+    listener: LegacyListener, other: Connection
 ) -> None:
-    async with raw_client(loading_slowly) as client:
-        await client.hello()
-        listener = LegacyListener(client)
-        await listener.listen(STATUS, METRICS)
-        await client.answer(await client.ask("resources/unsubscribe", uri=STATUS))
-        await other.call("start_llama_server", wait_seconds=0)
-        while True:
-            message = await client.next()
-            assert message["method"] == UPDATED and message["params"]["uri"] == METRICS
-            if await state_of(client) != "stopped":
-                break
+    await listener.listen(STATUS, METRICS)
+    await listener.client.answer(await listener.client.ask("resources/unsubscribe", uri=STATUS))
+    await other.call("start_llama_server", wait_seconds=0)
+    state = "stopped"
+    while state == "stopped":
+        message = await listener.client.next()
+        assert message["method"] == UPDATED and message["params"]["uri"] == METRICS
+        state = await listener.state()
 
 
 async def test_a_subscriber_hears_of_sessions_that_another_process_makes_changes_and_deletes(

@@ -49,10 +49,17 @@ START_REFUSALS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.fixture
-async def connection(llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
-    async with llama_mcp.connect() as connection:
+@pytest.fixture(scope="module")
+async def shared_connection(shared_llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
+    async with shared_llama_mcp.connect() as connection:
         yield connection
+
+
+@pytest.fixture
+async def connection(shared_connection: Connection) -> Connection:
+    """A llama-mcp that runs no llama-server."""
+    await shared_connection.call("stop_llama_server")
+    return shared_connection
 
 
 @pytest.fixture

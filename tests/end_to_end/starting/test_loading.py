@@ -1,11 +1,12 @@
 """Loading that is slow, that fails, and that never ends."""
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
-from tests.fake_llama_server.install import install_fake, recorded_launches
+from tests.fake_llama_server.install import install_fake, recorded_launches, set_faults
 from tests.support.client_process import LlamaMCP, Progress
 from tests.support.processes import processes_of
 
@@ -13,17 +14,26 @@ from tests.support.processes import processes_of
 async def test_loading_that_outlasts_the_wait_returns_starting_and_goes_on(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    fake = install_fake(fake_folder, load_seconds=2)
+    fake = install_fake(fake_folder, load_held=True)
     progress = Progress()
     async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
         started = await connection.call("start_llama_server", progress, wait_seconds=0.7)
         assert started["state"] == "starting"
-        assert len(progress.values) >= 2 and progress.rises
+        assert progress.values and progress.rises
         assert (await connection.call("status"))["state"] == "starting"
         refusal = await connection.refusal("chat", message="Hello", wait_seconds=0)
         assert "still loading" in refusal
         # A chat waits for the model within its own limit.
-        reply = await connection.call("chat", message="Hello")
+        async with anyio.create_task_group() as tasks:
+
+            async def chat() -> None:
+                reply.update(await connection.call("chat", message="Hello"))
+
+            reply: dict[str, Any] = {}
+            tasks.start_soon(chat)
+            await anyio.wait_all_tasks_blocked()  # its request is on its way before the next
+            assert (await connection.call("status"))["state"] == "starting"
+            set_faults(fake_folder)
         assert reply["reply"] == "The quick brown fox jumps over the lazy dog."
         assert (await connection.call("status"))["state"] == "ready"
 
@@ -78,9 +88,7 @@ async def test_a_stop_while_it_loads_ends_the_start_and_says_so(
             refusals.append(await connection.refusal("start_llama_server"))
 
         tasks.start_soon(start)
-        with anyio.fail_after(20):
-            while (await connection.call("status"))["state"] != "starting":
-                await anyio.sleep(0.05)
+        await connection.call_until(lambda status: status["state"] == "starting", "status")
         assert (await connection.call("stop_llama_server"))["state"] == "stopped"
     assert "stopped while it was loading" in refusals[0]
 

@@ -1,8 +1,11 @@
 """With the starter model, whose answers make sense."""
 
+import pytest
+
 from tests.support.client_process import LlamaMCP
 
 
+@pytest.mark.slow
 async def test_the_starter_model_knows_the_capital_of_france_and_what_it_was_asked(
     llama_mcp: LlamaMCP, engine: str
 ) -> None:
@@ -16,6 +19,7 @@ async def test_the_starter_model_knows_the_capital_of_france_and_what_it_was_ask
             system_prompt="You are a helpful assistant.",
             temperature=0,
             max_tokens=40,
+            wait_seconds=600,
         )
         assert "Paris" in first["reply"]
         second = await connection.call(
@@ -24,6 +28,7 @@ async def test_the_starter_model_knows_the_capital_of_france_and_what_it_was_ask
             session_id=first["session_id"],
             temperature=0,
             max_tokens=60,
+            wait_seconds=600,
         )
         assert "France" in second["reply"] or "Paris" in second["reply"]
         assert second["usage"]["cached_tokens"] > 0

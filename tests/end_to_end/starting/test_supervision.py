@@ -17,12 +17,7 @@ from tests.fake_llama_server.install import (
     set_faults,
 )
 from tests.support.client_process import LlamaMCP, Progress
-from tests.support.processes import is_gone, processes_of, until
-
-
-@pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
+from tests.support.processes import command_lines_of, is_gone, until
 
 
 async def test_a_crash_is_named_and_the_next_chat_starts_it_again(llama_mcp: LlamaMCP) -> None:
@@ -69,7 +64,7 @@ async def test_a_llama_server_that_falls_silent_is_found_unresponsive_and_recove
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
     fake = install_fake(fake_folder, healthy_but_dead=True)
-    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="0.5")
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="1.5")
     async with having.connect() as connection:
         await connection.call("start_llama_server")
         refusal = await connection.refusal("chat", message="Hello")
@@ -83,8 +78,8 @@ async def test_a_llama_server_that_falls_silent_is_found_unresponsive_and_recove
 async def test_a_slow_llama_server_is_not_taken_for_a_dead_one(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    fake = install_fake(fake_folder, slow_headers_seconds=1.2)
-    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="1.0")
+    fake = install_fake(fake_folder, slow_headers_seconds=2.3)
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="2.0")
     async with having.connect() as connection:
         await connection.call("start_llama_server")
         assert (await connection.call("chat", message="Hello"))["status"] == "complete"
@@ -104,9 +99,7 @@ async def test_a_replacement_that_does_not_start_brings_the_old_one_back(
             wait_seconds=wait_seconds,
         )
         assert result.is_error == (wait_seconds == 50)
-        with anyio.fail_after(20):
-            while (await connection.call("status"))["state"] != "ready":
-                await anyio.sleep(0.05)
+        await connection.call_until(lambda status: status["state"] == "ready", "status")
         assert (await connection.call("get_config"))["llama_cpp_path"] == "embedded"
         assert (await connection.call("status"))["port"] == started["port"]
         assert (await connection.call("chat", message="Hello", max_tokens=2))["turn"] == 1
@@ -159,8 +152,8 @@ async def test_an_api_key_of_its_own_keeps_everybody_else_out(
         async with httpx2.AsyncClient(trust_env=False) as stranger:
             answer = await stranger.post(f"{started['url']}/v1/chat/completions", json=body)
         assert answer.status_code == 401
-        for process in processes_of(llama_mcp.home):
-            assert not any("api-key" in argument for argument in process.cmdline())
+        for line in command_lines_of(llama_mcp.home):
+            assert not any("api-key" in argument for argument in line)
     for path in llama_mcp.home.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
 
@@ -197,7 +190,9 @@ async def test_a_config_file_of_the_users_does_not_configure_llama_server(
     variables = {"LLAMA_MCP_LLAMA_CPP_PATH": engine, "HOME": str(tmp_path / "user-home")}
     having = replace(llama_mcp, variables=llama_mcp.variables | variables)
     async with having.connect() as connection:
-        assert (await connection.call("start_llama_server", timeout_seconds=30))["state"] == "ready"
+        assert (await connection.call("start_llama_server", timeout_seconds=120))[
+            "state"
+        ] == "ready"
 
 
 async def test_a_run_whose_keeper_never_came_stands_in_nobodys_way(llama_mcp: LlamaMCP) -> None:
@@ -244,17 +239,6 @@ async def test_a_server_that_serves_another_model_is_never_called_ready(
         assert "was not ready" in refusal
 
 
-async def test_a_log_that_is_deleted_ends_nothing(llama_mcp: LlamaMCP) -> None:
-    async with llama_mcp.connect() as connection:
-        pid = (await connection.call("start_llama_server"))["pid"]
-        (log,) = (llama_mcp.home / "runs").glob("*/llama-server.log")
-        log.unlink()
-        # More than two looks of the keeper at its log.
-        reply = await connection.call("chat", message="Go on", max_tokens=900, wait_seconds=1.2)
-        await connection.call("wait_for_reply", session_id=reply["session_id"])
-        assert (await connection.call("status"))["pid"] == pid
-
-
 async def test_a_replacement_is_refused_while_another_client_uses_the_server(
     llama_mcp: LlamaMCP,
 ) -> None:
@@ -269,7 +253,7 @@ async def test_a_replacement_is_refused_while_another_client_uses_the_server(
 async def test_a_start_that_two_callers_wait_for_outlives_the_first_ones_cancel(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    fake = install_fake(fake_folder, load_seconds=1.5)
+    fake = install_fake(fake_folder, load_held=True)
     joined = Progress()
     async with (
         llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection,
@@ -277,9 +261,7 @@ async def test_a_start_that_two_callers_wait_for_outlives_the_first_ones_cancel(
         anyio.create_task_group() as first,
     ):
         first.start_soon(connection.result, "start_llama_server")
-        with anyio.fail_after(20):
-            while (await connection.call("status"))["state"] != "starting":
-                await anyio.sleep(0.02)
+        await connection.call_until(lambda status: status["state"] == "starting", "status")
 
         async def join() -> None:
             assert (await connection.call("start_llama_server", joined))["state"] == "ready"
@@ -287,6 +269,7 @@ async def test_a_start_that_two_callers_wait_for_outlives_the_first_ones_cancel(
         second.start_soon(join)
         await until(lambda: bool(joined.values), "the second caller waits too")
         first.cancel_scope.cancel()
+        set_faults(fake_folder)
 
 
 async def test_an_adopted_server_that_names_another_model_is_sent_nothing(

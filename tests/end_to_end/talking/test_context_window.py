@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.support.client_process import LlamaMCP
 
 # The tiny model has about one token for each character.
@@ -10,6 +12,7 @@ TURNS = 24
 WINDOW = 1024
 
 
+@pytest.mark.slow
 async def test_three_windows_of_turns_never_overflow_and_keep_the_cache_warm(
     llama_mcp: LlamaMCP, engine: str
 ) -> None:

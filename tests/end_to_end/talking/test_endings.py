@@ -5,13 +5,15 @@ import os
 import pty
 import signal
 import sqlite3
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import pytest
 
+from tests.fake_llama_server.install import install_fake
 from tests.support.client_process import COMMAND, LlamaMCP
-from tests.support.processes import is_gone, processes_of, until
+from tests.support.processes import PATIENCE_SECONDS, has_llama_server, is_gone, processes_of, until
 from tests.support.raw_client import INITIALIZE, RawClient, raw_client
 
 
@@ -115,21 +117,16 @@ async def test_a_stray_print_and_a_bad_line_cannot_touch_the_wire(llama_mcp: Lla
 
 
 async def test_a_start_whose_caller_is_gone_leaves_no_llama_server(
-    llama_mcp: LlamaMCP, tmp_path_factory: pytest.TempPathFactory
+    llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    from tests.fake_llama_server.install import install_fake
-
-    fake = install_fake(llama_mcp.home.parent / "fake", load_forever=True)
+    fake = install_fake(fake_folder, load_forever=True)
     async with raw_client(llama_mcp.having(LLAMA_CPP_PATH=str(fake))) as client:
         await client.hello()
         request = await client.ask("tools/call", name="start_llama_server", arguments={})
-        await until(
-            lambda: any("--port" in p.cmdline() for p in processes_of(fake.parent)), "it is spawned"
-        )
+        await until(lambda: has_llama_server(fake_folder), "it is spawned")
         await client.notify("notifications/cancelled", requestId=request)
-        await until(lambda: not processes_of(fake.parent), "it is gone again")
-        with anyio.fail_after(10):
-            status = (await client.call("status"))["structuredContent"]
+        await until(lambda: not processes_of(fake_folder), "it is gone again")
+        status = (await client.call("status"))["structuredContent"]
         assert status["state"] == "stopped"
 
 
@@ -155,7 +152,7 @@ async def test_ctrl_c_ends_it_on_a_terminal_too(llama_mcp: LlamaMCP) -> None:
         while b"serverInfo" not in heard:
             heard += await anyio.to_thread.run_sync(os.read, terminal, 65536)
         process.send_signal(signal.SIGINT)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_SECONDS):
             assert await process.wait() == 0
     finally:
         if process.returncode is None:

@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from tests.fake_llama_server.install import install_fake, received_requests, set_faults
 from tests.fake_llama_server.running import CHAT
 from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
-from tests.support.processes import PATIENCE_SECONDS, until
+from tests.support.processes import until
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 
@@ -42,11 +42,6 @@ def place(number: int) -> str:
 
 
 @pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
-
-
-@pytest.fixture
 async def connection(llama_mcp: LlamaMCP, fake_folder: Path) -> AsyncIterator[Connection]:
     """One slot, and replies that stop after the third token until they are cancelled."""
     fake = install_fake(fake_folder, hang_at_token=3)
@@ -59,12 +54,9 @@ async def connection(llama_mcp: LlamaMCP, fake_folder: Path) -> AsyncIterator[Co
 async def hold_the_slot(connection: Connection) -> str:
     """Return the session of a reply that stays where it is until it is cancelled."""
     part = await connection.call("chat", message="h", wait_seconds=0)
-    session = {"session_id": part["session_id"]}
-    with anyio.fail_after(PATIENCE_SECONDS):
-        while part["reply"] != SENTENCE[:15]:
-            part = await connection.call("wait_for_reply", wait_seconds=0.05, **session)
-    held: str = session["session_id"]
-    return held
+    session_id: str = part["session_id"]
+    await connection.reply_until(SENTENCE[:15], session_id)
+    return session_id
 
 
 async def queue_up(connection: Connection, tasks: TaskGroup, names: str) -> list[Visitor]:
@@ -77,9 +69,7 @@ async def queue_up(connection: Connection, tasks: TaskGroup, names: str) -> list
 
 
 async def until_waiting(connection: Connection, number: int) -> None:
-    with anyio.fail_after(PATIENCE_SECONDS):
-        while (await connection.call("status")).get("waiting_turns", 0) != number:
-            await anyio.sleep(0.02)
+    await connection.call_until(lambda status: status.get("waiting_turns", 0) == number, "status")
 
 
 def served(folder: Path) -> str:

@@ -4,33 +4,34 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import anyio
 import pytest
 
 from tests.fake_llama_server.install import install_fake, received_requests, set_faults
 from tests.fake_llama_server.running import CHAT
 from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
-from tests.support.processes import PATIENCE_SECONDS
 
 REASONING = ["Let me", " think:\n", "2 + 2", " is 4."]
 THOUGHT = "".join(REASONING)
 
 
-@pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
-
-
-@pytest.fixture
-async def connection(llama_mcp: LlamaMCP, fake_folder: Path, era: str) -> AsyncIterator[Connection]:
-    fake = install_fake(fake_folder, reply="It is four.", reasoning=REASONING)
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
+@pytest.fixture(scope="module")
+async def shared_connection(
+    shared_llama_mcp: LlamaMCP, shared_fake: Path, era: str
+) -> AsyncIterator[Connection]:
+    fake = install_fake(shared_fake)
+    async with shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
         await connection.call("start_llama_server")
         yield connection
 
 
+@pytest.fixture
+def connection(shared_connection: Connection, shared_fake: Path) -> Connection:
+    set_faults(shared_fake, reply="It is four.", reasoning=REASONING)
+    return shared_connection
+
+
 async def test_reasoning_is_apart_from_the_reply_everywhere(
-    connection: Connection, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
     progress = Progress()
     result = await connection.result("chat", progress, message="2 + 2?", thinking=True)
@@ -53,7 +54,7 @@ async def test_reasoning_is_apart_from_the_reply_everywhere(
 
     # What was thought once is not said to the model again.
     await connection.call("chat", message="Sure?", **session)
-    body = [r["body"] for r in received_requests(fake_folder) if r["path"] == CHAT][-1]
+    body = [r["body"] for r in received_requests(shared_fake) if r["path"] == CHAT][-1]
     assert [message["content"] for message in body["messages"]] == [
         "2 + 2?",
         "It is four.",
@@ -82,14 +83,17 @@ async def test_a_budget_that_went_into_reasoning_whole_says_so_and_what_to_chang
 
 
 async def test_reasoning_is_shown_as_it_comes_and_is_always_valid_text(
-    connection: Connection, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
-    set_faults(fake_folder, reply="It is four.", reasoning=REASONING, hang_at_token=3)
+    set_faults(shared_fake, reply="It is four.", reasoning=REASONING, hang_at_token=3)
     part = await connection.call("chat", message="2 + 2?", wait_seconds=0)
     session = {"session_id": part["session_id"]}
-    with anyio.fail_after(PATIENCE_SECONDS):
-        while part.get("reasoning") != "Let me think:\n2 + 2":
-            part = await connection.call("wait_for_reply", wait_seconds=0.1, **session)
+    part = await connection.call_until(
+        lambda part: part.get("reasoning") == "Let me think:\n2 + 2",
+        "wait_for_reply",
+        wait_seconds=0.05,
+        **session,
+    )
     assert (part["status"], part["reply"]) == ("in_progress", "")
     stopped = await connection.call("cancel_reply", **session)
     assert (stopped["status"], stopped["reasoning"]) == ("cancelled", part["reasoning"])
@@ -97,7 +101,7 @@ async def test_reasoning_is_shown_as_it_comes_and_is_always_valid_text(
     assert page["turns"][0]["reasoning"] == part["reasoning"]
 
     # Half a character in it is valid text everywhere.
-    set_faults(fake_folder, reply="Yes.", reasoning=["Hm \ud83d", "\u4e2d"], bytes_per_chunk=1)
+    set_faults(shared_fake, reply="Yes.", reasoning=["Hm \ud83d", "\u4e2d"], bytes_per_chunk=1)
     reply = await connection.call("chat", message="?")
     assert (reply["reply"], reply["reasoning"]) == ("Yes.", "Hm \ufffd\u4e2d")
     page = await connection.call("read_session", session_id=reply["session_id"])

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import anyio
-
-from tests.fake_llama_server.install import install_fake
+from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP
 
 LONG = "Tell me about all the rivers of the world, one after another, and their lengths. " * 2
@@ -73,17 +71,18 @@ async def test_a_model_that_cannot_reuse_its_cache_is_told_from_llama_servers_lo
     assert again["receipt"]["cache_miss"].startswith("model does not support it")
 
 
-async def test_waiting_for_a_slot_is_part_of_the_receipt(llama_mcp: LlamaMCP) -> None:
-    replies: list[dict[str, Any]] = []
-
-    async def chat(connection: Connection) -> None:
-        replies.append(await connection.call("chat", message=LONG, max_tokens=300))
-
-    async with llama_mcp.having(PARALLEL="1").connect() as connection:
+async def test_waiting_for_a_slot_is_part_of_the_receipt(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    fake = install_fake(fake_folder, hold_at_token=3)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake), PARALLEL="1").connect() as connection:
         await connection.call("start_llama_server")
-        async with anyio.create_task_group() as tasks:
-            for _ in range(2):
-                tasks.start_soon(chat, connection)
+        # The second waits for its slot until the first is let go.
+        parts = [await connection.call("chat", message=LONG, wait_seconds=0) for _ in range(2)]
+        await connection.call_until(lambda status: status.get("waiting_turns") == 1, "status")
+        set_faults(fake_folder)
+        replies = [
+            await connection.call("wait_for_reply", session_id=part["session_id"]) for part in parts
+        ]
     first, second = (reply["receipt"] for reply in replies)
     assert first["queue_ms"] < second["queue_ms"]
-    assert second["queue_ms"] >= first["generation_ms"] / 2

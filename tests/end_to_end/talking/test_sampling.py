@@ -58,11 +58,6 @@ def as_sent(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
-
-
-@pytest.fixture
 async def connection(llama_mcp: LlamaMCP, fake_folder: Path) -> AsyncIterator[Connection]:
     fake = install_fake(fake_folder, reply='{"n": 1}')
     async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
@@ -107,7 +102,7 @@ async def test_real_engines_take_each_parameter_and_keep_their_own_for_what_is_u
         "max_tokens": 3,
         "seed": 4242,
     }
-    having = llama_mcp.having(LLAMA_CPP_PATH=engine, PARALLEL="1", EXTRA_ARGS="-t 1")
+    having = llama_mcp.having(LLAMA_CPP_PATH=engine, PARALLEL="1")
     async with having.connect() as connection, httpx2.AsyncClient(trust_env=False) as client:
         url = (await connection.call("start_llama_server"))["url"]
         props = (await client.get(f"{url}/props")).json()
@@ -122,7 +117,7 @@ async def test_real_engines_take_each_parameter_and_keep_their_own_for_what_is_u
 async def test_stop_texts_end_a_reply_on_real_engines_and_are_not_part_of_it(
     llama_mcp: LlamaMCP, engine: str
 ) -> None:
-    async with llama_mcp.having(LLAMA_CPP_PATH=engine, EXTRA_ARGS="-t 1").connect() as connection:
+    async with llama_mcp.having(LLAMA_CPP_PATH=engine).connect() as connection:
         await connection.call("start_llama_server")
         ask: dict[str, Any] = {"message": "Hello", "temperature": 0, "seed": 1, "max_tokens": 60}
         whole = (await connection.call("chat", **ask))["reply"]

@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP, Progress
-from tests.support.processes import PATIENCE_SECONDS
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 BEYOND_ASCII = ["na\u00efve ", "\u4e2d\u6587 ", "\U0001f600", "\u2028\x85", "NUL\x00"]
@@ -127,24 +125,21 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.fixture
-def fake_folder(tmp_path: Path) -> Path:
-    return tmp_path / "fake"
-
-
-@pytest.fixture
-async def connection(llama_mcp: LlamaMCP, fake_folder: Path, era: str) -> AsyncIterator[Connection]:
-    fake = install_fake(fake_folder)
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
+@pytest.fixture(scope="module")
+async def connection(
+    shared_llama_mcp: LlamaMCP, shared_fake: Path, era: str
+) -> AsyncIterator[Connection]:
+    fake = install_fake(shared_fake)
+    async with shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
         await connection.call("start_llama_server")
         yield connection
 
 
 async def test_odd_but_whole_streams_are_whole_replies_of_valid_text(
-    connection: Connection, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
     for name, (faults, expected) in WHOLE.items():
-        set_faults(fake_folder, **faults)
+        set_faults(shared_fake, **faults)
         progress = Progress()
         reply = await connection.call("chat", progress, message=name)
         assert (reply["status"], reply["reply"]) == ("complete", expected), name
@@ -158,10 +153,10 @@ async def test_odd_but_whole_streams_are_whole_replies_of_valid_text(
 
 
 async def test_a_stream_that_breaks_off_is_an_error_that_keeps_what_had_come(
-    connection: Connection, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
     for name, (faults, expected, received) in BROKEN.items():
-        set_faults(fake_folder, **faults)
+        set_faults(shared_fake, **faults)
         refusal = await connection.refusal("chat", message=name)
         assert expected in refusal, name
         assert is_valid(refusal), name
@@ -174,7 +169,7 @@ async def test_a_stream_that_breaks_off_is_an_error_that_keeps_what_had_come(
         # Who asks for it later hears the same.
         again = await connection.refusal("wait_for_reply", session_id=session["session_id"])
         assert again == refusal, name
-        set_faults(fake_folder)
+        set_faults(shared_fake)
         more = await connection.call("chat", message="And?", session_id=session["session_id"])
         assert (more["turn"], more["reply"]) == (2, SENTENCE), name
 
@@ -202,24 +197,19 @@ async def test_a_connection_that_is_reset_keeps_what_was_read_before_it(
 async def test_a_stream_that_stops_for_too_long_is_an_error_that_keeps_what_had_come(
     llama_mcp: LlamaMCP, fake_folder: Path, others: dict[str, Any]
 ) -> None:
-    fake = install_fake(fake_folder, hang_at_token=4)
-    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="0.4")
+    fake = install_fake(fake_folder, by_text={"Hello": {"hang_at_token": 4}}, **others)
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), UNRESPONSIVE_SECONDS="1.5")
     async with having.connect() as connection:
         await connection.call("start_llama_server")
-        part = await connection.call("chat", message="Hello", wait_seconds=0)
-        session = {"session_id": part["session_id"]}
-        with anyio.fail_after(PATIENCE_SECONDS):
-            while part["reply"] != SENTENCE[:19]:
-                part = await connection.call("wait_for_reply", wait_seconds=0.05, **session)
-        set_faults(fake_folder, **others)
-        # Many times the limit, and more than a look for a sign of life takes.
-        refusal = await connection.refusal("wait_for_reply", wait_seconds=20, **session)
+        refusal = await connection.refusal("chat", message="Hello")
         assert "unexpected error" not in refusal
         assert refusal.endswith(f"came 19 characters:\n{SENTENCE[:19]}")
-        turn = await is_kept(connection, part["session_id"], SENTENCE[:19])
+        (session,) = (await connection.call("list_sessions"))["sessions"]
+        turn = await is_kept(connection, session["session_id"], SENTENCE[:19])
         assert turn["status"] == "failed"
         set_faults(fake_folder)
-        assert (await connection.call("chat", message="And?", **session))["reply"] == SENTENCE
+        more = await connection.call("chat", message="And?", session_id=session["session_id"])
+        assert more["reply"] == SENTENCE
 
 
 async def is_kept(connection: Connection, session_id: str, expected: str) -> dict[str, Any]:

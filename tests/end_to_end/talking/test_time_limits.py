@@ -5,57 +5,46 @@ from typing import Any
 
 import anyio
 import pytest
-from mcp.types import CallToolResult
 
 from tests.fake_llama_server.install import install_fake, set_faults
-from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
-from tests.support.processes import PATIENCE_SECONDS, until
+from tests.support.client_process import LlamaMCP, Progress
+from tests.support.processes import until
 
-# What 60 s are to a reply of three minutes, a twentieth of it.
-LIMIT_SECONDS = 3.0
-WAIT_SECONDS = 0.5
-TOKENS = [f"{number} " for number in range(80)]
-TOKEN_SECONDS = 0.05
-assert len(TOKENS) * TOKEN_SECONDS > LIMIT_SECONDS
+# Less than any client's limit. The reply is held for longer than that, and let go by the test.
+WAIT_SECONDS = 0.2
+WAITS = 4
+REPLY: dict[str, Any] = {
+    "reply_tokens": [f"{number} " for number in range(80)],
+    "token_delay_seconds": 0.01,
+}
+WHOLE = "".join(REPLY["reply_tokens"])
 
 
 @pytest.fixture
-def slow(llama_mcp: LlamaMCP, tmp_path: Path) -> LlamaMCP:
-    """Its replies take longer than the client's limit."""
-    fake = install_fake(tmp_path / "fake", reply_tokens=TOKENS, token_delay_seconds=TOKEN_SECONDS)
+def held(llama_mcp: LlamaMCP, fake_folder: Path) -> LlamaMCP:
+    """Its replies stop in the middle until the test lets them go on."""
+    fake = install_fake(fake_folder, hold_at_token=60, **REPLY)
     return llama_mcp.having(LLAMA_CPP_PATH=str(fake))
 
 
-async def within_limit(
-    connection: Connection, tool: str, progress: Progress, **arguments: Any
-) -> dict[str, Any]:
-    """Call as a client does that gives up on a request after LIMIT_SECONDS."""
-    result = await connection.client.call_tool(
-        tool, arguments, LIMIT_SECONDS, progress_callback=progress.take
-    )
-    assert isinstance(result, CallToolResult) and not result.is_error, text_of(result)
-    structure: dict[str, Any] | None = result.structured_content
-    assert structure is not None
-    return structure
-
-
 async def test_a_reply_that_outlasts_the_clients_limit_arrives_without_a_token_lost(
-    slow: LlamaMCP, era: str
+    held: LlamaMCP, fake_folder: Path, era: str
 ) -> None:
-    async with slow.connect(era) as connection:
+    async with held.connect(era) as connection:
         await connection.call("start_llama_server")
         calls = [Progress()]
-        part = await within_limit(
-            connection, "chat", calls[0], message="Go on", wait_seconds=WAIT_SECONDS
-        )
+        part = await connection.call("chat", calls[0], message="Go on", wait_seconds=WAIT_SECONDS)
         session = {"session_id": part["session_id"]}
         while part["status"] == "in_progress":
+            if len(calls) == WAITS:
+                set_faults(fake_folder, **REPLY)
             calls.append(Progress())
-            part = await within_limit(
-                connection, "wait_for_reply", calls[-1], wait_seconds=WAIT_SECONDS, **session
+            part = await connection.call(
+                "wait_for_reply", calls[-1], wait_seconds=WAIT_SECONDS, **session
             )
+        assert len(calls) > WAITS
         assert part["status"] == "complete"
-        assert "".join(call.text for call in calls) == part["reply"] == "".join(TOKENS)
+        assert "".join(call.text for call in calls) == part["reply"] == WHOLE
         assert all(call.rises for call in calls)
         # A call goes on where the one before it ended, in tokens too.
         values = [value for call in calls for value in call.values]
@@ -63,11 +52,10 @@ async def test_a_reply_that_outlasts_the_clients_limit_arrives_without_a_token_l
 
 
 async def test_a_wait_that_its_caller_gives_up_stops_nothing_and_loses_nothing(
-    slow: LlamaMCP, tmp_path: Path, era: str
+    held: LlamaMCP, fake_folder: Path, era: str
 ) -> None:
-    async with slow.connect(era) as connection:
+    async with held.connect(era) as connection:
         await connection.call("start_llama_server")
-        set_faults(tmp_path / "fake", reply_tokens=TOKENS, token_delay_seconds=0.02)
         first, given_up, last = Progress(), Progress(), Progress()
         part = await connection.call("chat", first, message="Go on", wait_seconds=0.2)
         session = {"session_id": part["session_id"]}
@@ -79,31 +67,26 @@ async def test_a_wait_that_its_caller_gives_up_stops_nothing_and_loses_nothing(
             tasks.start_soon(wait)
             await until(lambda: len(given_up.text) > 20, "the wait is told of new text")
             tasks.cancel_scope.cancel()
+        set_faults(fake_folder, **REPLY)
         whole = await connection.call("wait_for_reply", last, **session)
         assert whole["status"] == "complete"
         # What a call told that was never answered is told again.
-        assert first.text + last.text == whole["reply"] == "".join(TOKENS)
+        assert first.text + last.text == whole["reply"] == WHOLE
         assert last.text.startswith(given_up.text)
 
 
 async def test_a_reply_that_nobody_waits_for_is_finished_and_archived(
     llama_mcp: LlamaMCP,
 ) -> None:
-    async with llama_mcp.having(EXTRA_ARGS="-t 1").connect() as connection:
+    async with llama_mcp.connect() as connection:
         await connection.call("start_llama_server")
         part = await connection.call("chat", message="Go on", max_tokens=300, wait_seconds=0)
         assert part["status"] == "in_progress"
-        turn = await ended_turn(connection, part["session_id"])
+        page = await connection.call_until(
+            lambda page: page["turns"][-1]["status"] != "in_progress",
+            "read_session",
+            session_id=part["session_id"],
+        )
+        turn = page["turns"][-1]
         assert turn["status"] == "complete"
         assert turn["usage"]["completion_tokens"] == len(turn["reply"]) == 300
-
-
-async def ended_turn(connection: Connection, session_id: str) -> dict[str, Any]:
-    """Return the session's last turn once it is over, without asking for the reply."""
-    with anyio.fail_after(PATIENCE_SECONDS):
-        while True:
-            page = await connection.call("read_session", session_id=session_id)
-            turn: dict[str, Any] = page["turns"][-1]
-            if turn["status"] != "in_progress":
-                return turn
-            await anyio.sleep(0.05)

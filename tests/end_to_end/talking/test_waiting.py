@@ -8,32 +8,35 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.fake_llama_server.install import install_fake
+from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP, Progress
 from tests.support.processes import until
 from tests.support.raw_client import raw_client
 
+TOKENS = [f"{number} " for number in range(200)]
+
 
 async def test_a_reply_that_outlasts_the_wait_goes_on_and_loses_no_token(
-    llama_mcp: LlamaMCP,
+    llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    async with llama_mcp.having(CTX_SIZE="8192", PARALLEL="1").connect() as connection:
+    reply = {"reply_tokens": TOKENS, "token_delay_seconds": 0.01}
+    fake = install_fake(fake_folder, hold_at_token=100, **reply)
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
         await connection.call("start_llama_server")
         pieces = [Progress()]
-        part = await connection.call(
-            "chat", pieces[0], message="Go on", max_tokens=5000, wait_seconds=0.5
-        )
+        part = await connection.call("chat", pieces[0], message="Go on", wait_seconds=0.3)
         assert part["status"] == "in_progress"
         assert part["reply"].startswith(pieces[0].text)
         session_id = part["session_id"]
         refusal = await connection.refusal("chat", message="More", session_id=session_id)
         assert "wait_for_reply" in refusal and "cancel_reply" in refusal
+        set_faults(fake_folder, **reply)
         while part["status"] == "in_progress":
             pieces.append(Progress())
-            arguments = {"session_id": session_id, "wait_seconds": 0.5}
+            arguments = {"session_id": session_id, "wait_seconds": 0.3}
             part = await connection.call("wait_for_reply", pieces[-1], **arguments)
         assert part["status"] == "complete"
-        assert part["usage"]["completion_tokens"] == 5000
+        assert part["usage"]["completion_tokens"] == len(TOKENS)
         assert "".join(piece.text for piece in pieces) == part["reply"]
         assert all(piece.rises for piece in pieces)
         # Asked again, the last reply is given from the archive.
@@ -82,6 +85,7 @@ async def test_a_session_without_a_turn_or_that_is_unknown_has_nothing_to_wait_f
             assert "There is no session" in await connection.refusal(tool, session_id="x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.0])
 async def test_the_same_seed_gives_the_same_reply(llama_mcp: LlamaMCP, temperature: float) -> None:
     async with llama_mcp.connect() as connection:
@@ -101,14 +105,14 @@ async def test_a_schema_is_kept_to_and_the_data_is_parsed(llama_mcp: LlamaMCP) -
     schema = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"]}
     async with llama_mcp.having(MODEL_PATH="").connect() as connection:
         await connection.call("start_llama_server")
-        reply = await connection.call("chat", message="1 or 2?", json_schema=schema, temperature=0)
+        reply = await connection.call(
+            "chat", message="1 or 2?", json_schema=schema, temperature=0, wait_seconds=600
+        )
         assert reply["parsed"]["n"] in (1, 2)
 
 
 async def until_idle(connection: Connection) -> None:
-    with anyio.fail_after(10):
-        while (await connection.call("status"))["slots"]["busy"]:
-            await anyio.sleep(0.05)
+    await connection.call_until(lambda status: status["slots"]["busy"] == 0, "status")
 
 
 async def test_32_sessions_on_4_slots_are_all_served_and_none_is_mixed_up(
@@ -120,7 +124,12 @@ async def test_32_sessions_on_4_slots_are_all_served_and_none_is_mixed_up(
 
         async def chat(number: int, progress: Progress) -> None:
             replies[number] = await connection.call(
-                "chat", progress, message=f"marker-{number}-", max_tokens=200, stream="status"
+                "chat",
+                progress,
+                message=f"marker-{number}-",
+                max_tokens=200,
+                stream="status",
+                wait_seconds=600,
             )
 
         progresses = [Progress() for _ in range(32)]
@@ -138,12 +147,15 @@ async def test_32_sessions_on_4_slots_are_all_served_and_none_is_mixed_up(
 
 
 async def test_a_client_that_stops_reading_delays_no_reply_and_gets_all_of_it(
-    llama_mcp: LlamaMCP,
+    llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    async with raw_client(llama_mcp.having(CTX_SIZE="4096")) as client:
+    # More than a pipe holds, in tokens that come one by one.
+    tokens = ["x" * 500 + " "] * 400
+    fake = install_fake(fake_folder, reply_tokens=tokens, token_delay_seconds=0.005)
+    async with raw_client(llama_mcp.having(LLAMA_CPP_PATH=str(fake))) as client:
         await client.hello()
         await client.call("start_llama_server")
-        ask = {"message": "Go on", "max_tokens": 4000}
+        ask = {"message": "Go on"}
         request = await client.ask(
             "tools/call", name="chat", arguments=ask, _meta={"progressToken": "p"}
         )
@@ -157,8 +169,8 @@ async def test_a_client_that_stops_reading_delays_no_reply_and_gets_all_of_it(
                 break
             pieces.append(message.get("params", {}).get("message") or "")
         reply = message["result"]["structuredContent"]
-        assert "".join(pieces) == reply["reply"]
-        assert reply["usage"]["completion_tokens"] == 4000
+        assert "".join(pieces) == reply["reply"] == "".join(tokens)
+        assert reply["usage"]["completion_tokens"] == len(tokens)
 
 
 def status_of_last_turn(path: Path) -> str | None:
@@ -178,14 +190,15 @@ OBJECT = {"type": "object"}
 
 
 async def test_parsed_is_exactly_what_the_model_said_also_when_it_is_waited_for(
-    llama_mcp: LlamaMCP, tmp_path: Path
+    llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
     data: dict[str, Any] = {"name": None, "tags": [], "n": 1, "o": {}}
-    fake = install_fake(tmp_path / "fake", reply=json.dumps(data), token_delay_seconds=0.1)
+    fake = install_fake(fake_folder, reply=json.dumps(data), hold_at_token=1)
     async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
         await connection.call("start_llama_server")
-        part = await connection.call("chat", message="x", json_schema=OBJECT, wait_seconds=0.1)
+        part = await connection.call("chat", message="x", json_schema=OBJECT, wait_seconds=0)
         assert part["status"] == "in_progress"
+        set_faults(fake_folder)
         whole = await connection.call("wait_for_reply", session_id=part["session_id"])
         again = await connection.call("wait_for_reply", session_id=part["session_id"])
         assert whole["parsed"] == again["parsed"] == data
@@ -193,9 +206,9 @@ async def test_parsed_is_exactly_what_the_model_said_also_when_it_is_waited_for(
 
 
 async def test_a_reply_that_no_parser_can_read_is_given_with_a_note(
-    llama_mcp: LlamaMCP, tmp_path: Path
+    llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    fake = install_fake(tmp_path / "fake", reply="[" * 3000)
+    fake = install_fake(fake_folder, reply="[" * 3000)
     async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
         await connection.call("start_llama_server")
         reply = await connection.call("chat", message="x", json_schema=OBJECT)
@@ -205,14 +218,23 @@ async def test_a_reply_that_no_parser_can_read_is_given_with_a_note(
 
 
 async def test_a_reply_of_another_process_is_waited_for_and_not_cancelled(
-    llama_mcp: LlamaMCP, tmp_path: Path
+    llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    fake = install_fake(tmp_path / "fake", token_delay_seconds=0.3)
+    fake = install_fake(fake_folder, hold_at_token=2)
     having = llama_mcp.having(LLAMA_CPP_PATH=str(fake))
     async with having.connect() as one, having.connect() as other:
         await one.call("start_llama_server")
         part = await one.call("chat", message="x", wait_seconds=0)
         session = {"session_id": part["session_id"]}
         assert "another llama-mcp process" in await other.refusal("cancel_reply", **session)
-        whole = await other.call("wait_for_reply", **session)
+        waited: list[dict[str, Any]] = []
+        async with anyio.create_task_group() as tasks:
+
+            async def wait() -> None:
+                waited.append(await other.call("wait_for_reply", **session))
+
+            tasks.start_soon(wait)
+            await one.reply_until("The quick", part["session_id"])
+            set_faults(fake_folder)
+        (whole,) = waited
         assert (whole["status"], whole["reply"][:9]) == ("complete", "The quick")

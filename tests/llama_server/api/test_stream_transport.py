@@ -10,6 +10,7 @@ import pytest
 
 from llama_mcp.llama_server.api import stream_transport
 from llama_mcp.llama_server.api.stream_transport import StreamTransport
+from tests.support.processes import PATIENCE_SECONDS
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 Peer = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -141,7 +142,7 @@ async def test_leaving_a_stream_closes_its_connection_at_once() -> None:
     async with talking_to(talk_until_nobody_listens) as client:
         async with client.stream("GET", "/") as response:
             await anext(response.aiter_raw())
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_SECONDS):
             await is_gone.wait()
 
 

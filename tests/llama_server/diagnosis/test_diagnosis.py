@@ -23,6 +23,7 @@ from llama_mcp.llama_server.diagnosis.machine_symptoms import (
     SIGNALS,
     WARNINGS,
 )
+from tests.llama_server.diagnosis.launch import LAUNCH
 
 UNKNOWN = "not one we know"
 
@@ -37,15 +38,6 @@ END = [
     "0.00.031.024 E srv    load_model: failed to load model, '/models/m.gguf'",
     "0.00.031.658 E srv  llama_server: exiting due to model loading error",
 ]
-LAUNCH = LaunchFacts(
-    model_path="/models/m.gguf",
-    port=8080,
-    ctx_size=4096,
-    parallel=4,
-    n_gpu_layers=None,
-    extra_args=(),
-    engine_path="/opt/llama.cpp/llama-server",
-)
 
 
 def _failure_lines() -> list[tuple[str, str]]:

@@ -3,19 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
 from llama_mcp.llama_server.diagnosis.causes import diagnose
 from llama_mcp.turns.reply_building import advise_slow
-
-LAUNCH = LaunchFacts(
-    model_path="/models/m.gguf",
-    port=8080,
-    ctx_size=4096,
-    parallel=4,
-    n_gpu_layers=None,
-    extra_args=(),
-    engine_path="/opt/llama.cpp/llama-server",
-)
+from tests.llama_server.diagnosis.launch import LAUNCH
 
 KV_CACHE = ["llama_init_from_model: failed to initialize the context: std::bad_alloc"]
 CUDA = ["cudaMalloc failed: out of memory"]

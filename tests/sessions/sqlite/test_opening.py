@@ -102,6 +102,7 @@ async def test_a_database_of_another_program_is_refused_and_left_as_it_is(
     assert snapshot(path.parent) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [

@@ -3,6 +3,7 @@
 A build that lacks one leaves its figure out; nothing is invented.
 """
 
+import math
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -118,9 +119,15 @@ def _rate_now(samples: Samples, earlier: Samples | None, rate: _Rate) -> float |
 
 
 def _rate(samples: Samples, earlier: Samples, rate: _Rate) -> float | None:
-    """Return tokens a second between two readings; None when nothing was done in between."""
+    """Return tokens a second between two readings; None when none can be told.
+
+    That is so when nothing was done in between, or the seconds are too few for a number.
+    """
     names = (rate.tokens, rate.seconds)
     if not all(name in samples and name in earlier for name in names):
         return None
     tokens, seconds = (samples[name] - earlier[name] for name in names)
-    return round(tokens / seconds, 2) if tokens > 0 and seconds > 0 else None
+    if tokens <= 0 or seconds <= 0:
+        return None
+    per_second = tokens / seconds
+    return round(per_second, 2) if math.isfinite(per_second) else None
