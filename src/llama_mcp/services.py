@@ -5,7 +5,7 @@ at once (TypeScript SDK 2 spawns every stdio server twice), and the first answer
 not wait for what it does not need.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.observing.observer import Observer
     from llama_mcp.sessions.archive import Archive
-    from llama_mcp.turns.in_flight import Announce, InFlight
+    from llama_mcp.turns.in_flight import InFlight
 
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
+
+
+# Called at once when this process has changed a session: its id, and whether it is new or gone.
+OnSessionChange = Callable[[str, bool], None]
+# Called at once when this process has done something to llama-server.
+OnLlamaServerChange = Callable[[], None]
 
 
 class Services:
@@ -32,13 +38,15 @@ class Services:
         self,
         settings: Settings,
         environment: Mapping[str, str],
-        announce: "Announce",
         tasks: TaskGroup,
+        on_session_change: OnSessionChange,
+        on_llama_server_change: OnLlamaServerChange,
     ) -> None:
         self.settings = settings
         self._environment = environment
-        self._announce = announce
         self._tasks = tasks
+        self._on_session_change = on_session_change
+        self._on_llama_server_change = on_llama_server_change
         self._is_shutting_down = False
 
     @cached_property
@@ -46,14 +54,20 @@ class Services:
         """The owner of llama-server's life."""
         from llama_mcp.llama_server.supervisor import Supervisor
 
-        return Supervisor(self.settings, self._environment, self._tasks, self._count_open_turns)
+        return Supervisor(
+            self.settings,
+            self._environment,
+            self._tasks,
+            count_open_turns=self._count_open_turns,
+            on_change=self._on_llama_server_change,
+        )
 
     @cached_property
     def archive(self) -> "Archive":
         """All sessions."""
         from llama_mcp.sessions.archive import Archive
 
-        return Archive(self.settings.archive_path)
+        return Archive(self.settings.archive_path, self._on_session_change)
 
     @cached_property
     def in_flight(self) -> "InFlight":
@@ -64,7 +78,6 @@ class Services:
             self.supervisor,
             self.archive,
             self._tasks,
-            self._announce,
             traces_content=self.settings.trace_content,
         )
         in_flight.is_shutting_down = self._is_shutting_down
@@ -100,19 +113,26 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, environment: Mapping[str, str], announce: "Announce"
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    on_session_change: OnSessionChange = lambda _session_id, _comes_or_goes: None,
+    on_llama_server_change: OnLlamaServerChange = lambda: None,
 ) -> AsyncIterator[Services]:
     """Own the rooms until the context ends; turns under way are archived as interrupted then.
 
     Args:
         settings: the operator's.
         environment: what llama-server's environment is built from.
-        announce: told of turns that begin and end.
+        on_session_change: called with each change of a session that this process makes.
+        on_llama_server_change: called when this process starts or stops llama-server.
     """
     services: Services | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            services = Services(settings, environment, announce, tasks)
+            services = Services(
+                settings, environment, tasks, on_session_change, on_llama_server_change
+            )
             try:
                 yield services
             finally:

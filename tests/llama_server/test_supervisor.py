@@ -47,7 +47,7 @@ class Process:
 
     def __init__(self, settings: Settings, tasks: TaskGroup) -> None:
         self.open_turns = 0
-        self.supervisor = Supervisor(settings, {}, tasks, lambda: self.open_turns)
+        self.supervisor = Supervisor(settings, {}, tasks, count_open_turns=lambda: self.open_turns)
 
 
 @pytest.fixture

@@ -7,14 +7,10 @@ from llama_mcp.services import open_services
 from llama_mcp.settings import Settings
 
 
-def announce(_session_id: str, _is_new: bool) -> None:
-    return
-
-
 async def test_looking_where_nothing_ever_ran_is_no_error_and_begins_no_archive(
     tmp_path: Path,
 ) -> None:
-    async with open_services(Settings(home=tmp_path / "home"), {}, announce) as services:
+    async with open_services(Settings(home=tmp_path / "home"), {}) as services:
         metrics = await services.observer.metrics()
         report = await services.observer.slots()
         assert not services.archive.exists()
@@ -24,7 +20,7 @@ async def test_looking_where_nothing_ever_ran_is_no_error_and_begins_no_archive(
 
 async def test_an_archive_that_cannot_be_read_costs_only_its_own_figures(tmp_path: Path) -> None:
     (tmp_path / "sessions.db").write_bytes(b"no database at all" * 100)
-    async with open_services(Settings(home=tmp_path), {}, announce) as services:
+    async with open_services(Settings(home=tmp_path), {}) as services:
         metrics = await services.observer.metrics()
     assert metrics.missing == ["own_turns"]
     assert metrics.state is ServerState.STOPPED and metrics.own_turns == []

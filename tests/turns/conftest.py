@@ -105,9 +105,9 @@ async def opened(settings: Settings, fake_folder: Path) -> AsyncIterator[Room]:
         announced.append((session_id, is_new))
 
     environment = inherited_environment()
-    async with open_services(settings, environment, lambda *_: None) as starter:
+    async with open_services(settings, environment) as starter:
         try:
-            async with open_services(settings, environment, announce) as services:
+            async with open_services(settings, environment, on_session_change=announce) as services:
                 yield Room(services, starter, fake_folder, announced)
         finally:
             await starter.supervisor.stop(force=True)

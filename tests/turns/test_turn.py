@@ -123,7 +123,7 @@ async def test_a_bug_ends_one_turn_and_no_other(
     servers = NonsenseServers(room.services.supervisor)
     async with anyio.create_task_group() as tasks:
         archive = room.services.archive
-        buggy = InFlight(servers, archive, tasks, lambda *_: None, traces_content=False)
+        buggy = InFlight(servers, archive, tasks, traces_content=False)
         broken = await buggy.take_turn(ChatRequest(message="hello"), PATIENCE_SECONDS)
         with anyio.fail_after(PATIENCE_SECONDS):
             await broken.following.wait_until_over()

@@ -57,7 +57,9 @@ class Supervisor:
         settings: LlamaServerSettings,
         environment: Mapping[str, str],
         tasks: TaskGroup,
+        *,
         count_open_turns: Callable[[], int],
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Take what it works with.
 
@@ -66,11 +68,13 @@ class Supervisor:
             environment: what llama-server's environment is built from.
             tasks: where starts are watched.
             count_open_turns: returns how many turns of this process are not over.
+            on_change: called when this process has launched or ended llama-server.
         """
         self._settings = settings
         self._environment = environment
         self._tasks = tasks
         self._count_open_turns = count_open_turns
+        self._on_change = on_change
         self.attachment = Attachment(settings.runs_dir)
         self._lock = StartLock(settings.runs_dir, self.attachment)
         self._launcher = Launcher(self._lock, self.attachment, auto_restart=settings.auto_restart)
@@ -108,6 +112,7 @@ class Supervisor:
                 loading, is_new = await self._join_or_launch(
                     exclusive, preparation, replace, timeout_seconds
                 )
+        self._on_change()
         loading.waiters += 1
         try:
             await loading.wait_reporting(wait_seconds, progress)
@@ -116,6 +121,7 @@ class Supervisor:
             loading.waiters -= 1
             if not (loading.waiters or loading.is_over or loading.is_left_to_go_on):
                 await self._launcher.abandon(loading.run)
+            self._on_change()
         state = await self.attachment.read_state(loading.run)
         if not state.is_live:
             raise self._start_error(state, loading)
@@ -135,6 +141,7 @@ class Supervisor:
                 if state.pid is not None and not force:
                     await self._refuse_while_in_use(state)
                 await exclusive.end(state.run)
+        self._on_change()
         return await self.status()
 
     async def status(self) -> ServerStatus:

@@ -33,6 +33,9 @@ from llama_mcp.sessions.sqlite.store import Store
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Called with the session_id after a change of this process, and whether the session is new or gone.
+OnChange = Callable[[str, bool], None]
+
 
 class Archive:
     """All sessions, in one file that several processes may use at once.
@@ -41,8 +44,9 @@ class Archive:
     asynchronous methods raise ArchiveError when the file cannot be opened, read or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_change: OnChange | None = None) -> None:
         self._database = Database(path)
+        self._on_change = on_change
         self._statistics = Statistics()
         self._one_at_a_time = anyio.CapacityLimiter(1)
 
@@ -74,7 +78,9 @@ class Archive:
         """
         session_id = None if session_id is None else check_session_id(session_id)
         new = NewTurn(message, system_prompt, tuple(history), model, run, sampling or {})
-        return await self._run(writing.begin_turn, session_id, new)
+        begun = await self._run(writing.begin_turn, session_id, new)
+        self._note_change(begun.session.session_id, session_id is None)
+        return begun
 
     async def save_partial(self, session_id: str, turn: int, reply: str, reasoning: str) -> None:
         """Write down what was received of the reply so far, both texts whole."""
@@ -87,6 +93,7 @@ class Archive:
             await anyio.to_thread.run_sync(
                 self._database.end_turn, session_id, turn, ending, limiter=self._one_at_a_time
             )
+        self._note_change(session_id, False)
 
     async def session(self, session_id: str) -> Session:
         """Return the session without its turns."""
@@ -124,11 +131,15 @@ class Archive:
     ) -> Session:
         """Change title or system prompt; None keeps it, an empty system prompt removes it."""
         session_id = check_session_id(session_id)
-        return await self._run(changing.update_session, session_id, title, system_prompt)
+        session = await self._run(changing.update_session, session_id, title, system_prompt)
+        self._note_change(session_id, False)
+        return session
 
     async def fork_session(self, session_id: str, at_turn: int | None = None) -> Session:
         """Copy the session up to a turn; up to the last one that has ended when none is named."""
-        return await self._run(changing.fork_session, check_session_id(session_id), at_turn)
+        fork = await self._run(changing.fork_session, check_session_id(session_id), at_turn)
+        self._note_change(fork.session_id, True)
+        return fork
 
     async def delete_session(self, session_id: str) -> Session:
         """Remove the session with all its turns and return what it was.
@@ -136,7 +147,9 @@ class Archive:
         Raises:
             SessionBusyError: A reply is being generated in it.
         """
-        return await self._run(changing.delete_session, check_session_id(session_id))
+        deleted = await self._run(changing.delete_session, check_session_id(session_id))
+        self._note_change(deleted.session_id, True)
+        return deleted
 
     async def set_cut(self, session_id: str, first_turn_in_prompt: int) -> None:
         """Leave the turns before this one out of later prompts; a cut never moves back."""
@@ -187,6 +200,10 @@ class Archive:
         """Close the file; the next use opens it again."""
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._database.close, limiter=self._one_at_a_time)
+
+    def _note_change(self, session_id: str, comes_or_goes: bool) -> None:
+        if self._on_change is not None:
+            self._on_change(session_id, comes_or_goes)
 
     async def _run(
         self, work: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs

@@ -169,7 +169,12 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
         async with (
-            open_services(settings, inherited, session_watcher.note) as opened,
+            open_services(
+                settings,
+                inherited,
+                on_session_change=session_watcher.note,
+                on_llama_server_change=llama_server_watcher.touch,
+            ) as opened,
             anyio.create_task_group() as tasks,
         ):
             tasks.start_soon(subscriptions.tell)
@@ -197,9 +202,9 @@ def build_server(
     services = server.current_services
     llama_server_watcher = LlamaServerWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services)
-    LifecycleTools(services, llama_server_watcher).register(server)
+    LifecycleTools(services).register(server)
     ConversationTools(services).register(server)
-    SessionTools(services, session_watcher).register(server)
+    SessionTools(services).register(server)
     ObservingTools(services).register(server)
     Completions(services).register(server)
     LlamaServerResources(services).register(server)

@@ -3,8 +3,6 @@
 It also answers for turns of other processes, from what the archive has of them.
 """
 
-from collections.abc import Callable
-
 import anyio
 from anyio.abc import TaskGroup
 
@@ -26,9 +24,6 @@ KEPT_TURNS = 64
 # Another process writes what it has received about once a second.
 ARCHIVE_POLL_SECONDS = 0.5
 
-# Called with the session_id when a turn begins or ends in it, and whether the session is new.
-Announce = Callable[[str, bool], None]
-
 
 class InFlight:
     """Begins turns as tasks of the process and knows those that are not over."""
@@ -38,7 +33,6 @@ class InFlight:
         servers: ReadyServers,
         archive: Archive,
         tasks: TaskGroup,
-        announce: Announce,
         *,
         traces_content: bool,
     ) -> None:
@@ -50,7 +44,6 @@ class InFlight:
         self._traces_content = traces_content
         # Set during shutdown: a turn that breaks off then was not cancelled by its caller.
         self.is_shutting_down = False
-        self._announce = announce
 
     def open_turns(self) -> list[Turn]:
         """Return the turns of this process that are not over, oldest first."""
@@ -174,16 +167,14 @@ class InFlight:
         )
         self._turns.pop(turn.session_id, None)  # the newest goes to the end
         self._turns[turn.session_id] = turn
-        self._tasks.start_soon(self._run, turn, request.session_id is None)
+        self._tasks.start_soon(self._run, turn)
         return turn
 
-    async def _run(self, turn: Turn, is_new_session: bool) -> None:
-        self._announce(turn.session_id, is_new_session)
+    async def _run(self, turn: Turn) -> None:
         try:
             await turn.run()
         finally:
             self._forget_old_ones()
-        self._announce(turn.session_id, False)
 
     def _forget_old_ones(self) -> None:
         """Drop the oldest turns that are over; one that could not be saved stays."""

@@ -42,10 +42,6 @@ class Watched:
         return sum(isinstance(event, ResourcesListChanged) for event in self.told)
 
 
-def ignore(_session_id: str, _comes_or_goes: bool) -> None:
-    return
-
-
 @pytest.fixture
 async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     settings, subscriptions = Settings(home=tmp_path), Subscriptions()
@@ -53,8 +49,9 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     subscriptions.bus.subscribe(told.append)
     server = MCPServer("test", subscriptions=subscriptions.bus, middleware=[subscriptions])
     async with AsyncExitStack() as stack:
-        services = await stack.enter_async_context(open_services(settings, {}, ignore))
         watcher = SessionWatcher(subscriptions, lambda: services)
+        opening = open_services(settings, {}, on_session_change=watcher.note)
+        services = await stack.enter_async_context(opening)
         client = await stack.enter_async_context(Client(server))
         elsewhere = Archive(settings.archive_path)
         stack.push_async_callback(elsewhere.close)
@@ -87,12 +84,11 @@ async def test_a_change_of_this_process_is_told_once_also_while_it_is_watched(
     watched: Watched,
 ) -> None:
     archive = watched.services.archive
-    session_id = await have_session(archive, turns=1)
+    session_id = await have_session(watched.elsewhere, turns=1)
     markdown, _ = session_uris(session_id)
     async with watched.client.listen(resource_subscriptions=[markdown]):
         for count in (1, 2):
             await archive.update_session(session_id, title=f"Title {count}")
-            watched.watcher.note(session_id, False)
             await until(lambda: markdown in watched.told_uris(), "the change is told")
             other = await have_session(watched.elsewhere, turns=1)
             last = session_uris(other)[0]

@@ -10,7 +10,6 @@ from llama_mcp.llama_server.engine.command_line import LaunchArguments
 from llama_mcp.llama_server.status import ServerConfig, ServerStatus
 from llama_mcp.services import Services
 from llama_mcp.surface.failures import with_next_step
-from llama_mcp.surface.notifications.llama_server_watcher import LlamaServerWatcher
 from llama_mcp.surface.notifications.progress import RisingProgress
 from llama_mcp.surface.results.texts import config_text, status_text
 from llama_mcp.surface.results.tool_results import tool_result
@@ -38,9 +37,8 @@ ConfigResult = Annotated[CallToolResult, ServerConfig]
 class LifecycleTools:
     """Starting, stopping and showing llama-server."""
 
-    def __init__(self, services: Callable[[], Services], watcher: LlamaServerWatcher) -> None:
+    def __init__(self, services: Callable[[], Services]) -> None:
         self._services = services
-        self._watcher = watcher
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
@@ -79,7 +77,6 @@ class LifecycleTools:
             n_gpu_layers=n_gpu_layers,
             extra_args=None if extra_args is None else tuple(extra_args),
         )
-        self._watcher.touch()
         status = await self._services().supervisor.start(
             arguments,
             replace=replace,
@@ -87,7 +84,6 @@ class LifecycleTools:
             timeout_seconds=timeout_seconds,
             progress=RisingProgress(ctx).report_seconds,
         )
-        self._watcher.touch()
         return _status_result(status)
 
     async def stop_llama_server(self, force: Force = False) -> StatusResult:
@@ -97,7 +93,6 @@ class LifecycleTools:
         Sessions are kept. Stopping a stopped server changes nothing.
         """
         status = await self._services().supervisor.stop(force=force)
-        self._watcher.touch()
         return _status_result(status)
 
     async def status(self) -> StatusResult:

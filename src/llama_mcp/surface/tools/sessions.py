@@ -9,7 +9,6 @@ from pydantic import Field
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Session, SessionList, TranscriptPage
-from llama_mcp.surface.notifications.session_watcher import SessionWatcher
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.results.transcripts import cut_page, page_text
 from llama_mcp.surface.tools.parameters import (
@@ -39,9 +38,8 @@ LastTurn = Annotated[int | None, Field(ge=1, description="Last turn to copy; all
 class SessionTools:
     """Finding, reading and changing sessions."""
 
-    def __init__(self, services: Callable[[], Services], watcher: SessionWatcher) -> None:
+    def __init__(self, services: Callable[[], Services]) -> None:
         self._services = services
-        self._watcher = watcher
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
@@ -79,13 +77,11 @@ class SessionTools:
         """Change a session's title or its system prompt; what is left out stays."""
         archive = self._services().archive
         session = await archive.update_session(session_id, title or None, system_prompt)
-        self._watcher.note(session.session_id, False)
         return _session_result("Changed", session)
 
     async def fork_session(self, session_id: SessionId, at_turn: LastTurn = None) -> SessionResult:
         """Copy a session up to a turn into a new one, to go on differently from there."""
         session = await self._services().archive.fork_session(session_id, at_turn)
-        self._watcher.note(session.session_id, True)
         return _session_result("Forked", session)
 
     async def delete_session(self, session_id: SessionId) -> SessionResult:
@@ -94,7 +90,6 @@ class SessionTools:
         Refused while a reply is being generated in it.
         """
         session = await self._services().archive.delete_session(session_id)
-        self._watcher.note(session.session_id, True)
         return _session_result("Deleted", session)
 
 
