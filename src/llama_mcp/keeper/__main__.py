@@ -41,7 +41,7 @@ class Keeper:
         self._wake_fd = self._listen_for_signals()
 
     def run(self) -> int:
-        """Keep llama-server until it ends or nobody wants it; return the keeper's exit code."""
+        """Keep llama-server until it ends or is no longer used; return the keeper's exit code."""
         if self._wants_stop():
             return 0
         llama_server = self._spawn()

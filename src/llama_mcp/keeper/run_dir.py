@@ -3,7 +3,8 @@
     launch.json       what was asked; written by llama-mcp before the keeper is started
     state.json        what is; written by the keeper only
     stop              its existence asks the keeper to stop llama-server
-    unused            the keeper is about to stop it, since nobody holds a lease any more
+    unused            the keeper stops llama-server, since nobody holds a lease
+    keeper.log        what the keeper says of its own work
     llama-server.log  what llama-server printed
     leases/           one file for each llama-mcp process that uses the llama-server
 

@@ -1,4 +1,5 @@
-"""The engine room: one llama-server, found, launched, known to be ready, talked to and stopped.
+"""One llama-server: found, launched, known to be ready, talked to and stopped.
 
-A LaunchConfig comes in, a ServerStatus goes out. Knows nothing of MCP or of sessions.
+What a call asks of a start comes in; a ServerStatus and, for a turn, a ReadyServer go out. Knows
+nothing of MCP or of sessions.
 """

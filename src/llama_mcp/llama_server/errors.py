@@ -6,14 +6,14 @@ from llama_mcp.errors import LlamaMCPError
 
 
 class EngineNotFoundError(LlamaMCPError):
-    """No llama-server where it was looked for."""
+    """There is no llama-server at the path that was given, or none was found."""
 
     def __init__(self, looked: str, advice: str) -> None:
         super().__init__(f"No llama-server was found: {looked}. {advice}")
 
 
 class EngineUnusableError(LlamaMCPError):
-    """A llama-server that is there but does not run."""
+    """A file that is there but cannot be run as llama-server."""
 
     def __init__(self, path: str, problem: str, advice: str) -> None:
         self.path = path
@@ -21,7 +21,7 @@ class EngineUnusableError(LlamaMCPError):
 
 
 class PortTakenError(LlamaMCPError):
-    """Somebody else listens on the port."""
+    """Another program listens on the port."""
 
     def __init__(self, port: int, holder: str) -> None:
         self.port = port
@@ -41,7 +41,7 @@ class NotRunningError(LlamaMCPError):
 
 
 class AlreadyRunningError(LlamaMCPError):
-    """A llama-server with other settings runs."""
+    """A llama-server runs with other settings."""
 
     next_step = "{Stop} first, or {replace} to stop it and start this one."
 
@@ -84,7 +84,7 @@ class StartInterruptedError(LlamaMCPError):
 
 
 class StillLoadingError(LlamaMCPError):
-    """The model is not loaded yet, and the caller's wait is over."""
+    """The model is still loading at the end of the caller's wait."""
 
     next_step = "{Status} to see how far it is, then chat again."
 
@@ -96,7 +96,7 @@ class StillLoadingError(LlamaMCPError):
 
 
 class InUseError(LlamaMCPError):
-    """Others use the llama-server that is to be stopped."""
+    """Other clients or turns use the llama-server that is to be stopped."""
 
     next_step = "Wait for them, or {force_stop} to stop it all the same."
 
@@ -118,7 +118,7 @@ class NotOursError(LlamaMCPError):
 
 
 class UnresponsiveError(LlamaMCPError):
-    """llama-server lives but no longer generates."""
+    """llama-server's process lives, but it generates nothing."""
 
     next_step = "{Force_stop}, then {start}; if it comes back, lower n_gpu_layers or ctx_size."
 
@@ -131,7 +131,7 @@ class UnresponsiveError(LlamaMCPError):
 
 
 class StalledReplyError(LlamaMCPError):
-    """One reply has stopped while llama-server generates others."""
+    """One reply has stopped growing while llama-server generates others."""
 
     next_step = "Send the message again; if it stops again, {stop}, then {start}."
 
@@ -143,7 +143,7 @@ class StalledReplyError(LlamaMCPError):
 
 
 class CrashLoopError(LlamaMCPError):
-    """llama-server has crashed too often to be started again by itself."""
+    """llama-server has crashed too often to be restarted automatically."""
 
     next_step = "Change what that names, then {start}."
 
@@ -155,7 +155,7 @@ class CrashLoopError(LlamaMCPError):
 
 
 class ReplaceFailedError(LlamaMCPError):
-    """The new llama-server did not start, and the old one is started again."""
+    """The new llama-server did not start; the one it replaced is started again."""
 
     next_step = "{Status} to see when it is ready."
 
@@ -178,7 +178,7 @@ class StopFailedError(LlamaMCPError):
 
 
 class CrashedError(LlamaMCPError):
-    """llama-server died after it was ready."""
+    """llama-server ended by itself after it was ready."""
 
     next_step = "{Start} to go on."
 

@@ -33,7 +33,7 @@ class _Sign:
 async def wait_until_silent(
     run: Run, client: LlamaServerClient, patience_seconds: float, heard_at: Callable[[], float]
 ) -> LlamaMCPError:
-    """Return why nothing of a reply will come any more, once that is so.
+    """Wait until a reply has stopped for good, and return why.
 
     Args:
         run: the launch that generates it.

@@ -94,7 +94,7 @@ class ReadyRun:
         return LlamaServerLostError("llama-server was stopped while it replied")
 
     async def wait_until_silent(self, heard_at: Callable[[], float]) -> LlamaMCPError:
-        """Return why nothing of a reply will come any more, once that is so."""
+        """Wait until a reply has stopped for good, and return why."""
         return await wait_until_silent(self.run, self.client, self.patience_seconds, heard_at)
 
     def prompt_cache_mark(self) -> int:

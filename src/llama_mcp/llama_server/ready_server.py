@@ -80,7 +80,7 @@ class ReadyServer(Protocol):
         """
 
     async def wait_until_silent(self, heard_at: Callable[[], float]) -> LlamaMCPError:
-        """Return why nothing of a reply will come any more, once that is so.
+        """Wait until a reply has stopped for good, and return why.
 
         Args:
             heard_at: returns when something of the reply came last, by time.monotonic().
@@ -94,7 +94,7 @@ class ReadyServer(Protocol):
 
 
 class ReadyServers(Protocol):
-    """Where a turn gets its llama-server from."""
+    """Gives a turn its llama-server."""
 
     async def ready_server(self, wait_seconds: float) -> ReadyServer:
         """Return a llama-server that can take a turn; one that loads is waited for.

@@ -1,4 +1,4 @@
-"""What a llama-server is and does, as others see it: the values that leave the engine room."""
+"""What a llama-server is and does, as the other rooms see it."""
 
 from enum import StrEnum
 
@@ -74,7 +74,7 @@ class LastExit(BaseModel, frozen=True):
 
 
 class ServerStatus(BaseModel, frozen=True):
-    """One look at llama-server."""
+    """What llama-server is doing at one moment."""
 
     state: ServerState
     message: str

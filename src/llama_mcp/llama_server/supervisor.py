@@ -106,7 +106,7 @@ class Supervisor:
             LlamaMCPError: what was asked cannot be, or it ended while loading.
         """
         preparation = await prepare(self._settings, self._environment, arguments)
-        # Shielded: between the lock and the watch a cancel would leave a keeper to nobody.
+        # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.
         async with self._lock.hold() as exclusive:
             with anyio.CancelScope(shield=True):
                 loading, is_new = await self._join_or_launch(
@@ -152,7 +152,7 @@ class Supervisor:
         if isinstance(state, UnreadableState):
             return status_report.report_unreadable(state)
         if state.state is ServerState.STARTING:
-            # The process that began it may be gone, and somebody has to notice that it is ready.
+            # The process that started it may be gone, so this one watches for it to be ready.
             await self._watch(state.run)
         is_up = state.state is ServerState.READY
         client = await self.attachment.connect(state.run) if is_up else None

@@ -18,7 +18,7 @@ CHAT_REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"message": "x", "top_p": 1.5}, "top_p should be less than or equal to 1"),
     ({"message": "x", "top_k": -1}, "top_k should be greater than or equal to 0"),
     ({"message": "x", "max_tokens": 0}, "max_tokens should be greater than or equal to 1"),
-    ({"message": "x", "stop": [""]}, "stop holds an empty text"),
+    ({"message": "x", "stop": [""]}, "stop.0 String should have at least 1 character"),
     ({"message": "x", "stream": "loud"}, "stream should be"),
     ({"message": "x", "json_schema": {"type": "nonsense"}}, "json_schema is not a JSON schema"),
     ({"message": "x", "colour": "red"}, "chat has no parameter 'colour'"),

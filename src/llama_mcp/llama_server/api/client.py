@@ -1,4 +1,4 @@
-"""The only place that speaks HTTP, to one llama-server; its errors become ours at this border."""
+"""A client of one llama-server's HTTP API. HTTP's errors become ours here."""
 
 import json
 import ssl
@@ -26,12 +26,12 @@ POST_TIMEOUT_SECONDS = 30.0
 # The tokens of a prompt, as numbers, are the longest whole answer.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_REFUSAL_BYTES = 64 * 1024
-# How much of its words an error repeats.
+# How many characters of a refusal an error repeats.
 SHOWN = 1000
 # One SSE line; a whole reply in one chunk stays far below, an endless line does not.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 DONE = b"[DONE]"
-# RuntimeError is how httpx2 says that the client was closed meanwhile, as a stop does.
+# httpx2 raises RuntimeError when the client is closed during a request, as a stop does.
 FAILURES = (httpx2.HTTPError, httpx2.StreamError, RuntimeError)
 
 
@@ -119,9 +119,9 @@ class LlamaServerClient:
     async def _fetch(
         self, method: str, path: str, seconds: float, content: bytes | None = None
     ) -> tuple[int, bytes]:
-        """Return status and body of an answer that is whole in time, and not without end.
+        """Return status and body of an answer that is complete in time and not too long.
 
-        httpx2's own limits are for each read: a body that trickles in would keep to them for ever.
+        httpx2's own limits count for each read, so a body that trickles in would never exceed them.
         """
         body = bytearray()
         try:
@@ -167,7 +167,7 @@ class LlamaServerClient:
 
 
 async def _refusal(response: httpx2.Response) -> CompletionError:
-    """Return what a refusal says, as far as its body comes soon."""
+    """Return what a refusal says, as far as its body arrives within GET_TIMEOUT_SECONDS."""
     content = b""
     try:
         with anyio.move_on_after(GET_TIMEOUT_SECONDS):

@@ -21,7 +21,7 @@ Samples = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """A Prometheus text that was read: its samples by llama.cpp's names, and whether it is one."""
+    """A parsed Prometheus text: its samples by llama.cpp's names, and whether it is valid."""
 
     samples: Samples
     is_valid: bool

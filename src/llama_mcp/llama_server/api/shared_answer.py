@@ -1,7 +1,7 @@
-"""An answer that everybody who asks at about the same time shares.
+"""One request to llama-server, shared by all callers that ask at about the same time.
 
-For looks at llama-server: however many clients watch it, it is asked one thing at a time, and not
-again while the last answer is fresh.
+llama-server is asked one thing at a time, and not again while the last answer is fresh, however
+many clients watch it.
 """
 
 from collections.abc import Awaitable, Callable, Hashable
@@ -29,11 +29,11 @@ class SharedAnswer(Generic[Answer]):
         self._kept: _Kept[Answer] | None = None
 
     async def get(self, about: Hashable, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Return the kept answer when it is fresh, else ask; who comes meanwhile waits for it.
+        """Return the cached answer if it is fresh, else ask once; concurrent callers share that.
 
         Args:
             about: what the question is about; an answer about something else is not fresh.
-            ask: asks; what it raises goes to the caller, and the next caller asks anew.
+            ask: asks. What it raises goes to its caller; the next caller asks again.
         """
         async with self._one_at_a_time:
             asked_at = anyio.current_time()

@@ -30,7 +30,7 @@ class SlotsAnswer:
 
 
 def can_sleep(config: LaunchConfig) -> bool:
-    """Tell whether a llama-server that was started so may unload its model when it is idle."""
+    """Tell whether a llama-server with this config may unload its model when it is idle."""
     arguments = [argument.replace("_", "-") for argument in config.extra_args]
     flags = [index for index, argument in enumerate(arguments) if argument == SLEEP_FLAG]
     return bool(flags) and arguments[flags[-1] + 1 :][:1] != [NEVER]
@@ -74,7 +74,7 @@ def count_slots(slots: Iterable[Slot] | None) -> SlotCount | None:
 
 
 def count_in_metrics(samples: Samples, total: int) -> SlotCount | None:
-    """Return the same from /metrics, which keeps no model awake."""
+    """Return the same from /metrics, which does not keep a model awake."""
     busy = samples.get(COUNTS["requests_processing"])
     return None if busy is None else SlotCount(total=total, busy=min(int(busy), total))
 

@@ -17,7 +17,7 @@ Level = Literal["error", "warning", "info", "debug"]
 LONGEST_LINE = 2000
 _CLIPPED = "…"
 _LAST_LINE_BYTES = 4096
-# However much is asked for: what is shown of a log, and what is looked through for a level.
+# The most that is shown of a log, and the most that is searched for lines of a level.
 MAX_SHOWN_BYTES = 64 * 1024
 MAX_LINES = 1000
 _MAX_SEARCHED_BYTES = 512 * 1024
@@ -83,7 +83,7 @@ def read_log(path: Path, lines: int, level: Level | None = None) -> ServerLog:
     """
     raw, is_whole = _last_lines(path, _MAX_SEARCHED_BYTES)
     if is_whole:
-        # The keeper moves a log that grows too long to .1 and begins it anew (log_rotation.py).
+        # The keeper moves a log that grows too long to .1 (keeper/log_rotation.py).
         before, is_whole = _last_lines(path.with_name(f"{path.name}.1"), _MAX_SEARCHED_BYTES)
         raw = before + raw
     if level is None:

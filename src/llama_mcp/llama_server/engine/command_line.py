@@ -45,7 +45,7 @@ class LaunchArguments:
     extra_args: tuple[str, ...] | None = None
 
     def given(self) -> dict[str, object]:
-        """Return what the call has named, by name."""
+        """Return the arguments that the call has passed, by name."""
         values = ((name, getattr(self, name)) for name in self.__slots__)
         return {name: value for name, value in values if value is not None}
 
@@ -55,7 +55,7 @@ class LaunchConfig(LaunchSettings):
 
     @classmethod
     def of(cls, settings: LaunchSettings, arguments: LaunchArguments) -> "LaunchConfig":
-        """Lay the arguments that were given over the settings."""
+        """Return the settings, with the arguments that were given in their place."""
         defaults = {name: getattr(settings, name) for name in cls.model_fields}
         return cls.model_validate(defaults | arguments.given())
 
@@ -87,7 +87,7 @@ def build_command_line(
 
 
 def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for llama-server: what it needs of ours and nothing that steers it."""
+    """Return the environment for llama-server: what it needs, and nothing that configures it."""
     kept = {
         name: value
         for name, value in inherited.items()
@@ -130,7 +130,7 @@ def _alias(alias: str, capabilities: Capabilities) -> list[str]:
 
 
 def _switches(capabilities: Capabilities) -> list[str]:
-    """Return the switches that this build has; some have been renamed or came later."""
+    """Return the switches that this build has; builds differ in names and number."""
     wanted: tuple[tuple[tuple[str, ...], str | None], ...] = (
         (("--no-webui", "--no-ui"), None),
         (("--cors-origins",), "localhost"),

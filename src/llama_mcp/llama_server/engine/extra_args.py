@@ -37,7 +37,7 @@ OURS = {
     "--cache-list": "it starts no server",
     "--completion-bash": "it starts no server",
 }
-# Flags that hand the machine, its files or its network to whoever can reach llama-server.
+# Flags that give the machine, its files or its network to anyone who can reach llama-server.
 DANGEROUS = (
     *("--tools", "--agent", "--mcp-servers-config", "--ui-mcp-proxy", "--webui-mcp-proxy"),
     *("--path", "--media-path", "--api-key", "--api-key-file", "--ssl-key-file"),
@@ -90,7 +90,7 @@ def check_files_in(
 
 
 def _check_value(flag: str, value: str, capabilities: Capabilities) -> None:
-    # Were we wrong about how many values a flag takes, what follows could be a flag unseen.
+    # If the number of values were wrong, a flag among them would pass unchecked.
     if _long_name(value) in capabilities.flags:
         raise _refused(flag, f"is followed by another flag ({value}) where its value belongs")
     if "\0" in value:
@@ -106,7 +106,7 @@ def _check_flag(given: str, flag: Flag) -> None:
 
 
 def _check_rpc(addresses: str, allowed: Sequence[str]) -> None:
-    # What goes to an RPC server, prompts included, goes in clear and to whoever listens there.
+    # All that goes to an RPC server, prompts included, is sent in clear.
     for address in addresses.split(","):
         if address.strip() not in allowed:
             raise _refused(

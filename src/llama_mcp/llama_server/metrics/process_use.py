@@ -10,7 +10,7 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class ProcessUse:
-    """What a process and all that it has started use at one moment."""
+    """What a process and its descendants use at one moment."""
 
     at: float
     """By time.monotonic()."""
@@ -22,7 +22,7 @@ class ProcessUse:
 
 
 def measure(pid: int) -> ProcessUse | None:
-    """Measure a process and its children; None when it is gone or may not be looked at.
+    """Measure a process and its children; None when it is gone or may not be read.
 
     May have to look at every process of the machine, so it belongs on a worker thread.
     """
@@ -38,7 +38,7 @@ def measure(pid: int) -> ProcessUse | None:
 
 
 def cpu_percent(earlier: ProcessUse, later: ProcessUse) -> float | None:
-    """Return how busy they were between two looks; None when that cannot be told."""
+    """Return the processor use between two readings; None when it cannot be computed."""
     seconds, used_seconds = later.at - earlier.at, later.cpu_seconds - earlier.cpu_seconds
     if seconds <= 0 or used_seconds < 0:
         return None
@@ -67,7 +67,7 @@ def _children_of(process: psutil.Process) -> list[int]:
 
 
 def _linux_children_of(pid: int) -> list[int]:
-    """Return what the kernel lists; psutil would look at every process of the machine."""
+    """Return what the kernel lists; psutil would read every process of the machine."""
     children: list[int] = []
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:

@@ -1,7 +1,7 @@
-"""Who reads llama-server's metrics, and when: one reader for all callers of this process.
+"""Reads llama-server's metrics: one reader for all callers of this process.
 
-llama-server is asked one thing at a time, and what it said is used again for a second, unless turns
-have begun, gone on or ended since. A model that sleeps is not woken.
+Requests are shared and their answers cached for a second, or until a turn begins, goes on or ends.
+A model that sleeps is not woken.
 """
 
 import time
@@ -33,9 +33,9 @@ from llama_mcp.llama_server.runs.run_state import RunState, check_health
 from llama_mcp.llama_server.status import ServerState, SlotCount
 
 MAX_AGE_SECONDS = 1.0
-# "Now" is at most so long ago.
+# How far back a rate that ends in `_now` reaches.
 NOW_SECONDS = 60.0
-# The processor is watched for so long at least: with an earlier reading, or on purpose.
+# The shortest time between two readings of the processor that are compared.
 CPU_SAMPLE_SECONDS = 0.1
 OF_THE_MACHINE = ("memory_bytes", "cpu_percent", "gpu_memory")
 
@@ -106,7 +106,7 @@ class MetricsReader:
         self._traces: deque[_Trace] = deque(maxlen=int(NOW_SECONDS / MAX_AGE_SECONDS))
 
     async def read(self) -> Reading:
-        """Return the metrics of llama-server; of one that does not run, that it does not."""
+        """Return the metrics of llama-server; only its state when it does not run."""
         run_state = await self._attachment.current_state()
         if not isinstance(run_state, RunState):
             state = run_state.state if run_state else ServerState.STOPPED
@@ -186,7 +186,7 @@ async def _ask(run_state: RunState, client: LlamaServerClient) -> _Answers:
 
 
 def _missing(answers: _Answers, told: Mapping[str, Any]) -> list[str]:
-    """Name what could not be told of a llama-server that is there and awake."""
+    """Name the figures that a llama-server that is ready and awake does not give."""
     if answers.state is not ServerState.READY or answers.is_sleeping:
         return []
     missing = missing_figures(answers.exposition.samples)

@@ -26,7 +26,7 @@ LOG_LINES_TO_SHOW = 12
 
 
 def last_exit(state: RunState) -> LastExit | None:
-    """Explain how a run ended when nobody had asked it to; None when it runs or was stopped."""
+    """Explain how a run ended by itself; None when it runs or was stopped."""
     failure = state.outcome.failure if state.outcome else None
     if state.state is not ServerState.CRASHED and not failure:
         return None

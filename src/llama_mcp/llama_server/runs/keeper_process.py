@@ -44,7 +44,7 @@ async def spawn(run: RunFolder) -> "subprocess.Popen[bytes]":
         while run.state() is None and keeper.poll() is None:
             await anyio.sleep(POLL_SECONDS)
     if run.state() is None:
-        run.request_stop()  # so that nobody waits for it, and it does not begin late
+        run.request_stop()  # a keeper that is only slow must not begin now
         keeper.kill()
         code = keeper.wait()
         tail = error_log.read_text(errors="replace").splitlines()[-3:]

@@ -1,5 +1,5 @@
 """From "please" to "ready".
 
-What was asked comes in, is checked, carried out and waited for, and is begun again after a crash; a
-ready run or an error with its cause goes out.
+What was asked comes in; a ready run or an error with its cause goes out. In between it is checked,
+launched and waited for, and launched again after a crash.
 """
