@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from llama_mcp.llama_server.engine.command_line import LaunchArguments, LaunchConfig
+from llama_mcp.llama_server.engine.command_line import LaunchConfig
+from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.settings import Settings
 from llama_mcp.surface.server import build_server
 from llama_mcp.turns.chat_request import Sampling

@@ -9,7 +9,6 @@ import anyio
 import pytest
 from anyio.abc import TaskGroup
 
-from llama_mcp.llama_server.engine.command_line import LaunchArguments
 from llama_mcp.llama_server.errors import (
     AlreadyRunningError,
     InUseError,
@@ -19,7 +18,7 @@ from llama_mcp.llama_server.errors import (
     UnreadableRunError,
 )
 from llama_mcp.llama_server.runs.run import current_run
-from llama_mcp.llama_server.status import ServerState, ServerStatus
+from llama_mcp.llama_server.status import LaunchArguments, ServerState, ServerStatus
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import install_fake, set_faults

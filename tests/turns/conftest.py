@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llama_mcp.llama_server.engine.command_line import LaunchArguments
+from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.services import Services, open_services
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.settings import Settings, inherited_environment

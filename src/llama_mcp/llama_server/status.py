@@ -1,6 +1,8 @@
-"""What a llama-server is and does, as the other rooms see it."""
+"""What others ask of a llama-server and see of it: the values that cross the door of this room."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -99,3 +101,34 @@ class ServerConfig(LaunchSettings):
     """The settings of a llama-server that runs, or that a start would use now."""
 
     running: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchArguments:
+    """What one call asks of a start; None takes the operator's setting."""
+
+    llama_cpp_path: str | None = None
+    model_path: str | None = None
+    port: int | None = None
+    ctx_size: int | None = None
+    parallel: int | None = None
+    n_gpu_layers: int | None = None
+    extra_args: tuple[str, ...] | None = None
+
+    def given(self) -> dict[str, object]:
+        """Return the arguments that the call has passed, by name."""
+        values = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: value for name, value in values if value is not None}
+
+
+# The worst first.
+Level = Literal["error", "warning", "info", "debug"]
+MAX_LOG_LINES = 1000
+
+
+class ServerLog(BaseModel, frozen=True):
+    """The end of llama-server's log, oldest line first; truncated when there is more before it."""
+
+    lines: list[str] = []
+    log_path: str | None = None
+    truncated: bool = False

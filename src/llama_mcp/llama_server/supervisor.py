@@ -19,9 +19,6 @@ from anyio.abc import TaskGroup
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import liveness, status_report
 from llama_mcp.llama_server.api.client import LlamaServerClient
-from llama_mcp.llama_server.engine.command_line import (
-    LaunchArguments,
-)
 from llama_mcp.llama_server.errors import (
     InUseError,
     NotOursError,
@@ -39,7 +36,7 @@ from llama_mcp.llama_server.starting import readiness
 from llama_mcp.llama_server.starting.launcher import Launcher, refusal_to_join
 from llama_mcp.llama_server.starting.loading import Loading, Progress
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare, resolve
-from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
+from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerState, ServerStatus
 from llama_mcp.settings import LlamaServerSettings
 
 # The slot of a reply that was just cancelled is free within this time.

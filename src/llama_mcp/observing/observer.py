@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.diagnosis.log import Level, ServerLog, read_log
-from llama_mcp.llama_server.status import ServerConfig, ServerState, ServerStatus
+from llama_mcp.llama_server.diagnosis.log import read_log
+from llama_mcp.llama_server.status import Level, ServerConfig, ServerLog, ServerState, ServerStatus
 from llama_mcp.observing.figures import OpenTurn, ServerMetrics, SlotsReport
 
 if TYPE_CHECKING:

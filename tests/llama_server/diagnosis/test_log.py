@@ -6,10 +6,7 @@ from hypothesis import strategies as st
 
 from llama_mcp.llama_server.diagnosis.log import (
     LONGEST_LINE,
-    MAX_LINES,
     MAX_SHOWN_BYTES,
-    Level,
-    ServerLog,
     clean_line,
     last_line,
     level_of,
@@ -17,6 +14,7 @@ from llama_mcp.llama_server.diagnosis.log import (
     read_log_tail,
     without_prefix,
 )
+from llama_mcp.llama_server.status import MAX_LOG_LINES, Level, ServerLog
 
 
 @pytest.fixture
@@ -244,7 +242,7 @@ def test_what_is_shown_stays_small_whatever_is_asked_for(log: Path, level: Level
         file.write("\nümlaut".encode() * 100_000)
     shown = read_log(log, 10**6, level)
     assert shown.truncated
-    assert len(shown.lines) == MAX_LINES
+    assert len(shown.lines) == MAX_LOG_LINES
     log.write_text(("ü" * 1000 + "\n") * 1000)
     shown = read_log(log, 10**6, level)
     assert shown.truncated

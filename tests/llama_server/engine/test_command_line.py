@@ -9,7 +9,6 @@ import pytest
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.engine.capabilities import Capabilities, parse_help
 from llama_mcp.llama_server.engine.command_line import (
-    LaunchArguments,
     LaunchConfig,
     build_command_line,
     child_environment,
@@ -17,6 +16,7 @@ from llama_mcp.llama_server.engine.command_line import (
     model_alias,
 )
 from llama_mcp.llama_server.engine.extra_args import check_extra_args
+from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.settings import LaunchSettings, Settings
 
 BARE_FLAGS = "-m, --model FNAME\n--port N\n"

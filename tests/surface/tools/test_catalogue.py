@@ -7,8 +7,7 @@ import pytest
 from mcp.types import Tool
 from pydantic import BaseModel
 
-from llama_mcp.llama_server.diagnosis.log import ServerLog
-from llama_mcp.llama_server.status import ServerConfig, ServerStatus
+from llama_mcp.llama_server.status import ServerConfig, ServerLog, ServerStatus
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.sessions.records import Session, SessionList, TranscriptPage
 from llama_mcp.settings import Settings

@@ -8,18 +8,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel
-
-Level = Literal["error", "warning", "info", "debug"]
+from llama_mcp.llama_server.status import MAX_LOG_LINES, Level, ServerLog
 
 LONGEST_LINE = 2000
 _CLIPPED = "…"
 _LAST_LINE_BYTES = 4096
 # The most that is shown of a log, and the most that is searched for lines of a level.
 MAX_SHOWN_BYTES = 64 * 1024
-MAX_LINES = 1000
 _MAX_SEARCHED_BYTES = 512 * 1024
 
 # From worst to least, as they are asked for and as they stand in a prefix.
@@ -64,20 +60,12 @@ def read_log_tail(path: Path, lines: int, *, max_bytes: int = 262_144) -> list[s
     return [_clip(clean_line(line)) for line in raw[-lines:]]
 
 
-class ServerLog(BaseModel, frozen=True):
-    """The end of llama-server's log, oldest line first; truncated when there is more before it."""
-
-    lines: list[str] = []
-    log_path: str | None = None
-    truncated: bool = False
-
-
 def read_log(path: Path, lines: int, level: Level | None = None) -> ServerLog:
     """Give the end of a log to be shown, at most MAX_SHOWN_BYTES of it.
 
     Args:
         path: The log; when it does not exist there are no lines.
-        lines: At most this many, and MAX_LINES.
+        lines: At most this many, and MAX_LOG_LINES.
         level: Only lines of this level and worse. A line without a prefix is an error or a warning
             when it says so, else it belongs to the line before it; at the beginning it is info.
     """
@@ -87,11 +75,11 @@ def read_log(path: Path, lines: int, level: Level | None = None) -> ServerLog:
         before, is_whole = _last_lines(path.with_name(f"{path.name}.1"), _MAX_SEARCHED_BYTES)
         raw = before + raw
     if level is None:
-        found = [_clip(clean_line(line)) for line in raw[-min(lines, MAX_LINES) :]]
+        found = [_clip(clean_line(line)) for line in raw[-min(lines, MAX_LOG_LINES) :]]
     else:
         cleaned = (_clip(clean_line(line)) for line in raw)
         raw = found = list(_of_level(cleaned, level))
-    shown = _newest_that_fit(found[-min(lines, MAX_LINES) :])
+    shown = _newest_that_fit(found[-min(lines, MAX_LOG_LINES) :])
     truncated = not is_whole or len(shown) < len(raw)
     return ServerLog(lines=shown, log_path=str(path), truncated=truncated)
 

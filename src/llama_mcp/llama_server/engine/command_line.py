@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llama_mcp.llama_server.engine.capabilities import Capabilities
+from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.settings import LaunchSettings
 
 ALL_LAYERS = -1
@@ -30,24 +31,6 @@ KEPT_PREFIXES = (
     *("MTL_", "MKL_", "NVIDIA_", "OMP_", "ONEAPI_", "ROCM_", "ROCR_", "SYCL_", "UR_", "VK_"),
     *("XDG_", "ZE_", "ZES_"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchArguments:
-    """What one call asks of a start; None takes the operator's setting."""
-
-    llama_cpp_path: str | None = None
-    model_path: str | None = None
-    port: int | None = None
-    ctx_size: int | None = None
-    parallel: int | None = None
-    n_gpu_layers: int | None = None
-    extra_args: tuple[str, ...] | None = None
-
-    def given(self) -> dict[str, object]:
-        """Return the arguments that the call has passed, by name."""
-        values = ((name, getattr(self, name)) for name in self.__slots__)
-        return {name: value for name, value in values if value is not None}
 
 
 class LaunchConfig(LaunchSettings):

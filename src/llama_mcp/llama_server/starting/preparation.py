@@ -9,7 +9,6 @@ import anyio.to_thread
 
 from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.engine.command_line import (
-    LaunchArguments,
     LaunchConfig,
     build_command_line,
     child_environment,
@@ -19,7 +18,7 @@ from llama_mcp.llama_server.engine.extra_args import check_extra_args, check_fil
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
 from llama_mcp.llama_server.errors import EngineUnusableError
 from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch
-from llama_mcp.llama_server.status import EngineInfo
+from llama_mcp.llama_server.status import EngineInfo, LaunchArguments
 from llama_mcp.models import starter_model
 from llama_mcp.models.library import find_model
 from llama_mcp.models.model_file import check_model_file

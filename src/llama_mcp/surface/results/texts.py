@@ -1,7 +1,6 @@
 """Results in words: what matters of each, in few lines."""
 
-from llama_mcp.llama_server.diagnosis.log import ServerLog
-from llama_mcp.llama_server.status import ServerConfig, ServerStatus
+from llama_mcp.llama_server.status import ServerConfig, ServerLog, ServerStatus
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.sessions.records import Receipt, TurnStatistics, TurnStatus
 from llama_mcp.turns.cache_miss import FIRST_TURN

@@ -6,8 +6,7 @@ from typing import Annotated
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
 
-from llama_mcp.llama_server.engine.command_line import LaunchArguments
-from llama_mcp.llama_server.status import ServerConfig, ServerStatus
+from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerStatus
 from llama_mcp.services import Services
 from llama_mcp.surface.failures import with_next_step
 from llama_mcp.surface.notifications.progress import RisingProgress

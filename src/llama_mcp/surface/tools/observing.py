@@ -7,7 +7,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from llama_mcp.llama_server.diagnosis.log import MAX_LINES, Level, ServerLog
+from llama_mcp.llama_server.status import MAX_LOG_LINES, Level, ServerLog
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
 from llama_mcp.surface.results.texts import log_text, metrics_text
@@ -16,7 +16,7 @@ from llama_mcp.surface.tools.parameters import READ_ONLY
 
 MetricsResult = Annotated[CallToolResult, ServerMetrics]
 LogResult = Annotated[CallToolResult, ServerLog]
-Lines = Annotated[int, Field(ge=1, le=MAX_LINES, description="Newest lines.")]
+Lines = Annotated[int, Field(ge=1, le=MAX_LOG_LINES, description="Newest lines.")]
 LeastLevel = Annotated[Level | None, Field(description="Only this bad or worse.")]
 
 
