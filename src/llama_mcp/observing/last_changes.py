@@ -1,8 +1,9 @@
 """When the newest run of llama-server last changed its state and its log; reads file times only."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+
+from llama_mcp.sessions.texts import utc_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,4 @@ def read_last_changes(runs_dir: Path) -> LastChanges:
         log_at = run.log_path.stat().st_mtime if run.log_path.exists() else None
     except OSError:  # the run is being cleared away
         return LastChanges()
-    return LastChanges(_iso(state_at), None if log_at is None else _iso(log_at))
-
-
-def _iso(timestamp: float) -> str:
-    time = datetime.fromtimestamp(timestamp, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return LastChanges(utc_text(state_at), None if log_at is None else utc_text(log_at))
