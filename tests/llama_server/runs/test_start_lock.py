@@ -1,7 +1,6 @@
 """The start lock, and what only its holder can do: launch and end runs."""
 
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -21,24 +20,6 @@ from tests.llama_server.runs.launches import (
     until_state,
 )
 from tests.support.processes import until
-
-
-@pytest.fixture
-def runs_dir(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "runs"
-
-
-@pytest.fixture
-async def attachment(runs_dir: Path) -> AsyncIterator[Attachment]:
-    attachment = Attachment(runs_dir)
-    yield attachment
-    await attachment.release()
-    await until(lambda: not attachment.reap_keepers(), "every keeper leaves")
-
-
-@pytest.fixture
-def lock(runs_dir: Path, attachment: Attachment) -> StartLock:
-    return StartLock(runs_dir, attachment)
 
 
 async def test_a_launch_runs_while_its_lease_is_held_and_an_end_leaves_no_process(

@@ -1,6 +1,5 @@
 """Launches after a crash, after a failed replacement and without a caller."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -20,27 +19,8 @@ from llama_mcp.llama_server.starting.launcher import (
     refusal_to_join,
 )
 from tests.llama_server.runs.launches import crash, launch_of, lives, pid_of, run_names
-from tests.support.processes import until
 
 NOW = 1_000_000.0
-
-
-@pytest.fixture
-def runs_dir(tmp_path: Path) -> Path:
-    return tmp_path / "home" / "runs"
-
-
-@pytest.fixture
-async def attachment(runs_dir: Path) -> AsyncIterator[Attachment]:
-    attachment = Attachment(runs_dir)
-    yield attachment
-    await attachment.release()
-    await until(lambda: not attachment.reap_keepers(), "every keeper leaves")
-
-
-@pytest.fixture
-def lock(runs_dir: Path, attachment: Attachment) -> StartLock:
-    return StartLock(runs_dir, attachment)
 
 
 @pytest.fixture
