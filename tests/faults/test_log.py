@@ -1,10 +1,8 @@
 """llama-server's log when there is no room for it, and when it grows beyond all bounds."""
 
-import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from llama_mcp.keeper.log_rotation import KEPT_LOGS, MAX_LOG_BYTES
@@ -18,12 +16,11 @@ from tests.faults.victims import (
     until_nothing_is_left,
 )
 from tests.support.client_process import LlamaMCP
-from tests.support.processes import until
+from tests.support.processes import limit_file_size, until
 from tests.support.raw_client import RawClient, raw_client
 
 # The largest file that a process may write: to a program, none is what a full disk is.
-NO_ROOM = (1, resource.RLIM_INFINITY)
-ROOM = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+NO_ROOM = 1
 # Enough for more than MAX_LOG_BYTES: a line has more than 100 of them.
 CHATTY_LINES = 105_000
 # What may be written between two looks of the keeper.
@@ -43,7 +40,7 @@ async def test_without_room_for_a_log_llama_server_lives_on_chats_and_stops(
     pid = await start_model(client)
     keeper = await find("keeper", process(client.process.pid))
     for each in (keeper.pid, pid):
-        psutil.Process(each).rlimit(psutil.RLIMIT_FSIZE, NO_ROOM)
+        limit_file_size(each, NO_ROOM)
     run = current_run(llama_mcp.home)
     size = run.log_path.stat().st_size
     reply = (await client.call("chat", message="Hello", max_tokens=5))["structuredContent"]
@@ -58,12 +55,11 @@ async def test_without_room_for_a_log_llama_server_lives_on_chats_and_stops(
 
 
 async def test_a_start_on_a_full_disk_says_so(client: RawClient) -> None:
-    process_of_ours = psutil.Process(client.process.pid)
-    process_of_ours.rlimit(psutil.RLIMIT_FSIZE, NO_ROOM)
+    limit_file_size(client.process.pid, NO_ROOM)
     failed = await client.call("start_llama_server")
     assert failed["isError"]
     assert "cannot be used: File too large" in failed["content"][0]["text"]
-    process_of_ours.rlimit(psutil.RLIMIT_FSIZE, ROOM)
+    limit_file_size(client.process.pid, None)
     await start_model(client)
 
 

@@ -95,13 +95,13 @@ async def test_one_that_is_suspended_in_mid_reply_is_found_unresponsive(
         await client.hello()
         llama_server = process(await start_model(client))
         chat = await begin_reply(client)
-        llama_server.signal(signal.SIGSTOP)
+        llama_server.signal(signal.Signals["SIGSTOP"])
         failed = (await client.answer(chat))["result"]["content"][0]["text"]
         assert "unresponsive" in failed and "force=true" in failed
         status = (await client.call("status"))["structuredContent"]
         assert (status["state"], status["pid"]) == ("unresponsive", llama_server.pid)
         if way_out == "SIGCONT":
-            llama_server.signal(signal.SIGCONT)
+            llama_server.signal(signal.Signals["SIGCONT"])
             reply = (await client.call("chat", message="Hello", max_tokens=2))["structuredContent"]
             assert reply["status"] == "complete"
             assert (await client.call("status"))["structuredContent"]["state"] == "ready"

@@ -29,7 +29,7 @@ class Process:
         return identity.signal_same_process(self.pid, self.start, number)
 
     def kill(self) -> bool:
-        return self.signal(signal.SIGKILL)
+        return self.signal(signal.Signals["SIGKILL"])
 
     def children(self) -> list["Process"]:
         try:

@@ -132,15 +132,15 @@ async def test_a_negative_linger_keeps_the_child_without_any_lease(run: KeptRun)
     assert (await run.until_over())["was_asked_to"] is True
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
 async def test_a_signal_to_the_keeper_stops_the_child_first(
-    run: KeptRun, lease: FileLock, number: signal.Signals
+    run: KeptRun, lease: FileLock, name: str
 ) -> None:
     run.start(SLEEPER)
     await run.until_up()
     pid = run.child_pid
     assert run.keeper is not None
-    run.keeper.send_signal(number)
+    run.keeper.send_signal(signal.Signals[name])
     assert (await run.until_over())["was_asked_to"] is True
     assert is_gone(pid)
 
@@ -149,7 +149,7 @@ async def test_a_child_that_ignores_sigterm_is_killed(run: KeptRun, lease: FileL
     run.start(DEAF)
     await run.until_up()
     (run.folder / run_dir.STOP).touch()
-    assert (await run.until_over())["signal"] == signal.SIGKILL
+    assert (await run.until_over())["signal"] == signal.Signals["SIGKILL"]
 
 
 async def test_what_the_child_has_spawned_ends_with_it(run: KeptRun, lease: FileLock) -> None:
@@ -158,7 +158,7 @@ async def test_what_the_child_has_spawned_ends_with_it(run: KeptRun, lease: File
     grandchild = int((run.folder / run_dir.LOG).read_text())
     psutil.Process(run.child_pid).kill()
     ending = await run.until_over()
-    assert (ending["signal"], ending["was_asked_to"]) == (signal.SIGKILL, False)
+    assert (ending["signal"], ending["was_asked_to"]) == (signal.Signals["SIGKILL"], False)
     await until(lambda: is_gone(grandchild), "the grandchild ends")
 
 
@@ -211,12 +211,12 @@ def test_a_process_is_the_same_only_with_its_own_start_time() -> None:
         assert start is not None
         assert identity.is_same_process(process.pid, start)
         # A bystander that was given the pid of a process that is gone is never signalled.
-        assert not identity.signal_same_process(process.pid, start + "0", signal.SIGKILL)
+        assert not identity.signal_same_process(process.pid, start + "0", signal.Signals["SIGKILL"])
         assert process.poll() is None
-        assert identity.signal_same_process(process.pid, start, signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        assert identity.signal_same_process(process.pid, start, signal.Signals["SIGKILL"])
+        assert process.wait() == -signal.Signals["SIGKILL"]
         assert identity.process_start(process.pid) is None
-        assert not identity.signal_same_process(process.pid, start, signal.SIGKILL)
+        assert not identity.signal_same_process(process.pid, start, signal.Signals["SIGKILL"])
     finally:
         process.kill()
         process.wait()

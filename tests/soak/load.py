@@ -226,7 +226,8 @@ class Soak:
             stopped = await client.call("stop_llama_server", force=what == "forced stop")
             self.counts["stops"] += not stopped.is_error
         elif (victim := self._find(what)) is not None:
-            killed = identity.signal_same_process(victim.pid, victim.start, signal.SIGKILL)
+            number = signal.Signals["SIGKILL"]
+            killed = identity.signal_same_process(victim.pid, victim.start, number)
             self.counts[f"{what} killed"] += killed
 
     def _find(self, what: str) -> ProcessRecord | None:
@@ -259,7 +260,7 @@ class Soak:
         for violation in client.wire.violations:
             self.ledger.fault(f"{name}: {violation[:500]}")
         code = client.process.returncode
-        if code != 0 and not (may_be_killed and code == -signal.SIGKILL):
+        if code != 0 and not (may_be_killed and code == -signal.Signals["SIGKILL"]):
             self.ledger.fault(f"{name} ended with {code}")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -41,18 +42,24 @@ ARCHIVE_BYTES_PER_TURN = 2048
 ARCHIVE_BYTES_AT_LEAST = 16 * 2**20
 
 
+def count_open_files(process: psutil.Process) -> int:
+    if sys.platform == "win32":
+        return process.num_handles()
+    return process.num_fds()
+
+
 async def take_sample(pid: int, report: Path) -> Sample:
     """Measure a process that was started by observed.py with that report."""
     path = anyio.Path(report)
     await path.unlink(missing_ok=True)
-    os.kill(pid, signal.SIGUSR1)
+    os.kill(pid, signal.Signals["SIGUSR1"])
     with anyio.fail_after(REPORT_SECONDS):
         while not await path.exists():
             await anyio.sleep(0.01)
     process = psutil.Process(pid)
     return Sample(
         memory_mib=round(process.memory_info().rss / 2**20, 1),
-        open_files=process.num_fds(),
+        open_files=count_open_files(process),
         threads=process.num_threads(),
         tasks=int(await path.read_text()),
         children=len(process.children()),

@@ -17,7 +17,7 @@ def observe(report: Path) -> None:
         whole.write_text(str(len(asyncio.all_tasks())))
         whole.replace(report)
 
-    signal.signal(signal.SIGUSR1, write_down)
+    signal.signal(signal.Signals["SIGUSR1"], write_down)
 
 
 if __name__ == "__main__":

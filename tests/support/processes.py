@@ -1,5 +1,6 @@
 """Processes as tests see them: who is there, who is gone, and who was left behind."""
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import anyio
 import psutil
+import pytest
 
 # Long enough for a machine that other work shares; a test that passes never waits so long.
 PATIENCE_SECONDS = 120.0
@@ -72,3 +74,11 @@ def end_leftovers(folder: Path) -> list[str]:
         except psutil.Error:
             continue
     return described
+
+
+def limit_file_size(pid: int, largest_bytes: int | None) -> None:
+    """Let a process write no larger files, which is to it what a full disk is; None lifts it."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux limits the files of another process")
+    limit = psutil.RLIM_INFINITY if largest_bytes is None else largest_bytes
+    psutil.Process(pid).rlimit(psutil.RLIMIT_FSIZE, (limit, psutil.RLIM_INFINITY))

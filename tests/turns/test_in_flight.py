@@ -42,7 +42,7 @@ async def test_an_unknown_session_is_refused_before_llama_server_is_looked_for(
 
 async def test_an_unknown_session_restarts_no_crashed_llama_server(room: Room) -> None:
     (launch,) = recorded_launches(room.fake_folder)
-    os.kill(launch["pid"], signal.SIGKILL)
+    os.kill(launch["pid"], signal.Signals["SIGKILL"])
     await until(lambda: is_gone(launch["pid"]), "llama-server is dead")
     with pytest.raises(SessionNotFoundError):
         await room.begin("hello", mint_session_id())

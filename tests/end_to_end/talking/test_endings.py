@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import sqlite3
+import sys
 from pathlib import Path
 
 import anyio
@@ -42,8 +43,8 @@ async def test_sigkill_of_llama_mcp_leaves_neither_keeper_nor_llama_server(
         pid = await start_model(client)
         keepers = [p for p in processes_of(llama_mcp.home) if "llama_mcp.keeper" in p.cmdline()]
         assert len(keepers) == 1
-        client.process.send_signal(signal.SIGKILL)
-        assert await client.exit_code() == -signal.SIGKILL
+        client.process.send_signal(signal.Signals["SIGKILL"])
+        assert await client.exit_code() == -signal.Signals["SIGKILL"]
         await until(lambda: is_gone(pid), "llama-server ends")
         await until(lambda: not processes_of(llama_mcp.home), "the keeper ends")
 
@@ -140,6 +141,8 @@ async def test_a_client_that_dies_with_both_pipes_is_no_error(llama_mcp: LlamaMC
 
 
 async def test_ctrl_c_ends_it_on_a_terminal_too(llama_mcp: LlamaMCP) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such terminals")
     terminal, side = pty.openpty()
     variables = {"PATH": "/usr/bin:/bin"} | llama_mcp.environment
     process = await anyio.open_process([COMMAND], stdin=side, stdout=side, env=variables)

@@ -1,19 +1,17 @@
 """What was said is in the archive, whatever happens to the process, the disk or the file."""
 
 import random
-import resource
 import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import anyio
-import psutil
 import pytest
 
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import LlamaMCP
-from tests.support.processes import processes_of, until
+from tests.support.processes import limit_file_size, processes_of, until
 from tests.support.raw_client import raw_client
 
 # tests/sessions has fifty of them in a process that is quicker to start.
@@ -68,7 +66,7 @@ async def kill_in_mid_reply(llama_mcp: LlamaMCP, number: int) -> None:
         if number % 2:
             await until(lambda: kept_reply(llama_mcp.home, question) != "", "a part is saved")
         saved = kept_reply(llama_mcp.home, question)
-        client.process.send_signal(signal.SIGKILL)
+        client.process.send_signal(signal.Signals["SIGKILL"])
         await client.exit_code()
     kept = kept_reply(llama_mcp.home, question)
     assert kept.startswith(saved)
@@ -99,8 +97,7 @@ async def test_a_full_disk_still_gives_the_reply_and_says_that_it_is_not_saved(
         await client.call("start_llama_server")
         part = (await client.call("chat", message="Go on", wait_seconds=0))["structuredContent"]
         # From now on no file can grow: what a full disk is to a program.
-        process = psutil.Process(client.process.pid)
-        process.rlimit(psutil.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        limit_file_size(client.process.pid, 1)
         set_faults(fake_folder)
         session = {"session_id": part["session_id"]}
         while part["status"] == "in_progress":
@@ -110,7 +107,7 @@ async def test_a_full_disk_still_gives_the_reply_and_says_that_it_is_not_saved(
         refused = await client.call("chat", message="More")
         assert refused["isError"] and "archive" in refused["content"][0]["text"]
         # Room again: the ending that could not be written is written now.
-        process.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        limit_file_size(client.process.pid, None)
         page = (await client.call("read_session", **session))["structuredContent"]
         assert page["turns"][0]["status"] == "complete"
         assert page["turns"][0]["reply"] == part["reply"]

@@ -73,20 +73,21 @@ def test_every_row_of_the_table_is_shown_by_a_line_of_this_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "words"),
+    ("name", "words"),
     [
-        (signal.SIGILL, "another processor"),
-        (signal.SIGABRT, "aborted itself"),
-        (signal.SIGSEGV, "bad memory access"),
-        (signal.SIGBUS, "model file was cut short"),
-        (signal.SIGFPE, "bad calculation"),
-        (signal.SIGKILL, "memory runs out"),
-        (signal.SIGTERM, "told it to end (SIGTERM) while it was loading the model"),
-        (signal.SIGINT, "interrupted it"),
-        (signal.SIGHUP, "session was closed"),
+        ("SIGILL", "another processor"),
+        ("SIGABRT", "aborted itself"),
+        ("SIGSEGV", "bad memory access"),
+        ("SIGBUS", "model file was cut short"),
+        ("SIGFPE", "bad calculation"),
+        ("SIGKILL", "memory runs out"),
+        ("SIGTERM", "told it to end (SIGTERM) while it was loading the model"),
+        ("SIGINT", "interrupted it"),
+        ("SIGHUP", "session was closed"),
     ],
 )
-def test_a_signal_names_the_cause_however_it_is_reported(number: int, words: str) -> None:
+def test_a_signal_names_the_cause_however_it_is_reported(name: str, words: str) -> None:
+    number = signal.Signals[name]
     for exit_code, reported in ((None, number), (-number, None), (128 + number, None)):
         assert words in diagnose(exit_code, reported, START, LAUNCH).cause
 

@@ -31,7 +31,7 @@ def test_advice_for_memory_proposes_numbers_below_the_present_ones(
 def test_a_model_larger_than_memory_is_told_with_both_sizes() -> None:
     launch = replace(LAUNCH, model_bytes=8_100_000_000, memory_available_bytes=4_000_000_000)
 
-    advice = diagnose(None, signal.SIGKILL, [], launch).advice
+    advice = diagnose(None, signal.Signals["SIGKILL"], [], launch).advice
 
     assert "the model file has 8.1 GB, 4.0 GB were available" in advice
     assert "ctx_size" not in advice
@@ -40,7 +40,7 @@ def test_a_model_larger_than_memory_is_told_with_both_sizes() -> None:
 def test_a_model_that_fits_is_told_with_both_sizes_and_a_smaller_context() -> None:
     launch = replace(LAUNCH, model_bytes=4_000_000_000, memory_available_bytes=4_100_000_000)
 
-    advice = diagnose(None, signal.SIGKILL, [], launch).advice
+    advice = diagnose(None, signal.Signals["SIGKILL"], [], launch).advice
 
     assert "try parallel=1 or ctx_size=2048" in advice
     assert "4.0 GB, 4.1 GB" in advice

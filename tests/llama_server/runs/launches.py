@@ -49,7 +49,7 @@ def lives(pid: int) -> bool:
 
 async def crash(run: Run) -> RunState:
     """Kill the run's program and return the state that follows."""
-    os.kill(pid_of(run), signal.SIGKILL)
+    os.kill(pid_of(run), signal.Signals["SIGKILL"])
     return await until_state(run, ServerState.CRASHED)
 
 
