@@ -73,10 +73,12 @@ class LlamaServerClient:
             return False
         return httpx2.codes.is_success(status)
 
-    async def get_or_none(self, path: str) -> Any | None:
+    async def get_or_none(
+        self, path: str, timeout_seconds: float = GET_TIMEOUT_SECONDS
+    ) -> Any | None:
         """Return the JSON of a GET endpoint; None when this build has none or does not answer."""
         try:
-            status, content = await self._fetch("GET", path, GET_TIMEOUT_SECONDS)
+            status, content = await self._fetch("GET", path, timeout_seconds)
             return _decode(content) if httpx2.codes.is_success(status) else None
         except (*FAILURES, LlamaServerLostError):
             return None

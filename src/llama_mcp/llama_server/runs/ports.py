@@ -42,23 +42,38 @@ def describe_holder(port: int) -> str:
 
 
 def is_held_by(port: int, pid: int) -> bool | None:
-    """Tell whether that process listens on the port; None when the system does not say."""
+    """Tell whether that process, or one below it, listens on the port.
+
+    Below it, because what was spawned may be a script that starts llama-server.
+
+    Returns:
+        None when the system does not say.
+    """
     try:
-        connections = psutil.Process(pid).net_connections(kind="tcp")
+        process = psutil.Process(pid)
+        if _holds(process, port) or any(
+            _holds(each, port) for each in process.children(recursive=True)
+        ):
+            return True
     except psutil.Error:
         return None
+    # Everywhere else a process's own connections are complete. Windows has one table for all.
+    return None if sys.platform == "win32" and _listener(port) is None else False
+
+
+def _holds(process: psutil.Process, port: int) -> bool:
+    connections = process.net_connections(kind="tcp")
     return any(_listens_on(connection, port) for connection in connections)
 
 
 def _listener(port: int) -> int | None:
+    """Return the pid of the process that listens; None when the system names none."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.Error:
         return None
-    for connection in connections:
-        if _listens_on(connection, port):
-            return connection.pid
-    return None
+    pids = (connection.pid for connection in connections if _listens_on(connection, port))
+    return next(filter(None, pids), None)
 
 
 def _listens_on(connection: Any, port: int) -> bool:

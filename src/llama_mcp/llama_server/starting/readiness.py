@@ -24,6 +24,9 @@ FIRST_POLL_SECONDS = 0.005
 # A start returns within 50 ms of the moment when llama-server can answer.
 MAX_POLL_SECONDS = 0.02
 POLL_GROWTH = 1.5
+# /props waits in llama-server's queue, behind its warm-up for example. A start depends on the answer,
+# so it has more time than a look.
+PROOF_TIMEOUT_SECONDS = 15.0
 # What /apply-template must give back: a template that loses it loses every message.
 SENTINEL = "llama-mcp-sentinel-7d1f"
 
@@ -70,7 +73,7 @@ async def props_if_ours(run: Run, client: LlamaServerClient) -> dict[str, Any] |
     the model that was launched.
     """
     state = run.state()
-    props = await client.get_or_none("/props")
+    props = await client.get_or_none("/props", PROOF_TIMEOUT_SECONDS)
     if state is None or state.llama_server is None or not isinstance(props, dict):
         return None
     is_elsewhere = ports.is_held_by(run.launch.port, state.llama_server.pid) is False
