@@ -14,12 +14,22 @@ import sys
 import time
 from typing import Any
 
-from llama_mcp.keeper import child, identity, lease_locks, log_rotation, run_dir
+from llama_mcp.keeper import (
+    child,
+    identity,
+    lease_locks,
+    log_rotation,
+    run_dir,
+    spawning,
+    windows,
+)
 
 TICK_SECONDS = 0.5
+# How often the file `stop` is looked for where no signal says that it is there.
+STOP_LOOK_SECONDS = 0.1
 # An idle llama-server ends within 0.1 s; one with an open stream waits for its client, until the
-# second SIGTERM ends it at once (llama.cpp: tools/server/server.cpp, signal_handler). Together
-# under 2 seconds.
+# second SIGTERM or Ctrl-C ends it at once (llama.cpp: tools/server/server.cpp, signal_handler).
+# With STOP_LOOK_SECONDS together under 2 seconds.
 FIRST_GRACE_SECONDS = 1.2
 SECOND_GRACE_SECONDS = 0.4
 
@@ -34,6 +44,7 @@ class Keeper:
         self.is_asked_to_stop = False
         self.state: dict[str, Any] = {
             "keeper": {"pid": os.getpid(), "start": identity.process_start(os.getpid())},
+            "is_in_a_job": sys.platform == "win32" and windows.is_in_a_job(),
             "llama_server": None,
             "spawn_error": None,
             "exit": None,
@@ -61,8 +72,7 @@ class Keeper:
         return 0
 
     def _spawn(self) -> child.Child | None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        log_fd = os.open(self._path(run_dir.LOG), flags, 0o600)
+        log_fd = log_rotation.open_log(self._path(run_dir.LOG))
         try:
             launch = self.launch
             llama_server = child.spawn(launch["argv"], launch["environment"], self.folder, log_fd)
@@ -136,9 +146,16 @@ class Keeper:
     def _sleep(self, llama_server: child.Child, seconds: float) -> None:
         """Sleep until a signal comes (SIGCHLD too), llama-server ends or the time is over."""
         if self._wake_fd is None:
-            llama_server.wait(seconds)
+            self._sleep_looking_for_a_stop(llama_server, seconds)
         elif select.select([self._wake_fd], [], [], seconds)[0]:
             os.read(self._wake_fd, 4096)
+
+    def _sleep_looking_for_a_stop(self, llama_server: child.Child, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not llama_server.has_exited():
+            llama_server.wait(min(left, STOP_LOOK_SECONDS))
+            if self._wants_stop() and not self.is_asked_to_stop:
+                return
 
     def _listen_for_signals(self) -> int | None:
         def stop(_number: int, _frame: object) -> None:
@@ -147,6 +164,7 @@ class Keeper:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         if sys.platform == "win32":
+            signal.signal(signal.SIGBREAK, stop)  # the end of the session too
             return None
         signal.signal(signal.SIGHUP, stop)
         # SIGCHLD's default is to be dropped; with a handler it reaches the wake-up pipe.
@@ -183,6 +201,7 @@ def _changed_at(folder: str) -> float:
 def main() -> int:
     """Keep the llama-server of the run directory that the command line names."""
     os.umask(0o077)
+    spawning.show_no_error_boxes()
     return Keeper(sys.argv[1]).run()
 
 

@@ -1,33 +1,42 @@
 """llama-server as the keeper's child: spawned to die with it, and stopped without leftovers.
 
-All that differs between platforms about spawning and signalling stands here.
+Each system has its own way to end all that a llama-server has started together with the keeper:
+
+Linux    the kernel kills llama-server when the keeper dies (PR_SET_PDEATHSIG)
+Windows  a job holds the keeper and all that it starts, and ends with it (windows.py)
+others   a shell that waits for the keeper's end kills llama-server's group (watcher.py)
 """
 
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
+
+from llama_mcp.keeper import spawning, windows
+from llama_mcp.keeper.watcher import Watcher
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def spawn(argv: list[str], environment: dict[str, str], cwd: str, log_fd: int) -> "Child":
-    """Start llama-server in a process group of its own, its output going to log_fd.
+    """Start llama-server, its output going to log_fd.
 
     Raises:
         OSError: when the operating system cannot execute it.
     """
-    process = subprocess.Popen(
-        argv,
-        env=environment,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=log_fd,
-        stderr=log_fd,
-        **_spawn_options(),
-    )
-    return Child(process)
+    options = {"env": environment, "cwd": cwd, "stdout": log_fd, "stderr": log_fd}
+    if sys.platform == "win32":
+        return _spawn_in_job(argv, options)
+    if sys.platform == "linux":
+        arm = _die_with(os.getpid())
+        return GroupChild(_popen(argv, options | {"start_new_session": True, "preexec_fn": arm}))
+    return spawn_watched(argv, options)
+
+
+def _popen(argv: list[str], options: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(spawning.popen_command(argv), stdin=subprocess.DEVNULL, **options)
 
 
 class Child:
@@ -36,32 +45,24 @@ class Child:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
         self.pid = process.pid
-        # Windows ends the job's processes when its last handle closes, and that is with us.
-        self._job = _tie_to_us(process)
 
     def has_exited(self) -> bool:
-        """Tell whether it is dead, without reaping: until then its pid cannot be reused."""
+        """Tell whether it is dead; where possible without reaping, which would free its pid."""
         if sys.platform != "win32" and hasattr(os, "waitid"):
             flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
             return os.waitid(os.P_PID, self.pid, flags) is not None
         return self._process.poll() is not None
 
     def ask_to_end(self) -> None:
-        """Ask the group to end; llama-server that is asked twice ends at once."""
-        if sys.platform == "win32":
-            self._process.terminate()
-        else:
-            _signal_group(self.pid, signal.SIGTERM)
+        """Ask all that belongs to it to end; llama-server that is asked twice ends at once."""
+        raise NotImplementedError
 
     def kill(self) -> None:
-        """End the group for good."""
-        if sys.platform == "win32":
-            self._process.kill()
-        else:
-            _signal_group(self.pid, signal.SIGKILL)
+        """End all that belongs to it for good."""
+        raise NotImplementedError
 
     def reap(self) -> tuple[int | None, int | None]:
-        """Kill what is left of the group and return llama-server's exit code and signal."""
+        """Kill what is left of it and return llama-server's exit code and signal."""
         self.kill()
         code = self._process.wait()
         return (None, -code) if code < 0 else (code, None)
@@ -76,25 +77,56 @@ class Child:
 
 if sys.platform != "win32":
 
-    def _signal_group(group: int, number: int) -> None:
+    class GroupChild(Child):
+        """One that is in a process group with all that it starts."""
+
+        def __init__(
+            self, process: "subprocess.Popen[bytes]", watcher: Watcher | None = None
+        ) -> None:
+            super().__init__(process)
+            self._watcher = watcher
+            self._group = watcher.group if watcher else process.pid
+
+        def ask_to_end(self) -> None:
+            self._signal_group(signal.SIGTERM)
+
+        def kill(self) -> None:
+            self._signal_group(signal.SIGKILL)
+
+        def reap(self) -> tuple[int | None, int | None]:
+            ending = super().reap()
+            if self._watcher:
+                self._watcher.end()
+            return ending
+
+        def _signal_group(self, number: int) -> None:
+            try:
+                os.killpg(self._group, number)
+            except (ProcessLookupError, PermissionError):
+                # macOS answers EPERM for a group of which only the zombie is left.
+                return
+
+    def spawn_watched(argv: list[str], options: dict[str, Any]) -> GroupChild:
+        """Start llama-server in the group of a watcher, which kills it when this process dies.
+
+        Args:
+            argv: the command.
+            options: what subprocess.Popen takes besides.
+
+        Raises:
+            OSError: when the operating system cannot execute it.
+        """
+        watcher = Watcher()
         try:
-            os.killpg(group, number)
-        except (ProcessLookupError, PermissionError):
-            # macOS answers EPERM for a group of which only the zombie is left.
-            return
-
-
-def _spawn_options() -> dict[str, Any]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    if sys.platform == "linux":
-        return {"start_new_session": True, "preexec_fn": _die_with(os.getpid())}
-    return {"start_new_session": True}
+            return GroupChild(_popen(argv, options | {"process_group": watcher.group}), watcher)
+        except OSError:
+            watcher.end()
+            raise
 
 
 if sys.platform == "linux":
 
-    def _die_with(keeper_pid: int) -> Any:
+    def _die_with(keeper_pid: int) -> Callable[[], None]:
         """Return what the child runs before exec, so that it is killed when the keeper dies."""
         import ctypes
 
@@ -108,23 +140,36 @@ if sys.platform == "linux":
         return arm
 
 
-def _tie_to_us(process: "subprocess.Popen[bytes]") -> Any:
-    """On Windows, put the process into a job that ends with us; elsewhere nothing is needed."""
-    if sys.platform != "win32":
-        return None
-    import ctypes
-    from ctypes import wintypes
+if sys.platform == "win32":
 
-    extended_limit_information, kill_on_job_close = 9, 0x2000
-    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel32.CreateJobObjectW.restype = wintypes.HANDLE
-    job = wintypes.HANDLE(kernel32.CreateJobObjectW(None, None))
-    # JOBOBJECT_EXTENDED_LIMIT_INFORMATION is 144 bytes on 64 bit; LimitFlags lies at byte 16.
-    limits = (ctypes.c_uint32 * 36)()
-    limits[4] = kill_on_job_close
-    kernel32.SetInformationJobObject(
-        job, extended_limit_information, ctypes.byref(limits), ctypes.sizeof(limits)
-    )
-    handle = int(vars(process)["_handle"])  # Popen tells it nowhere else
-    kernel32.AssignProcessToJobObject(job, wintypes.HANDLE(handle))
-    return job
+    class JobChild(Child):
+        """One that is in the keeper's job with all that it starts, and shares its console.
+
+        The console has no window (keeper_process.py starts the keeper with CREATE_NO_WINDOW), and
+        nobody else is in it. llama-server heeds Ctrl-C alone (llama.cpp: tools/server/server.cpp,
+        console_ctrl_handler); Windows sends that to all processes of a console or to none, and a
+        process group of its own would have it off. So the keeper gets it too, as SIGINT, and by
+        then is stopping already.
+        """
+
+        def __init__(self, process: "subprocess.Popen[bytes]", job: windows.Job) -> None:
+            super().__init__(process)
+            self._job = job
+
+        def ask_to_end(self) -> None:
+            try:
+                os.kill(0, signal.CTRL_C_EVENT)
+            except OSError:
+                return  # the keeper has no console: a hard stop follows
+
+        def kill(self) -> None:
+            self._job.end_others()
+
+    def _spawn_in_job(argv: list[str], options: dict[str, Any]) -> JobChild:
+        # The keeper itself goes into the job, and first: whatever llama-server starts, however
+        # soon, is in it.
+        job = windows.Job()
+        windows.hear_ctrl_c()
+        # Without a console of the keeper's (pythonw.exe) each program would open one, with a window.
+        flags = 0 if windows.has_console() else spawning.CREATION_FLAGS
+        return JobChild(_popen(argv, options | {"creationflags": flags}), job)

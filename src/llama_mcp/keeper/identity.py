@@ -6,22 +6,34 @@ that stays the same for the life of a process, whatever happens to the wall cloc
 
 import os
 import signal
-import subprocess
 import sys
 from functools import cache
+
+from llama_mcp.keeper import macos, windows
 
 # proc_pid_stat(5): fields are counted from 1, and the command in brackets is field 2.
 _STATE_AFTER_COMMAND = 0
 _START_TICKS_AFTER_COMMAND = 19
+# A process that this user may not even ask, so none that this user has started.
+NOT_OURS = "of another user"
 
 
 def process_start(pid: int) -> str | None:
-    """Return the start time of a live process; None when it is gone or only waits to be reaped."""
+    """Return the start time of a live process; None when it is gone or only waits to be reaped.
+
+    On Windows it is NOT_OURS for a process that lives and may not be asked.
+    """
     if sys.platform == "linux":
         return _linux_start(pid)
     if sys.platform == "win32":
-        return _windows_start(pid)
-    return _ps_start(pid)
+        try:
+            with windows.OpenedProcess(pid) as process:
+                return process.start()
+        except PermissionError:
+            return NOT_OURS
+        except OSError:
+            return None
+    return macos.process_start(pid)
 
 
 def is_same_process(pid: int | None, start: str | None) -> bool:
@@ -47,53 +59,17 @@ def _boot_id() -> str:
         return file.read().strip()
 
 
-def _ps_start(pid: int) -> str | None:
-    answer = subprocess.run(
-        ["ps", "-o", "state=,lstart=", "-p", str(pid)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "LC_ALL": "C"},  # noqa: TID251 - lstart's month must not follow a locale
-        check=False,
-    ).stdout.strip()
-    state, _, start = answer.partition(" ")
-    return start.strip() if state and not state.startswith("Z") else None
-
-
-def _windows_start(pid: int) -> str | None:
-    if sys.platform != "win32":
-        return None
-    import ctypes
-    from ctypes import wintypes
-
-    query_limited_information, still_active = 0x1000, 259
-    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-    kernel32.OpenProcess.restype = wintypes.HANDLE
-    handle = kernel32.OpenProcess(query_limited_information, False, pid)
-    if not handle:
-        return None
-    try:
-        times = [wintypes.FILETIME() for _ in range(4)]
-        code = wintypes.DWORD()
-        kernel32.GetExitCodeProcess(wintypes.HANDLE(handle), ctypes.byref(code))
-        known = kernel32.GetProcessTimes(wintypes.HANDLE(handle), *map(ctypes.byref, times))
-    finally:
-        kernel32.CloseHandle(wintypes.HANDLE(handle))
-    if not known or code.value != still_active:
-        return None
-    return f"{times[0].dwHighDateTime}/{times[0].dwLowDateTime}"
-
-
 def signal_same_process(pid: int, start: str | None, number: int) -> bool:
     """Signal the process that was recorded; tell whether it was there to be signalled.
 
-    A pidfd holds on to the process, so its pid cannot be handed out again between proof and signal;
-    where there is none, that moment remains.
+    A pidfd (Linux) or a handle (Windows) holds on to the process, so its pid cannot be handed out
+    again between proof and signal; on macOS, which has neither, that moment remains. Windows has no
+    signals: there every number ends the process.
     """
+    if sys.platform == "win32":
+        return _end_on_windows(pid, start)
     if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
-        if not is_same_process(pid, start):
-            return False
-        os.kill(pid, number)
-        return True
+        return is_same_process(pid, start) and _signal(pid, number)
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -107,3 +83,21 @@ def signal_same_process(pid: int, start: str | None, number: int) -> bool:
     finally:
         os.close(pidfd)
     return True
+
+
+def _signal(pid: int, number: int) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _end_on_windows(pid: int, start: str | None) -> bool:
+    if sys.platform != "win32":
+        return False
+    try:
+        with windows.OpenedProcess(pid, to_terminate=True) as process:
+            return bool(start) and process.start() == start and process.terminate()
+    except OSError:
+        return False

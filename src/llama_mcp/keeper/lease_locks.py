@@ -3,6 +3,7 @@
 filelock itself would double the keeper's memory, and trying a lock is all that the keeper does.
 """
 
+import contextlib
 import os
 import sys
 
@@ -32,15 +33,25 @@ def _is_held(path: str) -> bool:
     try:
         if not _try_lock(fd):
             return True
-        # Unlinked while locked: a holder that opened the file just before sees that its inode
-        # has no name any more, and takes the lease again under a new one (filelock does so).
         if sys.platform != "win32":
-            os.unlink(path)
-        return False
-    except FileNotFoundError:
-        return False
+            _unlink(path)
     finally:
         os.close(fd)
+    if sys.platform == "win32":
+        _unlink(path)
+    return False
+
+
+def _unlink(path: str) -> None:
+    """Remove a lease whose holder is dead, so that no holder can lose one that it has just taken.
+
+    POSIX: it is unlinked while we hold its lock. A holder that opened the file just before sees
+    that its inode has no name any more, and takes the lease again under a new one (filelock does
+    so). Windows does not unlink what anybody has open, so we close it first; a holder that opens it
+    in between keeps it.
+    """
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _try_lock(fd: int) -> bool:

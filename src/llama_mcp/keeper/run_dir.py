@@ -15,6 +15,8 @@ import json
 import os
 from typing import Any
 
+from llama_mcp.keeper import sharing
+
 LAUNCH = "launch.json"
 STATE = "state.json"
 STOP = "stop"
@@ -24,18 +26,21 @@ LEASES = "leases"
 
 
 def write_whole(path: str, content: dict[str, Any]) -> None:
-    """Replace the file at path by content as JSON, readable by its owner only."""
+    """Replace the file at path by content as JSON.
+
+    Its mode lets only the owner read it. Windows has no modes: there the folder's rights count.
+    """
     temporary = f"{path}.{os.getpid()}.tmp"
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
         json.dump(content, file)
-    os.replace(temporary, path)
+    sharing.insist(lambda: os.replace(temporary, path))
 
 
 def read_whole(path: str) -> dict[str, Any] | None:
     """Return the JSON object at path; None when there is no such file or it holds none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+        content = json.loads(sharing.read_bytes(path))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return content if isinstance(content, dict) else None

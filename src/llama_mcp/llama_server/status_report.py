@@ -21,10 +21,17 @@ NEVER_STARTED = ServerStatus(
 )
 SLEEPS = "The model sleeps, since nobody has used it for a while; the next chat wakes it."
 
+IS_IN_A_JOB = (
+    "The program that started llama-mcp holds its processes in a Windows job that none may leave: "
+    "llama-server may end together with that program."
+)
+
 
 async def report(run_state: RunState, client: LlamaServerClient | None) -> ServerStatus:
     """Return the status of a run; a run that is ready is asked whether it still answers."""
     state, slots, notes = run_state.state, None, list(run_state.run.launch.notes)
+    if run_state.keeper and run_state.keeper.is_in_a_job:
+        notes.append(IS_IN_A_JOB)
     if state is ServerState.READY and client is not None:
         slots, is_sleeping = await _read_slots(run_state, client)
         notes += [SLEEPS] if is_sleeping else []

@@ -10,6 +10,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
 from llama_mcp.llama_server.diagnosis.causes import Diagnosis, diagnose
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
+from llama_mcp.llama_server.diagnosis.windows_endings import describe_exit_code
 from llama_mcp.llama_server.errors import (
     CrashedError,
     NotRunningError,
@@ -84,7 +85,7 @@ def describe_ending(state: RunState) -> str:
     if number:
         name = signals.Signals(number).name if number in list(signals.Signals) else "signal"
         return f"ended by {name} ({number})"
-    return f"exit code {exit_code}" if exit_code is not None else "no exit code"
+    return f"exit code {describe_exit_code(exit_code)}" if exit_code is not None else "no exit code"
 
 
 def start_error(state: RunState) -> LlamaMCPError:

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import IO, Any
 
 import anyio
 
-from llama_mcp.keeper import identity
+from llama_mcp.keeper import identity, spawning
 from llama_mcp.llama_server.errors import StartFailedError, StopFailedError
 from llama_mcp.llama_server.runs.records import KeeperState
 from llama_mcp.llama_server.runs.run import RunFolder
+from llama_mcp.settings import inherited_environment
 
 POLL_SECONDS = 0.01
 # Importing Python on a machine under load; the keeper itself is quick.
@@ -16,7 +19,7 @@ START_TIMEOUT_SECONDS = 30.0
 # The keeper's own ladder ends with SIGKILL after 1.6 s; the rest is for a busy machine.
 STOP_TIMEOUT_SECONDS = 8.0
 KILL_TIMEOUT_SECONDS = 5.0
-# Windows has no SIGKILL; there os.kill ends the process whatever the number is.
+# Python on Windows has no name for it.
 _SIGKILL = 9
 _SIGTERM = 15
 
@@ -31,15 +34,7 @@ async def spawn(run: RunFolder) -> "subprocess.Popen[bytes]":
     """
     error_log = run.folder / "keeper.log"
     with error_log.open("wb") as log:
-        # asyncio's own would keep a thread waiting for each child (CPython 3.11).
-        keeper = subprocess.Popen(  # noqa: ASYNC220 - returns as soon as the child has exec'd
-            [sys.executable, "-P", "-m", "llama_mcp.keeper", str(run.folder)],
-            cwd=run.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            start_new_session=True,
-        )
+        keeper = _start(run.folder, log)
     with anyio.move_on_after(START_TIMEOUT_SECONDS):
         while run.state() is None and keeper.poll() is None:
             await anyio.sleep(POLL_SECONDS)
@@ -56,6 +51,33 @@ async def spawn(run: RunFolder) -> "subprocess.Popen[bytes]":
     return keeper
 
 
+def _start(folder: Path, error_log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    options: dict[str, Any] = {"start_new_session": True, "stderr": error_log}
+    if sys.platform != "win32":
+        return _popen(folder, options)
+    options["creationflags"] = spawning.CREATION_FLAGS
+    try:
+        # A client may hold its processes in a job, and end them all with it.
+        leaving = {"creationflags": spawning.CREATION_FLAGS | subprocess.CREATE_BREAKAWAY_FROM_JOB}
+        return _popen(folder, options | leaving)
+    except PermissionError:
+        # A job that lets nobody go. The keeper records that it is in one, and status says so.
+        return _popen(folder, options)
+
+
+def _popen(folder: Path, options: dict[str, Any]) -> "subprocess.Popen[bytes]":
+    # asyncio's own would keep a thread waiting for each child (CPython 3.11). This one returns as
+    # soon as the child has exec'd.
+    return subprocess.Popen(
+        [*spawning.python_command(), "-m", "llama_mcp.keeper", str(folder)],
+        env=spawning.python_environment(inherited_environment()),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        **options,
+    )
+
+
 async def stop(run: RunFolder) -> None:
     """Stop a run's llama-server and see that it and its keeper are gone.
 
@@ -64,8 +86,9 @@ async def stop(run: RunFolder) -> None:
     """
     run.request_stop()
     state = run.state()
-    if state is not None:
-        # Wakes the keeper at once; without it the file is seen within half a second.
+    if state is not None and sys.platform != "win32":
+        # Wakes the keeper at once; without it the file is seen within half a second. Windows has no
+        # signal that would not end the keeper, so there it looks more often.
         identity.signal_same_process(state.keeper.pid, state.keeper.start, _SIGTERM)
     with anyio.move_on_after(STOP_TIMEOUT_SECONDS):
         while not _is_over(run.state()):

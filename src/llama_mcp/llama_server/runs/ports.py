@@ -31,7 +31,7 @@ def describe_holder(port: int) -> str:
     """Say who listens on the port: name, pid and command, as far as the system tells us."""
     pid = _listener(port)
     if pid is None:
-        return "another process (this user may not see which)"
+        return "another process (the system does not tell which)"
     try:
         process = psutil.Process(pid)
         name, command = process.name(), " ".join(process.cmdline())

@@ -119,6 +119,8 @@ class KeeperState(BaseModel, frozen=True):
     """state.json: what the keeper says."""
 
     keeper: ProcessRecord
+    # In a Windows job that it could not leave: what made the job may end it, and so llama-server.
+    is_in_a_job: bool = False
     llama_server: ProcessRecord | None = None
     spawn_error: SpawnError | None = None
     exit: Exit | None = None

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from llama_mcp.keeper import run_dir
+from llama_mcp.keeper import run_dir, sharing
 from llama_mcp.llama_server.runs.records import KeeperState, Launch, LoadingOutcome, Pointer
 
 CURRENT = "current.json"
@@ -60,9 +60,9 @@ class RunFolder:
         """Record that llama-server generates nothing any more, or that it does again."""
         marker = self.folder / UNRESPONSIVE
         if is_unresponsive:
-            marker.touch(0o600)
+            sharing.insist(lambda: marker.touch(0o600))
         else:
-            marker.unlink(missing_ok=True)
+            sharing.insist(lambda: marker.unlink(missing_ok=True))
 
     def is_unresponsive(self) -> bool:
         """Tell whether llama-server was found to generate nothing."""
@@ -165,8 +165,7 @@ def _read_or_none(path: str, kind: type[Record]) -> Record | None:
 
 
 def _read(path: str, kind: type[Record]) -> Record:
-    with open(path, "rb") as file:
-        record: Record = _parse(kind, file.read())
+    record: Record = _parse(kind, sharing.read_bytes(path))
     return record
 
 
