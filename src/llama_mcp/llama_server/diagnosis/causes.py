@@ -1,24 +1,31 @@
 """Why llama-server ended, and what to do about it; pure: an ending and log lines in, words out.
 
-The knowledge is in the tables (input_symptoms.py, machine_symptoms.py). Here they are applied:
-which line decides, and which lines are shown. advice.py fills in what depends on the launch.
+The knowledge is in the tables (executable_symptoms.py, input_symptoms.py, machine_symptoms.py,
+windows_endings.py). Here they are applied: which line decides, and which lines are shown. advice.py
+fills in what depends on the launch.
 """
 
 import re
 import signal as signals
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from llama_mcp.llama_server.diagnosis import windows_endings
 from llama_mcp.llama_server.diagnosis.advice import LaunchFacts, advice_for
+from llama_mcp.llama_server.diagnosis.executable_symptoms import KILLED_AS_IT_STARTED
+from llama_mcp.llama_server.diagnosis.input_symptoms import Ending
 from llama_mcp.llama_server.diagnosis.log import clean_line, level_of, without_prefix
 from llama_mcp.llama_server.diagnosis.machine_symptoms import (
     EXIT_CODES,
     FAILURES,
     FROM_OUTSIDE,
+    SIGKILL,
     SIGNALS,
     WARNINGS,
-    Ending,
 )
+from llama_mcp.llama_server.diagnosis.windows_endings import describe_exit_code, unsigned
+
 
 MAX_EVIDENCE = 6
 MAX_EVIDENCE_CHARS = 300
@@ -68,7 +75,11 @@ class _Finding:
 
 
 def diagnose(
-    exit_code: int | None, signal: int | None, log_lines: Sequence[str], launch: LaunchFacts
+    exit_code: int | None,
+    signal: int | None,
+    log_lines: Sequence[str],
+    launch: LaunchFacts,
+    platform: str = sys.platform,
 ) -> Diagnosis:
     """Say why llama-server ended.
 
@@ -77,21 +88,48 @@ def diagnose(
         signal: The signal that ended it, if one did.
         log_lines: The end of its log, oldest first, in any state.
         launch: How it was launched.
+        platform: Where it ran, as sys.platform says it.
     """
     lines = _clean(log_lines)
     number = signal or _signal_in(exit_code)
     code = None if number else exit_code
     recent = _since_ready(lines)
+    status = unsigned(code) if code is not None else None
     finding = (
-        _from_table(FROM_OUTSIDE, number)
+        _from_table(_killed_as_it_started(lines, platform), number)
+        or _from_table(FROM_OUTSIDE, number)
+        or _from_table(windows_endings.ENDED_FROM_OUTSIDE, status)
         or _in_log(recent)
         or _from_table(SIGNALS, number)
+        or _from_table(windows_endings.STATUSES, status)
+        or (platform == "win32" and _from_table(windows_endings.EXIT_CODES, code))
         or _from_table(EXIT_CODES, code)
         or _Finding(_unknown(code, number), _UNKNOWN_ADVICE)
     )
     facts = _facts(launch, finding.groups or {}, _when(lines, recent))
     cause = _fill(finding.cause, facts).rstrip(" .")
     return Diagnosis(cause, _fill(finding.advice, facts), _evidence(recent, finding.line))
+
+
+def diagnose_refusal(
+    exit_code: int, output: Sequence[str], engine_path: str, platform: str = sys.platform
+) -> Diagnosis | None:
+    """Say why the system did not let a program run that was only asked about itself.
+
+    Args:
+        exit_code: How it ended, -N being signal N.
+        output: What it printed, line by line.
+        engine_path: The program.
+        platform: Where it ran, as sys.platform says it.
+
+    Returns:
+        None when its ending does not tell.
+    """
+    is_known = unsigned(exit_code) in windows_endings.STATUSES or -exit_code in (
+        _killed_as_it_started(output, platform)
+    )
+    nothing = LaunchFacts("", 0, 0, 1, None, (), engine_path=engine_path)
+    return diagnose(exit_code, None, output, nothing, platform) if is_known else None
 
 
 def warnings_in_log(log_lines: Sequence[str], launch: LaunchFacts) -> tuple[str, ...]:
@@ -119,6 +157,11 @@ def _signal_in(exit_code: int | None) -> int | None:
         return None
     number = -exit_code if exit_code < 0 else exit_code - 128
     return number if 0 < number < signals.NSIG else None
+
+
+def _killed_as_it_started(lines: Sequence[str], platform: str) -> Mapping[int, Ending]:
+    is_silent = not any(line.strip() for line in lines)
+    return {SIGKILL: KILLED_AS_IT_STARTED} if platform == "darwin" and is_silent else {}
 
 
 def _since_ready(lines: Sequence[str]) -> list[str]:
@@ -151,7 +194,7 @@ def _unknown(exit_code: int | None, number: int | None) -> str:
         return f"signal {number} ended it; the cause is not one we know"
     if exit_code is None:
         return "it is gone, and its exit code is not known"
-    return f"exit code {exit_code}; the cause is not one we know"
+    return f"exit code {describe_exit_code(exit_code)}; the cause is not one we know"
 
 
 def _evidence(lines: Sequence[str], deciding: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What llama-server's last words mean: a table, the most specific rows first.
 
-Here are the rows about what it was given: executable, flags, addresses, files. The rows about the
-machine are in machine_symptoms.py, which also puts the two together.
+Here are the rows about what it was given: flags, addresses, files. executable_symptoms.py has the
+rows about the program itself, machine_symptoms.py those about the machine; the latter also puts all
+together.
 
 A row is a pattern for one log line, the cause it shows and the next step. In both texts a name
 in braces stands for a group of the pattern or for one of the figures that advice.py
@@ -15,13 +16,18 @@ src/llama-model-loader.cpp for models, tools/server/server.cpp for the rest.
 import re
 from typing import NamedTuple
 
-from llama_mcp.embedded.presence import INSTALL_COMMAND
-
 
 class Symptom(NamedTuple):
     """A line that llama-server writes when it fails, and what to make of it."""
 
     pattern: re.Pattern[str]
+    cause: str
+    advice: str
+
+
+class Ending(NamedTuple):
+    """What a signal or an exit code means when the log does not say more."""
+
     cause: str
     advice: str
 
@@ -42,45 +48,8 @@ _WHOLE = (
     "Pass the model itself as model_path; an adapter goes into extra_args as --lora, a projector "
     "as --mmproj."
 )
-_RIGHT_BUILD = "Pass as llama_cpp_path a llama.cpp release for this machine, or one built on it."
 _SAME_RPC = (
     "Start ggml-rpc-server there, from the same llama.cpp release, or take --rpc out of extra_args."
-)
-
-_EXECUTABLE = (
-    symptom(
-        r"No module named '?xllamacpp",
-        "the embedded engine is not installed",
-        f"Run `{INSTALL_COMMAND}`, or pass llama_cpp_path.",
-    ),
-    # gdb, which an abort forks unless GGML_NO_BACKTRACE is set, says this about itself as well.
-    symptom(
-        r"^(?!gdb:).*(?:error while loading shared libraries|Library not loaded): "
-        r"(?P<library>[^\s:]+)",
-        "the shared library {library} of llama-server cannot be loaded",
-        "Keep llama-server in the folder it came in, with its libraries; if {library} belongs to "
-        "a GPU driver, install the driver or take a CPU build.",
-    ),
-    symptom(
-        r"version [`'](?P<symbol>(?:GLIBC|GLIBCXX|CXXABI)_[\w.]+)' not found",
-        "this llama-server needs {symbol}, which is newer than this system",
-        "Pass as llama_cpp_path a build for this system, or one built on it.",
-    ),
-    symptom(
-        r"[Ee]xec format error|cannot execute binary file",
-        "{engine} is not an executable for this processor or system",
-        _RIGHT_BUILD,
-    ),
-    symptom(
-        r"Illegal instruction|AMX is not ready to be used",
-        "llama-server was built for another processor (illegal instruction)",
-        _RIGHT_BUILD,
-    ),
-    symptom(
-        r"no CPU backend found|no backends are loaded",
-        "llama-server finds none of its own ggml libraries",
-        "Keep llama-server in the folder it came in, with all its libggml files.",
-    ),
 )
 
 _ARGUMENTS = (
@@ -291,7 +260,6 @@ _MODEL = (
 )
 
 WHAT_IT_WAS_GIVEN: tuple[Symptom, ...] = (
-    *_EXECUTABLE,
     *_ARGUMENTS,
     *_NETWORK,
     *_COMPANIONS,

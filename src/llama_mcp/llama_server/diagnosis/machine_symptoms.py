@@ -7,14 +7,13 @@ import re
 import sys
 from typing import NamedTuple
 
-from llama_mcp.llama_server.diagnosis.input_symptoms import WHAT_IT_WAS_GIVEN, Symptom, symptom
-
-
-class Ending(NamedTuple):
-    """What a signal or an exit code means when the log does not say more."""
-
-    cause: str
-    advice: str
+from llama_mcp.llama_server.diagnosis.executable_symptoms import EXECUTABLE
+from llama_mcp.llama_server.diagnosis.input_symptoms import (
+    WHAT_IT_WAS_GIVEN,
+    Ending,
+    Symptom,
+    symptom,
+)
 
 
 class Notice(NamedTuple):
@@ -185,6 +184,7 @@ _ITS_OWN_WORDS = (
 )
 
 FAILURES: tuple[Symptom, ...] = (
+    *EXECUTABLE,
     *WHAT_IT_WAS_GIVEN,
     *_MEMORY,
     *_FILES,

@@ -6,10 +6,15 @@ layout is that of llama.cpp's common/arg.cpp: names at column 0, two spaces, the
 
 import os
 import re
+import signal
+import subprocess
 from dataclasses import dataclass, field
 
 import anyio
 
+from llama_mcp.keeper import spawning
+from llama_mcp.llama_server.diagnosis.causes import diagnose_refusal
+from llama_mcp.llama_server.diagnosis.windows_endings import describe_exit_code
 from llama_mcp.llama_server.engine.locate import Engine
 from llama_mcp.llama_server.errors import EngineUnusableError
 
@@ -115,26 +120,40 @@ def _identity(engine: Engine) -> tuple[str, int, int]:
 
 
 async def _answer(engine: Engine, option: str, environment: dict[str, str]) -> str:
-    command = [*engine.command, option]
+    command = spawning.popen_command([*engine.command, option])
+    spawning.show_no_error_boxes()
     try:
         with anyio.fail_after(HELP_TIMEOUT_SECONDS):
-            done = await anyio.run_process(command, env=environment, check=False)
+            done = await anyio.run_process(
+                command,
+                env=environment,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                creationflags=spawning.CREATION_FLAGS,
+            )
     except TimeoutError:
         problem = f"`{option}` did not answer within {HELP_TIMEOUT_SECONDS:.0f} s"
         raise EngineUnusableError(engine.path, problem, _REBUILD_ADVICE) from None
     except OSError as error:
-        problem = f"the system cannot execute it ({error.strerror or error})"
+        reason = (error.strerror or str(error)).replace("%1", "it")  # Windows leaves the name open
+        problem = f"the system cannot execute it ({reason})"
         raise EngineUnusableError(engine.path, problem, _REBUILD_ADVICE) from None
     text = (done.stdout + b"\n" + done.stderr).decode("utf-8", "replace")
     if done.returncode != 0:
-        last = next((line for line in reversed(text.splitlines()) if line.strip()), "no output")
-        problem = f"`{option}` failed with {_ending(done.returncode)}: {last[:300]}"
-        raise EngineUnusableError(engine.path, problem, _REBUILD_ADVICE)
+        raise _failed(engine, option, done.returncode, text.splitlines())
     return text
 
 
-def _ending(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+def _failed(engine: Engine, option: str, code: int, output: list[str]) -> EngineUnusableError:
+    refusal = diagnose_refusal(code, output, engine.path)
+    if refusal:
+        return EngineUnusableError(
+            engine.path, f"`{option}` failed: {refusal.cause}", refusal.advice
+        )
+    ending = f"signal {-code}" if -signal.NSIG < code < 0 else f"exit code {describe_exit_code(code)}"
+    last = next((line for line in reversed(output) if line.strip()), "no output")
+    problem = f"`{option}` failed with {ending}: {last[:300]}"
+    return EngineUnusableError(engine.path, problem, _REBUILD_ADVICE)
 
 
 _REBUILD_ADVICE = (

@@ -1,0 +1,66 @@
+"""Rows of the table of symptoms about the program itself: whether it can be loaded and executed.
+
+They are made as in input_symptoms.py. What a program that cannot be loaded leaves on Windows is no
+line but an exit code (windows_endings.py), and on macOS often only a signal (KILLED_AS_IT_STARTED).
+"""
+
+from llama_mcp.embedded.presence import INSTALL_COMMAND
+from llama_mcp.llama_server.diagnosis.input_symptoms import Ending, symptom
+
+RIGHT_BUILD = "Pass as llama_cpp_path a llama.cpp release for this machine, or one built on it."
+# Apple: man xattr, man codesign. What a browser downloads is quarantined. Not tried on a Mac.
+REMOVE_QUARANTINE = (
+    "If you trust its source, run `xattr -dr com.apple.quarantine FOLDER` on the folder of "
+    "llama-server; if it is of your own making, sign it with `codesign --force --sign - FILE`."
+)
+
+EXECUTABLE = (
+    symptom(
+        r"No module named '?xllamacpp",
+        "the embedded engine is not installed",
+        f"Run `{INSTALL_COMMAND}`, or pass llama_cpp_path.",
+    ),
+    # dyld gives the reason in a line below `Library not loaded`, so this row comes first.
+    symptom(
+        r"code signature in <[^>]*> '(?P<library>[^']+)' not valid for use in process|"
+        r"library load disallowed by system policy",
+        "macOS does not let llama-server load its library {library}, which is quarantined or not "
+        "validly signed",
+        REMOVE_QUARANTINE,
+    ),
+    # gdb, which an abort forks unless GGML_NO_BACKTRACE is set, says this about itself as well.
+    symptom(
+        r"^(?!gdb:).*(?:error while loading shared libraries|Library not loaded): "
+        r"(?P<library>[^\s:]+)",
+        "the shared library {library} of llama-server cannot be loaded",
+        "Keep llama-server in the folder it came in, with its libraries; if {library} belongs to "
+        "a GPU driver, install the driver or take a CPU build.",
+    ),
+    symptom(
+        r"version [`'](?P<symbol>(?:GLIBC|GLIBCXX|CXXABI)_[\w.]+)' not found",
+        "this llama-server needs {symbol}, which is newer than this system",
+        "Pass as llama_cpp_path a build for this system, or one built on it.",
+    ),
+    symptom(
+        r"[Ee]xec format error|cannot execute binary file",
+        "{engine} is not an executable for this processor or system",
+        RIGHT_BUILD,
+    ),
+    symptom(
+        r"Illegal instruction|AMX is not ready to be used",
+        "llama-server was built for another processor (illegal instruction)",
+        RIGHT_BUILD,
+    ),
+    symptom(
+        r"no CPU backend found|no backends are loaded",
+        "llama-server finds none of its own ggml libraries",
+        "Keep llama-server in the folder it came in, with all its libggml files.",
+    ),
+)
+
+# Gatekeeper, or the check of its signature, leaves no word in the log.
+KILLED_AS_IT_STARTED = Ending(
+    "macOS killed {engine} as it started (SIGKILL, and it wrote nothing), which it does to a "
+    "program that is quarantined or not validly signed",
+    REMOVE_QUARANTINE,
+)
