@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.long_paths import openable
 from llama_mcp.models import starter_model
 from llama_mcp.paths import expand_path
 
@@ -35,8 +36,12 @@ def find_model(model_path: str | None, model_dirs: tuple[Path, ...]) -> Path:
         for folder in model_dirs:
             for name in (path.name, f"{path.name}.gguf"):
                 if (folder / name).is_file():
-                    return (folder / name).absolute()
-    return path.absolute()
+                    return _openable(folder / name)
+    return _openable(path)
+
+
+def _openable(path: Path) -> Path:
+    return Path(openable(str(path.absolute())))
 
 
 def find_models(folders: Sequence[Path]) -> list[Path]:

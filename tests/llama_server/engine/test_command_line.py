@@ -47,7 +47,7 @@ def config(**changes: Any) -> LaunchConfig:
 
 def arguments(config: LaunchConfig, capabilities: Capabilities) -> list[str]:
     command = build_command_line(
-        config, capabilities, model=Path("/m/x.gguf"), alias="x", port=4711
+        config, capabilities, model="/m/x.gguf", alias="x", port=4711
     )
     return command.arguments
 
@@ -85,7 +85,7 @@ def test_automatic_layers_pass_no_flag_and_a_build_without_the_flag_is_told_of()
     command = build_command_line(
         config(n_gpu_layers=1),
         Capabilities("none", parse_help(BARE_FLAGS)),
-        model=Path("x"),
+        model="x",
         alias="x",
         port=1,
     )

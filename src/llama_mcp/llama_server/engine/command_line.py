@@ -52,14 +52,14 @@ class CommandLine:
 
 
 def build_command_line(
-    config: LaunchConfig, capabilities: Capabilities, *, model: Path, alias: str, port: int
+    config: LaunchConfig, capabilities: Capabilities, *, model: str, alias: str, port: int
 ) -> CommandLine:
     """Return llama-server's flags for config, leaving out what this build does not have.
 
     ctx_size is the window of each conversation. An explicit -np keeps slots apart (no unified KV),
     so -c is their sum (llama.cpp: server-context.cpp, n_ctx / n_parallel).
     """
-    arguments = ["-m", str(model), "--host", HOST, "--port", str(port)]
+    arguments = ["-m", model, "--host", HOST, "--port", str(port)]
     arguments += ["-c", str(config.ctx_size * config.parallel), "-np", str(config.parallel)]
     notes: list[str] = []
     if config.n_gpu_layers is not None:

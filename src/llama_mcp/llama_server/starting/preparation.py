@@ -1,12 +1,13 @@
 """Everything that a start needs to know before it has any effect: engine, flags and model."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
 
+from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.engine.command_line import (
     LaunchConfig,
@@ -19,7 +20,9 @@ from llama_mcp.llama_server.engine.locate import Engine, locate_engine
 from llama_mcp.llama_server.errors import EngineUnusableError
 from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch
 from llama_mcp.llama_server.status import EngineInfo, LaunchArguments
+from llama_mcp.long_paths import MAX_CHARACTERS, for_programs
 from llama_mcp.models import starter_model
+from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.models.library import find_model
 from llama_mcp.models.model_file import check_model_file
 from llama_mcp.paths import check_path
@@ -37,6 +40,8 @@ class Preparation:
     engine: Engine
     capabilities: Capabilities
     model: Path
+    model_argument: str
+    """The model's name for llama-server."""
     environment: dict[str, str]
     linger_seconds: float
 
@@ -44,7 +49,7 @@ class Preparation:
         """Return the launch on that port, begun at that time (seconds since 1970)."""
         alias = model_alias(self.model)
         command = build_command_line(
-            self.config, self.capabilities, model=self.model, alias=alias, port=port
+            self.config, self.capabilities, model=self.model_argument, alias=alias, port=port
         )
         notes = list(command.notes)
         if starter_model.is_starter_model(self.model):
@@ -85,6 +90,8 @@ async def prepare(
         _resolve_checked, settings, inherited, arguments
     )
     allowed = settings.allowed_paths
+    model_argument = _name_for_llama_server(model)
+    check_batch_arguments(engine, (model_argument, model_alias(model), *config.extra_args))
     # llama.cpp reads llama.cpp/config.ini below it, which would configure it behind our back.
     environment = child_environment(inherited) | {
         "XDG_CONFIG_HOME": str(settings.state_dir / NO_CONFIGURATION)
@@ -94,7 +101,15 @@ async def prepare(
     check_files_in(config.extra_args, capabilities, allowed)
     if settings.api_key == "auto":
         environment = environment | {API_KEY_VARIABLE: _fresh_key(engine, capabilities)}
-    return Preparation(config, engine, capabilities, model, environment, settings.linger_seconds)
+    return Preparation(
+        config=config,
+        engine=engine,
+        capabilities=capabilities,
+        model=model,
+        model_argument=model_argument,
+        environment=environment,
+        linger_seconds=settings.linger_seconds,
+    )
 
 
 def _resolve_checked(
@@ -106,6 +121,34 @@ def _resolve_checked(
         check_path(Path(engine.path), "llama_cpp_path", settings.allowed_paths)
     check_model_file(model)
     return config, engine, model
+
+
+def _name_for_llama_server(model: Path) -> str:
+    name = for_programs(str(model))
+    if name is None:
+        raise ModelUnusableError(
+            str(model),
+            f"its path has more than {MAX_CHARACTERS} characters, which llama-server cannot open",
+            "Move it into a folder with a shorter path.",
+        )
+    return name
+
+
+def check_batch_arguments(engine: Engine, arguments: Iterable[str]) -> None:
+    """Raise EngineUnusableError for an argument that a batch file cannot be given.
+
+    cmd.exe reads a batch file's arguments as a part of its own language, and runs what it takes for
+    a command.
+    """
+    if not spawning.is_batch_file(engine.command[0]):
+        return
+    for argument in arguments:
+        if refused := spawning.unquotable(argument):
+            raise EngineUnusableError(
+                engine.path,
+                f"it is a batch file, and cmd.exe would not pass on {refused!r} in {argument!r}",
+                "Pass llama-server.exe itself as llama_cpp_path, or leave these characters out.",
+            )
 
 
 def _fresh_key(engine: Engine, capabilities: Capabilities) -> str:

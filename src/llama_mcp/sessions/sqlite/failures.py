@@ -35,6 +35,8 @@ _BY_SQLITE_CODE = {
     sqlite3.SQLITE_BUSY: _LOCKED,
     sqlite3.SQLITE_LOCKED: _LOCKED,
 }
+# winerror.h: ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION, which errno calls EACCES.
+_IN_USE = (32, 33)
 _BY_ERRNO = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -48,7 +50,7 @@ _BY_ERRNO = {
 
 def archive_error(path: Path, error: sqlite3.Error | OSError) -> ArchiveError:
     """Return the error in words: what it means for the archive, and what to do."""
-    if isinstance(error, Timeout):
+    if isinstance(error, Timeout) or getattr(error, "winerror", None) in _IN_USE:
         situation, advice = _LOCKED
     elif isinstance(error, OSError):
         situation, advice = _BY_ERRNO.get(error.errno or 0, _UNREADABLE)

@@ -11,6 +11,7 @@ could hold the old file together with the new file's -wal.
 import logging
 import os
 import sqlite3
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,9 +125,10 @@ def _connect(path: Path, notice: str | None) -> OpenedFile:
 def _make_private(path: Path) -> None:
     # SQLite would make the file by the umask; -wal and -shm take the file's own mode. No existing
     # file is opened here: closing it would drop the locks that SQLite holds on it.
+    # Windows has no such modes: there the file has the access rights of its folder.
     if not path.exists():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    elif path.stat().st_mode & 0o077:
+    elif sys.platform != "win32" and path.stat().st_mode & 0o077:
         path.chmod(0o600)
 
 
@@ -162,11 +164,19 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _move_aside(path: Path) -> Path:
     moved_to = _free_name(path)
-    # The main file last: a -wal that stayed behind would be taken for the new file's.
-    for suffix in ("-wal", "-shm", ""):
-        source = Path(f"{path}{suffix}")
-        if source.exists():
-            source.rename(f"{moved_to}{suffix}")
+    moved: list[str] = []
+    try:
+        # The main file last: a -wal that stayed behind would be taken for the new file's.
+        for suffix in ("-wal", "-shm", ""):
+            source = Path(f"{path}{suffix}")
+            if source.exists():
+                source.rename(f"{moved_to}{suffix}")
+                moved.append(suffix)
+    except OSError:
+        # Windows renames no file that another program has open. All of it stays together.
+        for suffix in reversed(moved):
+            Path(f"{moved_to}{suffix}").rename(f"{path}{suffix}")
+        raise
     logger.info("A damaged archive was set aside as %s", moved_to)
     return moved_to
 
