@@ -1,8 +1,8 @@
 r"""Windows paths of more than 259 characters: how they are opened, and how programs are told them.
 
-Windows takes a longer path only in its extended form (`\\?\C:\...`), and most programs, llama-server
-among them, cannot use that form. A short name (`C:\LONGNA~1\...`) serves them, where the disk keeps
-short names. Other systems have no such limit, and nothing changes there.
+Windows takes a longer path only in its extended form (`\\?\C:\...`), and most programs, among them
+llama-server, cannot use that form. A short name (`C:\LONGNA~1\...`) serves them, where the disk
+keeps short names. Other systems have no such limit, and nothing changes there.
 """
 
 import ntpath

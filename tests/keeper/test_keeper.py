@@ -1,11 +1,13 @@
 """The keeper as a program of its own: real children, real signals, real locks."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,32 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from llama_mcp.keeper import identity, lease_locks, log_rotation, run_dir
-from tests.support.processes import is_gone, until
+from llama_mcp.keeper import identity, lease_locks, log_rotation, run_dir, spawning
+from tests.support.processes import PATIENCE_SECONDS, is_gone, until
+
+# How the keeper asks a child to end, and exit code and signal of one that was asked or killed.
+if sys.platform == "win32":
+    POLITE, ASKED, KILLED = "SIGINT", (0xC000013A, None), (1, None)
+    KILLED_BY_PSUTIL = (signal.SIGTERM, None)
+else:
+    POLITE = "SIGTERM"
+    ASKED, KILLED = (None, signal.SIGTERM), (None, signal.SIGKILL)
+    KILLED_BY_PSUTIL = KILLED
+SIGKILL = 9
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
-DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
+DEAF = f"import signal; signal.signal(signal.{POLITE}, signal.SIG_IGN); {SLEEPER}"
 PARENT = """
     import subprocess, sys, time
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     print(child.pid, flush=True)
     time.sleep(600)
 """
+
+
+def how(ending: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Return how it ended: exit code and signal."""
+    return ending["exit_code"], ending["signal"]
 
 
 class KeptRun:
@@ -38,12 +55,13 @@ class KeptRun:
     def start(self, program: str, linger_seconds: float = 0, argv: list[str] | None = None) -> None:
         launch = {
             "argv": argv or [sys.executable, "-c", textwrap.dedent(program)],
-            "environment": {"PATH": os.environ["PATH"]},
+            "environment": {name: os.environ.get(name, "") for name in ("PATH", "SYSTEMROOT")},
             "linger_seconds": linger_seconds,
         }
         run_dir.write_whole(str(self.folder / run_dir.LAUNCH), launch)
         command = [sys.executable, "-P", "-m", "llama_mcp.keeper", str(self.folder)]
-        self.keeper = subprocess.Popen(command, start_new_session=True)
+        flags = spawning.CREATION_FLAGS
+        self.keeper = subprocess.Popen(command, start_new_session=True, creationflags=flags)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -90,7 +108,7 @@ async def test_a_child_is_kept_while_a_lease_is_held_and_stopped_when_it_is_gone
     assert not is_gone(pid)
     lease.release()
     ending = await run.until_over()
-    assert (ending["signal"], ending["was_asked_to"]) == (signal.SIGTERM, True)
+    assert (how(ending), ending["was_asked_to"]) == (ASKED, True)
     assert is_gone(pid)
     assert (run.folder / run_dir.UNUSED).exists()
 
@@ -136,6 +154,8 @@ async def test_a_negative_linger_keeps_the_child_without_any_lease(run: KeptRun)
 async def test_a_signal_to_the_keeper_stops_the_child_first(
     run: KeptRun, lease: FileLock, name: str
 ) -> None:
+    if sys.platform == "win32":
+        pytest.skip("Windows has no signals for other processes")
     run.start(SLEEPER)
     await run.until_up()
     pid = run.child_pid
@@ -149,7 +169,7 @@ async def test_a_child_that_ignores_sigterm_is_killed(run: KeptRun, lease: FileL
     run.start(DEAF)
     await run.until_up()
     (run.folder / run_dir.STOP).touch()
-    assert (await run.until_over())["signal"] == signal.Signals["SIGKILL"]
+    assert how(await run.until_over()) == KILLED
 
 
 async def test_what_the_child_has_spawned_ends_with_it(run: KeptRun, lease: FileLock) -> None:
@@ -158,7 +178,7 @@ async def test_what_the_child_has_spawned_ends_with_it(run: KeptRun, lease: File
     grandchild = int((run.folder / run_dir.LOG).read_text())
     psutil.Process(run.child_pid).kill()
     ending = await run.until_over()
-    assert (ending["signal"], ending["was_asked_to"]) == (signal.Signals["SIGKILL"], False)
+    assert (how(ending), ending["was_asked_to"]) == (KILLED_BY_PSUTIL, False)
     await until(lambda: is_gone(grandchild), "the grandchild ends")
 
 
@@ -176,18 +196,21 @@ async def test_the_exit_code_of_a_child_that_fails_is_recorded(
 ) -> None:
     run.start("import sys; print('no model'); sys.exit(7)")
     ending = await run.until_over()
-    assert (ending["exit_code"], ending["signal"], ending["was_asked_to"]) == (7, None, False)
+    assert (how(ending), ending["was_asked_to"]) == ((7, None), False)
     assert (run.folder / run_dir.LOG).read_text() == "no model\n"
 
 
 async def test_what_cannot_be_executed_is_recorded_with_the_systems_reason(run: KeptRun) -> None:
     run.start("", argv=["/no/such/program"])
     await run.until_over()
-    assert "No such file" in run.state["spawn_error"]["text"]
+    assert run.state["spawn_error"]["errno"] == errno.ENOENT
+    assert run.state["spawn_error"]["text"]
     assert run.state["llama_server"] is None
 
 
 async def test_only_the_owner_may_read_what_a_run_leaves(run: KeptRun, lease: FileLock) -> None:
+    if sys.platform == "win32":
+        pytest.skip("there the access rights of the user's profile count, not modes")
     run.start("print('x')")
     await run.until_over()
     for name in (run_dir.STATE, run_dir.LOG, run_dir.LAUNCH):
@@ -211,12 +234,12 @@ def test_a_process_is_the_same_only_with_its_own_start_time() -> None:
         assert start is not None
         assert identity.is_same_process(process.pid, start)
         # A bystander that was given the pid of a process that is gone is never signalled.
-        assert not identity.signal_same_process(process.pid, start + "0", signal.Signals["SIGKILL"])
+        assert not identity.signal_same_process(process.pid, start + "0", SIGKILL)
         assert process.poll() is None
-        assert identity.signal_same_process(process.pid, start, signal.Signals["SIGKILL"])
-        assert process.wait() == -signal.Signals["SIGKILL"]
+        assert identity.signal_same_process(process.pid, start, SIGKILL)
+        assert process.wait() == (1 if sys.platform == "win32" else -SIGKILL)
         assert identity.process_start(process.pid) is None
-        assert not identity.signal_same_process(process.pid, start, signal.Signals["SIGKILL"])
+        assert not identity.signal_same_process(process.pid, start, SIGKILL)
     finally:
         process.kill()
         process.wait()
@@ -237,6 +260,38 @@ def test_a_log_that_outgrows_its_limit_is_rotated_and_three_are_kept(tmp_path: P
     log.write_text("short")
     log_rotation.rotate_when_large(str(log), max_bytes=10)
     assert log.read_text() == "short"
+
+
+WRITER = """
+    import sys
+    print("old " * 20, flush=True)
+    for line in sys.stdin:
+        print("new", flush=True)
+"""
+
+
+def test_a_log_is_written_from_its_beginning_after_it_was_cut(tmp_path: Path) -> None:
+    path = str(tmp_path / "llama-server.log")
+    log_fd = log_rotation.open_log(path)
+    command = [sys.executable, "-c", textwrap.dedent(WRITER)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log_fd, text=True) as writer:
+        os.close(log_fd)
+        assert writer.stdin is not None
+        _wait_for_text(Path(path), "old")
+        log_rotation.rotate_when_large(path, max_bytes=10)
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+        _wait_for_text(Path(path), "new")
+    # Where it was written before, there are no zero bytes.
+    assert Path(path).read_text() == "new\n"
+    assert "old" in Path(f"{path}.1").read_text()
+
+
+def _wait_for_text(path: Path, text: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while text not in path.read_text():
+        assert time.monotonic() < deadline, f"{text} never came"
+        time.sleep(0.01)
 
 
 def test_half_a_file_is_no_file(tmp_path: Path) -> None:

@@ -88,12 +88,15 @@ if sys.platform != "win32":
             self._group = watcher.group if watcher else process.pid
 
         def ask_to_end(self) -> None:
+            """Send SIGTERM to the group."""
             self._signal_group(signal.SIGTERM)
 
         def kill(self) -> None:
+            """Send SIGKILL to the group."""
             self._signal_group(signal.SIGKILL)
 
         def reap(self) -> tuple[int | None, int | None]:
+            """Do as `Child` does, and end the watcher."""
             ending = super().reap()
             if self._watcher:
                 self._watcher.end()
@@ -157,12 +160,14 @@ if sys.platform == "win32":
             self._job = job
 
         def ask_to_end(self) -> None:
+            """Send Ctrl-C to all processes of the console."""
             try:
                 os.kill(0, signal.CTRL_C_EVENT)
             except OSError:
                 return  # the keeper has no console: a hard stop follows
 
         def kill(self) -> None:
+            """End every process of the job but the keeper."""
             self._job.end_others()
 
     def _spawn_in_job(argv: list[str], options: dict[str, Any]) -> JobChild:
@@ -170,6 +175,6 @@ if sys.platform == "win32":
         # soon, is in it.
         job = windows.Job()
         windows.hear_ctrl_c()
-        # Without a console of the keeper's (pythonw.exe) each program would open one, with a window.
+        # A keeper without a console (pythonw.exe): each program would open one, with a window.
         flags = 0 if windows.has_console() else spawning.CREATION_FLAGS
         return JobChild(_popen(argv, options | {"creationflags": flags}), job)

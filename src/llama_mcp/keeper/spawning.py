@@ -8,7 +8,10 @@ import sys
 from collections.abc import Sequence
 
 # Windows would open a console window for each program that is started by one without a console.
-CREATION_FLAGS = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+if sys.platform == "win32":
+    CREATION_FLAGS = subprocess.CREATE_NO_WINDOW
+else:
+    CREATION_FLAGS = 0
 # What Windows hands to cmd.exe, which reads the command line by rules of its own.
 BATCH_SUFFIXES = (".bat", ".cmd")
 

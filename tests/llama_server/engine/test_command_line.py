@@ -46,9 +46,7 @@ def config(**changes: Any) -> LaunchConfig:
 
 
 def arguments(config: LaunchConfig, capabilities: Capabilities) -> list[str]:
-    command = build_command_line(
-        config, capabilities, model="/m/x.gguf", alias="x", port=4711
-    )
+    command = build_command_line(config, capabilities, model="/m/x.gguf", alias="x", port=4711)
     return command.arguments
 
 

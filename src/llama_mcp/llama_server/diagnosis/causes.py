@@ -26,7 +26,6 @@ from llama_mcp.llama_server.diagnosis.machine_symptoms import (
 )
 from llama_mcp.llama_server.diagnosis.windows_endings import describe_exit_code, unsigned
 
-
 MAX_EVIDENCE = 6
 MAX_EVIDENCE_CHARS = 300
 _MAX_QUOTE_CHARS = 160

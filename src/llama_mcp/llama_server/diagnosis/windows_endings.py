@@ -63,12 +63,8 @@ STATUSES: dict[int, Ending] = {
         "invalid image)",
         RIGHT_BUILD,
     ),
-    0xC0000094: Ending(
-        "llama-server crashed (0xC0000094, integer division by zero){when}", _BUG
-    ),
-    0xC000009A: Ending(
-        "the system has not enough resources (0xC000009A){when}", _PAGE_FILE
-    ),
+    0xC0000094: Ending("llama-server crashed (0xC0000094, integer division by zero){when}", _BUG),
+    0xC000009A: Ending("the system has not enough resources (0xC000009A){when}", _PAGE_FILE),
     0xC00000FD: Ending("llama-server crashed (0xC00000FD, stack overflow){when}", _BUG),
     0xC000012D: Ending(
         "memory and page file together are too small (0xC000012D){when}", _PAGE_FILE
@@ -87,12 +83,9 @@ STATUSES: dict[int, Ending] = {
         "again.",
     ),
     0xC0000374: Ending("llama-server crashed (0xC0000374, heap corruption){when}", _BUG),
-    0xC0000409: Ending(
-        "llama-server aborted itself (0xC0000409, fail fast){when}", _BUG
-    ),
+    0xC0000409: Ending("llama-server aborted itself (0xC0000409, fail fast){when}", _BUG),
     0xC0000428: Ending(
-        "Windows does not accept the signature of llama-server.exe or one of its DLLs "
-        "(0xC0000428)",
+        "Windows does not accept the signature of llama-server.exe or one of its DLLs (0xC0000428)",
         "Download llama.cpp's release again, or ask who manages this machine to allow it.",
     ),
     0x40000015: Ending("llama-server aborted itself (0x40000015){when}", _BUG),

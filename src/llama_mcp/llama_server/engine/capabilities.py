@@ -150,7 +150,9 @@ def _failed(engine: Engine, option: str, code: int, output: list[str]) -> Engine
         return EngineUnusableError(
             engine.path, f"`{option}` failed: {refusal.cause}", refusal.advice
         )
-    ending = f"signal {-code}" if -signal.NSIG < code < 0 else f"exit code {describe_exit_code(code)}"
+    ending = (
+        f"signal {-code}" if -signal.NSIG < code < 0 else f"exit code {describe_exit_code(code)}"
+    )
     last = next((line for line in reversed(output) if line.strip()), "no output")
     problem = f"`{option}` failed with {ending}: {last[:300]}"
     return EngineUnusableError(engine.path, problem, _REBUILD_ADVICE)

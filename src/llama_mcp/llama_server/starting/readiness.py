@@ -24,8 +24,8 @@ FIRST_POLL_SECONDS = 0.005
 # A start returns within 50 ms of the moment when llama-server can answer.
 MAX_POLL_SECONDS = 0.02
 POLL_GROWTH = 1.5
-# /props waits in llama-server's queue, behind its warm-up for example. A start depends on the answer,
-# so it has more time than a look.
+# /props waits in llama-server's queue, behind its warm-up for example. A start depends on the
+# answer, so it has more time than a look.
 PROOF_TIMEOUT_SECONDS = 15.0
 # What /apply-template must give back: a template that loses it loses every message.
 SENTINEL = "llama-mcp-sentinel-7d1f"
