@@ -31,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="rests on what only POSIX has"))
 
 
+@pytest.hookimpl(optionalhook=True)  # where xdist is not installed, tests run one at a time
 def pytest_xdist_auto_num_workers() -> int:
     """Say how many workers `pytest -n auto` has."""
     return WORKERS_PER_CORE * (os.cpu_count() or 1)

@@ -41,7 +41,8 @@ async def _run(stage: Stage, *arguments: str) -> str:
         input=b"",  # a pipe: Python does not start on the null device there
         stderr=subprocess.PIPE,
         cwd=ROOT,
-        env=stage.windows.environment | {"LLAMA_MCP_TEST_TINY_MODEL": stage.windows.path(stage.model)},
+        env=stage.windows.environment
+        | {"LLAMA_MCP_TEST_TINY_MODEL": stage.windows.path(stage.model)},
         check=False,
     )
     output = (done.stdout + done.stderr).decode("utf-8", "replace").replace("\r\n", "\n")
