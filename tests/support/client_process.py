@@ -47,6 +47,7 @@ class LlamaMCP:
 
     home: Path
     variables: dict[str, str]
+    command: tuple[str, ...] = (COMMAND,)
 
     def having(self, **variables: str) -> "LlamaMCP":
         """Return the same with more variables; the prefix LLAMA_MCP_ is added."""
@@ -59,8 +60,9 @@ class LlamaMCP:
 
     @property
     def parameters(self) -> StdioServerParameters:
-        assert shutil.which(COMMAND), "the console script is not installed"
-        return StdioServerParameters(command=COMMAND, env=self.environment)
+        program, *arguments = self.command
+        assert shutil.which(program), f"{program} is not installed"
+        return StdioServerParameters(command=program, args=arguments, env=self.environment)
 
     @asynccontextmanager
     async def connect(self, mode: str = "auto") -> AsyncIterator["Connection"]:

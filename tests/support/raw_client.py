@@ -11,15 +11,21 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from tests.support.client_process import COMMAND, LlamaMCP
+from tests.support.client_process import LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS
-from tests.support.wire import Wire
+from tests.support.wire import MODERN, VERSION_IN_META, Wire
 
 MAX_LINE = 64 * 1024 * 1024
 INITIALIZE = {
     "protocolVersion": "2025-06-18",
     "capabilities": {},
     "clientInfo": {"name": "raw", "version": "1"},
+}
+# What every request of 2026-07-28 carries instead of the handshake.
+ENVELOPE = {
+    VERSION_IN_META: MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": INITIALIZE["clientInfo"],
 }
 
 
@@ -30,6 +36,7 @@ class RawClient:
     process: Process
     lines: BufferedByteReceiveStream
     last_id: int = 0
+    envelope: dict[str, Any] = field(default_factory=dict)
     wire: Wire = field(default_factory=Wire)
 
     async def write(self, line: bytes) -> None:
@@ -39,6 +46,8 @@ class RawClient:
     async def ask(self, method: str, **params: Any) -> int:
         """Send a request and return its id."""
         self.last_id += 1
+        if meta := {**self.envelope, **params.get("_meta", {})}:
+            params["_meta"] = meta
         message = {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
         self.wire.sent(message)
         await self.write(json.dumps(message).encode())
@@ -75,6 +84,11 @@ class RawClient:
         await self.answer(await self.ask("initialize", **INITIALIZE))
         await self.notify("notifications/initialized")
 
+    async def discover(self) -> dict[str, Any]:
+        """Speak 2026-07-28 from now on; return what llama-mcp says of itself."""
+        self.envelope = ENVELOPE
+        return await self.answer(await self.ask("server/discover"))
+
     async def exit_code(self) -> int:
         with anyio.fail_after(PATIENCE_SECONDS):
             return await self.process.wait()
@@ -87,7 +101,7 @@ async def raw_client(
     """Start llama-mcp with a host's poor environment; it is killed at the end if it still lives."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(llama_mcp.home.parent / "user-home")}
     process = await anyio.open_process(
-        [COMMAND],
+        llama_mcp.command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,

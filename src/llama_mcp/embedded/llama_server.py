@@ -5,6 +5,7 @@ and exit codes are llama-server's, so a caller cannot tell it from the original.
 """
 
 import faulthandler
+import io
 import os
 import platform
 import signal
@@ -22,13 +23,17 @@ from typing import Any
 from llama_mcp.embedded.command_line import CommandLineError, Setting, help_text, parse, repeated
 from llama_mcp.embedded.parameters import start_like_llama_server
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT]
+if sys.platform == "win32":  # Ctrl-Break, which alone reaches a process group; a closed console too
+    _STOP_SIGNALS.append(signal.SIGBREAK)
 _STOP_SECONDS = 10  # longer than one batch takes; then the process ends all the same, with 1
 _MAIN_LOOP_SECONDS = 0.25  # ample: without, 5 of 150 stops right after the start were not heard
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do as llama-server does and return its exit code."""
+    if sys.platform == "win32" and isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(encoding="utf-8")  # as llama.cpp's own lines, whatever the code page
     given = sys.argv[1:] if arguments is None else arguments
     try:
         settings = parse(given, os.environ)  # noqa: TID251 - a program of its own
@@ -72,6 +77,9 @@ def _serve(settings: Sequence[Setting]) -> int:
         return _fail(_why(params.model.path))
     loaded = time.monotonic()
     _wait_for_a_signal(server.listening_address)
+    if sys.platform == "win32":
+        # The system lists no sockets of a process, which clients may hold open; it closes them all.
+        os._exit(0)
     # An engine whose main loop has yet to begin would never hear that it is to end.
     time.sleep(max(0.0, loaded + _MAIN_LOOP_SECONDS - time.monotonic()))
     _disconnect_clients(server.listening_address, params.hostnames)
@@ -97,18 +105,18 @@ def _why(model: str) -> str:
 def _wait_for_a_signal(address: str) -> None:
     wakeup = _watch_signals()
     _say(f"srv  llama_server: listening on {address}")
-    os.read(wakeup, 1)
+    wakeup.recv(1)
     _say("srv  llama_server: cleaning up before exit...")
     # The engine's destructor keeps Python from running: no handler could cut it short.
     faulthandler.dump_traceback_later(_STOP_SECONDS, exit=True)
 
 
-def _watch_signals() -> int:
+def _watch_signals() -> socket.socket:
     """Have signals end the process: the first in order, the second at once.
 
     Returns:
-        The end of a pipe that becomes readable with the first signal. Python's own handlers run
-        in the main thread only, and llama.cpp's threads may be the ones that are interrupted.
+        A socket that becomes readable with the first signal. Python's own handlers run in the
+        main thread only, and llama.cpp's threads may be the ones that are interrupted.
     """
     received: list[int] = []
 
@@ -118,10 +126,10 @@ def _watch_signals() -> int:
             _say("Received second interrupt, terminating immediately.")
             os._exit(1)
 
-    readable, writable = os.pipe()
-    if sys.platform != "win32":  # Python 3.11 has it for sockets only there
-        os.set_blocking(writable, False)
-    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    readable, writable = socket.socketpair()  # Windows wakes up no pipe
+    writable.setblocking(False)
+    # Detached, so that it stays open for as long as the process lives.
+    signal.set_wakeup_fd(writable.detach(), warn_on_full_buffer=False)
     for number in _STOP_SIGNALS:
         signal.signal(number, on_signal)
     return readable
@@ -130,7 +138,8 @@ def _watch_signals() -> int:
 def _disconnect_clients(address: str, hostnames: Sequence[str]) -> None:
     """Close what clients hold open: the engine would wait half a minute, or until they leave."""
     port = address.rsplit(":", 1)[-1]
-    for descriptor in map(int, os.listdir("/proc/self/fd")):
+    folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
+    for descriptor in map(int, os.listdir(folder)):
         with suppress(OSError):
             if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                 with socket.socket(fileno=os.dup(descriptor)) as connection:

@@ -147,13 +147,13 @@ async def test_leaving_a_stream_closes_its_connection_at_once() -> None:
 
 
 async def test_closing_the_client_breaks_off_what_is_under_way() -> None:
-    has_begun = anyio.Event()
+    has_begun, is_over = anyio.Event(), anyio.Event()
 
     async def begin_and_fall_silent(writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD + chunk(b"one"))
         await writer.drain()
         has_begun.set()
-        await anyio.sleep_forever()
+        await is_over.wait()
 
     async def read(client: httpx2.AsyncClient) -> None:
         with pytest.raises(httpx2.ReadError, match="closed"):
@@ -163,3 +163,4 @@ async def test_closing_the_client_breaks_off_what_is_under_way() -> None:
         tasks.start_soon(read, client)
         await has_begun.wait()
         await client.aclose()
+        is_over.set()

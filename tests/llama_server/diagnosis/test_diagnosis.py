@@ -86,6 +86,7 @@ def test_every_row_of_the_table_is_shown_by_a_line_of_this_file() -> None:
         ("SIGHUP", "session was closed"),
     ],
 )
+@pytest.mark.posix
 def test_a_signal_names_the_cause_however_it_is_reported(name: str, words: str) -> None:
     number = signal.Signals[name]
     for exit_code, reported in ((None, number), (-number, None), (128 + number, None)):

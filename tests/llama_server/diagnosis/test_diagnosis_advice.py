@@ -28,6 +28,7 @@ def test_advice_for_memory_proposes_numbers_below_the_present_ones(
     assert words in diagnose(1, None, KV_CACHE, launch).advice
 
 
+@pytest.mark.posix
 def test_a_model_larger_than_memory_is_told_with_both_sizes() -> None:
     launch = replace(LAUNCH, model_bytes=8_100_000_000, memory_available_bytes=4_000_000_000)
 
@@ -37,6 +38,7 @@ def test_a_model_larger_than_memory_is_told_with_both_sizes() -> None:
     assert "ctx_size" not in advice
 
 
+@pytest.mark.posix
 def test_a_model_that_fits_is_told_with_both_sizes_and_a_smaller_context() -> None:
     launch = replace(LAUNCH, model_bytes=4_000_000_000, memory_available_bytes=4_100_000_000)
 

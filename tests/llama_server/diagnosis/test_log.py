@@ -243,7 +243,7 @@ def test_what_is_shown_stays_small_whatever_is_asked_for(log: Path, level: Level
     shown = read_log(log, 10**6, level)
     assert shown.truncated
     assert len(shown.lines) == MAX_LOG_LINES
-    log.write_text(("ü" * 1000 + "\n") * 1000)
+    log.write_bytes(("ü" * 1000 + "\n").encode() * 1000)
     shown = read_log(log, 10**6, level)
     assert shown.truncated
     size = len("\n".join(shown.lines).encode())

@@ -1,5 +1,6 @@
 """What an executable says of itself, in every layout that llama.cpp has had."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ async def test_an_executable_is_asked_once_until_it_changes(tmp_path: Path) -> N
 
 async def test_a_program_that_is_no_llama_server_is_told_apart() -> None:
     with pytest.raises(EngineUnusableError, match="no llama-server"):
-        await learn_capabilities(Engine("llama-server", "/bin/ls", ("/bin/ls",)), {})
+        await learn_capabilities(Engine("llama-server", sys.executable, (sys.executable,)), {})
 
 
 async def test_a_program_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_path_comes_before_the_embedded_engine_and_a_given_path_before_both(tmp_
     assert locate_engine("embedded", search_path) == embedded
 
 
+@pytest.mark.posix
 def test_what_is_not_there_or_not_executable_is_told_apart(tmp_path: Path) -> None:
     with pytest.raises(EngineNotFoundError, match="does not exist"):
         locate_engine(str(tmp_path / "nowhere"), "")

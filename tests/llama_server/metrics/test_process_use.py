@@ -30,7 +30,7 @@ def busy_family() -> Iterator[psutil.Process]:
         [sys.executable, "-c", PROGRAM, "parent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"used\n"
+        assert process.stdout.readline().strip() == b"used"
         yield psutil.Process(process.pid)
 
 

@@ -1,0 +1,50 @@
+"""Programs that show something by themselves: the demo, and pytest with the unit tests."""
+
+import subprocess
+from pathlib import Path
+
+import anyio
+
+from tests.windows.stage import Stage
+
+ROOT = Path(__file__).parents[2]
+# What needs no more than one process; the others drive the installed command, or POSIX.
+UNIT_TESTS = [
+    *("llama_server", "models", "observing", "sessions", "surface", "turns"),
+    *("test_errors.py", "test_paths.py", "test_settings.py"),
+]
+# A test that hangs there is ended by a thread, since Windows has no SIGALRM.
+LIMITS = ["--timeout", "60", "--timeout-method", "thread"]
+
+
+async def demo(stage: Stage) -> str:
+    """Run the demo; its last line but one says that nothing is left."""
+    output = await _run(stage, "-P", "-m", "llama_mcp", "demo")
+    assert "Every step was right" in output, output
+    await stage.until_nothing_is_left()
+    return "every step was right"
+
+
+async def unit_tests(stage: Stage) -> str:
+    """Run the tests of single rooms, without those that are marked `posix` or `slow`."""
+    names = [f"tests/{name}" for name in UNIT_TESTS]
+    chosen = ["-m", "not posix and not slow"]
+    quiet = ["-q", "-rf", "--tb=short", "-p", "no:cacheprovider"]
+    output = await _run(stage, "-m", "pytest", *quiet, *LIMITS, *chosen, *names)
+    return output.splitlines()[-1].strip("= ")
+
+
+async def _run(stage: Stage, *arguments: str) -> str:
+    """Return what the Windows Python prints; it must end with 0."""
+    done = await anyio.run_process(
+        [*stage.windows.python, *arguments],
+        input=b"",  # a pipe: Python does not start on the null device there
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        env=stage.windows.environment
+        | {"LLAMA_MCP_TEST_TINY_MODEL": stage.windows.path(stage.model)},
+        check=False,
+    )
+    output = (done.stdout + done.stderr).decode("utf-8", "replace").replace("\r\n", "\n")
+    assert done.returncode == 0, f"exit code {done.returncode}\n{output}"
+    return output
