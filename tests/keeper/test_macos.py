@@ -104,8 +104,7 @@ async def test_the_watcher_ends_all_that_a_killed_keeper_leaves(tmp_path: Path) 
     with start_keeper() as keeper:
         pids = pids_of(keeper)
         keeper.kill()
-        for pid in pids:
-            await until(lambda pid=pid: is_gone(pid), "what was kept ends")  # type: ignore[misc]
+        await until(lambda: all(map(is_gone, pids)), "what was kept ends")
 
 
 async def test_a_watched_child_is_asked_to_end_and_the_watcher_ends_with_it() -> None:

@@ -34,7 +34,7 @@ def rotate_when_large(path: str, max_bytes: int = MAX_LOG_BYTES) -> None:
         for number in range(KEPT_LOGS - 1, 0, -1):
             older = f"{path}.{number}"
             if os.path.exists(older):
-                _replace(older, f"{path}.{number + 1}")
+                sharing.replace(older, f"{path}.{number + 1}")
         shutil.copyfile(path, f"{path}.1")
         os.chmod(f"{path}.1", 0o600)
         os.truncate(path, 0)
@@ -44,7 +44,3 @@ def rotate_when_large(path: str, max_bytes: int = MAX_LOG_BYTES) -> None:
         # A full disk must end neither the keeper nor llama-server; cutting needs no space.
         with contextlib.suppress(OSError):
             os.truncate(path, 0)
-
-
-def _replace(source: str, target: str) -> None:
-    sharing.insist(lambda: os.replace(source, target))

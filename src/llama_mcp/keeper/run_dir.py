@@ -34,7 +34,7 @@ def write_whole(path: str, content: dict[str, Any]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
         json.dump(content, file)
-    sharing.insist(lambda: os.replace(temporary, path))
+    sharing.replace(temporary, path)
 
 
 def read_whole(path: str) -> dict[str, Any] | None:

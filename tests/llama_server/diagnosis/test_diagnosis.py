@@ -13,6 +13,7 @@ from llama_mcp.llama_server.diagnosis.causes import (
     MAX_EVIDENCE,
     MAX_EVIDENCE_CHARS,
     diagnose,
+    diagnose_refusal,
     warnings_in_log,
 )
 from llama_mcp.llama_server.diagnosis.log import without_prefix
@@ -20,9 +21,16 @@ from llama_mcp.llama_server.diagnosis.machine_symptoms import (
     EXIT_CODES,
     FAILURES,
     FROM_OUTSIDE,
+    SIGKILL,
     SIGNALS,
     WARNINGS,
 )
+from llama_mcp.llama_server.diagnosis.windows_endings import (
+    ENDED_FROM_OUTSIDE,
+    STATUSES,
+    describe_exit_code,
+)
+from llama_mcp.llama_server.diagnosis.windows_endings import EXIT_CODES as WINDOWS_EXIT_CODES
 from tests.llama_server.diagnosis.launch import LAUNCH
 
 UNKNOWN = "not one we know"
@@ -107,10 +115,85 @@ def test_an_exit_code_with_a_meaning_names_the_cause(exit_code: int) -> None:
     assert UNKNOWN not in diagnosis.cause
 
 
-def test_an_ending_without_explanation_is_admitted_and_shows_the_last_lines() -> None:
-    diagnosis = diagnose(3, None, START, LAUNCH)
+@pytest.mark.parametrize("status", sorted(STATUSES | ENDED_FROM_OUTSIDE))
+def test_a_status_of_windows_is_named_in_words_however_its_number_is_given(status: int) -> None:
+    for number in (status, status - 2**32):
+        diagnosis = diagnose(number, None, [], LAUNCH)
 
-    assert diagnosis.cause == "exit code 3; the cause is not one we know"
+        assert f"0x{status:08X}" in diagnosis.cause
+        assert UNKNOWN not in diagnosis.cause
+        assert diagnosis.advice.endswith(".")
+        assert "{" not in diagnosis.cause + diagnosis.advice
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "advice"),
+    [
+        (0xC0000005, "access violation", "another GGUF"),
+        (0xC000001D, "another processor", "for this machine"),
+        (0xC0000135, "a DLL that llama-server.exe needs was not found", "Visual C++"),
+        (0xC0000135, "not found", "cudart"),
+        (0xC0000139, "entry point not found", "folder it came in"),
+        (0xC0000017, "not enough memory", "ctx_size"),
+        (0xC0000409, "aborted itself", "Start it again"),
+        (0xC000013A, "Ctrl-C", "Start it again"),
+    ],
+)
+def test_a_status_of_windows_has_its_usual_cause_and_a_next_step(
+    status: int, cause: str, advice: str
+) -> None:
+    diagnosis = diagnose(status, None, [], LAUNCH)
+
+    assert cause in diagnosis.cause
+    assert advice in diagnosis.advice
+
+
+def test_a_status_of_windows_that_is_not_known_is_shown_as_it_is_looked_up() -> None:
+    cause = "exit code 0xC0001234; the cause is not one we know"
+    assert diagnose(0xC0001234, None, [], LAUNCH).cause == cause
+    assert describe_exit_code(-1073741819) == "0xC0000005"
+    assert describe_exit_code(7) == "7"
+
+
+def test_what_the_log_says_outweighs_a_crash_that_follows_from_it() -> None:
+    log = [*START, "CUDA error: out of memory"]
+    assert "the GPU's memory" in diagnose(0xC0000409, None, log, LAUNCH).cause
+    assert "Ctrl-C" in diagnose(0xC000013A, None, log, LAUNCH).cause
+
+
+@pytest.mark.parametrize("exit_code", sorted(WINDOWS_EXIT_CODES))
+def test_an_exit_code_of_windows_has_its_meaning_only_there(exit_code: int) -> None:
+    assert UNKNOWN not in diagnose(exit_code, None, [], LAUNCH, "win32").cause
+    assert UNKNOWN in diagnose(exit_code, None, [], LAUNCH, "linux").cause
+
+
+def test_a_program_that_macos_kills_before_it_says_a_word_is_taken_for_quarantined() -> None:
+    diagnosis = diagnose(None, SIGKILL, ["", " "], LAUNCH, "darwin")
+
+    assert "quarantined" in diagnosis.cause
+    assert "xattr -dr com.apple.quarantine" in diagnosis.advice
+    assert "memory runs out" in diagnose(None, SIGKILL, START, LAUNCH, "darwin").cause
+    assert "memory runs out" in diagnose(None, SIGKILL, [], LAUNCH, "linux").cause
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "platform", "words"),
+    [(0xC0000135, "win32", "DLL"), (-SIGKILL, "darwin", "quarantined")],
+)
+def test_a_program_that_may_not_run_at_all_is_explained_when_it_is_asked_for_its_flags(
+    exit_code: int, platform: str, words: str
+) -> None:
+    refusal = diagnose_refusal(exit_code, [], "/opt/llama-server", platform)
+
+    assert refusal is not None
+    assert words in refusal.cause
+    assert diagnose_refusal(1, ["error: unknown argument"], "/opt/llama-server", platform) is None
+
+
+def test_an_ending_without_explanation_is_admitted_and_shows_the_last_lines() -> None:
+    diagnosis = diagnose(4, None, START, LAUNCH)
+
+    assert diagnosis.cause == "exit code 4; the cause is not one we know"
     assert diagnosis.evidence[-1] == "srv    load_model: loading model '/models/m.gguf'"
     assert "extra_args=[]" in diagnosis.advice
 

@@ -44,6 +44,12 @@ def run_with_own_mounts(*command: object) -> list[str]:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
+def test_a_file_that_another_program_holds_open_on_windows_is_said_to_be_in_use() -> None:
+    error = PermissionError(13, "The process cannot access the file")
+    error.winerror = 32  # type: ignore[attr-defined,unused-ignore]  # Windows alone declares it
+    assert "is locked by another program" in str(archive_error(Path("sessions.db"), error))
+
+
 def test_a_full_disk_is_an_error_and_the_reply_is_written_when_there_is_room_again(
     tmp_path: Path,
 ) -> None:

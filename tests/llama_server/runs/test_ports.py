@@ -1,0 +1,62 @@
+"""Who holds a port: this process, one below it, another one, or one that is not named."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from llama_mcp.llama_server.runs import ports
+
+LISTEN = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(600)"
+# What is asked for stands above what listens, as a script above llama-server does.
+WRAPPER = "import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
+# Wine names no owner of a port, and no system has to.
+NOT_TOLD = (None,) if sys.platform == "win32" else ()
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def test_a_port_is_held_by_the_process_that_listens(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    assert ports.is_held_by(port, os.getpid()) in (True, *NOT_TOLD)
+    assert not ports.is_free(port)
+
+
+def test_a_port_of_another_process_is_not_held(listener: socket.socket) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        port = listener.getsockname()[1]
+        assert ports.is_held_by(port, other.pid) in (False, *NOT_TOLD)
+        assert other.stdin is not None
+        other.stdin.close()
+
+
+def test_a_port_is_held_by_the_process_above_the_one_that_listens() -> None:
+    port = ports.find_free()
+    program = WRAPPER.format(program=LISTEN.format(port=port))
+    with subprocess.Popen([sys.executable, "-c", program]) as wrapper:
+        try:
+            while ports.is_free(port):
+                assert wrapper.poll() is None
+            assert ports.is_held_by(port, wrapper.pid) in (True, *NOT_TOLD)
+        finally:
+            for process in (*psutil.Process(wrapper.pid).children(recursive=True), wrapper):
+                process.kill()
+
+
+def test_the_holder_of_a_port_is_described_or_said_not_to_be_told(listener: socket.socket) -> None:
+    words = ports.describe_holder(listener.getsockname()[1])
+    assert f"pid {os.getpid()}" in words or (NOT_TOLD and "does not tell" in words)
+
+
+def test_of_a_process_that_is_gone_nothing_can_be_said(listener: socket.socket) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+        assert ports.is_held_by(listener.getsockname()[1], gone.pid) is None
