@@ -11,6 +11,7 @@ from llama_mcp.llama_server.runs.run import Run
 from tests.faults.victims import Process, current_run, find, is_alive, process, start_model
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import until
+from tests.support.quick import first_quick
 from tests.support.raw_client import raw_client
 
 CALLS: dict[str, dict[str, object]] = {
@@ -43,7 +44,7 @@ def forge(run: Run, *, keeper: tuple[int, str], llama_server: tuple[int, str]) -
         (run.folder / name).unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("tool", CALLS)
+@pytest.mark.parametrize("tool", first_quick(*CALLS))
 async def test_a_process_that_was_given_a_recorded_pid_is_left_alone(
     llama_mcp: LlamaMCP, sleeper: Process, tool: str
 ) -> None:

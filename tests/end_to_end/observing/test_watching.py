@@ -123,6 +123,7 @@ async def test_a_subscriber_hears_of_figures_and_log_while_another_client_chats(
     assert metrics["own_turns"][0]["turns"] == 1
 
 
+@pytest.mark.slow
 async def test_a_subscriber_to_the_log_hears_of_new_lines(
     listener: LegacyListener, other: Connection
 ) -> None:
