@@ -78,6 +78,7 @@ async def test_what_a_killed_keeper_could_not_take_with_it_is_ended_by_the_next_
         await until(lambda: not is_alive(sleeper), "what was left over ends")
 
 
+@pytest.mark.slow
 async def test_a_keeper_killed_in_its_first_moments_is_told_and_the_next_start_works(
     llama_mcp: LlamaMCP,
 ) -> None:
@@ -94,6 +95,7 @@ async def test_a_keeper_killed_in_its_first_moments_is_told_and_the_next_start_w
         await start_model(client)
 
 
+@pytest.mark.slow
 async def test_a_llama_mcp_killed_as_its_keeper_is_born_does_not_hinder_the_next_start(
     llama_mcp: LlamaMCP,
 ) -> None:
@@ -108,6 +110,7 @@ async def test_a_llama_mcp_killed_as_its_keeper_is_born_does_not_hinder_the_next
         await start_model(second)
 
 
+@pytest.mark.slow
 async def test_a_start_cancelled_as_its_keeper_is_born_leaves_no_llama_server(
     llama_mcp: LlamaMCP,
 ) -> None:

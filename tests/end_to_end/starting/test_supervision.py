@@ -233,6 +233,7 @@ async def test_looking_at_a_start_does_not_take_its_time_limit_away(
         tasks.cancel_scope.cancel()
 
 
+@pytest.mark.slow
 async def test_a_server_that_serves_another_model_is_never_called_ready(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
@@ -242,6 +243,7 @@ async def test_a_server_that_serves_another_model_is_never_called_ready(
         assert "was not ready" in refusal
 
 
+@pytest.mark.slow
 async def test_a_replacement_is_refused_while_another_client_uses_the_server(
     llama_mcp: LlamaMCP,
 ) -> None:
@@ -275,6 +277,7 @@ async def test_a_start_that_two_callers_wait_for_outlives_the_first_ones_cancel(
         set_faults(fake_folder)
 
 
+@pytest.mark.slow
 async def test_an_adopted_server_that_names_another_model_is_sent_nothing(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:

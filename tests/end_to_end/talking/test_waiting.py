@@ -197,7 +197,7 @@ async def test_parsed_is_exactly_what_the_model_said_also_when_it_is_waited_for(
         await connection.call("start_llama_server")
         part = await connection.call("chat", message="x", json_schema=OBJECT, wait_seconds=0)
         assert part["status"] == "in_progress"
-        set_faults(fake_folder)
+        set_faults(fake_folder, reply=json.dumps(data))
         whole = await connection.call("wait_for_reply", session_id=part["session_id"])
         again = await connection.call("wait_for_reply", session_id=part["session_id"])
         assert whole["parsed"] == again["parsed"] == data
