@@ -73,8 +73,8 @@ def test_paths_and_port_that_a_config_lacks_are_those_that_were_launched(runs_di
 
 def test_a_window_that_a_config_lacks_is_the_one_that_was_launched(runs_dir: Path) -> None:
     run = create_run(runs_dir, launch_of())
-    rewrite(run, lambda content: content["argv"].extend(["-c", "3072", "-np", "3"]))
-    rewrite(run, lambda content: content.update(config={}))
+    argv = [*run.launch.argv, "-c", "3072", "-np", "3"]
+    rewrite(run, lambda content: content.update(config={}, argv=argv))
     config = readable(runs_dir).config
     assert (config.ctx_size, config.parallel) == (1024, 3)
 
