@@ -25,7 +25,7 @@ def launch_of(program: str = SLEEPER, **changes: Any) -> Launch:
     """Return the launch of a Python program; unlike llama-server it never becomes ready."""
     values: dict[str, Any] = {
         "argv": [sys.executable, "-c", program, "-m", "/models/small.gguf"],
-        "environment": {"PATH": os.environ["PATH"]},
+        "environment": {name: os.environ.get(name, "") for name in ("PATH", "SYSTEMROOT")},
         "linger_seconds": 0,
         "config": LaunchConfig(model_path="/models/small.gguf", llama_cpp_path="/llama.cpp"),
         "engine": EngineInfo(kind="llama-server", version="b1", path="/llama.cpp"),
