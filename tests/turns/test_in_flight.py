@@ -20,6 +20,8 @@ from tests.fake_llama_server.install import recorded_launches
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
 from tests.turns.conftest import HANGING, PART, SENTENCE, Room
 
+pytestmark = pytest.mark.posix  # the stand-in is started by a shell's script
+
 COMPLETE = TurnEnding(status=TurnStatus.COMPLETE, reply="from elsewhere")
 
 

@@ -21,6 +21,8 @@ from llama_mcp.turns.turn import BUG, Turn
 from tests.support.processes import PATIENCE_SECONDS, until
 from tests.turns.conftest import PART, SENTENCE, Room
 
+pytestmark = pytest.mark.posix  # the stand-in is started by a shell's script
+
 
 class Listener:
     """Takes what is new of a reply at every report, as progress does."""

@@ -1,14 +1,14 @@
 """What every show plays on: a home, a llama-server.exe, a model, and clients on this side."""
 
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.support.client_process import LlamaMCP
-from tests.support.processes import until
+from tests.support.processes import PATIENCE_SECONDS, until
 from tests.support.raw_client import RawClient, raw_client
 from tests.windows.wine import Windows
 
@@ -34,7 +34,8 @@ class Stage:
             "CTX_SIZE": "1024",
             "LINGER_SECONDS": "0",
             "LOG_LEVEL": "INFO",
-            "EXTRA_ARGS": "-t 1",  # two threads wait for each other long on a machine that others use
+            # Two threads of llama.cpp wait for each other long on a machine that other work shares.
+            "EXTRA_ARGS": "-t 1",
         }
         command = (*self.windows.python, "-P", "-m", "llama_mcp")
         return LlamaMCP(self.home, self.windows.environment, command).having(**settings | variables)
@@ -52,12 +53,8 @@ class Stage:
     @asynccontextmanager
     async def client(self, **variables: str) -> AsyncIterator[RawClient]:
         """Start a Windows llama-mcp and speak to it through its pipes."""
-        # Under Wine, Python starts on pipes and terminals only, not on a file.
-        with self.log.open("ab") as log:
-            pipe = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
-        assert pipe.stdin is not None
-        with pipe.stdin:
-            async with raw_client(self.llama_mcp(**variables), pipe.stdin) as client:
+        with _copied_to(self.log) as stderr:
+            async with raw_client(self.llama_mcp(**variables), stderr) as client:
                 yield client
 
     def end_of_log(self) -> str:
@@ -71,8 +68,21 @@ class Stage:
         await until(lambda: not self.windows.programs(), "keeper and llama-server end")
 
 
+@contextmanager
+def _copied_to(path: Path) -> Iterator[IO[bytes]]:
+    """Give a pipe whose content goes to the file: Python under Wine cannot start on a file."""
+    with (
+        path.open("ab") as file,
+        subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file) as cat,
+    ):
+        assert cat.stdin is not None
+        yield cat.stdin
+        cat.stdin.close()
+
+
 async def start(client: RawClient, **arguments: Any) -> dict[str, Any]:
     """Start llama-server and return its status, which must be ready."""
+    arguments = {"wait_seconds": PATIENCE_SECONDS, **arguments}
     status = await call(client, "start_llama_server", **arguments)
     assert status["state"] == "ready", status
     return status

@@ -9,7 +9,7 @@ import psutil
 
 # What llama-mcp consists of there. Wine's own services are left out.
 PROGRAMS = ("python.exe", "llama-server.exe")
-# Wine's own msvcp140 loses wake-ups of threads: each call through llama-server's queue takes 1 to 4 s.
+# Wine's own msvcp140 loses wake-ups of threads: each answer of llama-server takes 1 to 4 s.
 RUNTIME = "msvcp140,vcruntime140,vcruntime140_1=native"
 # So that Wine does not ask whether to install them.
 NOT_INSTALLED = "mscoree,mshtml="

@@ -234,7 +234,7 @@ class Supervisor:
         if self.attachment.proved_run is None:
             if await readiness.props_if_ours(run, client) is None:
                 raise NotOursError(run.launch.url, run.launch.alias)
-            self.attachment.proved_run = run
+            self.attachment.note_proof(run, client)
 
     async def aclose(self) -> None:
         """Close connections and give back the lease; the keeper does the rest."""

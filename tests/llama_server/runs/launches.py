@@ -1,13 +1,13 @@
 """Launches of tiny programs in the place of llama-server, for tests of what launches and ends."""
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import anyio
+import psutil
 
 from llama_mcp.keeper import identity
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
@@ -49,7 +49,7 @@ def lives(pid: int) -> bool:
 
 async def crash(run: Run) -> RunState:
     """Kill the run's program and return the state that follows."""
-    os.kill(pid_of(run), signal.Signals["SIGKILL"])
+    psutil.Process(pid_of(run)).kill()
     return await until_state(run, ServerState.CRASHED)
 
 

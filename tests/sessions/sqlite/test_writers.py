@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from llama_mcp.sessions.sqlite.writers import Writers
 from tests.sessions.talk import start_writer
 
@@ -50,6 +52,7 @@ def test_the_files_of_killed_writers_are_removed_by_the_next_writer(tmp_path: Pa
     writers.close()
 
 
+@pytest.mark.posix
 def test_lock_files_are_for_their_owner_only(tmp_path: Path) -> None:
     writers = Writers(tmp_path / "writers")
     writers.own_id()

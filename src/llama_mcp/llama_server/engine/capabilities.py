@@ -100,7 +100,7 @@ def parse_help(text: str) -> dict[str, Flag]:
 
 def parse_version(text: str) -> str:
     """Return what follows `version:` in the answer to --version; "unknown" when nothing does."""
-    match = re.search(r"^version: *(.+?) *$", text, re.MULTILINE)
+    match = re.search(r"^version: *(.+?)\s*$", text, re.MULTILINE)
     return match.group(1) if match else "unknown"
 
 

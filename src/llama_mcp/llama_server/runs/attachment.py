@@ -121,6 +121,11 @@ class Attachment:
             self._client_run, self.proved_run = run, None
         return self._client
 
+    def note_proof(self, run: Run, client: LlamaServerClient) -> None:
+        """Remember that the run's own llama-server answers this connection, while it is ours."""
+        if client is self._client:
+            self.proved_run = run
+
     async def disconnect(self) -> None:
         """Close the connection: llama-server does not end while one is open."""
         client, self._client = self._client, None

@@ -50,15 +50,19 @@ def is_held_by(port: int, pid: int) -> bool | None:
         None when the system does not say.
     """
     try:
+        if sys.platform == "win32":  # one table for all processes, and it may name no owner
+            holder = _listener(port)
+            return None if holder is None else pid in (holder, *_above(holder))
         process = psutil.Process(pid)
-        if _holds(process, port) or any(
-            _holds(each, port) for each in process.children(recursive=True)
-        ):
-            return True
+        return _holds(process, port) or any(
+            _holds(below, port) for below in process.children(recursive=True)
+        )
     except psutil.Error:
         return None
-    # Everywhere else a process's own connections are complete. Windows has one table for all.
-    return None if sys.platform == "win32" and _listener(port) is None else False
+
+
+def _above(pid: int) -> list[int]:
+    return [parent.pid for parent in psutil.Process(pid).parents()]
 
 
 def _holds(process: psutil.Process, port: int) -> bool:

@@ -75,6 +75,7 @@ class Loading:
         try:
             with self._limit:
                 outcome = await wait_until_ready(self.run, self._client)
+                self._attachment.note_proof(self.run, self._client)
                 if self.run.outcome() is None:
                     self.run.record_outcome(outcome)
                 await self._attachment.read_state(self.run)

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
@@ -76,8 +77,11 @@ async def props_if_ours(run: Run, client: LlamaServerClient) -> dict[str, Any] |
     props = await client.get_or_none("/props", PROOF_TIMEOUT_SECONDS)
     if state is None or state.llama_server is None or not isinstance(props, dict):
         return None
-    is_elsewhere = ports.is_held_by(run.launch.port, state.llama_server.pid) is False
-    if is_elsewhere or not _names_our_model(props, run) or not state.llama_server.is_alive():
+    # In a thread: Windows has one table of every connection of the machine.
+    is_held = await anyio.to_thread.run_sync(
+        ports.is_held_by, run.launch.port, state.llama_server.pid
+    )
+    if is_held is False or not _names_our_model(props, run) or not state.llama_server.is_alive():
         return None
     return props
 
