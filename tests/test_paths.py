@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.paths import expand_path
+from llama_mcp.paths import expand_path, is_inside
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,14 @@ def test_a_path_where_nothing_is_yet_is_given_as_it_is(tmp_path: Path) -> None:
 
 def test_a_tilde_is_the_users_own_folder() -> None:
     assert expand_path("model_path", "~/x") == Path.home() / "x"
+
+
+def test_a_path_lies_in_a_folder_however_the_two_are_spelled(tmp_path: Path) -> None:
+    """A link stands in for a file system that ignores case: two spellings, one folder."""
+    folder, link = tmp_path / "Models", tmp_path / "models-by-another-name"
+    folder.mkdir()
+    link.symlink_to(folder, target_is_directory=True)
+    for inside in (folder, folder / "x.gguf", link, link / "nothing" / "x.gguf"):
+        assert is_inside(inside, folder)
+    for outside in (tmp_path, tmp_path / "Models2", tmp_path / "nothing"):
+        assert not is_inside(outside, folder)
