@@ -47,9 +47,9 @@ def split_folders(text: str, *, windows: bool) -> tuple[str, ...]:
 
 
 def plain_path(text: str, *, windows: bool) -> str:
-    """Return a path without what people write around it on Windows: quotes and spaces.
+    r"""Return a path without what people write around it on Windows: quotes and spaces.
 
-    `set NAME="C:\\some folder"` makes the quotes a part of the value there.
+    `set NAME="C:\some folder"` makes the quotes a part of the value there.
 
     Raises:
         ValueError: it names a variable, such as %USERPROFILE%. Clients fill in none, and an
