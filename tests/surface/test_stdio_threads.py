@@ -2,19 +2,24 @@
 
 import asyncio
 import os
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
-from llama_mcp.surface.stdio.ending import is_answered
+from llama_mcp.surface.stdio import ending
+from llama_mcp.surface.stdio.ending import call_when_asked_to_end, is_answered
 from llama_mcp.surface.stdio.threads import CHUNK_BYTES, ReadingThread, WritingThread
 from tests.support.processes import PATIENCE_SECONDS, until
 
 Pipe = tuple[int, int]
+STANDARD = (signal.SIG_DFL, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -131,3 +136,27 @@ def test_a_console_event_after_the_event_loop_is_left_to_the_system() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
     assert not is_answered(2, lambda: loop.call_soon_threadsafe(print), hold_seconds=600)
+
+
+if sys.platform == "win32":
+
+    @pytest.mark.parametrize("event", [0, 1])
+    async def test_what_windows_calls_for_ctrl_c_reaches_the_event_loop(event: int) -> None:
+        asked = anyio.Event()
+        await call_when_asked_to_end(asked.set)
+        with anyio.fail_after(PATIENCE_SECONDS):
+            assert await anyio.to_thread.run_sync(ending._handlers[-1], event)
+            await asked.wait()
+
+else:
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    async def test_a_signal_reaches_the_event_loop_each_time(number: signal.Signals) -> None:
+        told: list[int] = []
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call_when_asked_to_end, lambda: told.append(number))
+            await until(lambda: signal.getsignal(number) not in STANDARD, "it listens")
+            for count in (1, 2):
+                signal.raise_signal(number)
+                await until(lambda count=count: len(told) == count, "it is told")
+            tasks.cancel_scope.cancel()
