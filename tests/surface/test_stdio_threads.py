@@ -26,7 +26,7 @@ STANDARD = (signal.SIG_DFL, signal.default_int_handler)
 def pipe() -> Iterator[Pipe]:
     reading, writing = os.pipe()
     yield reading, writing
-    for descriptor in (reading, writing):
+    for descriptor in (writing, reading):  # on Windows one that is being read cannot be closed
         try:
             os.close(descriptor)
         except OSError:  # the test has closed it

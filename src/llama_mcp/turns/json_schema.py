@@ -22,8 +22,8 @@ from llama_mcp.turns.schema_check import PROGRAM, Kind
 
 logger = logging.getLogger(__name__)
 
-CHECK_SECONDS = 1.0
-TOO_LONG = f"it takes longer than {CHECK_SECONDS:g} s"
+# A check takes milliseconds, on a slow machine under load perhaps a second.
+CHECK_SECONDS = 5.0
 # Python has to start and to import; a machine under load takes its time.
 PROCESS_SECONDS = 60.0
 TAKE_SECONDS = 10
@@ -50,7 +50,7 @@ class Verdict:
 
 async def check_schema(schema: Mapping[str, Any]) -> None:
     """Raise InvalidArgumentError when json_schema is not a JSON schema that can be checked."""
-    verdict = await _ask(schema)
+    verdict = await _ask(CHECK_SECONDS, schema=schema)
     if verdict.kind is Kind.FAULT:
         raise InvalidArgumentError(
             "json_schema", f"is not a JSON schema ({verdict.reason})", "Correct it and try again."
@@ -59,9 +59,9 @@ async def check_schema(schema: Mapping[str, Any]) -> None:
         raise InvalidArgumentError(
             "json_schema", "is nested too deeply", "Make it flatter and try again."
         )
-    if verdict.reason == TOO_LONG:
+    if verdict.kind is Kind.TOO_LONG:
         raise InvalidArgumentError(
-            "json_schema", f"cannot be checked: {TOO_LONG}", "Make it simpler and try again."
+            "json_schema", f"cannot be checked: {verdict.reason}", "Make it simpler and try again."
         )
 
 
@@ -89,8 +89,16 @@ async def check_taken(server: ReadyServer, sampling: Sampling) -> None:
         )
 
 
-async def parse_reply(text: str, sampling: Sampling) -> ParsedReply:
-    """Return the reply as data when a schema was asked for, and what is wrong with it."""
+async def parse_reply(
+    text: str, sampling: Sampling, limit_seconds: float = CHECK_SECONDS
+) -> ParsedReply:
+    """Return the reply as data when a schema was asked for, and what is wrong with it.
+
+    Args:
+        text: the whole reply.
+        sampling: what was asked for.
+        limit_seconds: after so long the check is given up.
+    """
     if sampling.json_schema is None:
         return ParsedReply()
     try:
@@ -101,7 +109,7 @@ async def parse_reply(text: str, sampling: Sampling) -> ParsedReply:
     if _is_deeper(data, MAX_DEPTH):
         problem = "The reply is JSON nested too deeply to be given as parsed."
         return ParsedReply(notes=(problem,))
-    verdict = await _ask(sampling.json_schema, data=data)
+    verdict = await _ask(limit_seconds, schema=sampling.json_schema, data=data)
     if verdict.kind is Kind.FINE:
         return ParsedReply(data)
     problem = (
@@ -112,10 +120,10 @@ async def parse_reply(text: str, sampling: Sampling) -> ParsedReply:
     return ParsedReply(data, (f"The reply {problem}: {verdict.reason}",))
 
 
-async def _ask(schema: Mapping[str, Any], **data: Any) -> Verdict:
+async def _ask(limit_seconds: float, **what: Any) -> Verdict:
     """Have a process of its own check the data, or without data the schema; it always answers."""
     try:
-        question = json.dumps({"schema": schema, "limit_seconds": CHECK_SECONDS, **data})
+        question = json.dumps({"limit_seconds": limit_seconds, **what})
         with anyio.fail_after(PROCESS_SECONDS):
             done = await anyio.run_process(
                 [sys.executable, "-P", "-m", PROGRAM],
@@ -128,16 +136,16 @@ async def _ask(schema: Mapping[str, Any], **data: Any) -> Verdict:
     except (OSError, anyio.BrokenResourceError) as error:
         logger.warning("The check of a json_schema did not run: %r", error)
         return Verdict(Kind.NOT_CHECKED, f"the check did not run ({error})")
-    return _verdict_of(done)
+    return _verdict_of(done, limit_seconds)
 
 
-def _verdict_of(done: "subprocess.CompletedProcess[bytes]") -> Verdict:
+def _verdict_of(done: "subprocess.CompletedProcess[bytes]", limit_seconds: float) -> Verdict:
     match done.stdout.splitlines():
         case [_, verdict]:
             kind, reason = json.loads(verdict)
             return Verdict(Kind(kind), reason[:MAX_REASON])
         case [_] if done.returncode == 1:  # as faulthandler ends it
-            return Verdict(Kind.NOT_CHECKED, TOO_LONG)
+            return Verdict(Kind.TOO_LONG, f"it takes longer than {limit_seconds:g} s")
     logger.warning(
         "The check of a json_schema ended with %d: %s",
         done.returncode,

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     FINE = "fine"
     FAULT = "fault"
     TOO_DEEP = "too_deep"
+    TOO_LONG = "too_long"
+    """Not told: the process ends with exit code 1 instead."""
     NOT_CHECKED = "not_checked"
 
 
