@@ -8,7 +8,6 @@ import pytest
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.paths import expand_path, is_inside
 
-
 IMPOSSIBLE = (
     [
         ("a\0b", "null"),
