@@ -22,6 +22,11 @@ from llama_mcp.turns.schema_check import PROGRAM, Kind
 
 logger = logging.getLogger(__name__)
 
+if sys.platform == "win32":
+    NO_WINDOW = subprocess.CREATE_NO_WINDOW
+else:
+    NO_WINDOW = 0
+
 # A check takes milliseconds, on a slow machine under load perhaps a second.
 CHECK_SECONDS = 5.0
 # Python has to start and to import; a machine under load takes its time.
@@ -129,7 +134,7 @@ async def _ask(limit_seconds: float, **what: Any) -> Verdict:
                 [sys.executable, "-P", "-m", PROGRAM],
                 input=question.encode(),
                 check=False,
-                creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+                creationflags=NO_WINDOW,
             )
     except RecursionError as error:
         return Verdict(Kind.TOO_DEEP, str(error))
