@@ -7,12 +7,15 @@ not have are taken away, sys.platform says the platform, and only our own module
 Where the program really runs on the platform, nothing is taken away.
 """
 
+import ctypes
 import importlib
 import os
 import pkgutil
 import signal
+import subprocess
 import sys
 from types import ModuleType
+from unittest.mock import MagicMock
 
 import llama_mcp
 
@@ -50,9 +53,18 @@ def become(platform: str) -> None:
         take_away(os, *POSIX_OS_FUNCTIONS)
         # None in this table makes an import fail as that of a module which is not there.
         sys.modules.update(dict.fromkeys(POSIX_MODULES))  # type: ignore[arg-type]  # documented
-        for name in ("msvcrt", "winreg", "_winapi"):
-            sys.modules[name] = ModuleType(name)
+        take_what_windows_has()
     sys.platform = platform
+
+
+def take_what_windows_has() -> None:
+    """Stand in for modules and names of Windows that are used at import; none does anything."""
+    for name in ("msvcrt", "winreg", "_winapi"):
+        sys.modules[name] = MagicMock()
+    for name in ("WinDLL", "windll", "WINFUNCTYPE", "WinError", "get_last_error", "FormatError"):
+        setattr(ctypes, name, MagicMock())
+    for name in ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP", "CREATE_BREAKAWAY_FROM_JOB"):
+        setattr(subprocess, name, 0)
 
 
 def import_all() -> int:
