@@ -20,6 +20,12 @@ from unittest.mock import MagicMock
 import llama_mcp
 
 WINDOWS_SIGNALS = {"SIGABRT", "SIGBREAK", "SIGFPE", "SIGILL", "SIGINT", "SIGSEGV", "SIGTERM"}
+WINDOWS_NUMBERS = (
+    (signal, "SIGBREAK"),
+    (subprocess, "CREATE_BREAKAWAY_FROM_JOB"),
+    (subprocess, "CREATE_NEW_PROCESS_GROUP"),
+    (subprocess, "CREATE_NO_WINDOW"),
+)
 POSIX_SIGNAL_FUNCTIONS = (
     *("alarm", "setitimer", "getitimer", "siginterrupt", "pause", "pthread_kill", "sigpending"),
     *("pthread_sigmask", "sigwait", "sigwaitinfo", "sigtimedwait"),
@@ -63,8 +69,8 @@ def take_what_windows_has() -> None:
         sys.modules[name] = MagicMock()
     for name in ("WinDLL", "windll", "WINFUNCTYPE", "WinError", "get_last_error", "FormatError"):
         setattr(ctypes, name, MagicMock())
-    for name in ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP", "CREATE_BREAKAWAY_FROM_JOB"):
-        setattr(subprocess, name, 0)
+    for module, name in WINDOWS_NUMBERS:
+        setattr(module, name, 0)
 
 
 def import_all() -> int:
