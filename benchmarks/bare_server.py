@@ -48,7 +48,7 @@ def main() -> None:
         return
     import anyio
 
-    from llama_mcp.surface.stdio import serve_stdio
+    from llama_mcp.surface.stdio.serving import serve_stdio
 
     anyio.run(serve_stdio, mcp, lambda: None)
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from llama_mcp.errors import InvalidArgumentError, PathNotAllowedError
+from llama_mcp.setting_texts import ON_WINDOWS, plain_path
 
 
 def expand_path(parameter: str, text: str) -> Path:
@@ -13,10 +14,10 @@ def expand_path(parameter: str, text: str) -> Path:
 
     Raises:
         InvalidArgumentError: nothing can be there, or this user may not look: too long a name, a
-            NUL, an unknown user after `~`, a folder that is locked.
+            NUL, an unknown user after `~`, a folder that is locked, on Windows a %NAME%.
     """
     try:
-        path = Path(text).expanduser()
+        path = Path(plain_path(text, windows=ON_WINDOWS)).expanduser()
         with suppress(FileNotFoundError, NotADirectoryError):
             os.stat(path)
     except (OSError, RuntimeError, ValueError) as error:
@@ -32,5 +33,23 @@ def check_path(path: Path, parameter: str, allowed: Sequence[Path]) -> None:
     if not allowed:
         return
     real = path.expanduser().resolve()
-    if not any(real.is_relative_to(folder.expanduser().resolve()) for folder in allowed):
+    if not any(is_inside(real, folder.expanduser().resolve()) for folder in allowed):
         raise PathNotAllowedError(parameter, str(real), [str(folder) for folder in allowed])
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Tell whether a path is a folder or lies in it, however the two are spelled.
+
+    On file systems that ignore case (macOS, Windows) one folder has many spellings; there the
+    system says whether two are the same.
+    """
+    return path.is_relative_to(folder) or any(
+        _is_same_folder(parent, folder) for parent in (path, *path.parents)
+    )
+
+
+def _is_same_folder(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one of them is not there
+        return False

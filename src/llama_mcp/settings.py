@@ -4,23 +4,41 @@ Read once, from environment variables that begin with LLAMA_MCP_. Each room is g
 is its own; Settings is all groups together. A test or an embedder passes Settings and is done.
 """
 
-import json
 import os
-import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from llama_mcp.ranges import CtxSize, GpuLayers, Parallel, Port
+from llama_mcp.setting_texts import ON_WINDOWS, plain_path, split_command_line, split_folders
 
 DEFAULT_PORT = 8080
 DEFAULT_CTX_SIZE = 4096
 DEFAULT_PARALLEL = 4
 
 APPLICATION = "llama-mcp"
+
+
+def _as_folder(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return Path(plain_path(value, windows=ON_WINDOWS)).expanduser()
+    except RuntimeError as error:  # an unknown user after `~`
+        raise ValueError(str(error)) from error
+
+
+Folder = Annotated[Path, BeforeValidator(_as_folder)]
 
 
 class SettingsGroup(BaseModel):
@@ -52,23 +70,21 @@ class LaunchSettings(SettingsGroup):
         default=None, description="Layers on the GPU: -1 all, 0 none. Unset: automatic."
     )
     extra_args: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), description="More llama-server flags, as a shell would split them."
+        default=(), description="More llama-server flags, written as on a command line."
     )
 
     @field_validator("extra_args", mode="before")
     @classmethod
     def _split_arguments(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith("["):
-            return tuple(json.loads(value))
-        return tuple(shlex.split(value))
+        if isinstance(value, str):
+            return split_command_line(value, windows=ON_WINDOWS)
+        return value
 
 
 class StorageSettings(SettingsGroup):
     """Where things are kept."""
 
-    home: Path | None = Field(
+    home: Folder | None = Field(
         default=None, description="Where state and archive live. Unset: the platform's folders."
     )
 
@@ -92,10 +108,10 @@ class StorageSettings(SettingsGroup):
 class LlamaServerSettings(LaunchSettings, StorageSettings):
     """How llama-servers are found, started, kept and guarded."""
 
-    model_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+    model_dirs: Annotated[tuple[Folder, ...], NoDecode] = Field(
         default=(), description="Folders in which a model may be named by its file name alone."
     )
-    allowed_paths: Annotated[tuple[Path, ...], NoDecode] = Field(
+    allowed_paths: Annotated[tuple[Folder, ...], NoDecode] = Field(
         default=(), description="Folders outside which no executable or model may lie; unset: any."
     )
     rpc_servers: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -128,7 +144,7 @@ class LlamaServerSettings(LaunchSettings, StorageSettings):
     @classmethod
     def _split_folders(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return tuple(part for part in value.split(os.pathsep) if part)
+            return split_folders(value, windows=ON_WINDOWS)
         return value
 
 

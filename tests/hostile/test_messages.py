@@ -13,7 +13,7 @@ from typing import Any, Literal
 import anyio
 import pytest
 
-from llama_mcp.surface.stdio import MAX_MESSAGE_BYTES
+from llama_mcp.surface.stdio.descriptors import MAX_MESSAGE_BYTES
 from tests.hostile.corpus import CORPUS
 from tests.hostile.messages import ENVELOPE, LINES, hostile_lines, readable_id
 from tests.support.client_process import LlamaMCP

@@ -12,7 +12,7 @@ import sys
 import anyio
 from mcp.server.mcpserver import MCPServer
 
-from llama_mcp.surface.stdio import serve_stdio
+from llama_mcp.surface.stdio.serving import serve_stdio
 
 STRAY = "stray words"
 

@@ -37,8 +37,8 @@ CHECKOUT = Path(__file__).parents[2]
 SOURCES = CHECKOUT / "src" / "llama_mcp"
 # Every private name of another package that our sources touch; each has its test below.
 KNOWN = {
-    ("surface/stdio.py", "mcp.shared._context_streams"),
-    ("surface/stdio.py", "_lowlevel_server"),
+    ("surface/stdio/messages.py", "mcp.shared._context_streams"),
+    ("surface/stdio/serving.py", "_lowlevel_server"),
     ("surface/notifications/subscriptions.py", "_connection"),
     ("cli/main.py", "mcp.server.mcpserver.server"),
 }
@@ -55,7 +55,7 @@ def test_the_installed_sdk_is_of_the_minor_release_that_is_pinned() -> None:
     major, minor = installed.split(".")[:2]
     following = f"{major}.{int(minor) + 1}.0"
     assert not pin.contains(following), (
-        f"pyproject.toml allows mcp {following}, in which the private names that surface/stdio.py "
+        f"pyproject.toml allows mcp {following}, in which the private names that surface/stdio/ "
         "touches may have changed: pin it below the next minor release"
     )
 
@@ -102,16 +102,16 @@ def test_an_mcpserver_still_keeps_its_low_level_server_where_we_take_it_from() -
     low_level = getattr(build_server(Settings()), "_lowlevel_server", None)
     assert isinstance(low_level, Server), (
         "MCPServer no longer keeps a mcp.server.lowlevel.Server in _lowlevel_server; "
-        "serve_stdio in surface/stdio.py runs that one over its own streams"
+        "serve_stdio in surface/stdio/serving.py runs that one over its own streams"
     )
     options = low_level.create_initialization_options(NotificationOptions(True, True, True))
     assert options.capabilities.tools is not None and options.capabilities.tools.list_changed, (
         "create_initialization_options no longer turns NotificationOptions into capabilities; "
-        "serve_stdio in surface/stdio.py announces list_changed with them"
+        "serve_stdio in surface/stdio/serving.py announces list_changed with them"
     )
     takes = parameters_of(Server.run)[:4]
     assert takes == ["self", "read_stream", "write_stream", "initialization_options"], (
-        f"Server.run takes {takes} now; serve_stdio in surface/stdio.py passes it a reader, a "
+        f"Server.run takes {takes} now; serve_stdio in surface/stdio/ passes it a reader, a "
         "writer and the options, in this order"
     )
 
@@ -160,8 +160,8 @@ async def test_context_streams_are_still_made_read_and_closed_as_stdio_does() ->
                 assert received.last_context is not None
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         pytest.fail(
-            f"mcp.shared._context_streams has changed ({error}); surface/stdio.py makes the "
-            "streams with it that the low-level server reads and writes"
+            f"mcp.shared._context_streams has changed ({error}); surface/stdio/messages.py makes "
+            "the streams with it that the low-level server reads and writes"
         )
     assert taken == [0, 1, 2]
 
@@ -173,7 +173,7 @@ def test_a_message_is_still_read_and_written_as_stdio_does() -> None:
     written = message.model_dump_json(by_alias=True, exclude_unset=True)
     assert '"id":1' in written, "a JSON-RPC message is no longer written with what it was read from"
     for broken in (b"[]", b"{}", b'{"jsonrpc": "1.0", "id": 1, "method": "ping"}'):
-        # A ValueError is what surface/stdio.py answers with -32700.
+        # A ValueError is what surface/stdio/messages.py answers with -32700.
         with pytest.raises(ValueError):
             mcp_types.jsonrpc_message_adapter.validate_json(broken, by_name=False)
 

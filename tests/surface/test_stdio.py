@@ -64,7 +64,7 @@ async def test_neither_stray_prints_nor_children_touch_the_wire(tmp_path: Path) 
 
 
 async def test_stdin_and_stdout_may_be_files(llama_mcp: LlamaMCP, tmp_path: Path) -> None:
-    """Neither can be waited for: the SDK's own transport, with its threads, takes over."""
+    """Neither can be waited for: a thread at each does it."""
     asked, answered = tmp_path / "asked", tmp_path / "answered"
     asked.write_bytes(request(1, "initialize", **INITIALIZE))
     with asked.open("rb") as stdin, answered.open("wb") as stdout:

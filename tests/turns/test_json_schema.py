@@ -1,18 +1,19 @@
 """A json_schema comes from an agent and the reply from a model: neither can do any harm."""
 
 import socket
-import threading
+import subprocess
+import sys
 from typing import Any
 
+import anyio
+import psutil
 import pytest
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.chat_request import Sampling
-from llama_mcp.turns.json_schema import MAX_DEPTH, check_schema, time_limit
-from llama_mcp.turns.partial_reply import PartialReply
-from llama_mcp.turns.reply import ChatReply
-from llama_mcp.turns.reply_building import TurnFacts, reply_from
+from llama_mcp.turns.json_schema import MAX_DEPTH, ParsedReply, check_schema, parse_reply
+from llama_mcp.turns.schema_check import PROGRAM
+from tests.support.processes import PATIENCE_SECONDS, until
 
 # Each level doubles what is to be checked.
 MULTIPLYING = {
@@ -20,79 +21,97 @@ MULTIPLYING = {
     | {"d40": {}},
     "$ref": "#/$defs/d0",
 }
+ENDLESS = {"pattern": "^(a|a)*$"}
 A_REPLY_OF_A = '"' + "a" * 40 + '!"'
 
 
-def reply_to(schema: dict[str, Any], text: str) -> ChatReply:
-    facts = TurnFacts(
-        session_id="x",
-        turn=1,
-        status=TurnStatus.COMPLETE,
-        sampling=Sampling(json_schema=schema),
-        context_limit=None,
-        n_gpu_layers=None,
-        turns_dropped=0,
-        cache_miss=None,
-        notes=(),
-    )
-    return reply_from(PartialReply(pieces=[text]), facts)
+async def parsed(schema: dict[str, Any], text: str) -> ParsedReply:
+    return await parse_reply(text, Sampling(json_schema=schema))
 
 
-def test_nothing_that_a_schema_refers_to_is_fetched() -> None:
+async def test_nothing_that_a_schema_refers_to_is_fetched() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         listener.setblocking(False)
         schema = {"$ref": f"http://127.0.0.1:{listener.getsockname()[1]}/x"}
-        check_schema(schema)
-        reply = reply_to(schema, "1")
+        await check_schema(schema)
+        reply = await parsed(schema, "1")
         with pytest.raises(BlockingIOError):
             listener.accept()
-    assert (reply.parsed, len(reply.notes)) == (1, 1)
+    assert (reply.data, len(reply.notes)) == (1, 1)
     assert "could not be checked against json_schema: Unresolvable" in reply.notes[0]
 
 
-def test_a_schema_may_refer_to_the_schema_of_schemas() -> None:
-    reply = reply_to({"$ref": "https://json-schema.org/draft/2020-12/schema"}, '{"type": "object"}')
-    assert (reply.parsed, reply.notes) == ({"type": "object"}, [])
+async def test_a_schema_may_refer_to_the_schema_of_schemas() -> None:
+    schema = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+    assert await parsed(schema, '{"type": "object"}') == ParsedReply({"type": "object"})
 
 
-@pytest.mark.parametrize("schema", [{"pattern": "^(a|a)*$"}, MULTIPLYING])
-def test_a_check_that_would_take_for_ever_is_given_up_and_the_reply_is_there(
+async def test_a_reply_that_breaks_the_schema_is_given_with_the_reason() -> None:
+    reply = await parsed({"type": "object", "required": ["ä"]}, '{"ö": NaN}')
+    assert list(reply.data) == ["ö"]
+    assert reply.notes == ("The reply does not keep to json_schema: 'ä' is a required property",)
+
+
+@pytest.mark.parametrize("schema", [ENDLESS, MULTIPLYING])
+async def test_a_check_that_would_take_for_ever_is_given_up_and_the_reply_is_there(
     schema: dict[str, Any],
 ) -> None:
-    check_schema(schema)
-    reply = reply_to(schema, A_REPLY_OF_A)
-    assert reply.reply == A_REPLY_OF_A
-    assert reply.parsed == "a" * 40 + "!"
-    assert "it takes longer than" in reply.notes[0]
+    await check_schema(schema)
+    reply = await parse_reply(A_REPLY_OF_A, Sampling(json_schema=schema), limit_seconds=0.5)
+    assert reply.data == "a" * 40 + "!"
+    problem = "The reply could not be checked against json_schema: it takes longer than 0.5 s"
+    assert reply.notes == (problem,)
 
 
-def test_a_schema_that_is_nested_too_deeply_is_refused_in_words() -> None:
+async def test_a_check_does_not_hold_up_anything_else_and_ends_when_it_is_cancelled() -> None:
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(parsed, ENDLESS, A_REPLY_OF_A)
+            await until(lambda: bool(checks_under_way()), "the check runs")
+            tasks.cancel_scope.cancel()
+    await until(lambda: not checks_under_way(), "the check has ended")
+
+
+def test_a_check_ends_by_itself_when_whoever_asked_for_it_is_gone() -> None:
+    """Its limit is its own: nobody reads its answer, and its time is still over."""
+    question = (
+        f'{{"schema": {{"pattern": "^(a|a)*$"}}, "limit_seconds": 0.1, "data": {A_REPLY_OF_A}}}'
+    )
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as check:
+        assert check.stdin is not None
+        check.stdin.write(question.encode())
+        check.stdin.close()
+        assert check.wait(PATIENCE_SECONDS) == 1
+
+
+async def test_a_schema_that_is_none_is_refused_with_the_reason() -> None:
+    with pytest.raises(InvalidArgumentError, match="is not a JSON schema .'cat' is not valid"):
+        await check_schema({"type": "cat"})
+
+
+async def test_a_schema_that_is_nested_too_deeply_is_refused_in_words() -> None:
     schema: dict[str, Any] = {}
     for _ in range(300):
         schema = {"properties": {"a": schema}}
     with pytest.raises(InvalidArgumentError, match="nested too deeply"):
-        check_schema(schema)
+        await check_schema(schema)
 
 
 @pytest.mark.parametrize(("depth", "is_given"), [(MAX_DEPTH, True), (MAX_DEPTH + 1, False)])
-def test_data_that_no_client_could_read_is_left_to_the_text(depth: int, is_given: bool) -> None:
-    text = "[" * depth + "]" * depth
-    reply = reply_to({}, text)
-    assert reply.reply == text
-    assert (reply.parsed is not None) == is_given
+async def test_data_that_no_client_could_read_is_left_to_the_text(
+    depth: int, is_given: bool
+) -> None:
+    reply = await parsed({}, "[" * depth + "]" * depth)
+    assert (reply.data is not None) == is_given
     assert any("too deeply" in note for note in reply.notes) != is_given
 
 
-def test_outside_the_main_thread_work_has_no_limit_and_is_done() -> None:
-    done: list[bool] = []
-
-    def work() -> None:
-        with time_limit(1e-6):
-            done.append(sum(range(10_000)) > 0)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert done == [True]
+def checks_under_way() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if PROGRAM in " ".join(child.cmdline())]

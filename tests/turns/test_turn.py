@@ -13,7 +13,7 @@ from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnStatus
-from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.errors import TurnFailedError
 from llama_mcp.turns.in_flight import InFlight
 from llama_mcp.turns.partial_reply import PartialReply
@@ -66,6 +66,21 @@ async def test_everybody_who_follows_a_reply_hears_all_of_it_in_order(room: Room
         await listener.report(turn.reply)
         assert "".join(listener.heard) == SENTENCE
         assert len(listener.heard) > 1
+
+
+async def test_a_cancel_while_the_whole_reply_is_checked_leaves_it_complete(
+    room: Room, other: Archive
+) -> None:
+    reply = '"' + "a" * 40 + '!"'
+    room.set_faults(reply_tokens=[reply])
+    endless = Sampling(json_schema={"pattern": "^(a|a)*$"})
+    request = ChatRequest(message="hello", sampling=endless)
+    turn = await room.in_flight.take_turn(request, PATIENCE_SECONDS)
+    await until(lambda: bool(turn.reply.usage_chunk), "the whole reply was received")
+    given = await room.in_flight.cancel(turn.session_id)
+    assert (given.status, given.reply) == (TurnStatus.COMPLETE, reply)
+    archived = await other.last_turn(turn.session_id)
+    assert (archived.status, archived.reply) == (TurnStatus.COMPLETE, reply)
 
 
 async def test_a_follower_that_leaves_does_not_end_the_turn(room: Room) -> None:

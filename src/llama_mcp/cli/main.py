@@ -47,7 +47,7 @@ def _serve(settings: Settings) -> int:
     os.umask(0o077)
 
     from llama_mcp.surface.server import build_server
-    from llama_mcp.surface.stdio import serve_stdio
+    from llama_mcp.surface.stdio.serving import serve_stdio
 
     server = build_server(settings)
     anyio.run(serve_stdio, server, server.announce_shutdown)

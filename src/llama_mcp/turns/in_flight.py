@@ -68,7 +68,7 @@ class InFlight:
         """
         request.check()
         if request.sampling.json_schema is not None:
-            check_schema(request.sampling.json_schema)
+            await check_schema(request.sampling.json_schema)
         if request.session_id is not None:
             await self._check_session(request.session_id)
         server = await self._servers.ready_server(wait_seconds)

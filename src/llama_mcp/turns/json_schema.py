@@ -1,41 +1,73 @@
-"""The JSON schema of a reply: checked before anything is sent, and the reply against it."""
+"""The JSON schema of a reply: checked before anything is sent, and the reply against it.
+
+Each check runs in a process of its own (schema_check.py), because nothing else can end one that
+takes for ever. It costs 0.1 s of CPU, most of it for importing jsonschema, which llama-mcp itself
+never does; only calls with a json_schema pay for it.
+"""
 
 import json
-import signal
+import logging
+import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import anyio
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.turns.chat_request import Sampling, build_body
+from llama_mcp.turns.schema_check import PROGRAM, Kind
 
-# jsonschema is imported where it is used: 60 ms that only these calls need.
+logger = logging.getLogger(__name__)
 
-# Patterns, or references that multiply, can make checking take for ever.
-CHECK_SECONDS = 0.25
+if sys.platform == "win32":
+    NO_WINDOW = subprocess.CREATE_NO_WINDOW
+else:
+    NO_WINDOW = 0
+
+# A check takes milliseconds, on a slow machine under load perhaps a second.
+CHECK_SECONDS = 5.0
+# Python has to start and to import; a machine under load takes its time.
+PROCESS_SECONDS = 60.0
 TAKE_SECONDS = 10
 # JSON readers, those of MCP clients too, stop at about 200 levels.
 MAX_DEPTH = 100
+MAX_REASON = 300
 
 
-def check_schema(schema: Mapping[str, Any]) -> None:
-    """Raise InvalidArgumentError when json_schema is not a JSON schema."""
-    from jsonschema import Draft202012Validator, SchemaError
+@dataclass(frozen=True, slots=True)
+class ParsedReply:
+    """A reply as data when a schema was asked for, and what is wrong with it."""
 
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
+    data: Any = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a check, and why."""
+
+    kind: Kind
+    reason: str
+
+
+async def check_schema(schema: Mapping[str, Any]) -> None:
+    """Raise InvalidArgumentError when json_schema is not a JSON schema that can be checked."""
+    verdict = await _ask(CHECK_SECONDS, schema=schema)
+    if verdict.kind is Kind.FAULT:
         raise InvalidArgumentError(
-            "json_schema", f"is not a JSON schema ({error.message})", "Correct it and try again."
-        ) from error
-    except RecursionError as error:
+            "json_schema", f"is not a JSON schema ({verdict.reason})", "Correct it and try again."
+        )
+    if verdict.kind is Kind.TOO_DEEP:
         raise InvalidArgumentError(
             "json_schema", "is nested too deeply", "Make it flatter and try again."
-        ) from error
+        )
+    if verdict.kind is Kind.TOO_LONG:
+        raise InvalidArgumentError(
+            "json_schema", f"cannot be checked: {verdict.reason}", "Make it simpler and try again."
+        )
 
 
 async def check_taken(server: ReadyServer, sampling: Sampling) -> None:
@@ -62,52 +94,69 @@ async def check_taken(server: ReadyServer, sampling: Sampling) -> None:
         )
 
 
-def parse_reply(text: str, sampling: Sampling) -> tuple[Any, list[str]]:
-    """Return the reply as data when a schema was asked for, and what is wrong with it."""
-    if sampling.json_schema is None:
-        return None, []
-    from jsonschema import Draft202012Validator
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # no types
+async def parse_reply(
+    text: str, sampling: Sampling, limit_seconds: float = CHECK_SECONDS
+) -> ParsedReply:
+    """Return the reply as data when a schema was asked for, and what is wrong with it.
 
+    Args:
+        text: the whole reply.
+        sampling: what was asked for.
+        limit_seconds: after so long the check is given up.
+    """
+    if sampling.json_schema is None:
+        return ParsedReply()
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        return None, ["The reply is not complete JSON; a larger max_tokens may help."]
+        problem = "The reply is not complete JSON; a larger max_tokens may help."
+        return ParsedReply(notes=(problem,))
     if _is_deeper(data, MAX_DEPTH):
-        return None, ["The reply is JSON nested too deeply to be given as parsed."]
+        problem = "The reply is JSON nested too deeply to be given as parsed."
+        return ParsedReply(notes=(problem,))
+    verdict = await _ask(limit_seconds, schema=sampling.json_schema, data=data)
+    if verdict.kind is Kind.FINE:
+        return ParsedReply(data)
+    problem = (
+        "does not keep to json_schema"
+        if verdict.kind is Kind.FAULT
+        else "could not be checked against json_schema"
+    )
+    return ParsedReply(data, (f"The reply {problem}: {verdict.reason}",))
+
+
+async def _ask(limit_seconds: float, **what: Any) -> Verdict:
+    """Have a process of its own check the data, or without data the schema; it always answers."""
     try:
-        # With this registry no reference is fetched, neither by HTTP nor from a file.
-        checker = Draft202012Validator(sampling.json_schema, registry=REGISTRY)
-        with time_limit(CHECK_SECONDS):
-            fault = next(checker.iter_errors(data), None)
-    except Exception as error:  # whatever a schema refers to, the reply itself is given
-        return data, [f"The reply could not be checked against json_schema: {error}"[:300]]
-    return data, [f"The reply does not keep to json_schema: {fault.message[:200]}"] if fault else []
+        question = json.dumps({"limit_seconds": limit_seconds, **what})
+        with anyio.fail_after(PROCESS_SECONDS):
+            done = await anyio.run_process(
+                [sys.executable, "-P", "-m", PROGRAM],
+                input=question.encode(),
+                check=False,
+                creationflags=NO_WINDOW,
+            )
+    except RecursionError as error:
+        return Verdict(Kind.TOO_DEEP, str(error))
+    except (OSError, anyio.BrokenResourceError) as error:
+        logger.warning("The check of a json_schema did not run: %r", error)
+        return Verdict(Kind.NOT_CHECKED, f"the check did not run ({error})")
+    return _verdict_of(done, limit_seconds)
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in code that takes longer, also in the middle of a regular expression.
-
-    The code must run on the main thread: regular expressions hold Python's lock, and no thread can
-    be ended. On other threads, and where there is no timer signal (Windows), there is no limit.
-    """
-    is_main = threading.current_thread() is threading.main_thread()
-    if sys.platform == "win32" or not is_main:
-        yield
-        return
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"it takes longer than {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    # Repeated, because Python swallows what is raised in a finalizer.
-    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+def _verdict_of(done: "subprocess.CompletedProcess[bytes]", limit_seconds: float) -> Verdict:
+    match done.stdout.splitlines():
+        case [_, verdict]:
+            kind, reason = json.loads(verdict)
+            return Verdict(Kind(kind), reason[:MAX_REASON])
+        case [_] if done.returncode == 1:  # as faulthandler ends it
+            return Verdict(Kind.TOO_LONG, f"it takes longer than {limit_seconds:g} s")
+    logger.warning(
+        "The check of a json_schema ended with %d: %s",
+        done.returncode,
+        done.stderr.decode("utf-8", "replace")[-MAX_REASON:],
+    )
+    return Verdict(Kind.NOT_CHECKED, f"the check ended with exit code {done.returncode}")
 
 
 def _is_deeper(data: Any, levels: int) -> bool:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llama_mcp.sessions.records import ArchivedTurn, TurnStatus, Usage
-from llama_mcp.turns.chat_request import Sampling
-from llama_mcp.turns.json_schema import parse_reply
+from llama_mcp.turns.json_schema import ParsedReply
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.reply import ChatReply, ContextUse
 
@@ -22,7 +21,7 @@ class TurnFacts:
     session_id: str
     turn: int
     status: TurnStatus
-    sampling: Sampling
+    parsed: ParsedReply
     context_limit: int | None
     n_gpu_layers: int | None
     turns_dropped: int
@@ -36,8 +35,7 @@ def reply_from(partial: PartialReply, facts: TurnFacts) -> ChatReply:
     usage = partial.usage()
     used = _tokens_used(usage)
     is_complete = facts.status is TurnStatus.COMPLETE
-    parsed, schema_notes = parse_reply(partial.text, facts.sampling) if is_complete else (None, [])
-    notes = [*facts.notes, *schema_notes]
+    notes = [*facts.notes, *facts.parsed.notes]
     if facts.turns_dropped:
         notes.append(
             f"The {facts.turns_dropped} oldest turn(s) no longer fit the context window and were "
@@ -51,7 +49,7 @@ def reply_from(partial: PartialReply, facts: TurnFacts) -> ChatReply:
         status=facts.status,
         reply=partial.text,
         reasoning=partial.reasoning or None,
-        parsed=parsed,
+        parsed=facts.parsed.data,
         finish_reason=partial.finish_reason,
         usage=usage,
         timing=partial.timing(),

@@ -21,6 +21,7 @@ from llama_mcp.turns.cache_miss import ServingFacts, why_recomputed
 from llama_mcp.turns.chat_request import ChatRequest, build_body
 from llama_mcp.turns.errors import TurnFailedError
 from llama_mcp.turns.following import Following
+from llama_mcp.turns.json_schema import ParsedReply, parse_reply
 from llama_mcp.turns.partial_reply import PartialReply
 from llama_mcp.turns.prompt import ChatMessages, Prompt, fit_prompt
 from llama_mcp.turns.reply import ChatReply
@@ -68,6 +69,7 @@ class Turn:
         self._saved_tokens = 0
         # What the caller should know besides the reply.
         self._notes = list(notes)
+        self._parsed = ParsedReply()
         self._result: ChatReply | None = None
 
     @property
@@ -86,7 +88,10 @@ class Turn:
         try:
             with self._scope:
                 status = await self._generate()
-            if self._scope.cancelled_caught and self._is_cancel_asked:
+                if status is TurnStatus.COMPLETE:
+                    # A cancellation leaves this out, and the reply is complete all the same.
+                    self._parsed = await parse_reply(self.reply.text, self._request.sampling)
+            if status is TurnStatus.INTERRUPTED and self._is_cancel_asked:
                 status = TurnStatus.CANCELLED
         finally:
             try:
@@ -243,7 +248,7 @@ class Turn:
             session_id=self.session_id,
             turn=self.number,
             status=status,
-            sampling=self._request.sampling,
+            parsed=self._parsed,
             context_limit=self._server.slot_ctx_size,
             n_gpu_layers=self._server.n_gpu_layers,
             turns_dropped=self._first_turn_in_prompt - 1,

@@ -56,7 +56,7 @@ def test_the_holder_of_a_port_is_described_or_said_not_to_be_told(listener: sock
     assert f"pid {os.getpid()}" in words or (NOT_TOLD and "does not tell" in words)
 
 
-def test_of_a_process_that_is_gone_nothing_can_be_said(listener: socket.socket) -> None:
+def test_a_process_that_is_gone_holds_no_port(listener: socket.socket) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-        assert ports.is_held_by(listener.getsockname()[1], gone.pid) is None
+        assert not ports.is_held_by(listener.getsockname()[1], gone.pid)

@@ -6,6 +6,7 @@ from pathlib import Path
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.llama_server.engine.capabilities import Capabilities, Flag
 from llama_mcp.paths import check_path, expand_path
+from llama_mcp.setting_texts import ON_WINDOWS
 
 RPC = "--rpc"
 # Flags that have a parameter of their own, or that we must set ourselves to keep our promises.
@@ -84,9 +85,15 @@ def check_files_in(
         flag = capabilities.flags.get(name.replace("_", "-"))
         if flag and any(word in flag.value for word in _FILE_VALUES):
             for part in value.split(","):
-                path, _, scale = part.rpartition(":")
-                file = expand_path("extra_args", path if _is_number(scale) else part)
-                check_path(file, "extra_args", allowed)
+                file = without_scale(part, windows=ON_WINDOWS)
+                check_path(expand_path("extra_args", file), "extra_args", allowed)
+
+
+def without_scale(value: str, *, windows: bool) -> str:
+    """Return the file of `FNAME:SCALE`; the colon after a drive letter belongs to the file."""
+    path, _, scale = value.rpartition(":")
+    is_drive = windows and len(path) == 1
+    return path if path and not is_drive and _is_number(scale) else value
 
 
 def _check_value(flag: str, value: str, capabilities: Capabilities) -> None:

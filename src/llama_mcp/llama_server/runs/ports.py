@@ -74,7 +74,7 @@ def _listener(port: int) -> int | None:
     """Return the pid of the process that listens; None when the system names none."""
     try:
         connections = psutil.net_connections(kind="tcp")
-    except psutil.Error:
+    except (psutil.Error, RuntimeError):  # on Windows: the table grew while it was read
         return None
     pids = (connection.pid for connection in connections if _listens_on(connection, port))
     return next(filter(None, pids), None)
