@@ -1,6 +1,7 @@
 """The wire itself: what cannot touch it, and descriptors that no event loop can wait for."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -16,10 +17,16 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from tests.support import stray_writer_program
-from tests.support.client_process import COMMAND, LlamaMCP
+from tests.support.client_process import LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS, processes_of, until
 from tests.support.quick import first_quick
 from tests.support.raw_client import INITIALIZE, RawClient
+
+COMMAND = [sys.executable, "-P", "-m", "llama_mcp"]
+# Windows has none of these signals; test_stdio_threads.py shows what it has instead.
+ENDINGS = ["closed stdin"] if sys.platform == "win32" else ["closed stdin", "SIGTERM", "SIGINT"]
+# What a Python of each platform needs to start.
+INHERITED = ("PATH", "HOME", "USERPROFILE", "SYSTEMROOT")
 
 
 @asynccontextmanager
@@ -68,7 +75,7 @@ async def test_stdin_and_stdout_may_be_files(llama_mcp: LlamaMCP, tmp_path: Path
     asked, answered = tmp_path / "asked", tmp_path / "answered"
     asked.write_bytes(request(1, "initialize", **INITIALIZE))
     with asked.open("rb") as stdin, answered.open("wb") as stdout:
-        async with running([COMMAND], stdin=stdin, stdout=stdout, env=environment(llama_mcp)) as it:
+        async with running(COMMAND, stdin=stdin, stdout=stdout, env=environment(llama_mcp)) as it:
             with anyio.fail_after(PATIENCE_SECONDS):
                 assert await it.wait() == 0
     (answer,) = answers_in(answered)
@@ -76,7 +83,7 @@ async def test_stdin_and_stdout_may_be_files(llama_mcp: LlamaMCP, tmp_path: Path
     assert not llama_mcp.home.exists()
 
 
-@pytest.mark.parametrize("ending", first_quick("closed stdin", "SIGTERM", "SIGINT"))
+@pytest.mark.parametrize("ending", first_quick(*ENDINGS))
 async def test_an_ending_in_mid_reply_keeps_what_was_received_also_when_stdout_is_a_file(
     llama_mcp: LlamaMCP, tmp_path: Path, ending: str
 ) -> None:
@@ -84,7 +91,7 @@ async def test_an_ending_in_mid_reply_keeps_what_was_received_also_when_stdout_i
     with answered.open("wb") as stdout:
         having = llama_mcp.having(CTX_SIZE="4096")
         options = {"stdin": subprocess.PIPE, "stdout": stdout, "env": environment(having)}
-        async with running([COMMAND], **options) as process:
+        async with running(COMMAND, **options) as process:
             assert process.stdin is not None
             await process.stdin.send(request(1, "initialize", **INITIALIZE))
             await until(lambda: len(answers_in(answered)) == 1, "it answers")
@@ -110,15 +117,15 @@ async def test_an_ending_in_mid_reply_keeps_what_was_received_also_when_stdout_i
 
 async def test_without_a_client_it_ends_at_once(llama_mcp: LlamaMCP) -> None:
     done = await anyio.run_process(
-        [COMMAND], stdin=subprocess.DEVNULL, env=environment(llama_mcp), check=False
+        COMMAND, stdin=subprocess.DEVNULL, env=environment(llama_mcp), check=False
     )
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"Traceback" not in done.stderr
 
 
 def environment(llama_mcp: LlamaMCP) -> dict[str, str]:
-    home = str(llama_mcp.home.parent / "user-home")
-    return {"PATH": "/usr/bin:/bin", "HOME": home} | llama_mcp.environment
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return inherited | llama_mcp.environment
 
 
 def answers_in(path: Path) -> list[dict[str, Any]]:
