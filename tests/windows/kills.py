@@ -12,7 +12,7 @@ import anyio
 from llama_mcp.llama_server.runs.run import RunFolder, current_run
 from tests.support.processes import until
 from tests.support.raw_client import RawClient
-from tests.windows.stage import Stage, call, start
+from tests.windows.stage import Stage, call, close, start
 from tests.windows.wine import Windows
 
 # A SIGKILL from this side would leave no exit code, as nothing on Windows does.
@@ -31,22 +31,24 @@ LONGEST_DELAY_SECONDS = 1.0
 async def kills(stage: Stage, victim: str) -> str:
     """Kill the victim once in each work; the same moments in every run."""
     chance = random.Random(f"{SEED} {victim}")
-    with _terminator(stage.windows) as terminator:
-        for work in WORKS:
-            async with stage.client() as client:
-                await client.hello()
-                pid, request = await _begin(stage, client, victim, work)
-                await anyio.sleep(LONGEST_DELAY_SECONDS * chance.random() ** 2)
-                _terminate(terminator, pid)
-                if victim == "llama-mcp":
-                    await client.exit_code()
-                else:
-                    await client.answer(request)
-                    await start(client)
+    works = list(WORKS)
+    while works:
+        async with stage.client() as client:
+            await client.hello()
+            with _terminator(stage.windows) as terminator:
+                while works and client.process.returncode is None:
+                    pid, request = await _begin(stage, client, victim, works.pop())
+                    await anyio.sleep(LONGEST_DELAY_SECONDS * chance.random() ** 2)
+                    _terminate(terminator, pid)
+                    if victim == "llama-mcp":
+                        await client.exit_code()
+                    else:
+                        await client.answer(request)
     await stage.until_nothing_is_left()
     async with stage.client() as client:
         await client.hello()
         await start(client)
+        await close(client)
     await stage.until_nothing_is_left()
     return ", ".join(WORKS)
 

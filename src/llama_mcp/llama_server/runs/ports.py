@@ -8,6 +8,9 @@ import psutil
 
 from llama_mcp.llama_server.engine.command_line import HOST
 
+# The connections among which one on HOST is.
+HOST_KIND = "tcp4"
+
 
 def is_free(port: int) -> bool:
     """Tell whether llama-server could listen on the port of 127.0.0.1."""
@@ -51,7 +54,7 @@ def is_held_by(port: int, pid: int) -> bool | None:
     """
     try:
         if sys.platform == "win32":  # one table for all processes, and it may name no owner
-            holder = _listener(port)
+            holder = _listener(port, HOST_KIND)
             return None if holder is None else pid in (holder, *_above(holder))
         process = psutil.Process(pid)
         return _holds(process, port) or any(
@@ -66,14 +69,14 @@ def _above(pid: int) -> list[int]:
 
 
 def _holds(process: psutil.Process, port: int) -> bool:
-    connections = process.net_connections(kind="tcp")
+    connections = process.net_connections(kind=HOST_KIND)
     return any(_listens_on(connection, port) for connection in connections)
 
 
-def _listener(port: int) -> int | None:
+def _listener(port: int, kind: str = "tcp") -> int | None:
     """Return the pid of the process that listens; None when the system names none."""
     try:
-        connections = psutil.net_connections(kind="tcp")
+        connections = psutil.net_connections(kind=kind)
     except (psutil.Error, RuntimeError):  # on Windows: the table grew while it was read
         return None
     pids = (connection.pid for connection in connections if _listens_on(connection, port))
