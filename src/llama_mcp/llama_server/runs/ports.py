@@ -7,9 +7,7 @@ from typing import Any
 import psutil
 
 from llama_mcp.llama_server.engine.command_line import HOST
-
-# The connections among which one on HOST is.
-HOST_KIND = "tcp4"
+from llama_mcp.llama_server.runs import windows_listeners
 
 
 def is_free(port: int) -> bool:
@@ -53,8 +51,8 @@ def is_held_by(port: int, pid: int) -> bool | None:
         None when the system does not say.
     """
     try:
-        if sys.platform == "win32":  # one table for all processes, and it may name no owner
-            holder = _listener(port, HOST_KIND)
+        if sys.platform == "win32":  # the table may name no owner
+            holder = _listener(port)
             return None if holder is None else pid in (holder, *_above(holder))
         process = psutil.Process(pid)
         return _holds(process, port) or any(
@@ -69,15 +67,17 @@ def _above(pid: int) -> list[int]:
 
 
 def _holds(process: psutil.Process, port: int) -> bool:
-    connections = process.net_connections(kind=HOST_KIND)
+    connections = process.net_connections(kind="tcp")
     return any(_listens_on(connection, port) for connection in connections)
 
 
-def _listener(port: int, kind: str = "tcp") -> int | None:
+def _listener(port: int) -> int | None:
     """Return the pid of the process that listens; None when the system names none."""
+    if sys.platform == "win32":
+        return windows_listeners.listening_pid(port)
     try:
-        connections = psutil.net_connections(kind=kind)
-    except (psutil.Error, RuntimeError):  # on Windows: the table grew while it was read
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.Error:
         return None
     pids = (connection.pid for connection in connections if _listens_on(connection, port))
     return next(filter(None, pids), None)
