@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     quick = iter([item for item in items if not item.get_closest_marker("slow")])
     part = len(items) // workers
     parts = [slow[worker::workers] for worker in range(workers)]
-    shared_out = [item for own in parts for item in (*own, *islice(quick, part - len(own)))]
+    shared_out = [item for own in parts for item in (*own, *islice(quick, max(0, part - len(own))))]
     items[:] = [*shared_out, *quick]
 
 
