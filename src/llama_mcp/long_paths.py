@@ -39,8 +39,10 @@ def usual(path: str) -> str:
 
 def for_programs(path: str) -> str | None:
     """Return a name of an existing file that every program can open; None when it has none."""
-    if sys.platform != "win32" or len(usual(path)) <= MAX_CHARACTERS:
+    if sys.platform != "win32":
         return path
+    if len(usual(path)) <= MAX_CHARACTERS:
+        return usual(path)
     short = usual(_short_name(extended(path)))
     return short if 0 < len(short) <= MAX_CHARACTERS else None
 

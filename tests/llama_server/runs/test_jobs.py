@@ -12,12 +12,14 @@ from llama_mcp.llama_server.status_report import IS_IN_A_JOB, report
 from tests.llama_server.runs.launches import lives, pid_of
 from tests.support.processes import until
 
-if sys.platform != "win32":
-    pytest.skip("only Windows has jobs", allow_module_level=True)
+pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="only Windows has jobs")
+
+CHECKOUT = Path(__file__).parents[3]
 
 CLIENT = """
 import anyio, sys
 from pathlib import Path
+sys.path.insert(0, sys.argv[2])
 from llama_mcp.keeper import windows
 from llama_mcp.llama_server.runs import keeper_process
 from llama_mcp.llama_server.runs.creating import create_run
@@ -32,8 +34,7 @@ sys.stdin.read()
 
 def start_client(runs_dir: Path, job: str) -> "subprocess.Popen[str]":
     client = subprocess.Popen(
-        [sys.executable, "-c", CLIENT.format(job=job), str(runs_dir)],
-        cwd=Path(__file__).parents[3],
+        [sys.executable, "-c", CLIENT.format(job=job), str(runs_dir), str(CHECKOUT)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

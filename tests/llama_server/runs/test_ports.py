@@ -47,8 +47,9 @@ def test_a_port_is_held_by_the_process_above_the_one_that_listens() -> None:
                 assert wrapper.poll() is None
             assert ports.is_held_by(port, wrapper.pid) in (True, *NOT_TOLD)
         finally:
-            for process in (*psutil.Process(wrapper.pid).children(recursive=True), wrapper):
+            for process in psutil.Process(wrapper.pid).children(recursive=True):
                 process.kill()
+            wrapper.kill()
 
 
 def test_the_holder_of_a_port_is_described_or_said_not_to_be_told(listener: socket.socket) -> None:
