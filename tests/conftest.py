@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,20 @@ REAL_LLAMA_CPPS = list(filter(None, [os.environ.get(REAL_LLAMA_CPP_VARIABLE)]))
 WORKERS_PER_CORE = 2
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long ones, so that no worker has one of them left at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let every worker begin with its share of the long ones, so that none is left at the end.
+
+    pytest-xdist gives each worker an equal part of the items, in a row.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    # Those with a time limit of their own are the longest.
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = iter([item for item in items if not item.get_closest_marker("slow")])
+    part = len(items) // workers
+    parts = [slow[worker::workers] for worker in range(workers)]
+    shared_out = [item for own in parts for item in (*own, *islice(quick, max(0, part - len(own))))]
+    items[:] = [*shared_out, *quick]
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -1,8 +1,24 @@
 """The main job from the installed command over stdio: start, chat, see it, stop."""
 
 import json
+from collections.abc import AsyncIterator
 
-from tests.support.client_process import LlamaMCP, Progress, text_of
+import pytest
+
+from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
+
+
+@pytest.fixture(scope="module")
+async def shared_connection(shared_llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
+    async with shared_llama_mcp.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+async def connection(shared_connection: Connection) -> Connection:
+    """A llama-mcp that runs no llama-server."""
+    await shared_connection.call("stop_llama_server")
+    return shared_connection
 
 
 async def test_a_session_of_two_turns_is_streamed_kept_and_seen_on_every_engine(
@@ -62,49 +78,45 @@ async def test_history_survives_a_restart_of_llama_mcp_and_of_llama_server(
         assert second["usage"]["prompt_tokens"] > first["context"]["tokens_used"]
 
 
-async def test_the_text_of_a_result_alone_is_enough_to_go_on(llama_mcp: LlamaMCP) -> None:
-    async with llama_mcp.connect() as connection:
-        started = text_of(await connection.result("start_llama_server"))
-        assert "tiny is ready at http://127.0.0.1:" in started
-        chatted = await connection.result("chat", message="Hello", max_tokens=3)
-        assert chatted.structured_content is not None
-        assert f"session_id={chatted.structured_content['session_id']}" in text_of(chatted)
-        assert "max_tokens" in text_of(chatted)
+async def test_the_text_of_a_result_alone_is_enough_to_go_on(connection: Connection) -> None:
+    started = text_of(await connection.result("start_llama_server"))
+    assert "tiny is ready at http://127.0.0.1:" in started
+    chatted = await connection.result("chat", message="Hello", max_tokens=3)
+    assert chatted.structured_content is not None
+    assert f"session_id={chatted.structured_content['session_id']}" in text_of(chatted)
+    assert "max_tokens" in text_of(chatted)
 
 
-async def test_status_lines_stay_short_and_off_sends_nothing(llama_mcp: LlamaMCP) -> None:
+async def test_status_lines_stay_short_and_off_sends_nothing(connection: Connection) -> None:
     lines, nothing = Progress(), Progress()
-    async with llama_mcp.connect() as connection:
-        await connection.call("start_llama_server")
-        await connection.call("chat", lines, message="Hello", max_tokens=200, stream="status")
-        await connection.call("chat", nothing, message="Hello", max_tokens=20, stream="off")
+    await connection.call("start_llama_server")
+    await connection.call("chat", lines, message="Hello", max_tokens=200, stream="status")
+    await connection.call("chat", nothing, message="Hello", max_tokens=20, stream="off")
     assert lines.messages and all(len(line) <= 200 for line in lines.messages)
     assert lines.rises
     assert not nothing.values
 
 
 async def test_a_second_identical_start_returns_the_running_server_and_a_different_one_is_refused(
-    llama_mcp: LlamaMCP,
+    connection: Connection,
 ) -> None:
-    async with llama_mcp.connect() as connection:
-        first = await connection.call("start_llama_server")
-        second = await connection.call("start_llama_server")
-        assert second["already_running"] is True
-        assert second["pid"] == first["pid"]
-        refusal = await connection.refusal("start_llama_server", ctx_size=512)
-        assert "ctx_size (1024, asked for 512)" in refusal
-        assert "stop_llama_server" in refusal and "replace" in refusal
-        replaced = await connection.call("start_llama_server", ctx_size=512, replace=True)
-        assert replaced["pid"] != first["pid"]
-        assert (await connection.call("get_config"))["ctx_size"] == 512
+    first = await connection.call("start_llama_server")
+    second = await connection.call("start_llama_server")
+    assert second["already_running"] is True
+    assert second["pid"] == first["pid"]
+    refusal = await connection.refusal("start_llama_server", ctx_size=512)
+    assert "ctx_size (1024, asked for 512)" in refusal
+    assert "stop_llama_server" in refusal and "replace" in refusal
+    replaced = await connection.call("start_llama_server", ctx_size=512, replace=True)
+    assert replaced["pid"] != first["pid"]
+    assert (await connection.call("get_config"))["ctx_size"] == 512
 
 
 async def test_get_config_shows_what_a_start_would_use_while_nothing_runs(
-    llama_mcp: LlamaMCP, tiny_model: object
+    connection: Connection, tiny_model: object
 ) -> None:
-    async with llama_mcp.connect() as connection:
-        config = await connection.call("get_config")
-        assert config["running"] is False
-        assert config["model_path"] == str(tiny_model)
-        assert config["llama_cpp_path"] == "embedded"
-        assert (config["port"], config["ctx_size"], config["parallel"]) == (0, 1024, 4)
+    config = await connection.call("get_config")
+    assert config["running"] is False
+    assert config["model_path"] == str(tiny_model)
+    assert config["llama_cpp_path"] == "embedded"
+    assert (config["port"], config["ctx_size"], config["parallel"]) == (0, 1024, 4)

@@ -10,7 +10,6 @@ import anyio
 from tests.faults.victims import until_nothing_is_left
 from tests.support.client_process import COMMAND, LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS
-from tests.support.raw_client import raw_client
 
 PROGRAM = Path(__file__).with_name("dead_parent_program.py")
 
@@ -30,14 +29,3 @@ async def test_a_client_that_is_killed_in_mid_reply_takes_llama_mcp_and_all_belo
         turns = archive.execute("SELECT status, length(reply) > 0 FROM turns").fetchall()
     archive.close()
     assert turns == [("interrupted", 1)]
-
-
-async def test_a_client_that_closes_both_pipes_at_once_lets_it_end_with_0(
-    llama_mcp: LlamaMCP,
-) -> None:
-    async with raw_client(llama_mcp) as client:
-        await client.hello()
-        assert client.process.stdin and client.process.stdout
-        await client.process.stdout.aclose()
-        await client.process.stdin.aclose()
-        assert await client.exit_code() == 0

@@ -51,8 +51,8 @@ def launch_file(llama_mcp: LlamaMCP) -> Path:
 
 @pytest.fixture
 def defaults(llama_mcp: LlamaMCP) -> LlamaMCP:
-    """As a start with the default ctx_size: a config without it means that."""
-    return llama_mcp.having(CTX_SIZE="4096")
+    """As a start without extra_args: a config that lacks them means that."""
+    return llama_mcp.having(EXTRA_ARGS="")
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ async def test_a_start_on_a_full_disk_says_so(client: RawClient) -> None:
     await start_model(client)
 
 
+@pytest.mark.slow
 async def test_a_chatty_llama_servers_log_is_rotated_while_it_chats(
     llama_mcp: LlamaMCP, tmp_path: Path
 ) -> None:

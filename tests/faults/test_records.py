@@ -11,6 +11,7 @@ from llama_mcp.llama_server.runs.run import Run
 from tests.faults.victims import Process, current_run, find, is_alive, process, start_model
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import until
+from tests.support.quick import first_quick
 from tests.support.raw_client import raw_client
 
 CALLS: dict[str, dict[str, object]] = {
@@ -43,7 +44,7 @@ def forge(run: Run, *, keeper: tuple[int, str], llama_server: tuple[int, str]) -
         (run.folder / name).unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("tool", CALLS)
+@pytest.mark.parametrize("tool", first_quick(*CALLS))
 async def test_a_process_that_was_given_a_recorded_pid_is_left_alone(
     llama_mcp: LlamaMCP, sleeper: Process, tool: str
 ) -> None:
@@ -77,6 +78,7 @@ async def test_what_a_killed_keeper_could_not_take_with_it_is_ended_by_the_next_
         await until(lambda: not is_alive(sleeper), "what was left over ends")
 
 
+@pytest.mark.slow
 async def test_a_keeper_killed_in_its_first_moments_is_told_and_the_next_start_works(
     llama_mcp: LlamaMCP,
 ) -> None:
@@ -93,6 +95,7 @@ async def test_a_keeper_killed_in_its_first_moments_is_told_and_the_next_start_w
         await start_model(client)
 
 
+@pytest.mark.slow
 async def test_a_llama_mcp_killed_as_its_keeper_is_born_does_not_hinder_the_next_start(
     llama_mcp: LlamaMCP,
 ) -> None:
@@ -107,6 +110,7 @@ async def test_a_llama_mcp_killed_as_its_keeper_is_born_does_not_hinder_the_next
         await start_model(second)
 
 
+@pytest.mark.slow
 async def test_a_start_cancelled_as_its_keeper_is_born_leaves_no_llama_server(
     llama_mcp: LlamaMCP,
 ) -> None:

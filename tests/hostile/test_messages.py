@@ -18,6 +18,7 @@ from tests.hostile.corpus import CORPUS
 from tests.hostile.messages import ENVELOPE, LINES, hostile_lines, readable_id
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS
+from tests.support.quick import first_quick
 from tests.support.raw_client import INITIALIZE, RawClient, raw_client
 
 Era = Literal["legacy", "modern"]
@@ -126,7 +127,7 @@ async def test_ten_thousand_hostile_messages_are_answered_and_the_next_good_one_
     assert "Traceback" not in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize("era", first_quick("legacy", "modern"))
 async def test_each_line_of_the_corpus_is_survived_and_those_with_an_id_are_answered(
     no_engine: LlamaMCP, era: Era, capfd: pytest.CaptureFixture[str]
 ) -> None:

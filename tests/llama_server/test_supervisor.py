@@ -14,10 +14,11 @@ from llama_mcp.llama_server.errors import (
     InUseError,
     NotRunningError,
     ReplaceFailedError,
+    StartInterruptedError,
     StillLoadingError,
     UnreadableRunError,
 )
-from llama_mcp.llama_server.runs.run import current_run
+from llama_mcp.llama_server.runs.run import Run, current_run
 from llama_mcp.llama_server.status import LaunchArguments, ServerState, ServerStatus
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.settings import Settings
@@ -163,6 +164,32 @@ async def test_a_replacement_that_does_not_start_brings_back_what_it_replaced(
     server = await first.supervisor.ready_server(30)
     assert server.model == "tiny"
     assert (await first.supervisor.config()).llama_cpp_path == str(fake_folder / "llama-server")
+
+
+async def test_a_stop_while_a_replacement_loads_brings_nothing_back(
+    first: Process, second: Process, settings: Settings, fake_folder: Path
+) -> None:
+    await start(first.supervisor)
+    set_faults(fake_folder, load_seconds=600)
+
+    async def replace() -> None:
+        with pytest.raises(StartInterruptedError):
+            await start(first.supervisor, replace=True, ctx_size=256)
+        ended.set()
+
+    ended = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(replace)
+        await until(lambda: is_loading(settings), "the replacement loads")
+        stopped = await second.supervisor.stop(force=True)
+        await ended.wait()
+    assert stopped.state is ServerState.STOPPED
+    assert (await first.supervisor.status()).state is ServerState.STOPPED
+
+
+def is_loading(settings: Settings) -> bool:
+    run = current_run(settings.runs_dir)
+    return isinstance(run, Run) and run.launch.config.ctx_size == 256 and run.state() is not None
 
 
 async def test_a_process_that_closes_gives_back_its_lease_and_the_last_one_ends_the_run(

@@ -13,10 +13,14 @@ from pathlib import Path
 
 from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding, TurnStatus
+from llama_mcp.sessions.sqlite import opening
 from llama_mcp.sessions.sqlite.store import Store
 from llama_mcp.sessions.sqlite.writing import begin_turn, end_turn, save_partial
 
 STEP_CHARACTERS = 37
+# These write without a pause, as no reply does, and SQLite lets none of them wait in a line: on a
+# machine that other work shares, one may go without its turn for longer than our 20 s.
+PATIENCE_SECONDS = 600
 
 
 def reply_text(characters: int) -> str:
@@ -59,6 +63,7 @@ def _begin_when_free(store: Store, session_id: str, message: str) -> BegunTurn:
 
 
 def main() -> None:
+    opening.BUSY_TIMEOUT_SECONDS = PATIENCE_SECONDS
     store = Store(Path(sys.argv[2]))
     session_id = None if sys.argv[3] == "-" else sys.argv[3]
     if sys.argv[1] == "stream":

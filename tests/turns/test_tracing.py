@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.client_process import LlamaMCP
+from tests.support.quick import first_quick
 
 PROGRAM = Path(__file__).with_name("traced_program.py")
 SECRET = "The word is heliotrope."
@@ -28,7 +29,7 @@ def trace(llama_mcp: LlamaMCP) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return told["reply"], told["spans"]
 
 
-@pytest.mark.parametrize("with_content", [False, True])
+@pytest.mark.parametrize("with_content", first_quick(True, False))
 def test_a_turn_is_a_child_span_with_its_figures_and_its_text_only_when_asked_for(
     llama_mcp: LlamaMCP, with_content: bool
 ) -> None:

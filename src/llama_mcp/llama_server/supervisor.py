@@ -24,6 +24,7 @@ from llama_mcp.llama_server.errors import (
     NotOursError,
     NotRunningError,
     ReplaceFailedError,
+    StartInterruptedError,
     StillLoadingError,
 )
 from llama_mcp.llama_server.ready_run import ReadyRun
@@ -117,6 +118,7 @@ class Supervisor:
         finally:
             loading.waiters -= 1
             if not (loading.waiters or loading.is_over or loading.is_left_to_go_on):
+                loading.is_taken_back = True
                 await self._launcher.abandon(loading.run)
             self._on_change()
         state = await self.attachment.read_state(loading.run)
@@ -279,7 +281,7 @@ class Supervisor:
 
     def _start_error(self, state: RunState, loading: Loading) -> LlamaMCPError:
         error = endings.start_error(state)
-        if loading.replaced is None:
+        if loading.replaced is None or isinstance(error, StartInterruptedError):
             return error
         return ReplaceFailedError(error, loading.replaced.alias)
 

@@ -113,12 +113,12 @@ async def test_a_deleted_session_is_gone_and_one_that_is_written_is_not_deleted(
     assert (await connection.call("list_sessions"))["total"] == 0
 
 
-async def test_the_newest_transcripts_are_listed_with_their_size(connection: Connection) -> None:
+async def test_the_newest_transcripts_are_listed(connection: Connection) -> None:
     session_id = await chat(connection, "One")
     listed = (await connection.client.list_resources()).resources
     (entry,) = [item for item in listed if item.title == "One"]
     assert entry.uri == f"llama://sessions/{session_id}"
-    assert entry.size == len((await connection.read(entry.uri)).encode())
+    assert (await connection.read(entry.uri)).startswith("# One")
     assert {"llama://server/status", "llama://sessions"} <= {item.uri for item in listed}
 
 

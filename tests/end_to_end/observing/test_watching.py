@@ -86,6 +86,7 @@ async def test_a_subscriber_hears_of_a_start_readiness_a_crash_and_a_stop_by_ano
         await listener.hears_of(STATUS)
 
 
+@pytest.mark.slow
 async def test_a_listener_of_2026_hears_the_same(
     loading_slowly: LlamaMCP, other: Connection
 ) -> None:
@@ -124,6 +125,7 @@ async def test_a_subscriber_hears_of_figures_and_log_while_another_client_chats(
     assert metrics["own_turns"][0]["turns"] == 1
 
 
+@pytest.mark.slow
 async def test_a_subscriber_to_the_log_hears_of_new_lines(
     listener: LegacyListener, other: Connection
 ) -> None:
@@ -135,6 +137,7 @@ async def test_a_subscriber_to_the_log_hears_of_new_lines(
     assert any("processing task" in line for line in log["lines"])
 
 
+@pytest.mark.slow
 async def test_who_does_not_listen_any_more_is_told_nothing(
     listener: LegacyListener, other: Connection
 ) -> None:

@@ -1,5 +1,6 @@
 """Loading that is slow, that fails, and that never ends."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -7,82 +8,93 @@ import anyio
 import pytest
 
 from tests.fake_llama_server.install import install_fake, recorded_launches, set_faults
-from tests.support.client_process import LlamaMCP, Progress
+from tests.support.client_process import Connection, LlamaMCP, Progress
 from tests.support.processes import processes_of
+from tests.support.quick import first_quick
+
+
+@pytest.fixture(scope="module")
+async def shared_connection(
+    shared_llama_mcp: LlamaMCP, shared_fake: Path
+) -> AsyncIterator[Connection]:
+    fake = install_fake(shared_fake)
+    async with shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+async def connection(shared_connection: Connection) -> Connection:
+    """A llama-mcp that runs no llama-server; the next one has the faults that a test sets."""
+    await shared_connection.call("stop_llama_server")
+    return shared_connection
 
 
 async def test_loading_that_outlasts_the_wait_returns_starting_and_goes_on(
-    llama_mcp: LlamaMCP, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
-    fake = install_fake(fake_folder, load_held=True)
+    set_faults(shared_fake, load_held=True)
     progress = Progress()
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
-        started = await connection.call("start_llama_server", progress, wait_seconds=0.7)
-        assert started["state"] == "starting"
-        assert progress.values and progress.rises
+    started = await connection.call("start_llama_server", progress, wait_seconds=0.7)
+    assert started["state"] == "starting"
+    assert progress.values and progress.rises
+    assert (await connection.call("status"))["state"] == "starting"
+    refusal = await connection.refusal("chat", message="Hello", wait_seconds=0)
+    assert "still loading" in refusal
+    # A chat waits for the model within its own limit.
+    async with anyio.create_task_group() as tasks:
+
+        async def chat() -> None:
+            reply.update(await connection.call("chat", message="Hello"))
+
+        reply: dict[str, Any] = {}
+        tasks.start_soon(chat)
+        await anyio.wait_all_tasks_blocked()  # its request is on its way before the next
         assert (await connection.call("status"))["state"] == "starting"
-        refusal = await connection.refusal("chat", message="Hello", wait_seconds=0)
-        assert "still loading" in refusal
-        # A chat waits for the model within its own limit.
-        async with anyio.create_task_group() as tasks:
-
-            async def chat() -> None:
-                reply.update(await connection.call("chat", message="Hello"))
-
-            reply: dict[str, Any] = {}
-            tasks.start_soon(chat)
-            await anyio.wait_all_tasks_blocked()  # its request is on its way before the next
-            assert (await connection.call("status"))["state"] == "starting"
-            set_faults(fake_folder)
-        assert reply["reply"] == "The quick brown fox jumps over the lazy dog."
-        assert (await connection.call("status"))["state"] == "ready"
+        set_faults(shared_fake)
+    assert reply["reply"] == "The quick brown fox jumps over the lazy dog."
+    assert (await connection.call("status"))["state"] == "ready"
 
 
 async def test_a_model_that_never_loads_is_given_up_and_stopped(
-    llama_mcp: LlamaMCP, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
-    fake = install_fake(fake_folder, load_forever=True, log_lines=["loading tensors, 3 %"])
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
-        refusal = await connection.refusal("start_llama_server", timeout_seconds=1)
-        assert "was not ready within 1 s" in refusal
-        assert "loading tensors, 3 %" in refusal
-        assert not processes_of(fake_folder)
-        status = await connection.call("status")
-        assert status["state"] == "stopped"
-        assert "was not ready within 1 s" in status["last_exit"]["cause"]
+    set_faults(shared_fake, load_forever=True, log_lines=["loading tensors, 3 %"])
+    refusal = await connection.refusal("start_llama_server", timeout_seconds=3)
+    assert "was not ready within 3 s" in refusal
+    assert "loading tensors, 3 %" in refusal
+    assert not processes_of(shared_fake)
+    status = await connection.call("status")
+    assert status["state"] == "stopped"
+    assert "was not ready within 3 s" in status["last_exit"]["cause"]
 
 
 @pytest.mark.parametrize(
     ("faults", "expected"),
     [
         ({"exit_during_load": 1, "log_lines": ["E load: unknown model architecture: 'x9'"]}, "x9"),
-        ({"exit_during_load": 3}, "exit code 3"),
-        ({"signal_during_load": 9}, "SIGKILL"),
-        ({"signal_during_load": 4}, "SIGILL"),
+        pytest.param({"exit_during_load": 3}, "exit code 3", marks=pytest.mark.slow),
+        pytest.param({"signal_during_load": 9}, "SIGKILL", marks=pytest.mark.slow),
+        pytest.param({"signal_during_load": 4}, "SIGILL", marks=pytest.mark.slow),
     ],
 )
 async def test_a_death_while_loading_is_told_with_its_evidence(
-    llama_mcp: LlamaMCP, fake_folder: Path, faults: dict[str, object], expected: str
+    connection: Connection, shared_fake: Path, faults: dict[str, object], expected: str
 ) -> None:
-    fake = install_fake(fake_folder, load_seconds=0.3, **faults)
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
-        refusal = await connection.refusal("start_llama_server")
-        assert refusal.startswith("llama-server did not start")
-        assert expected in refusal
-        status = await connection.call("status")
-        assert status["state"] == "crashed" and status["last_exit"]["advice"]
-        assert "did not start" in await connection.refusal("chat", message="Hello")
+    set_faults(shared_fake, load_seconds=0.3, **faults)
+    refusal = await connection.refusal("start_llama_server")
+    assert refusal.startswith("llama-server did not start")
+    assert expected in refusal
+    status = await connection.call("status")
+    assert status["state"] == "crashed" and status["last_exit"]["advice"]
+    assert "did not start" in await connection.refusal("chat", message="Hello")
 
 
 async def test_a_stop_while_it_loads_ends_the_start_and_says_so(
-    llama_mcp: LlamaMCP, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
-    fake = install_fake(fake_folder, load_forever=True)
+    set_faults(shared_fake, load_forever=True)
     refusals = []
-    async with (
-        llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection,
-        anyio.create_task_group() as tasks,
-    ):
+    async with anyio.create_task_group() as tasks:
 
         async def start() -> None:
             refusals.append(await connection.refusal("start_llama_server"))
@@ -94,18 +106,17 @@ async def test_a_stop_while_it_loads_ends_the_start_and_says_so(
 
 
 async def test_a_reply_that_breaks_off_is_an_error_that_keeps_what_had_come(
-    llama_mcp: LlamaMCP, fake_folder: Path
+    connection: Connection, shared_fake: Path
 ) -> None:
-    fake = install_fake(fake_folder, die_at_token={"n": 4, "signal": 11}, token_delay_seconds=0.05)
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
-        await connection.call("start_llama_server")
-        refusal = await connection.refusal("chat", message="Hello")
-        assert "crashed" in refusal and "SIGSEGV" in refusal
-        assert "The quick brown fox" in refusal
-        assert "turn 1 of session" in refusal
+    set_faults(shared_fake, die_at_token={"n": 4, "signal": 11}, token_delay_seconds=0.05)
+    await connection.call("start_llama_server")
+    refusal = await connection.refusal("chat", message="Hello")
+    assert "crashed" in refusal and "SIGSEGV" in refusal
+    assert "The quick brown fox" in refusal
+    assert "turn 1 of session" in refusal
 
 
-@pytest.mark.parametrize("build", ["2024", "2025", "2026"])
+@pytest.mark.parametrize("build", first_quick("2026", "2025", "2024"))
 async def test_a_build_of_any_year_is_launched_with_what_it_has(
     llama_mcp: LlamaMCP, fake_folder: Path, build: str
 ) -> None:

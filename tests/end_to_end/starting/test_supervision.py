@@ -18,6 +18,7 @@ from tests.fake_llama_server.install import (
 )
 from tests.support.client_process import LlamaMCP, Progress
 from tests.support.processes import command_lines_of, is_gone, until
+from tests.support.quick import first_quick
 
 
 async def test_a_crash_is_named_and_the_next_chat_starts_it_again(llama_mcp: LlamaMCP) -> None:
@@ -85,7 +86,7 @@ async def test_a_slow_llama_server_is_not_taken_for_a_dead_one(
         assert (await connection.call("chat", message="Hello"))["status"] == "complete"
 
 
-@pytest.mark.parametrize("wait_seconds", [50, 0.1])
+@pytest.mark.parametrize("wait_seconds", first_quick(50, 0.1))
 async def test_a_replacement_that_does_not_start_brings_the_old_one_back(
     llama_mcp: LlamaMCP, fake_folder: Path, wait_seconds: float
 ) -> None:
@@ -105,6 +106,7 @@ async def test_a_replacement_that_does_not_start_brings_the_old_one_back(
         assert (await connection.call("chat", message="Hello", max_tokens=2))["turn"] == 1
 
 
+@pytest.mark.slow
 async def test_three_starts_at_the_same_instant_make_one_llama_server(llama_mcp: LlamaMCP) -> None:
     pids = []
     async with (
@@ -211,6 +213,7 @@ async def test_a_run_whose_keeper_never_came_stands_in_nobodys_way(llama_mcp: Ll
         assert (started["state"], started["already_running"]) == ("ready", False)
 
 
+@pytest.mark.slow
 async def test_looking_at_a_start_does_not_take_its_time_limit_away(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
@@ -230,6 +233,7 @@ async def test_looking_at_a_start_does_not_take_its_time_limit_away(
         tasks.cancel_scope.cancel()
 
 
+@pytest.mark.slow
 async def test_a_server_that_serves_another_model_is_never_called_ready(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
@@ -239,6 +243,7 @@ async def test_a_server_that_serves_another_model_is_never_called_ready(
         assert "was not ready" in refusal
 
 
+@pytest.mark.slow
 async def test_a_replacement_is_refused_while_another_client_uses_the_server(
     llama_mcp: LlamaMCP,
 ) -> None:
@@ -272,6 +277,7 @@ async def test_a_start_that_two_callers_wait_for_outlives_the_first_ones_cancel(
         set_faults(fake_folder)
 
 
+@pytest.mark.slow
 async def test_an_adopted_server_that_names_another_model_is_sent_nothing(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:

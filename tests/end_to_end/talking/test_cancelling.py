@@ -15,6 +15,7 @@ from mcp import MCPError
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP, Progress
 from tests.support.processes import PATIENCE_SECONDS
+from tests.support.quick import first_quick
 from tests.support.raw_client import raw_client
 from tests.support.tiny_model import write_tiny_model
 
@@ -32,7 +33,7 @@ def endless(llama_mcp: LlamaMCP, tmp_path: Path) -> LlamaMCP:
     return llama_mcp.having(MODEL_PATH=str(model), CTX_SIZE=str(WINDOW), PARALLEL="2")
 
 
-@pytest.fixture(params=["cancel_reply", "the client"])
+@pytest.fixture(params=first_quick("cancel_reply", "the client"))
 def canceller(request: pytest.FixtureRequest) -> str:
     """Who cancels: the tool, or the client that takes its request back."""
     name: str = request.param

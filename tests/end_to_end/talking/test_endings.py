@@ -15,6 +15,7 @@ import pytest
 from tests.fake_llama_server.install import install_fake
 from tests.support.client_process import COMMAND, LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS, has_llama_server, is_gone, processes_of, until
+from tests.support.quick import first_quick
 from tests.support.raw_client import INITIALIZE, RawClient, raw_client
 
 
@@ -64,7 +65,7 @@ async def test_sigkill_of_the_keeper_takes_llama_server_with_it_and_is_told(
         assert again["state"] == "ready"
 
 
-@pytest.mark.parametrize("ending", ["closed stdin", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("ending", first_quick("closed stdin", "SIGTERM", "SIGINT"))
 async def test_an_ending_in_mid_reply_exits_with_0_and_keeps_what_was_received(
     llama_mcp: LlamaMCP, ending: str
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP, Progress
+from tests.support.quick import first_quick
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 BEYOND_ASCII = ["na\u00efve ", "\u4e2d\u6587 ", "\U0001f600", "\u2028\x85", "NUL\x00"]
@@ -191,7 +192,7 @@ async def test_a_connection_that_is_reset_keeps_what_was_read_before_it(
 
 @pytest.mark.parametrize(
     "others",
-    [{"healthy_but_dead": True}, {"hang_at_token": 0}, {}],
+    first_quick({"healthy_but_dead": True}, {"hang_at_token": 0}, {}),
     ids=["nothing answers", "others begin and stop", "others go on"],
 )
 async def test_a_stream_that_stops_for_too_long_is_an_error_that_keeps_what_had_come(

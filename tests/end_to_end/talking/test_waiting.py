@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,15 @@ from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP, Progress
 from tests.support.processes import until
 from tests.support.raw_client import raw_client
+
+
+@pytest.fixture(scope="module")
+async def connection(shared_llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
+    """A llama-server that is ready, and whose replies last for seconds unless they are limited."""
+    async with shared_llama_mcp.having(CTX_SIZE="32768").connect() as connection:
+        await connection.call("start_llama_server")
+        yield connection
+
 
 TOKENS = [f"{number} " for number in range(200)]
 
@@ -45,19 +55,17 @@ async def test_a_reply_that_outlasts_the_wait_goes_on_and_loses_no_token(
 
 
 async def test_a_cancelled_reply_frees_its_slot_and_keeps_what_had_come(
-    llama_mcp: LlamaMCP,
+    connection: Connection,
 ) -> None:
-    async with llama_mcp.having(CTX_SIZE="32768").connect() as connection:
-        await connection.call("start_llama_server")
-        part = await connection.call("chat", message="Go on", wait_seconds=0.3)
-        stopped = await connection.call("cancel_reply", session_id=part["session_id"])
-        assert stopped["status"] == "cancelled"
-        assert stopped["reply"].startswith(part["reply"])
-        await until_idle(connection)
-        session = {"session_id": part["session_id"]}
-        assert (await connection.call("cancel_reply", **session))["status"] == "cancelled"
-        after = await connection.call("chat", message="And?", max_tokens=3, **session)
-        assert after["turn"] == 2
+    part = await connection.call("chat", message="Go on", wait_seconds=0.3)
+    stopped = await connection.call("cancel_reply", session_id=part["session_id"])
+    assert stopped["status"] == "cancelled"
+    assert stopped["reply"].startswith(part["reply"])
+    await until_idle(connection)
+    session = {"session_id": part["session_id"]}
+    assert (await connection.call("cancel_reply", **session))["status"] == "cancelled"
+    after = await connection.call("chat", message="And?", max_tokens=3, **session)
+    assert after["turn"] == 2
 
 
 async def test_a_clients_own_cancel_stops_generation_and_keeps_the_partial_reply(
@@ -78,26 +86,16 @@ async def test_a_clients_own_cancel_stops_generation_and_keeps_the_partial_reply
 
 
 async def test_a_session_without_a_turn_or_that_is_unknown_has_nothing_to_wait_for(
-    llama_mcp: LlamaMCP,
+    connection: Connection,
 ) -> None:
-    async with llama_mcp.connect() as connection:
-        for tool in ("wait_for_reply", "cancel_reply"):
-            assert "There is no session" in await connection.refusal(tool, session_id="x")
+    for tool in ("wait_for_reply", "cancel_reply"):
+        assert "There is no session" in await connection.refusal(tool, session_id="x")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("temperature", [0.0])
-async def test_the_same_seed_gives_the_same_reply(llama_mcp: LlamaMCP, temperature: float) -> None:
-    async with llama_mcp.connect() as connection:
-        await connection.call("start_llama_server")
-        ask: dict[str, Any] = {
-            "message": "Hello",
-            "max_tokens": 30,
-            "seed": 7,
-            "temperature": temperature,
-        }
-        replies = [(await connection.call("chat", **ask))["reply"] for _ in range(2)]
-        assert replies[0] == replies[1]
+async def test_the_same_seed_gives_the_same_reply(connection: Connection) -> None:
+    ask: dict[str, Any] = {"message": "Hello", "max_tokens": 30, "seed": 7, "temperature": 0}
+    replies = [(await connection.call("chat", **ask))["reply"] for _ in range(2)]
+    assert replies[0] == replies[1]
 
 
 async def test_a_schema_is_kept_to_and_the_data_is_parsed(llama_mcp: LlamaMCP) -> None:
@@ -115,6 +113,7 @@ async def until_idle(connection: Connection) -> None:
     await connection.call_until(lambda status: status["slots"]["busy"] == 0, "status")
 
 
+@pytest.mark.slow
 async def test_32_sessions_on_4_slots_are_all_served_and_none_is_mixed_up(
     llama_mcp: LlamaMCP,
 ) -> None:
@@ -198,7 +197,7 @@ async def test_parsed_is_exactly_what_the_model_said_also_when_it_is_waited_for(
         await connection.call("start_llama_server")
         part = await connection.call("chat", message="x", json_schema=OBJECT, wait_seconds=0)
         assert part["status"] == "in_progress"
-        set_faults(fake_folder)
+        set_faults(fake_folder, reply=json.dumps(data))
         whole = await connection.call("wait_for_reply", session_id=part["session_id"])
         again = await connection.call("wait_for_reply", session_id=part["session_id"])
         assert whole["parsed"] == again["parsed"] == data

@@ -78,6 +78,12 @@ def test_when_nothing_was_generated_in_between_there_is_no_rate_of_now() -> None
     assert not [name for name in told if name.endswith("_now")]
 
 
+def test_a_rate_beyond_every_number_is_left_out() -> None:
+    assert "prompt_tokens_per_second" not in figures_of(
+        SAMPLES | {"prompt_seconds_total": 5e-324}, {}
+    )
+
+
 def test_counters_that_began_anew_give_no_rate_of_now() -> None:
     later = SAMPLES | {"tokens_predicted_total": 1, "tokens_predicted_seconds_total": 0.1}
     assert "generated_tokens_per_second_now" not in figures_of(later, SAMPLES)

@@ -71,6 +71,14 @@ def test_paths_and_port_that_a_config_lacks_are_those_that_were_launched(runs_di
     assert config.port == run.launch.port
 
 
+def test_a_window_that_a_config_lacks_is_the_one_that_was_launched(runs_dir: Path) -> None:
+    run = create_run(runs_dir, launch_of())
+    argv = [*run.launch.argv, "-c", "3072", "-np", "3"]
+    rewrite(run, lambda content: content.update(config={}, argv=argv))
+    config = readable(runs_dir).config
+    assert (config.ctx_size, config.parallel) == (1024, 3)
+
+
 def test_a_record_of_a_newer_format_says_who_wrote_it(runs_dir: Path) -> None:
     run = create_run(runs_dir, launch_of())
     rewrite(run, lambda content: content.update(format=LAUNCH_FORMAT + 1))

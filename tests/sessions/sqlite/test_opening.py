@@ -102,7 +102,6 @@ async def test_a_database_of_another_program_is_refused_and_left_as_it_is(
     assert snapshot(path.parent) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -183,6 +182,7 @@ async def test_two_archives_that_find_the_same_damage_move_one_file_aside(
     assert len(damaged_files(path)) == 1
 
 
+@pytest.mark.slow
 async def test_processes_that_open_a_damaged_file_at_once_share_one_fresh_archive(
     archive: Archive, path: Path
 ) -> None:

@@ -50,20 +50,24 @@ class Launch(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _complete_config(cls, content: Any) -> Any:
-        """Take paths and port that the config lacks from the fields that repeat them.
+        """Take what the config lacks from the fields that repeat it.
 
-        They are recorded as resolved, so their defaults are never what was launched.
+        A default is not what was launched: paths and port are recorded as resolved, and the window
+        may have been set.
         """
         try:
-            engine, config, backwards = content["engine"], content["config"], content["argv"][::-1]
+            engine, config, argv = content["engine"], content["config"], content["argv"]
             repeated = {
                 "llama_cpp_path": engine["path"],
-                # The last -m: an engine that is a Python module has one of Python's before it.
-                "model_path": backwards[backwards.index("-m") - 1],
+                "model_path": _value_of("-m", argv),
                 "port": content["port"],
             }
+            if "-np" in argv:
+                parallel = int(_value_of("-np", argv))
+                window = int(_value_of("-c", argv))
+                repeated |= {"parallel": parallel, "ctx_size": window // parallel}
             return content | {"config": repeated | config}
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
             return content  # the fields' own validation says what is wrong
 
     @property
@@ -75,6 +79,12 @@ class Launch(BaseModel):
     def url(self) -> str:
         """The address of its HTTP API."""
         return f"http://127.0.0.1:{self.port}"
+
+
+def _value_of(flag: str, argv: list[str]) -> str:
+    # The last one: an engine that is a Python module has a -m and a -c of Python's before it.
+    backwards = argv[::-1]
+    return backwards[backwards.index(flag) - 1]
 
 
 class LoadingOutcome(BaseModel, frozen=True):

@@ -45,6 +45,8 @@ class Loading:
         # How many callers wait for it, and whether one has left it to go on by itself.
         self.waiters = 0
         self.is_left_to_go_on = False
+        # Its last caller has taken the start back, so what it replaced is wanted again.
+        self.is_taken_back = False
         self._client = client
         self._attachment = attachment
         self._restore = restore
@@ -80,7 +82,9 @@ class Loading:
                 await self._give_up()
         except EndedWhileLoadingError:
             await self._attachment.read_state(self.run)
-            await self._restore_replaced()
+            # A stop is not a failed start: somebody wants no llama-server at all.
+            if self.is_taken_back or not self.run.is_stop_requested():
+                await self._restore_replaced()
         except Exception:
             # A bug here must not end llama-mcp and every turn with it.
             logger.exception("Waiting for llama-server failed")
