@@ -3,7 +3,8 @@ rem Runs the tests, all of them. With --quick those stay out that repeat somethi
 rem slow). Other arguments go to pytest (-n 0 for one test at a time).
 setlocal
 set "group=dev"
-call "%~dp0environment.cmd" || exit /b 1
+call "%~dp0environment.cmd"
+if not %errorlevel%==0 exit /b 1
 set "arguments="
 :next
 if "%~1"=="" goto run

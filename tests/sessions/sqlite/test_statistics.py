@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -16,7 +16,7 @@ from llama_mcp.sessions.records import (
     TurnStatistics,
     TurnStatus,
 )
-from llama_mcp.sessions.sqlite.statistics import Statistics, read_statistics
+from llama_mcp.sessions.sqlite.statistics import Statistics, read_only_uri, read_statistics
 from tests.sessions.talk import put
 
 
@@ -161,3 +161,18 @@ async def test_an_archive_that_cannot_be_read_says_so(archive: Archive, path: Pa
     put(path, b"SQLite format 3\0" + b"\xff" * 5000)
     with pytest.raises(ArchiveError, match="archive"):
         await archive.turn_statistics()
+
+
+async def test_statistics_are_read_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "a b#%41 größer"
+    folder.mkdir()
+    archive = Archive(folder / "sessions.db")
+    await have_turn(archive)
+    await archive.close()
+    (of_model,) = read_statistics(folder / "sessions.db", Statistics(), 10).of_models
+    assert of_model.turns == 1
+
+
+def test_sqlite_is_given_no_host_of_a_windows_share() -> None:
+    uri = read_only_uri(PureWindowsPath(r"\\nas\my home\sessions.db"))
+    assert uri == "file:%5C%5Cnas%5Cmy%20home%5Csessions.db?mode=ro"
