@@ -62,6 +62,8 @@ def _print_version() -> int:
 
 
 def _serve(settings: Sequence[Setting]) -> int:
+    if sys.platform == "win32":
+        os.add_dll_directory(sys.prefix)  # where msvc-runtime puts the C++ runtime that it needs
     try:
         import xllamacpp
     except ImportError as error:

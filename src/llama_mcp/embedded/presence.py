@@ -3,8 +3,10 @@
 import sys
 from importlib.util import find_spec
 
-# The range of the extra `engine` in pyproject.toml.
-INSTALL_COMMAND = "pip install 'xllamacpp>=2026.10'"
+# What the extra `engine` in pyproject.toml names. Double quotes quote in every shell.
+INSTALL_COMMAND = 'pip install "xllamacpp>=2026.10"'
+if sys.platform == "win32":
+    INSTALL_COMMAND += " msvc-runtime"
 
 
 def embedded_engine_installed() -> bool:

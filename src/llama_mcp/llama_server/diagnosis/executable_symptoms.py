@@ -20,6 +20,12 @@ EXECUTABLE = (
         "the embedded engine is not installed",
         f"Run `{INSTALL_COMMAND}`, or pass llama_cpp_path.",
     ),
+    symptom(
+        r"xllamacpp cannot be imported: DLL load failed",
+        "the embedded engine does not find a library, usually Microsoft's C++ runtime",
+        "Run `pip install msvc-runtime`, or install the Microsoft Visual C++ Redistributable "
+        "(x64).",
+    ),
     # dyld gives the reason in a line below `Library not loaded`, so this row comes first.
     symptom(
         r"code signature in <[^>]*> '(?P<library>[^']+)' not valid for use in process|"
