@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from .faults import faults_from
 
 CHECKOUT = Path(__file__).parents[2]
@@ -19,18 +17,25 @@ PYTHONPATH={checkout} exec {python} -P -c 'import sys
 from tests.fake_llama_server.__main__ import main
 main(sys.argv.pop(1))' "$0" "$@"
 """
+# Windows' own kind of script.
+BATCH_FILE = """\
+@echo off
+"{python}" -P -c "import sys; sys.path.insert(0, r'{checkout}'); \
+from tests.fake_llama_server.__main__ import main; main(sys.argv.pop(1))" "%~f0" %*
+"""
 
 
 def install_fake(folder: Path, **faults: Any) -> Path:
     """Write an executable `llama-server` with these faults into the folder; return its path."""
-    if sys.platform == "win32":
-        pytest.skip("the stand-in is started by a shell's script")
     folder.mkdir(parents=True, exist_ok=True)
     set_faults(folder, **faults)
-    executable = folder / "llama-server"
-    quoted = {"python": sys.executable, "checkout": str(CHECKOUT)}
-    launcher = LAUNCHER.format(**{name: shlex.quote(path) for name, path in quoted.items()})
-    executable.write_text(launcher, encoding="utf-8")
+    paths = {"python": sys.executable, "checkout": str(CHECKOUT)}
+    if sys.platform == "win32":
+        executable, script = folder / "llama-server.cmd", BATCH_FILE.format(**paths)
+    else:
+        quoted = {name: shlex.quote(path) for name, path in paths.items()}
+        executable, script = folder / "llama-server", LAUNCHER.format(**quoted)
+    executable.write_text(script, encoding="utf-8")
     executable.chmod(0o755)
     return executable
 

@@ -182,6 +182,23 @@ async def test_what_the_child_has_spawned_ends_with_it(run: KeptRun, lease: File
     await until(lambda: is_gone(grandchild), "the grandchild ends")
 
 
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows has batch files")
+@pytest.mark.parametrize("program", [SLEEPER, DEAF])
+async def test_a_batch_file_and_what_it_starts_end_together(
+    run: KeptRun, lease: FileLock, tmp_path: Path, program: str
+) -> None:
+    script = tmp_path / "a b" / "llama-server.cmd"
+    script.parent.mkdir()
+    code = f"import os; print(os.getpid(), flush=True); {program}"
+    script.write_text(f'@"{sys.executable}" -c "{code}" %*\n')
+    run.start("", argv=[str(script), "--port", "1"])
+    await run.until_up()
+    below = int((run.folder / run_dir.LOG).read_text().split()[0])
+    (run.folder / run_dir.STOP).touch()
+    assert (await run.until_over())["was_asked_to"] is True
+    await until(lambda: is_gone(below), "what the batch file has started ends")
+
+
 async def test_a_killed_keeper_takes_its_child_with_it(run: KeptRun, lease: FileLock) -> None:
     run.start(SLEEPER)
     await run.until_up()

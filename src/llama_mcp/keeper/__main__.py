@@ -34,6 +34,9 @@ FIRST_GRACE_SECONDS = 1.2
 SECOND_GRACE_SECONDS = 0.4
 
 
+MAX_PLAIN_EXIT_CODE = 255
+
+
 class Keeper:
     """One run of one llama-server."""
 
@@ -67,7 +70,9 @@ class Keeper:
             "at": time.time(),
         }
         self._record()
-        how = f"signal {exit_signal}" if exit_signal else f"exit code {exit_code}"
+        # Windows' codes of crashes are known in hexadecimal.
+        code = f"{exit_code:#x}" if (exit_code or 0) > MAX_PLAIN_EXIT_CODE else exit_code
+        how = f"signal {exit_signal}" if exit_signal else f"exit code {code}"
         say(f"llama-server ended with {how}")
         return 0
 

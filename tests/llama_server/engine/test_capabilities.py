@@ -82,7 +82,7 @@ async def test_an_executable_is_asked_once_until_it_changes(tmp_path: Path) -> N
     before = await learn_capabilities(engine, {})
     set_faults(executable.parent, era="2026")
     assert await learn_capabilities(engine, {}) is before
-    executable.write_text(executable.read_text() + "# changed\n")
+    executable.write_text(executable.read_text() + "\n")
     assert "--cors-origins" in await learn_capabilities(engine, {})
 
 

@@ -3,6 +3,7 @@
 import os
 import random
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -34,6 +35,19 @@ async def test_an_archive_that_nobody_used_makes_nothing(path: Path) -> None:
     assert archive.notice() is None
     await archive.close()
     assert not path.parent.exists()
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="elsewhere an open file can be renamed")
+async def test_a_damaged_file_that_another_program_holds_open_stays_where_it_is(path: Path) -> None:
+    put(path, b"no database" * 1000)
+    before = snapshot(path.parent)
+    archive = Archive(path)
+    with path.open("rb"), pytest.raises(ArchiveError, match="is locked by another program"):
+        await archive.list_sessions()
+    assert snapshot(path.parent) == before
+    await archive.list_sessions()
+    assert len(damaged_files(path)) == 1
+    await archive.close()
 
 
 @pytest.mark.posix

@@ -19,7 +19,8 @@ SSE_PING_SECONDS = "5"
 # llama-server behind our back (llama.cpp: common/arg.cpp reads LLAMA_ARG_* for every flag).
 KEPT_VARIABLES = frozenset(
     (
-        *("APPDATA", "COMSPEC", "DISPLAY", "DRI_PRIME", "HOME", "LANG", "LANGUAGE", "LOGNAME"),
+        *("APPDATA", "COMSPEC", "DISPLAY", "DRI_PRIME", "HOME", "HOMEDRIVE", "HOMEPATH", "LANG"),
+        *("LANGUAGE", "LOGNAME", "PROGRAMFILES(X86)", "PROGRAMW6432"),
         *("LD_LIBRARY_PATH", "LOCALAPPDATA", "NUMBER_OF_PROCESSORS", "PATH", "PATHEXT"),
         *("PROCESSOR_ARCHITECTURE", "PROGRAMDATA", "PROGRAMFILES", "SHELL", "SSL_CERT_DIR"),
         *("SSL_CERT_FILE", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER"),
