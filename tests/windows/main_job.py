@@ -1,6 +1,11 @@
-"""The main job over raw stdio: start, chat twice, see it, stop, and a closed stdin."""
+"""The main job over raw stdio: start, chat twice, see it, stop, and a closed stdin.
 
+In one era llama-server is stopped before stdin is closed, in the other a reply is under way.
+"""
+
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 from tests.support.raw_client import RawClient
@@ -25,10 +30,15 @@ async def main_job(stage: Stage, era: str) -> str:
         await _read_resources(client, session_id, replies)
         assert (await call(client, "server_metrics"))["generated_tokens_total"] == 30
         assert (await call(client, "list_sessions", query="Grüße"))["total"] == 1
-        assert (await call(client, "stop_llama_server"))["state"] == "stopped"
-        assert (await call(client, "status"))["state"] == "stopped"
+        if era == "initialize":
+            assert (await call(client, "stop_llama_server"))["state"] == "stopped"
+            assert (await call(client, "status"))["state"] == "stopped"
+        else:
+            await _begin_to_talk(client, session_id)
         await close(client)
     await stage.until_nothing_is_left()
+    if era != "initialize":
+        _check_interrupted(stage)
     return f"ready after {started['ready_after_seconds']:.1f} s"
 
 
@@ -55,6 +65,21 @@ async def _chat(client: RawClient, **arguments: Any) -> dict[str, Any]:
     assert reply["status"] == "complete"
     assert streamed == reply["reply"] != ""
     return reply
+
+
+async def _begin_to_talk(client: RawClient, session_id: str) -> None:
+    arguments = {"session_id": session_id, "message": "Go on and on", "max_tokens": 900}
+    meta = {"progressToken": "interrupted"}
+    await client.ask("tools/call", name="chat", arguments=arguments, _meta=meta)
+    while not (await client.next()).get("params", {}).get("message"):
+        pass
+
+
+def _check_interrupted(stage: Stage) -> None:
+    with closing(sqlite3.connect(stage.home / "sessions.db")) as archive:
+        last = "SELECT status, length(reply) FROM turns ORDER BY turn DESC LIMIT 1"
+        ((status, characters),) = archive.execute(last)
+    assert status == "interrupted" and characters > 0, (status, characters)
 
 
 async def _read_resources(client: RawClient, session_id: str, replies: Sequence[str]) -> None:

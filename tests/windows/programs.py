@@ -10,7 +10,8 @@ from tests.windows.stage import Stage
 ROOT = Path(__file__).parents[2]
 UNIT_TESTS = [
     *("llama_server", "models", "observing", "sessions", "surface", "turns"),
-    *("test_errors.py", "test_paths.py", "test_ranges.py"),
+    *("test_errors.py", "test_paths.py", "test_platforms.py", "test_ranges.py"),
+    "test_setting_texts.py",
 ]
 LEFT_OUT = [
     "llama_server/diagnosis/test_diagnosis_with_engines.py",  # writes models, which needs numpy

@@ -16,16 +16,12 @@ from typing import Any
 import anyio
 
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.keeper.spawning import CREATION_FLAGS
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.turns.chat_request import Sampling, build_body
 from llama_mcp.turns.schema_check import PROGRAM, Kind
 
 logger = logging.getLogger(__name__)
-
-if sys.platform == "win32":
-    NO_WINDOW = subprocess.CREATE_NO_WINDOW
-else:
-    NO_WINDOW = 0
 
 # A check takes milliseconds, on a slow machine under load perhaps a second.
 CHECK_SECONDS = 5.0
@@ -134,7 +130,7 @@ async def _ask(limit_seconds: float, **what: Any) -> Verdict:
                 [sys.executable, "-P", "-m", PROGRAM],
                 input=question.encode(),
                 check=False,
-                creationflags=NO_WINDOW,
+                creationflags=CREATION_FLAGS,
             )
     except RecursionError as error:
         return Verdict(Kind.TOO_DEEP, str(error))
