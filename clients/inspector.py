@@ -26,7 +26,9 @@ STATUS_URI = "llama://server/status"
 INDEX_URI = "llama://sessions"
 CONNECTION = "llama-mcp"
 PROGRESS_TOKEN = 7
-PATIENCE_SECONDS = 60
+# Long enough for a machine that other work shares; the Inspector's own limit is 15 s.
+PATIENCE_SECONDS = 300
+CONNECT_TIMEOUT_MS = PATIENCE_SECONDS * 1000
 LONG_REPLY_TOKENS = 20_000
 
 
@@ -41,7 +43,12 @@ class Inspector:
         self.wire = folder / "wire.jsonl"
         self._config = folder / "mcp.json"
         recorded = ["-c", '"$0" | tee "$1"', command, str(self.wire)]
-        server = {"command": "sh", "args": recorded, "env": self._settings}
+        server = {
+            "command": "sh",
+            "args": recorded,
+            "env": self._settings,
+            "connectionTimeout": CONNECT_TIMEOUT_MS,
+        }
         self._config.write_text(json.dumps({"mcpServers": {CONNECTION: server}}))
         self._environment = os.environ | {
             "HOME": str(folder),
@@ -55,6 +62,7 @@ class Inspector:
         program = [self._node, str(CLIENTS / "launcher/build/index.js"), "--cli", self._command]
         settings = [word for pair in self._settings.items() for word in ("-e", "=".join(pair))]
         options = ["--protocol-era", self._era, "--format", "json", "--method", method]
+        options += ["--connect-timeout", str(CONNECT_TIMEOUT_MS)]
         output = self._run([*program, *settings, *options, *arguments])
         result: dict[str, Any] = json.loads(output)["result"]
         return result
