@@ -26,13 +26,16 @@ def spawn(argv: list[str], environment: dict[str, str], cwd: str, log_fd: int) -
     Raises:
         OSError: when the operating system cannot execute it.
     """
-    options = {"env": environment, "cwd": cwd, "stdout": log_fd, "stderr": log_fd}
+    options: dict[str, Any] = {"env": environment, "cwd": cwd, "stdout": log_fd, "stderr": log_fd}
+    child: Child
     if sys.platform == "win32":
-        return _spawn_in_job(argv, options)
-    if sys.platform == "linux":
-        arm = _die_with(os.getpid())
-        return GroupChild(_popen(argv, options | {"start_new_session": True, "preexec_fn": arm}))
-    return spawn_watched(argv, options)
+        child = _spawn_in_job(argv, options)
+    elif sys.platform == "linux":
+        options |= {"start_new_session": True, "preexec_fn": _die_with(os.getpid())}
+        child = GroupChild(_popen(argv, options))
+    else:
+        child = spawn_watched(argv, options)
+    return child
 
 
 def _popen(argv: list[str], options: dict[str, Any]) -> "subprocess.Popen[bytes]":
