@@ -9,11 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 import pytest
 
 PATIENCE_SECONDS = 120.0  # for anything that could hang
@@ -119,7 +120,15 @@ def running(executable: Path, *flags: str, model: str = "m.gguf") -> Iterator[Se
         try:
             yield Server(process, port, stderr)
         finally:
-            process.kill()
+            _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill it, and what a batch file has started on Windows, where none dies with another."""
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+    process.kill()
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.processes import is_gone, until
 
-pytestmark = pytest.mark.posix  # the stand-in is started by a shell's script
+pytestmark = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
 
 
 async def no_progress(_seconds: float, _line: str) -> None:

@@ -20,7 +20,7 @@ from tests.fake_llama_server.install import recorded_launches
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
 from tests.turns.conftest import HANGING, PART, SENTENCE, Room
 
-pytestmark = pytest.mark.posix  # the stand-in is started by a shell's script
+pytestmark = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
 
 COMPLETE = TurnEnding(status=TurnStatus.COMPLETE, reply="from elsewhere")
 

@@ -21,7 +21,7 @@ from llama_mcp.turns.turn import BUG, Turn
 from tests.support.processes import PATIENCE_SECONDS, until
 from tests.turns.conftest import PART, SENTENCE, Room
 
-pytestmark = pytest.mark.posix  # the stand-in is started by a shell's script
+pytestmark = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
 
 
 class Listener:
