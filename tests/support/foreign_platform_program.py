@@ -1,6 +1,6 @@
 """Imports every module of llama-mcp as it would be on another platform, and names what fails.
 
-    python -m tests.support.foreign_platform_program PLATFORM
+    python tests/support/foreign_platform_program.py PLATFORM
 
 Other people's modules are imported first, as they are here. Then the names that the platform does
 not have are taken away, sys.platform says the platform, and only our own modules are imported.

@@ -12,7 +12,7 @@ import pytest
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.json_schema import MAX_DEPTH, ParsedReply, check_schema, parse_reply
-from llama_mcp.turns.schema_check import PROGRAM
+from llama_mcp.turns.schema_check import ENDED_BY_LIMIT, PROGRAM
 from tests.support.processes import PATIENCE_SECONDS, until
 
 # Each level doubles what is to be checked.
@@ -88,7 +88,7 @@ def test_a_check_ends_by_itself_when_whoever_asked_for_it_is_gone() -> None:
         assert check.stdin is not None
         check.stdin.write(question.encode())
         check.stdin.close()
-        assert check.wait(PATIENCE_SECONDS) == 1
+        assert check.wait(PATIENCE_SECONDS) == ENDED_BY_LIMIT
 
 
 async def test_a_schema_that_is_none_is_refused_with_the_reason() -> None:

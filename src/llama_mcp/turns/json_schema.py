@@ -19,7 +19,7 @@ from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.keeper.spawning import CREATION_FLAGS
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.turns.chat_request import Sampling, build_body
-from llama_mcp.turns.schema_check import PROGRAM, Kind
+from llama_mcp.turns.schema_check import ENDED_BY_LIMIT, PROGRAM, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def _verdict_of(done: "subprocess.CompletedProcess[bytes]", limit_seconds: float
         case [_, verdict]:
             kind, reason = json.loads(verdict)
             return Verdict(Kind(kind), reason[:MAX_REASON])
-        case [_] if done.returncode == 1:  # as faulthandler ends it
+        case [_] if done.returncode == ENDED_BY_LIMIT:
             return Verdict(Kind.TOO_LONG, f"it takes longer than {limit_seconds:g} s")
     logger.warning(
         "The check of a json_schema ended with %d: %s",
