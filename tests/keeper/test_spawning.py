@@ -53,3 +53,17 @@ def test_a_batch_file_is_given_nasty_arguments_and_nothing_of_them_runs(tmp_path
     command = spawning.popen_command([str(batch_file), *NASTY])
     answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
     assert json.loads(answer.stdout) == NASTY
+
+
+def test_a_python_is_started_itself_and_not_by_the_launcher_of_a_virtual_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = sys.executable
+    monkeypatch.setattr(sys, "executable", "C:\\venv\\Scripts\\python.exe")
+    inherited, added = {"PATH": "C:\\"}, dict[str, str]()
+    if sys.platform == "win32":
+        assert spawning.python_command() == [real, "-P"]
+        added = {"__PYVENV_LAUNCHER__": sys.executable}
+    else:
+        assert spawning.python_command() == [sys.executable, "-P"]
+    assert spawning.python_environment(inherited) == inherited | added

@@ -1,6 +1,7 @@
 """Whether the embedded engine is installed, and the command that starts it."""
 
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 # What the extra `engine` in pyproject.toml names. Double quotes quote in every shell.
@@ -14,9 +15,11 @@ def embedded_engine_installed() -> bool:
     return find_spec("xllamacpp") is not None
 
 
-def embedded_command() -> list[str]:
+def embedded_command(python: Sequence[str] = (sys.executable, "-P")) -> list[str]:
     """The command that behaves like `llama-server`; its arguments are to follow.
 
-    With -P, so that no file in the current directory can pass for one of our modules.
+    Args:
+        python: what starts this Python. With -P, so that no file in the current directory can pass
+            for one of our modules.
     """
-    return [sys.executable, "-P", "-m", "llama_mcp.embedded.llama_server"]
+    return [*python, "-m", "llama_mcp.embedded.llama_server"]

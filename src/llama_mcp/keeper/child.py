@@ -26,14 +26,13 @@ def spawn(argv: list[str], environment: dict[str, str], cwd: str, log_fd: int) -
     Raises:
         OSError: when the operating system cannot execute it.
     """
-    options = {"env": environment, "cwd": cwd, "stdout": log_fd, "stderr": log_fd}
-    # As branches of one statement: mypy looks for names behind a return, too.
+    options: dict[str, Any] = {"env": environment, "cwd": cwd, "stdout": log_fd, "stderr": log_fd}
     child: Child
     if sys.platform == "win32":
         child = _spawn_in_job(argv, options)
     elif sys.platform == "linux":
-        arm = _die_with(os.getpid())
-        child = GroupChild(_popen(argv, options | {"start_new_session": True, "preexec_fn": arm}))
+        options |= {"start_new_session": True, "preexec_fn": _die_with(os.getpid())}
+        child = GroupChild(_popen(argv, options))
     else:
         child = spawn_watched(argv, options)
     return child

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.engine.locate import EXECUTABLE, locate_engine
 from llama_mcp.llama_server.errors import EngineNotFoundError, EngineUnusableError
 from llama_mcp.models.library import find_model
@@ -80,7 +81,7 @@ def test_path_comes_before_the_embedded_engine_and_a_given_path_before_both(tmp_
     assert locate_engine(str(given), search_path).path == str(given)
     embedded = locate_engine(None, "")
     assert embedded.kind == "embedded"
-    assert embedded.command[0] == sys.executable
+    assert embedded.command[0] == spawning.python_command()[0]
     assert locate_engine("embedded", search_path) == embedded
 
 

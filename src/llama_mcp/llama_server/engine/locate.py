@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from llama_mcp.embedded import presence
+from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.errors import EngineNotFoundError, EngineUnusableError
 from llama_mcp.long_paths import MAX_CHARACTERS, for_programs, openable
 from llama_mcp.paths import expand_path
@@ -130,4 +131,5 @@ def _embedded_engine() -> Engine:
             "the embedded engine is not installed",
             f"Install it with: {presence.INSTALL_COMMAND}",
         )
-    return Engine("embedded", EMBEDDED, tuple(presence.embedded_command()))
+    command = presence.embedded_command(spawning.python_command())
+    return Engine("embedded", EMBEDDED, tuple(command))

@@ -96,6 +96,8 @@ async def prepare(
     environment = child_environment(inherited) | {
         "XDG_CONFIG_HOME": str(settings.state_dir / NO_CONFIGURATION)
     }
+    if engine.kind == "embedded":
+        environment = spawning.python_environment(environment)
     capabilities = await learn_capabilities(engine, environment)
     check_extra_args(config.extra_args, capabilities, settings.rpc_servers)
     check_files_in(config.extra_args, capabilities, allowed)
