@@ -18,7 +18,7 @@ from llama_mcp.llama_server.starting.launcher import (
     next_restart,
     refusal_to_join,
 )
-from tests.llama_server.runs.launches import crash, launch_of, lives, pid_of, run_names
+from tests.llama_server.runs.launches import KILLED, crash, launch_of, lives, pid_of, run_names
 
 NOW = 1_000_000.0
 
