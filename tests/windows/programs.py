@@ -34,8 +34,8 @@ async def unit_tests(stage: Stage) -> str:
     names = [f"tests/{name}" for name in UNIT_TESTS]
     names += [f"--ignore=tests/{name}" for name in LEFT_OUT]
     chosen = ["-m", "not posix and not slow"]
-    quiet = ["-q", "-rf", "--tb=short", "-p", "no:cacheprovider"]
-    output = await _run(stage, "-m", "pytest", *quiet, *LIMITS, *chosen, *names)
+    shown = ["-v", "--tb=short", "-p", "no:cacheprovider"]  # a test that hangs is the last named
+    output = await _run(stage, "-m", "pytest", *shown, *LIMITS, *chosen, *names)
     return output.splitlines()[-1].strip("= ")
 
 

@@ -18,6 +18,8 @@ from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
 from llama_mcp.llama_server.status import EngineInfo, ServerState
 from tests.support.processes import PATIENCE_SECONDS
 
+# How an ending by `crash` is told: psutil terminates with this code where there are no signals.
+KILLED = "exit code 15" if sys.platform == "win32" else "SIGKILL"
 SLEEPER = "import time; time.sleep(600)"
 
 

@@ -18,7 +18,7 @@ from llama_mcp.llama_server.starting.launcher import (
     next_restart,
     refusal_to_join,
 )
-from tests.llama_server.runs.launches import crash, launch_of, lives, pid_of, run_names
+from tests.llama_server.runs.launches import KILLED, crash, launch_of, lives, pid_of, run_names
 
 NOW = 1_000_000.0
 
@@ -55,7 +55,7 @@ async def test_what_crashed_is_launched_again_as_it_was(
     state = await launcher.restart(await crash(run))
     assert state is not None and isinstance(state.run, Run) and state.is_live
     assert state.run.folder != run.folder and state.run.launch.argv == run.launch.argv
-    assert "SIGKILL" in (state.run.launch.first_failure or "")
+    assert KILLED in (state.run.launch.first_failure or "")
 
 
 async def test_of_two_who_see_a_crash_one_starts_it_again_and_both_get_the_same_run(
@@ -80,7 +80,7 @@ async def test_a_crash_is_an_error_when_restarts_are_off(
     lock: StartLock, attachment: Attachment
 ) -> None:
     crashed = await crash(await launched(lock, launch_of()))
-    with pytest.raises(CrashedError, match="SIGKILL"):
+    with pytest.raises(CrashedError, match=KILLED):
         await Launcher(lock, attachment, auto_restart=False).restart(crashed)
 
 
