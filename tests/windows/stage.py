@@ -13,6 +13,7 @@ from tests.support.raw_client import RawClient, raw_client
 from tests.windows.wine import Windows
 
 LINES_OF_LOG = 40
+LAST_WORDS_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ def _copied_to(path: Path) -> Iterator[IO[bytes]]:
         assert cat.stdin is not None
         yield cat.stdin
         cat.stdin.close()
+        try:
+            cat.wait(LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:  # held by what Windows.end() has to end
+            cat.kill()
 
 
 async def start(client: RawClient, **arguments: Any) -> dict[str, Any]:

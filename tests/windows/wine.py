@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,16 +53,26 @@ class Windows:
     def programs(self) -> list[str]:
         """Return the command lines of the Windows programs that run in the prefix."""
         found = []
-        for process in psutil.process_iter():
-            try:
+        for process in self._processes():
+            with suppress(psutil.Error):
                 command = process.cmdline()
-                is_ours = process.environ().get("WINEPREFIX") == str(self.folder / "prefix")
-            except psutil.Error:
-                continue
-            if is_ours and command and command[0].endswith(PROGRAMS):
-                found.append(" ".join(command).strip())
+                if command and command[0].endswith(PROGRAMS):
+                    found.append(" ".join(command).strip())
         return found
 
     def end(self) -> None:
-        """End everything that runs in the prefix."""
+        """End everything that runs in the prefix.
+
+        A program that is terminated before its first step is gone for Windows, but its process on
+        this side waits for ever for a wineserver that has ended.
+        """
         subprocess.run(["wineserver", "-k"], env=self.environment, check=False)
+        for process in self._processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("WINEPREFIX") == str(self.folder / "prefix"):
+                    yield process
