@@ -18,7 +18,7 @@ LEFT_OUT = [
     "surface/test_stdio.py",  # drives the installed command, as the other shows do
 ]
 # A test that hangs there is ended by a thread, since Windows has no SIGALRM.
-LIMITS = ["--timeout", "60", "--timeout-method", "thread"]
+LIMITS = ["--timeout", "240", "--timeout-method", "thread"]
 
 
 async def demo(stage: Stage) -> str:
