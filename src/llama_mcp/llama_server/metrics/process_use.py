@@ -1,6 +1,7 @@
 """What llama-server takes of the machine: memory and processor time, with its child processes."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,10 +61,12 @@ def _each(pid: int) -> Iterator[tuple[int, int, float]]:
 
 
 def _children_of(process: psutil.Process) -> list[int]:
-    try:
-        return _linux_children_of(process.pid)
-    except OSError:  # another system, a kernel that does not tell, or a thread that just ended
-        return [child.pid for child in process.children()]
+    if sys.platform == "linux":
+        try:
+            return _linux_children_of(process.pid)
+        except OSError:  # a kernel that does not tell, or a thread that has just ended
+            pass
+    return [child.pid for child in process.children()]
 
 
 def _linux_children_of(pid: int) -> list[int]:
