@@ -11,7 +11,12 @@ import pytest
 
 from llama_mcp.llama_server.runs import ports
 
-LISTEN = "import socket, time; s = socket.create_server(('127.0.0.1', {port})); time.sleep(600)"
+LISTEN = """
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+time.sleep(600)
+"""
 # What is asked for stands above what listens, as a script above llama-server does.
 WRAPPER = "import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
 # Wine names no owner of a port, and no system has to.
@@ -39,12 +44,11 @@ def test_a_port_of_another_process_is_not_held(listener: socket.socket) -> None:
 
 
 def test_a_port_is_held_by_the_process_above_the_one_that_listens() -> None:
-    port = ports.find_free()
-    program = WRAPPER.format(program=LISTEN.format(port=port))
-    with subprocess.Popen([sys.executable, "-c", program]) as wrapper:
+    program = WRAPPER.format(program=LISTEN)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as wrapper:
         try:
-            while ports.is_free(port):
-                assert wrapper.poll() is None
+            assert wrapper.stdout is not None
+            port = int(wrapper.stdout.readline())
             assert ports.is_held_by(port, wrapper.pid) in (True, *NOT_TOLD)
         finally:
             for process in psutil.Process(wrapper.pid).children(recursive=True):
