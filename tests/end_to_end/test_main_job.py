@@ -1,24 +1,8 @@
 """The main job from the installed command over stdio: start, chat, see it, stop."""
 
 import json
-from collections.abc import AsyncIterator
-
-import pytest
 
 from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
-
-
-@pytest.fixture(scope="module")
-async def shared_connection(shared_llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
-    async with shared_llama_mcp.connect() as connection:
-        yield connection
-
-
-@pytest.fixture
-async def connection(shared_connection: Connection) -> Connection:
-    """A llama-mcp that runs no llama-server."""
-    await shared_connection.call("stop_llama_server")
-    return shared_connection
 
 
 async def test_a_session_of_two_turns_is_streamed_kept_and_seen_on_every_engine(

@@ -2,20 +2,17 @@
 
 import http.client
 import json
-import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
-import pytest
 
 PATIENCE_SECONDS = 120.0  # for anything that could hang
 CHAT = "/v1/chat/completions"
@@ -53,14 +50,11 @@ class Answer:
 class Server:
     process: subprocess.Popen[bytes]
     port: int
-    stderr: IO[bytes]
+    stderr: Path
 
     @property
     def log(self) -> str:
-        if sys.platform == "win32":
-            pytest.skip("Windows has no pread(2), and its process shares our place in the file")
-        descriptor = self.stderr.fileno()
-        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode()
+        return self.stderr.read_text("utf-8")
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
@@ -113,14 +107,16 @@ def free_port() -> int:
 def running(executable: Path, *flags: str, model: str = "m.gguf") -> Iterator[Server]:
     port = free_port()
     command = [str(executable), "-m", model, "--host", "127.0.0.1", "--port", str(port), *flags]
-    with (
-        tempfile.TemporaryFile() as stderr,
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr) as process,
-    ):
-        try:
-            yield Server(process, port, stderr)
-        finally:
-            _end(process)
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "stderr"
+        with (
+            log.open("wb") as stderr,
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr) as process,
+        ):
+            try:
+                yield Server(process, port, log)
+            finally:
+                _end(process)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -23,7 +23,7 @@ MORE_STARTS: list[dict[str, Any]] = [
     {"extra_args": ["--chat-template", "a\x00b"], "replace": True},
     {"extra_args": ["--chat-template", "x" * 200_000], "replace": True},
     {"model_path": "~no-such-user/model.gguf"},
-    {"llama_cpp_path": "/proc/1/root/x"},
+    {"llama_cpp_path": "/proc/1/cwd/x"},
     {"ctx_size": 10**18, "parallel": 10**18, "replace": True},
     {"extra_args": ["/" * 5000]},
     {"port": 1, "replace": True},

@@ -1,13 +1,12 @@
 """Whatever is wrong with a call, the answer says what, and what to do about it."""
 
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.client_process import Connection, LlamaMCP
+from tests.support.client_process import Connection
 
 CHAT_REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"message": ""}, "message is empty"),
@@ -47,19 +46,6 @@ START_REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"extra_args": ["--api-key", "x"]}, "opens the machine", ""),
     ({"extra_args": ["--threads"]}, "needs a value", ""),
 ]
-
-
-@pytest.fixture(scope="module")
-async def shared_connection(shared_llama_mcp: LlamaMCP) -> AsyncIterator[Connection]:
-    async with shared_llama_mcp.connect() as connection:
-        yield connection
-
-
-@pytest.fixture
-async def connection(shared_connection: Connection) -> Connection:
-    """A llama-mcp that runs no llama-server."""
-    await shared_connection.call("stop_llama_server")
-    return shared_connection
 
 
 @pytest.fixture

@@ -17,16 +17,10 @@ from tests.support.quick import first_quick
 async def shared_connection(
     shared_llama_mcp: LlamaMCP, shared_fake: Path
 ) -> AsyncIterator[Connection]:
+    """What is started with it has the faults that a test sets."""
     fake = install_fake(shared_fake)
     async with shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
         yield connection
-
-
-@pytest.fixture
-async def connection(shared_connection: Connection) -> Connection:
-    """A llama-mcp that runs no llama-server; the next one has the faults that a test sets."""
-    await shared_connection.call("stop_llama_server")
-    return shared_connection
 
 
 async def test_loading_that_outlasts_the_wait_returns_starting_and_goes_on(

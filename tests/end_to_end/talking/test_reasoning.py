@@ -1,27 +1,16 @@
 """Models that reason first: what they think stays apart from what they say."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.fake_llama_server.install import install_fake, received_requests, set_faults
+from tests.fake_llama_server.install import received_requests, set_faults
 from tests.fake_llama_server.running import CHAT
-from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
+from tests.support.client_process import Connection, Progress, text_of
 
 REASONING = ["Let me", " think:\n", "2 + 2", " is 4."]
 THOUGHT = "".join(REASONING)
-
-
-@pytest.fixture(scope="module")
-async def shared_connection(
-    shared_llama_mcp: LlamaMCP, shared_fake: Path, era: str
-) -> AsyncIterator[Connection]:
-    fake = install_fake(shared_fake)
-    async with shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
-        await connection.call("start_llama_server")
-        yield connection
 
 
 @pytest.fixture

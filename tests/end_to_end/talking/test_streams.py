@@ -5,7 +5,7 @@ The odd ones go on all the way: to progress, to the result, to the archive and o
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,14 +126,9 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-async def connection(
-    shared_llama_mcp: LlamaMCP, shared_fake: Path, era: str
-) -> AsyncIterator[Connection]:
-    fake = install_fake(shared_fake)
-    async with shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
-        await connection.call("start_llama_server")
-        yield connection
+@pytest.fixture
+def connection(shared_connection: Connection) -> Connection:
+    return shared_connection
 
 
 async def test_odd_but_whole_streams_are_whole_replies_of_valid_text(
