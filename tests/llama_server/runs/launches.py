@@ -15,6 +15,7 @@ from llama_mcp.llama_server.runs import ports
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
+from llama_mcp.llama_server.runs.start_lock import StartLock
 from llama_mcp.llama_server.status import EngineInfo, ServerState
 from tests.support.processes import PATIENCE_SECONDS
 
@@ -36,6 +37,11 @@ def launch_of(program: str = SLEEPER, **changes: Any) -> Launch:
         "at": time.time(),
     }
     return Launch(**values | changes)
+
+
+async def launched(lock: StartLock, launch: Launch) -> Run:
+    async with lock.hold() as exclusive:
+        return await exclusive.launch(launch)
 
 
 def pid_of(run: Run) -> int:

@@ -18,7 +18,15 @@ from llama_mcp.llama_server.starting.launcher import (
     next_restart,
     refusal_to_join,
 )
-from tests.llama_server.runs.launches import KILLED, crash, launch_of, lives, pid_of, run_names
+from tests.llama_server.runs.launches import (
+    KILLED,
+    crash,
+    launch_of,
+    launched,
+    lives,
+    pid_of,
+    run_names,
+)
 
 NOW = 1_000_000.0
 
@@ -26,11 +34,6 @@ NOW = 1_000_000.0
 @pytest.fixture
 def launcher(lock: StartLock, attachment: Attachment) -> Launcher:
     return Launcher(lock, attachment, auto_restart=True)
-
-
-async def launched(lock: StartLock, launch: Launch) -> Run:
-    async with lock.hold() as exclusive:
-        return await exclusive.launch(launch)
 
 
 def test_a_fourth_crash_within_the_window_is_a_loop_and_the_first_failure_is_kept() -> None:

@@ -52,7 +52,7 @@ def explain(state: RunState, log_lines: Sequence[str]) -> Diagnosis:
             "Check that it is a llama-server for this system, or pass another llama_cpp_path.",
             (),
         )
-    if keeper and keeper.exit is None:
+    if keeper and keeper.exit is None and not keeper.keeper.is_alive():
         return Diagnosis(
             "its keeper process was killed, and it ended with it",
             "If nobody killed it, the machine may be out of memory.",

@@ -142,6 +142,8 @@ async def _settled_keeper_state(run: RunFolder) -> KeeperState | None:
             while _is_exit_pending(keeper):
                 await anyio.sleep(RECORD_POLL_SECONDS)
                 keeper = run.state()
+    if keeper and keeper.exit is None and not keeper.keeper.is_alive():
+        keeper = run.state()  # it may have recorded the exit and left since
     return keeper
 
 
