@@ -145,7 +145,8 @@ def _verdict_of(done: "subprocess.CompletedProcess[bytes]", limit_seconds: float
         case [_, verdict]:
             kind, reason = json.loads(verdict)
             return Verdict(Kind(kind), reason[:MAX_REASON])
-        case [_] if done.returncode == ENDED_BY_LIMIT:
+        # An error of Python's has that exit code on Windows, too, and says so.
+        case [_] if done.returncode == ENDED_BY_LIMIT and not done.stderr:
             return Verdict(Kind.TOO_LONG, f"it takes longer than {limit_seconds:g} s")
     logger.warning(
         "The check of a json_schema ended with %d: %s",

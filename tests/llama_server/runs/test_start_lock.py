@@ -6,7 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from llama_mcp.llama_server.errors import PortTakenError, StateFolderError
+from llama_mcp.llama_server.errors import PortTakenError, StartFailedError, StateFolderError
+from llama_mcp.llama_server.runs import keeper_process
 from llama_mcp.llama_server.runs.attachment import Attachment, Lease, count_clients
 from llama_mcp.llama_server.runs.run import current_run
 from llama_mcp.llama_server.runs.run_state import UnreadableState, read_run_state
@@ -15,6 +16,7 @@ from llama_mcp.llama_server.status import ServerState
 from tests.llama_server.runs.launches import (
     crash,
     launch_of,
+    launched,
     lives,
     pid_of,
     until_state,
@@ -38,8 +40,7 @@ async def test_a_launch_runs_while_its_lease_is_held_and_an_end_leaves_no_proces
 async def test_a_lease_that_is_given_back_lets_the_keeper_end_what_nobody_uses(
     lock: StartLock, attachment: Attachment
 ) -> None:
-    async with lock.hold() as exclusive:
-        run = await exclusive.launch(launch_of())
+    run = await launched(lock, launch_of())
     await attachment.release()
     await until_state(run, ServerState.STOPPED)
     assert run.is_unused() and not run.is_stop_requested()
@@ -53,6 +54,14 @@ async def test_a_launch_on_a_port_that_is_taken_is_refused_and_leaves_no_run(
             with pytest.raises(PortTakenError, match="pid|process"):
                 await exclusive.launch(launch_of(port=taken.getsockname()[1]))
     assert current_run(runs_dir) is None
+
+
+async def test_a_keeper_that_is_slow_is_not_taken_for_a_fault_of_the_installation(
+    lock: StartLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_process, "KEEPER_START_SECONDS", 0.0)
+    with pytest.raises(StartFailedError, match="killed or slow"):
+        await launched(lock, launch_of())
 
 
 async def test_the_lock_is_held_by_one_at_a_time(lock: StartLock, runs_dir: Path) -> None:

@@ -11,11 +11,10 @@ from llama_mcp.keeper import identity, spawning
 from llama_mcp.llama_server.errors import StartFailedError, StopFailedError
 from llama_mcp.llama_server.runs.records import KeeperState
 from llama_mcp.llama_server.runs.run import RunFolder
+from llama_mcp.llama_server.runs.run_state import KEEPER_START_SECONDS
 from llama_mcp.settings import inherited_environment
 
 POLL_SECONDS = 0.01
-# Importing Python on a machine under load; the keeper itself is quick.
-START_TIMEOUT_SECONDS = 30.0
 # The keeper's own ladder ends with SIGKILL after 1.6 s; the rest is for a busy machine.
 STOP_TIMEOUT_SECONDS = 8.0
 KILL_TIMEOUT_SECONDS = 5.0
@@ -35,16 +34,17 @@ async def spawn(run: RunFolder) -> "subprocess.Popen[bytes]":
     error_log = run.folder / "keeper.log"
     with error_log.open("wb") as log:
         keeper = _start(run.folder, log)
-    with anyio.move_on_after(START_TIMEOUT_SECONDS):
+    with anyio.move_on_after(KEEPER_START_SECONDS):
         while run.state() is None and keeper.poll() is None:
             await anyio.sleep(POLL_SECONDS)
     if run.state() is None:
+        was_slow = keeper.poll() is None
         run.request_stop()  # a keeper that is only slow must not begin now
         keeper.kill()
         code = keeper.wait()
         tail = error_log.read_text(errors="replace").splitlines()[-3:]
         what = "the process that keeps it did not come up"
-        if code == -_SIGKILL and not tail:
+        if (was_slow or code == -_SIGKILL) and not tail:
             raise StartFailedError(f"{what}: it was killed or slow", "Start it again.", ())
         advice = "This is a fault of the installation: reinstall llama-mcp."
         raise StartFailedError(what, advice, tail)

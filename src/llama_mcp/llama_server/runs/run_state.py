@@ -13,7 +13,8 @@ from llama_mcp.llama_server.status import ServerState
 
 RECORD_SECONDS = 2.0
 RECORD_POLL_SECONDS = 0.01
-# A keeper that has not recorded anything by then is not going to.
+# A keeper that has not recorded anything by then is not going to. It is quick itself; importing
+# Python on a machine under load is not.
 KEEPER_START_SECONDS = 30.0
 _LIVE = (ServerState.STARTING, ServerState.READY, ServerState.UNRESPONSIVE)
 _DEAD = (ServerState.STOPPED, ServerState.CRASHED)
