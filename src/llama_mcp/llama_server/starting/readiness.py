@@ -77,7 +77,7 @@ async def props_if_ours(run: Run, client: LlamaServerClient) -> dict[str, Any] |
     props = await client.get_or_none("/props", PROOF_TIMEOUT_SECONDS)
     if state is None or state.llama_server is None or not isinstance(props, dict):
         return None
-    # In a thread: Windows has one table of every connection of the machine.
+    # In a thread: the system may have to look through the sockets of many processes.
     is_held = await anyio.to_thread.run_sync(
         ports.is_held_by, run.launch.port, state.llama_server.pid
     )

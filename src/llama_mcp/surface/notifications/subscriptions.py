@@ -5,8 +5,8 @@ the initialize era use `resources/subscribe`, which the SDK does not serve: this
 those two methods, and says so in `initialize`.
 
 Changes are only noted here; one task tells the clients, so that a client that has stopped reading
-delays nobody who changes something. What costs something to watch (watching.py) is watched only
-while somebody listens.
+delays nobody who changes something. What costs something to watch (session_watcher.py,
+llama_server_watcher.py) is watched only while somebody listens.
 """
 
 from collections import Counter
