@@ -68,19 +68,37 @@ async def test_everybody_who_follows_a_reply_hears_all_of_it_in_order(room: Room
         assert len(listener.heard) > 1
 
 
+# A reply and a schema that it takes ages to check it against.
+ENDLESS_REPLY = '"' + "a" * 40 + '!"'
+ENDLESS = Sampling(json_schema={"pattern": "^(a|a)*$"})
+
+
+async def begin_endless_check(room: Room) -> Turn:
+    room.set_faults(reply_tokens=[ENDLESS_REPLY])
+    request = ChatRequest(message="hello", sampling=ENDLESS)
+    turn = await room.in_flight.take_turn(request, PATIENCE_SECONDS)
+    await until(lambda: bool(turn.reply.usage_chunk), "the whole reply was received")
+    return turn
+
+
 async def test_a_cancel_while_the_whole_reply_is_checked_leaves_it_complete(
     room: Room, other: Archive
 ) -> None:
-    reply = '"' + "a" * 40 + '!"'
-    room.set_faults(reply_tokens=[reply])
-    endless = Sampling(json_schema={"pattern": "^(a|a)*$"})
-    request = ChatRequest(message="hello", sampling=endless)
-    turn = await room.in_flight.take_turn(request, PATIENCE_SECONDS)
-    await until(lambda: bool(turn.reply.usage_chunk), "the whole reply was received")
+    turn = await begin_endless_check(room)
     given = await room.in_flight.cancel(turn.session_id)
-    assert (given.status, given.reply) == (TurnStatus.COMPLETE, reply)
+    assert (given.status, given.reply) == (TurnStatus.COMPLETE, ENDLESS_REPLY)
     archived = await other.last_turn(turn.session_id)
-    assert (archived.status, archived.reply) == (TurnStatus.COMPLETE, reply)
+    assert (archived.status, archived.reply) == (TurnStatus.COMPLETE, ENDLESS_REPLY)
+
+
+async def test_a_whole_reply_is_kept_before_it_is_checked(room: Room, other: Archive) -> None:
+    turn = await begin_endless_check(room)
+    archived = await other.last_turn(turn.session_id)
+    while archived.reply != ENDLESS_REPLY:
+        await anyio.sleep(0.01)
+        archived = await other.last_turn(turn.session_id)
+    assert archived.status is TurnStatus.IN_PROGRESS
+    await room.in_flight.cancel(turn.session_id)
 
 
 async def test_a_follower_that_leaves_does_not_end_the_turn(room: Room) -> None:

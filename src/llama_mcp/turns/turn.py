@@ -89,6 +89,8 @@ class Turn:
             with self._scope:
                 status = await self._generate()
                 if status is TurnStatus.COMPLETE:
+                    if self._request.sampling.json_schema is not None:
+                        await self.save()  # the check may take seconds
                     # A cancellation leaves this out, and the reply is complete all the same.
                     self._parsed = await parse_reply(self.reply.text, self._request.sampling)
             if status is TurnStatus.INTERRUPTED and self._is_cancel_asked:
