@@ -125,7 +125,6 @@ def measure(rounds: int, engine: str, long_tokens: int, folder: Path) -> None:
         "LLAMA_CPP_PATH": engine,
         "MODEL_PATH": tiny_model(folder),
         "PORT": 0,
-        "LINGER_SECONDS": 0,
     }
     environments = [poor_environment(folder / name, **settings) for name in ("idle", "busy")]
     with ExitStack() as stack:

@@ -82,8 +82,12 @@ def tiny_model(folder: Path, context_length: int = 65536) -> Path:
 
 
 def poor_environment(folder: Path, **settings: object) -> dict[str, str]:
-    """Return what a host passes on, a home inside folder, and our settings."""
-    named = {f"LLAMA_MCP_{name}": str(value) for name, value in settings.items()}
+    """Return what a host passes on, a home inside folder, and our settings.
+
+    An unused llama-server ends at once unless they say otherwise.
+    """
+    ours = {"LINGER_SECONDS": 0} | settings
+    named = {f"LLAMA_MCP_{name}": str(value) for name, value in ours.items()}
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),

@@ -172,7 +172,6 @@ def measure(rounds: int, engine: str, tokens: int, folder: Path) -> None:
         "MODEL_PATH": tiny_model(folder),
         "PORT": 0,
         "CTX_SIZE": 16384,
-        "LINGER_SECONDS": 0,
         # Threads of llama-server that wait for each other would multiply what else disturbs them.
         "EXTRA_ARGS": "-t 1",
     }

@@ -130,7 +130,6 @@ def main() -> None:
             PORT=0,
             CTX_SIZE=CTX_SIZE,
             PARALLEL=SLOTS,
-            LINGER_SECONDS=0,
         )
         words = TINY_WORDS if is_tiny else WORDS
         rows = measure(arguments.rounds, environment, words)

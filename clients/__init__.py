@@ -3,7 +3,10 @@
 `python -m clients` installs the npm packages that package.json names into clients/node_modules,
 lets every client take the same walk with the installed `llama-mcp` command over real stdio, in each
 era that it speaks, runs the official conformance suite on our own server object, and prints a
-table. It exits with 1 when anything fails; where npm cannot be reached it says so and exits with 0.
+table. Then client programs as they ship are asked a question, with a scripted model behind them,
+and there is a second table; `--all` adds those that are slow to install. It exits with 1 when
+anything fails; what cannot be installed, because npm or the package index cannot be reached, is
+skipped with a line that says so.
 
 | file | what it does |
 | --- | --- |
@@ -14,4 +17,7 @@ table. It exits with 1 when anything fails; where npm cannot be reached it says 
 | `inspector.py` | the walk with the MCP Inspector's command lines |
 | `conformance.py`, `conformance_exceptions.toml` | runs the suite, judges its results |
 | `conformance_server.py`, `conformance_fixtures.py` | what the suite is run on |
+| `programs/`, `agents/` | the client programs, and agents built on frameworks |
+| `scripted_model/` | the model behind them |
+| `trials/` | installs, runs and judges them |
 """

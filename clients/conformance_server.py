@@ -13,7 +13,8 @@ import socket
 import uvicorn
 
 from clients.conformance_fixtures import lay_over
-from llama_mcp.settings import Settings
+from llama_mcp.reading_settings import read_settings
+from llama_mcp.settings import inherited_environment
 from llama_mcp.surface.server import build_server
 
 
@@ -21,7 +22,7 @@ def main() -> None:
     """Serve."""
     # Some fixtures fail on purpose; what is wrong the suite says itself.
     logging.basicConfig(level=logging.CRITICAL)
-    server = build_server(Settings())
+    server = build_server(read_settings(inherited_environment()))
     lay_over(server)
     # h11 cuts the blanks around a header's value, as RFC 9110 asks; httptools, which uvicorn
     # prefers where it is installed, does not.

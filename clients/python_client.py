@@ -29,6 +29,7 @@ from mcp.types import (
 MODES = {"legacy": "legacy", "modern": "auto"}
 STATUS_URI = "llama://server/status"
 INDEX_URI = "llama://sessions"
+NO_MODEL = "nobody/nothing"
 PATIENCE_SECONDS = 20.0
 # Long enough that a reply is still being written when it is cancelled.
 LONG_REPLY_TOKENS = 20_000
@@ -179,6 +180,9 @@ class Walk:
         fork = await self._call("fork_session", session_id=session_id)
         await self._call("delete_session", session_id=fork["session_id"])
         await self._call("update_session", session_id=session_id, title="A walk")
+        # Nobody is at the address of the hub: it goes on trying until it is cancelled.
+        await self._call("download_model", model=NO_MODEL, wait_seconds=0)
+        await self._call("download_model", model=NO_MODEL, cancel=True)
         for tool in tools:
             if tool.name in self.called or tool.name == "stop_llama_server":
                 continue
@@ -198,7 +202,8 @@ class Walk:
 
 async def main(command: str, era: str) -> None:
     """Take the walk in one era."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("LLAMA_MCP_")}
+    ours = ("LLAMA_MCP_", "HF_")
+    settings = {name: value for name, value in os.environ.items() if name.startswith(ours)}
     parameters = StdioServerParameters(command=command, env=settings)
     heard = Heard()
     async with Client(parameters, mode=MODES[era], message_handler=heard.take) as client:

@@ -13,6 +13,7 @@ import assert from "node:assert/strict";
 const PATIENCE_MS = 20_000;
 const STATUS_URI = "llama://server/status";
 const INDEX_URI = "llama://sessions";
+const NO_MODEL = "nobody/nothing";
 // Long enough that the first progress does not come together with the result.
 const REPLY_TOKENS = 600;
 // Long enough that a reply is still being written when it is cancelled.
@@ -34,7 +35,7 @@ export class Heard {
 
 /** The variables of this process that the server is given; the SDKs pass on only a few. */
 export function serverVariables() {
-  const mine = Object.entries(process.env).filter(([name]) => name.startsWith("LLAMA_MCP_"));
+  const mine = Object.entries(process.env).filter(([name]) => /^(LLAMA_MCP|HF)_/.test(name));
   return Object.fromEntries(mine);
 }
 
@@ -135,6 +136,9 @@ async function callTheRest(tools, called, call, session_id) {
   const fork = await call("fork_session", { session_id });
   await call("delete_session", { session_id: fork.session_id });
   await call("update_session", { session_id, title: "A walk" });
+  // Nobody is at the address of the hub: it goes on trying until it is cancelled.
+  await call("download_model", { model: NO_MODEL, wait_seconds: 0 });
+  await call("download_model", { model: NO_MODEL, cancel: true });
   for (const tool of tools) {
     if (called.has(tool.name) || tool.name === "stop_llama_server") continue;
     const required = tool.inputSchema.required ?? [];

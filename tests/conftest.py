@@ -7,17 +7,26 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import end_leftovers
 
-REAL_LLAMA_CPP_VARIABLE = "LLAMA_MCP_TEST_LLAMA_CPP_PATH"
 # The embedded engine is always there; a real llama.cpp folder is tried too where one is named.
+REAL_LLAMA_CPP_VARIABLE = "LLAMA_MCP_TEST_LLAMA_CPP_PATH"
 # The tiny model as a file, for a Python that cannot load numpy: Windows' own under Wine.
 TINY_MODEL_VARIABLE = "LLAMA_MCP_TEST_TINY_MODEL"
 REAL_LLAMA_CPPS = list(filter(None, [os.environ.get(REAL_LLAMA_CPP_VARIABLE)]))
 
+# Where programs keep their files, models among them.
+OPERATORS_VARIABLES = ("LLAMA_", "XDG_", "HF_", "HUGGINGFACE_", "OLLAMA_")
+
+# A busy machine takes seconds to make an example, and no test measures the machine.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 # Tests wait for processes more than they compute.
 WORKERS_PER_CORE = 2
@@ -61,12 +70,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads the operator's settings or writes to the real home."""
     for name in list(os.environ):
         is_for_tests = name in (REAL_LLAMA_CPP_VARIABLE, TINY_MODEL_VARIABLE)
-        if name.startswith(("LLAMA_", "XDG_")) and not is_for_tests:
+        if name.startswith(OPERATORS_VARIABLES) and not is_for_tests:
             monkeypatch.delenv(name)
     home = tmp_path / "user-home"
     home.mkdir()
     for name in ("HOME", "USERPROFILE"):  # the second is Windows'
         monkeypatch.setenv(name, str(home))
+    if sys.platform == "win32":
+        monkeypatch.setenv("APPDATA", str(home / "AppData" / "Roaming"))
+        monkeypatch.setenv("LOCALAPPDATA", str(home / "AppData" / "Local"))
 
 
 class Launches:
@@ -141,7 +153,6 @@ def llama_mcp_in(folder: Path, model: Path) -> LlamaMCP:
             "LLAMA_MCP_MODEL_PATH": str(model),
             "LLAMA_MCP_PORT": "0",
             "LLAMA_MCP_CTX_SIZE": "1024",
-            "LLAMA_MCP_LINGER_SECONDS": "0",
             # Two threads of llama.cpp wait for each other long on a machine that other work shares.
             "LLAMA_MCP_EXTRA_ARGS": "-t 1",
         },

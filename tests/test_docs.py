@@ -9,8 +9,11 @@ from xml.etree import ElementTree
 import pytest
 
 from llama_mcp.cli.demo import STEPS
+from llama_mcp.llama_server.engine.environment import KEPT
+from llama_mcp.setting_values import MODEL_PLACES
 from llama_mcp.settings import Settings
 from llama_mcp.surface.server import build_server
+from llama_mcp.toolsets import ALL, TOOLSETS
 
 REPOSITORY = Path(__file__).parent.parent
 DOCS = REPOSITORY / "docs"
@@ -46,6 +49,10 @@ def quoted(cell: str) -> list[str]:
 def as_shown(default: object) -> str:
     if default in (None, ()):
         return "unset"
+    if default == tuple(TOOLSETS):
+        return ALL
+    if default == MODEL_PLACES:
+        return "all"
     if isinstance(default, bool):
         return str(default).lower()
     return f"{default:g}" if isinstance(default, float) else str(default)
@@ -94,6 +101,18 @@ def test_the_settings_page_lists_every_setting_with_its_default() -> None:
     assert {name: row[1] for name, row in settings_rows().items()} == {
         f"LLAMA_MCP_{name.upper()}": as_shown(field.default)
         for name, field in Settings.model_fields.items()
+    }
+
+
+def test_the_settings_page_lists_every_toolset_with_its_tools() -> None:
+    rows = next(tables(text_of(DOCS / "settings.md", "Fewer tools")))
+    assert {quoted(row[0])[0]: tuple(quoted(row[1])) for row in rows} == TOOLSETS
+
+
+def test_the_settings_page_lists_the_variables_that_llama_server_gets() -> None:
+    rows = next(tables(text_of(DOCS / "settings.md", "What llama-server inherits")))
+    assert {row[0]: quoted(row[1]) for row in rows} == {
+        whom: names.split() for whom, names in KEPT.items()
     }
 
 

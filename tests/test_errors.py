@@ -9,7 +9,9 @@ import pytest
 
 from llama_mcp import errors
 from llama_mcp.errors import PLAIN_WORDS, LlamaMCPError, Step, in_words
+from llama_mcp.llama_server.errors import CrashLoopError, ReplaceFailedError, StartFailedError
 from llama_mcp.llama_server.status import NEXT_STEPS, ServerState
+from llama_mcp.sessions.records import TurnUnderway
 from llama_mcp.surface.failures import TOOL_WORDS
 
 ROOMS = ["", ".llama_server", ".models", ".sessions", ".turns"]
@@ -18,19 +20,30 @@ CAUSE = errors.InvalidArgumentError("cause", "is {Start} data", "Braces in it ar
 GIVEN: dict[str, Any] = {
     "advice": "Do this.",
     "allowed": ["/allowed"],
+    "are_alike": True,
+    "beginning": "k7",
     "cause": CAUSE,
+    "count": 2,
+    "difference": "its name is another",
     "differences": ["ctx_size (1, asked for 2)"],
+    "elsewhere": ["It runs elsewhere."],
+    "engine": "/an/engine",
     "evidence": ["a line of the log"],
     "first_failure": "It fell {status}.",
+    "faults": ["LLAMA_MCP_PORT cannot be 'x'."],
     "folder": "/a/folder",
     "holder": "a process",
+    "instead": "talker (0.1 GiB)",
+    "is_running": True,
     "last_exit": "it ended",
     "loading_seconds": 7.0,
     "looked": "nowhere",
     "minutes": 5.0,
     "model": "some-model",
+    "model_ctx_size": 6000,
     "next_step": "{Status} at once.",
     "old": "old-model",
+    "others": {"9rst-vwxz-2345": "About pears"},
     "parameter": "some_parameter",
     "path": "/a/{stop}/path",
     "pid": 4711,
@@ -40,15 +53,27 @@ GIVEN: dict[str, Any] = {
     "prompt_tokens": 200,
     "received": "some words",
     "running": "other-model",
+    "seconds": 10.0,
     "session_id": "k7m2-q9x4-tbhz",
     "silent_seconds": 9.0,
+    "some": {"k7m2-q9x4-tbhz": "About apples"},
     "times": 3,
     "turn": 2,
     "turns": 4,
+    "underway": TurnUnderway("k7m2-q9x4-tbhz", "About apples", "2026-11-22T10:43:00.123Z", 4711),
     "url": "http://127.0.0.1:1",
-    "users": "two others use it",
+    "uses": ["two replies are being generated"],
     "what": "it died",
+    "why": "It is locked.",
     "window": 300,
+}
+# What is told of what is no text.
+TOLD: dict[str, list[Any]] = {
+    "are_alike": [],
+    "count": [],
+    "is_running": [],
+    "next_step": [],
+    "underway": ["k7m2-q9x4-tbhz", "4711"],
 }
 
 
@@ -71,8 +96,10 @@ def made(kind: type[LlamaMCPError]) -> tuple[LlamaMCPError, list[str]]:
     for name, value in values.items():
         if name == "cause":
             shown.append(CAUSE.situation)
-        elif name != "next_step":
-            items = value if isinstance(value, list) else [value]
+        elif isinstance(value, dict):
+            shown += [f"{session_id} ({title})" for session_id, title in value.items()]
+        else:
+            items = TOLD.get(name, value if isinstance(value, list) else [value])
             shown += [f"{item:.0f}" if isinstance(item, float) else str(item) for item in items]
     return kind(**values), shown
 
@@ -98,6 +125,19 @@ def test_no_error_knows_a_tool_by_name_before_the_desk_says_it(kind: type[LlamaM
     assert not [name for name in tools if name in str(error)]
     if Step.START in error.next:
         assert "start_llama_server" in error.told(TOOL_WORDS)
+
+
+def test_advice_comes_before_the_lines_of_a_log_also_when_one_error_led_to_another() -> None:
+    first = StartFailedError("it died", "Do this.", ["a line of the log"])
+    for error in (ReplaceFailedError(first, "old-model"), first):
+        assert error.told(TOOL_WORDS).endswith("From its log:\n  a line of the log")
+        assert "Do this." in error.told(TOOL_WORDS).partition("From its log:")[0]
+
+
+def test_a_crash_loop_says_what_to_do_before_the_log_that_an_older_record_repeats() -> None:
+    recorded = "It was killed. Lower it. Start it.\nFrom its log:\n  one\n  two"
+    told = CrashLoopError(3, 5.0, recorded).told(TOOL_WORDS)
+    assert told.endswith("then call start_llama_server.\nFrom its log:\n  one\n  two")
 
 
 def test_what_an_error_was_given_is_never_taken_for_a_step() -> None:

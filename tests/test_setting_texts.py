@@ -1,14 +1,12 @@
 """Settings keep their backslashes, and quotes mean what the platform's users mean by them."""
 
-import os
-from pathlib import Path, PureWindowsPath
+import re
+from pathlib import PureWindowsPath
 
 import pytest
-from pydantic import ValidationError
 
-from llama_mcp.llama_server.engine.extra_args import without_scale
-from llama_mcp.setting_texts import ON_WINDOWS, plain_path, split_command_line, split_folders
-from llama_mcp.settings import Settings, describe_invalid
+from llama_mcp.llama_server.engine.extra_files import without_scale
+from llama_mcp.setting_texts import is_unset, plain_path, split_command_line, split_folders
 
 # What is written, and what it is on Windows and elsewhere; None: it is refused.
 COMMAND_LINES: list[tuple[str, list[str] | None, list[str] | None]] = [
@@ -37,8 +35,12 @@ COMMAND_LINES: list[tuple[str, list[str] | None, list[str] | None]] = [
 FOLDERS: list[tuple[str, list[str], list[str]]] = [
     (r"C:\a;D:\b", [r"C:\a", r"D:\b"], ["C", r"\a;D", r"\b"]),
     (r'"C:\a;b";C:\c', [r'"C:\a;b"', r"C:\c"], ['"C', r'\a;b";C', r"\c"]),
-    (r"\\nas\m;;C:/n; ", [r"\\nas\m", "C:/n"], [r"\\nas\m;;C", "/n; "]),
+    (r"\\nas\m;;C:/n; ", [r"\\nas\m", "C:/n"], [r"\\nas\m;;C", "/n;"]),
     ("/a:/b c:", ["/a:/b c:"], ["/a", "/b c"]),
+    ("file:///a:/b;file:/c", ["file:///a:/b", "file:/c"], ["file:///a", "/b;file", "/c"]),
+    ("'/a:/b:file:/c'", ["'/a:/b:file:/c'"], ["/a", "/b", "file:/c"]),
+    ("${user_config.dirs}:/b", ["${user_config.dirs}:/b"], ["/b"]),
+    ('["/a;b:c", "/d"]', ["/a;b:c", "/d"], ["/a;b:c", "/d"]),
 ]
 # What is written, and the path that Windows is given.
 PATHS = [
@@ -105,19 +107,62 @@ def test_a_list_of_folders_is_separated_as_in_path(
     assert list(split_folders(text, windows=False)) == elsewhere
 
 
-@pytest.mark.parametrize(("text", "path"), PATHS)
-def test_a_path_loses_only_the_quotes_and_spaces_around_it_and_only_on_windows(
-    text: str, path: str
-) -> None:
+# What copying and programs leave around a path, and the path.
+COPIED = [
+    (" /m/x.gguf\n", "/m/x.gguf"),
+    ('"/m/x y.gguf"', "/m/x y.gguf"),
+    ("'/m/x.gguf' ", "/m/x.gguf"),
+    ("“/m/x.gguf”", "/m/x.gguf"),
+    ("\ufeff/m/x.gguf", "/m/x.gguf"),
+    ("\u202a/m/x.gguf\u202c", "/m/x.gguf"),
+    ("/m/x\\ y.gguf", "/m/x y.gguf"),
+    ("file:///m/x%20y.gguf", "/m/x y.gguf"),
+    ("FILE://localhost/m/x.gguf", "/m/x.gguf"),
+    ("file:/m/x.gguf", "/m/x.gguf"),
+    ("file://~/x.gguf", "~/x.gguf"),
+    ("file:///m/caf%E9.gguf", "/m/caf\udce9.gguf"),
+    ('/m/a "b".gguf', '/m/a "b".gguf'),
+    ('"a" and "b"', '"a" and "b"'),
+    ("", ""),
+]
+URLS_ON_WINDOWS = [
+    ("file:///C:/Models/x%20y.gguf", "C:/Models/x y.gguf"),
+    ("file://nas/models/x.gguf", "//nas/models/x.gguf"),
+    ("\u202aC:\\Models\\x.gguf", "C:\\Models\\x.gguf"),
+]
+UNSET = ["", "  \n", '""', "${user_config.model}", " '${env:X}' ", "null", "undefined", "\ufeff"]
+
+
+@pytest.mark.parametrize(("text", "path"), [*PATHS, *URLS_ON_WINDOWS])
+def test_a_path_on_windows_loses_only_what_was_written_around_it(text: str, path: str) -> None:
     assert plain_path(text, windows=True) == path
     assert PureWindowsPath(plain_path(text, windows=True)) == PureWindowsPath(path)
-    assert plain_path(text, windows=False) == text
+
+
+@pytest.mark.parametrize(("text", "path"), COPIED)
+def test_a_path_elsewhere_loses_only_what_copying_left_around_it(text: str, path: str) -> None:
+    assert plain_path(text, windows=False) == path
+
+
+def test_a_file_of_another_machine_is_refused() -> None:
+    with pytest.raises(ValueError, match="a file of the machine 'nas'"):
+        plain_path("file://nas/models/x.gguf", windows=False)
+
+
+@pytest.mark.parametrize("text", UNSET)
+def test_what_nobody_has_filled_in_stands_for_no_value(text: str) -> None:
+    assert is_unset(text)
+    assert not is_unset(f"x{text}y")
 
 
 def test_a_variable_in_a_path_is_named_and_not_filled_in() -> None:
     with pytest.raises(ValueError, match="%USERPROFILE% is not filled in here; write the folder"):
         plain_path(r"%USERPROFILE%\models", windows=True)
     assert plain_path("%USERPROFILE%", windows=False) == "%USERPROFILE%"
+    assert plain_path("$HOME/m", windows=False) == plain_path("${HOME}/m", windows=False) == "~/m"
+    for text, name in [("${ROOT}/m", "${ROOT}"), ("$ROOT/m", "$ROOT"), ("/a/${X}/b", "${X}")]:
+        with pytest.raises(ValueError, match=re.escape(f"{name} is not filled in here")):
+            plain_path(text, windows=False)
 
 
 @pytest.mark.parametrize(("value", "on_windows", "elsewhere"), SCALED)
@@ -126,45 +171,3 @@ def test_an_adapter_s_scale_is_cut_off_and_never_the_path_behind_a_drive_letter(
 ) -> None:
     assert without_scale(value, windows=True) == on_windows
     assert without_scale(value, windows=False) == elsewhere
-
-
-def test_the_settings_follow_the_rules_of_this_platform(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    folders = [tmp_path / "a b", tmp_path / "c"]
-    monkeypatch.setenv("LLAMA_MCP_MODEL_DIRS", os.pathsep.join(map(str, folders)))
-    monkeypatch.setenv("LLAMA_MCP_ALLOWED_PATHS", f"~{os.pathsep}{tmp_path}{os.sep}")
-    monkeypatch.setenv("LLAMA_MCP_HOME", f"~{os.sep}here")
-    monkeypatch.setenv("LLAMA_MCP_EXTRA_ARGS", r'--a "b c" d\\e')
-    settings = Settings()
-    assert settings.model_dirs == tuple(folders)
-    assert settings.allowed_paths == (Path.home(), tmp_path)
-    assert settings.home == Path.home() / "here"
-    assert settings.extra_args == ("--a", "b c", r"d\\e" if ON_WINDOWS else r"d\e")
-
-
-def test_quotes_around_a_folder_in_a_setting_are_left_out_on_windows_only(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("LLAMA_MCP_HOME", f'"{tmp_path}"')
-    assert Settings().home == (tmp_path if ON_WINDOWS else Path(f'"{tmp_path}"'))
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "reason"),
-    [
-        ("EXTRA_ARGS", '--a "b', "a quote is opened and never closed"),
-        ("EXTRA_ARGS", "[1]", "valid string"),
-        ("HOME", "~no-such-user/x", "home directory"),
-    ],
-)
-def test_a_setting_that_cannot_be_read_is_named_with_the_reason(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
-) -> None:
-    if name == "HOME" and ON_WINDOWS:
-        value, reason = r"%NO%\x", "%NO% is not filled in"
-    monkeypatch.setenv(f"LLAMA_MCP_{name}", value)
-    with pytest.raises(ValidationError) as raised:
-        Settings()
-    told = describe_invalid(raised.value)
-    assert told.startswith(f"LLAMA_MCP_{name}: ") and reason in told

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 _STEP = re.compile(r"\{(\w+)\}")
+EVIDENCE_HEADING = "\nFrom its log:\n"
 
 
 class Step(StrEnum):
@@ -23,6 +24,8 @@ class Step(StrEnum):
     WAIT = "wait"
     CANCEL = "cancel"
     FORK = "fork"
+    LIST_SESSIONS = "list_sessions"
+    DOWNLOAD = "download"
 
 
 Words = Mapping[Step, str]
@@ -38,6 +41,8 @@ PLAIN_WORDS: Words = {
     Step.WAIT: "wait for the reply",
     Step.CANCEL: "cancel the reply",
     Step.FORK: "fork the session",
+    Step.LIST_SESSIONS: "list the sessions",
+    Step.DOWNLOAD: "download it",
 }
 
 
@@ -58,6 +63,9 @@ class LlamaMCPError(Exception):
     next_step = ""
     """What to do, with each Step in braces: `{Start} first.` Names and values of the case at hand
     belong in the situation."""
+
+    can_go_on = False
+    """Whether the reply that it broke off can go on once llama-server was started again."""
 
     def __init__(
         self,
@@ -88,13 +96,21 @@ class LlamaMCPError(Exception):
         return tuple(Step(name.lower()) for name in _STEP.findall(self.next_step))
 
     def told(self, words: Words) -> str:
-        """Return the whole text, with the next step in a door's words."""
-        text = " ".join(filter(None, (self.situation, in_words(self.next_step, words))))
-        if self.cause is not None:
-            text = f"{self.cause.told(words)}\n{text}"
-        if self.evidence:
-            text += "\nFrom its log:\n" + "\n".join(f"  {line}" for line in self.evidence)
+        """Return the whole text, with the next step in a door's words; lines of a log come last."""
+        text = self._told_without_evidence(words)
+        evidence = [line for error in self._causes() for line in error.evidence]
+        if evidence:
+            text += EVIDENCE_HEADING + "\n".join(f"  {line}" for line in evidence)
         return text
+
+    def _told_without_evidence(self, words: Words) -> str:
+        text = " ".join(filter(None, (self.situation, in_words(self.next_step, words))))
+        if self.cause is None:
+            return text
+        return f"{self.cause._told_without_evidence(words)}\n{text}"
+
+    def _causes(self) -> "list[LlamaMCPError]":
+        return [*(self.cause._causes() if self.cause else []), self]
 
     def __str__(self) -> str:
         return self.told(PLAIN_WORDS)
@@ -116,4 +132,31 @@ class PathNotAllowedError(LlamaMCPError):
             f"{parameter} names {path}, which is outside the folders that the operator allows: "
             f"{', '.join(allowed)}. Pass a file inside them; only the operator can change "
             "LLAMA_MCP_ALLOWED_PATHS."
+        )
+
+
+class WrongSettingsError(LlamaMCPError):
+    """A setting that this call needs cannot be what its variable says."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        """Take what is wrong.
+
+        Args:
+            faults: all wrong settings, those too that this call does not need; whole sentences.
+        """
+        super().__init__(
+            f"Nothing was done, because settings of llama-mcp are wrong: {' '.join(faults)} Only "
+            "the operator can set them right: in the environment of llama-mcp, which clients take "
+            "from the `env` of its entry. Then llama-mcp has to be started again."
+        )
+
+
+class NoHomeError(LlamaMCPError):
+    """There is no folder for state and sessions."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"There is no folder for llama-mcp's records and sessions: {problem}. Only the "
+            "operator can change that: by setting LLAMA_MCP_HOME to the full path of a folder that "
+            "the user of llama-mcp can write to, and starting llama-mcp again."
         )

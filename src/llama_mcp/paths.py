@@ -6,18 +6,28 @@ from contextlib import suppress
 from pathlib import Path
 
 from llama_mcp.errors import InvalidArgumentError, PathNotAllowedError
-from llama_mcp.setting_texts import ON_WINDOWS, plain_path
+from llama_mcp.setting_texts import ON_WINDOWS, is_address, plain_path
 
 
 def expand_path(parameter: str, text: str) -> Path:
-    """Return the path with `~` expanded; nothing needs to be there.
+    """Return the path that a text means, with `~` expanded; nothing needs to be there.
+
+    What copying leaves around a path is taken away, unless a file really has such a name.
 
     Raises:
-        InvalidArgumentError: nothing can be there, or this user may not look: too long a name, a
-            NUL, an unknown user after `~`, a folder that is locked, on Windows a %NAME%.
+        InvalidArgumentError: nothing can be there, or this user may not look: a web address, too
+            long a name, a NUL, an unknown user after `~`, a folder that is locked, a variable.
     """
+    if is_address(text):
+        raise InvalidArgumentError(
+            parameter,
+            f"is an address ({text.strip()}) and not a path",
+            "Pass what is on this machine, or ask the user to download it.",
+        )
     try:
-        path = Path(plain_path(text, windows=ON_WINDOWS)).expanduser()
+        path = Path(text).expanduser()
+        if not path.exists():
+            path = Path(plain_path(text, windows=ON_WINDOWS)).expanduser()
         with suppress(FileNotFoundError, NotADirectoryError):
             os.stat(path)
     except (OSError, RuntimeError, ValueError) as error:
@@ -26,6 +36,14 @@ def expand_path(parameter: str, text: str) -> Path:
             parameter, f"is a path that cannot be used: {reason.rstrip('.')}", "Pass another one."
         ) from error
     return path
+
+
+def absolute_path(path: Path) -> Path:
+    """Return the path from the root, without `..` where that is the same file; links are kept."""
+    plain = Path(os.path.abspath(path))
+    with suppress(OSError, ValueError):
+        return plain if not path.exists() or plain.samefile(path) else path.absolute()
+    return path.absolute()
 
 
 def check_path(path: Path, parameter: str, allowed: Sequence[Path]) -> None:
@@ -44,12 +62,13 @@ def is_inside(path: Path, folder: Path) -> bool:
     system says whether two are the same.
     """
     return path.is_relative_to(folder) or any(
-        _is_same_folder(parent, folder) for parent in (path, *path.parents)
+        is_same_file(parent, folder) for parent in (path, *path.parents)
     )
 
 
-def _is_same_folder(one: Path, other: Path) -> bool:
+def is_same_file(one: Path, other: Path) -> bool:
+    """Tell whether two paths lead to one file or folder, or are one path."""
     try:
-        return one.samefile(other)
+        return one == other or one.samefile(other)
     except (OSError, ValueError):  # one of them is not there
         return False

@@ -8,17 +8,21 @@ from typing import Annotated
 from pydantic import Field
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-CtxSize = Annotated[int, Field(ge=1)]
-Parallel = Annotated[int, Field(ge=1)]
+# llama-server keeps the sum of all windows in 32 bits with a sign, rounded up to 256 tokens.
+LARGEST_CONTEXT = 2**31 - 256
+CtxSize = Annotated[int, Field(ge=1, le=LARGEST_CONTEXT)]
+# llama.cpp: LLAMA_MAX_SEQ in src/llama-cparams.h; older builds take 64.
+Parallel = Annotated[int, Field(ge=1, le=256)]
 # -1 stands for all layers.
-GpuLayers = Annotated[int, Field(ge=-1)]
+GpuLayers = Annotated[int, Field(ge=-1, le=2**31 - 1)]
 
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Share = Annotated[float, Field(ge=0, le=1)]
-TopK = Annotated[int, Field(ge=0)]
-# llama-server keeps the length in 32 bits with a sign, the seed in 32 bits without one.
+# llama-server keeps both in 32 bits with a sign: a larger number becomes another one.
+TopK = Annotated[int, Field(ge=0, le=2**31 - 1)]
 MaxTokens = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+# In 32 bits without a sign; the largest stands for a random one (llama.h: LLAMA_DEFAULT_SEED).
+Seed = Annotated[int, Field(ge=0, le=2**32 - 2)]
 StopText = Annotated[str, Field(min_length=1)]
 
 WaitSeconds = Annotated[float, Field(ge=0, le=600)]

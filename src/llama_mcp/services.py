@@ -5,21 +5,35 @@ at once (TypeScript SDK 2 spawns every stdio server twice), and the first answer
 not wait for what it does not need.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.keeper import run_dir
+from llama_mcp.reading_settings import missing_folders
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from llama_mcp.llama_server.metrics.reader import MetricsReader
     from llama_mcp.llama_server.supervisor import Supervisor
+    from llama_mcp.llama_server.use import Use
+    from llama_mcp.models.download.downloads import Downloads
+    from llama_mcp.models.library import Library
+    from llama_mcp.observing.known_models import KnownModels
     from llama_mcp.observing.observer import Observer
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
+    from llama_mcp.turns.turn import Turn
+
+logger = logging.getLogger(__name__)
 
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
@@ -58,24 +72,35 @@ class Services:
             self.settings,
             self._environment,
             self._tasks,
-            count_open_turns=self._count_open_turns,
+            turns_underway=self._turns_underway,
             on_change=self._on_llama_server_change,
         )
+
+    @cached_property
+    def library(self) -> "Library":
+        """All models of this machine."""
+        from llama_mcp.models.library import library_of
+
+        return library_of(self.settings, self._environment)
 
     @cached_property
     def archive(self) -> "Archive":
         """All sessions."""
         from llama_mcp.sessions.archive import Archive
 
-        return Archive(self.settings.archive_path, self._on_session_change)
+        archive = Archive(self.settings.archive_path, self._on_session_change)
+        self._tasks.start_soon(_take_finished, self)
+        return archive
 
     @cached_property
     def in_flight(self) -> "InFlight":
         """The turns under way."""
+        from llama_mcp.llama_server.left_replies import LeftRunReplies
         from llama_mcp.turns.in_flight import InFlight
 
         in_flight = InFlight(
             self.supervisor,
+            LeftRunReplies(self.supervisor, self.settings.runs_dir),
             self.archive,
             self._tasks,
             traces_content=self.settings.trace_content,
@@ -86,14 +111,96 @@ class Services:
     @cached_property
     def observer(self) -> "Observer":
         """What is going on, put together from the rooms."""
-        from llama_mcp.llama_server.metrics.reader import MetricsReader
         from llama_mcp.observing.observer import Observer
 
-        metrics_reader = MetricsReader(self.supervisor.attachment, self.archive.last_change)
-        return Observer(self.supervisor, metrics_reader, self.in_flight, self.archive)
+        return Observer(
+            self.supervisor,
+            lambda: self._metrics_reader,
+            self._in_flight_so_far,
+            lambda: self.archive,
+        )
 
-    def _count_open_turns(self) -> int:
-        return self.in_flight.count_open() if "in_flight" in self.__dict__ else 0
+    @cached_property
+    def known_models(self) -> "KnownModels":
+        """Which models there are, whether they fit, and which one runs."""
+        from llama_mcp.observing.known_models import KnownModels
+
+        return KnownModels(self.settings, self.library, self.supervisor)
+
+    @cached_property
+    def _metrics_reader(self) -> "MetricsReader":
+        from llama_mcp.llama_server.metrics.reader import MetricsReader
+
+        return MetricsReader(self.supervisor.attachment, self.archive.last_change)
+
+    @cached_property
+    def downloads(self) -> "Downloads":
+        """Models that are fetched, or were."""
+        from llama_mcp.models.download.downloads import Downloads
+
+        return Downloads(self.settings, self._environment, self._available_bytes)
+
+    async def _available_bytes(self) -> int | None:
+        """Return how much memory a model may take; None where that cannot be told."""
+        try:
+            fits = await self.supervisor.fits()
+        except (LlamaMCPError, OSError):
+            return None
+        return fits.available.total_bytes
+
+    async def unfinished(self, session_ids: Collection[str]) -> dict[str, str]:
+        """Return how the last turn stands of those of the sessions whose reply is not whole.
+
+        It is in_progress, waiting (for a slot or its model, in this process) or interrupted.
+        """
+        waiting = {turn.session_id for turn in self._own_turns() if turn.reply.is_waiting}
+        states = await self.archive.unfinished(session_ids)
+        return {each: "waiting" if each in waiting else state for each, state in states.items()}
+
+    def _own_turns(self) -> "list[Turn]":
+        in_flight = self._in_flight_so_far()
+        return in_flight.open_turns() if in_flight else []
+
+    def _in_flight_so_far(self) -> "InFlight | None":
+        """Return the turns under way; None while there was none, which then makes nothing."""
+        return self.__dict__.get("in_flight")
+
+    async def _turns_underway(self) -> "list[Use]":
+        """Return the turns that are not over: of all processes, or our own if that is not known."""
+        from llama_mcp.llama_server.use import Use
+
+        own = self._own_turns()
+        # Of the turns of others it is not known whether they have a slot.
+        waiting = {turn.session_id for turn in own if turn.reply.queue_place}
+        loading = {turn.session_id for turn in own if turn.reply.load}
+        try:
+            await self.take_finished()
+            underway = await self.archive.turns_underway()
+        except LlamaMCPError:
+            ids = [turn.session_id for turn in own]
+            return [Use(session=i, pid=os.getpid(), is_waiting=i in waiting) for i in ids]
+        return [
+            Use(
+                session=f"{turn.session_id} ({turn.title})",
+                pid=None if turn.is_left else turn.writer_pid,
+                seconds=turn.age_seconds,
+                is_waiting=turn.session_id in waiting,
+                is_loading=turn.session_id in loading,
+                is_left=turn.is_left,
+            )
+            for turn in underway
+        ]
+
+    async def read_on(self, session_id: str) -> None:
+        """Bring the session's last turn up to date if the process that received it has ended."""
+        if await self.archive.left_turn(session_id) is not None:
+            await self.in_flight.take_over(await self.archive.find_id(session_id))
+
+    async def take_finished(self) -> None:
+        """Take into the archive what has ended of the replies whose processes have."""
+        # Mostly there is nothing: then no more is built.
+        if await self.archive.left_turns() or await _has_streams(self.settings):
+            await self.in_flight.take_finished()
 
     def announce_shutdown(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""
@@ -119,7 +226,7 @@ async def open_services(
     on_session_change: OnSessionChange = lambda _session_id, _comes_or_goes: None,
     on_llama_server_change: OnLlamaServerChange = lambda: None,
 ) -> AsyncIterator[Services]:
-    """Own the rooms until the context ends; turns under way are archived as interrupted then.
+    """Own the rooms until the context ends; turns under way are left to who can go on with them.
 
     Args:
         settings: the operator's.
@@ -133,6 +240,8 @@ async def open_services(
             services = Services(
                 settings, environment, tasks, on_session_change, on_llama_server_change
             )
+            tasks.start_soon(_log_missing_folders, settings)
+            tasks.start_soon(_look_for_finished, services)
             try:
                 yield services
             finally:
@@ -141,3 +250,39 @@ async def open_services(
         with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
             if services is not None:
                 await services.aclose()
+
+
+async def _log_missing_folders(settings: Settings) -> None:
+    """Say on stderr which folders of the settings are not there."""
+    # Abandoned at the end: a folder on a network that hangs must not keep the process.
+    for note in await anyio.to_thread.run_sync(missing_folders, settings, abandon_on_cancel=True):
+        logger.warning("%s", note)
+
+
+async def _look_for_finished(services: Services) -> None:
+    """Open the archive if other processes may have left replies for it."""
+    with suppress(LlamaMCPError):
+        if await _has_streams(services.settings):
+            assert services.archive
+
+
+async def _take_finished(services: Services) -> None:
+    """Take what was left; what is wrong with archive or folders, the calls that need them say."""
+    try:
+        await services.take_finished()
+    except LlamaMCPError as error:
+        logger.info("What other processes have left was not looked at: %s", error)
+
+
+async def _has_streams(settings: Settings) -> bool:
+    runs_dir = settings.runs_dir
+
+    def look() -> bool:
+        try:
+            folders = [entry.path for entry in os.scandir(runs_dir) if entry.is_dir()]
+        except OSError:
+            return False
+        return any(map(run_dir.registered_streams, folders))
+
+    # Abandoned at the end: a folder on a network that hangs must not keep the process.
+    return await anyio.to_thread.run_sync(look, abandon_on_cancel=True)

@@ -1,62 +1,86 @@
 """Every knob that an operator can turn, its default and its unit, and every path that we use.
 
-Read once, from environment variables that begin with LLAMA_MCP_. Each room is given the group that
-is its own; Settings is all groups together. A test or an embedder passes Settings and is done.
+Environment variables that begin with LLAMA_MCP_ are read once, by reading_settings.py. Each room is
+given the group that is its own; Settings is all groups together. A test or an embedder passes
+Settings and is done.
 """
 
 import os
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import platformdirs
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from llama_mcp.errors import NoHomeError, WrongSettingsError
+from llama_mcp.home_folders import archive_in, data_folder, runs_in, state_folder
+from llama_mcp.ranges import CtxSize, GpuLayers, Parallel, Port, WaitSeconds
+from llama_mcp.setting_values import (
+    MODEL_PLACES,
+    FromText,
+    ModelPlace,
+    as_command_line,
+    as_engine,
+    as_folder,
+    as_folders,
+    as_layers,
+    as_level,
+    as_list,
+    as_model,
+    as_places,
+    as_variables,
+    as_word,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-from llama_mcp.ranges import CtxSize, GpuLayers, Parallel, Port
-from llama_mcp.setting_texts import ON_WINDOWS, plain_path, split_command_line, split_folders
+from llama_mcp.toolsets import TOOLSETS, tools_of, toolsets_in
 
 DEFAULT_PORT = 8080
 DEFAULT_CTX_SIZE = 4096
 DEFAULT_PARALLEL = 4
 
-APPLICATION = "llama-mcp"
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A setting whose variable says what it cannot be; its default is in its place."""
 
-def _as_folder(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Path(plain_path(value, windows=ON_WINDOWS)).expanduser()
-    except RuntimeError as error:  # an unknown user after `~`
-        raise ValueError(str(error)) from error
-
-
-Folder = Annotated[Path, BeforeValidator(_as_folder)]
+    name: str
+    text: str
+    """What the variable is and what it may be; a sentence."""
 
 
 class SettingsGroup(BaseModel):
     """The settings of one room; frozen."""
 
-    # Not a class argument: type checkers let no frozen class derive from BaseSettings then.
     model_config = ConfigDict(frozen=True)
+
+    _faults: tuple[Fault, ...] = PrivateAttr(())
+    _notices: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The settings that are wrong."""
+        return self._faults
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the operator should know of settings that are not wrong; sentences."""
+        return self._notices
+
+    def check(self, needed: Collection[str]) -> None:
+        """Raise WrongSettingsError when one of these settings is wrong; it then names all."""
+        if any(fault.name in needed for fault in self._faults):
+            raise WrongSettingsError([fault.text for fault in self._faults])
 
 
 class LaunchSettings(SettingsGroup):
     """What a start of llama-server asks for; an argument goes before its setting."""
 
-    llama_cpp_path: str | None = Field(
+    llama_cpp_path: Annotated[str | None, FromText(as_engine)] = Field(
         default=None,
         description="Folder or executable of llama.cpp's llama-server; `embedded` for the one "
         "that pip brings. Unset: looked for on PATH, then the embedded one.",
     )
-    model_path: str | None = Field(
+    model_path: Annotated[str | None, FromText(as_model)] = Field(
         default=None, description="GGUF model. Unset: the starter model when it is installed."
     )
     port: Port = Field(default=DEFAULT_PORT, description="0 picks any free port.")
@@ -66,86 +90,131 @@ class LaunchSettings(SettingsGroup):
     parallel: Parallel = Field(
         default=DEFAULT_PARALLEL, description="Conversations that generate at once (slots)."
     )
-    n_gpu_layers: GpuLayers | None = Field(
+    n_gpu_layers: Annotated[GpuLayers | None, FromText(as_layers)] = Field(
         default=None, description="Layers on the GPU: -1 all, 0 none. Unset: automatic."
     )
-    extra_args: Annotated[tuple[str, ...], NoDecode] = Field(
+    extra_args: Annotated[tuple[str, ...], FromText(as_command_line)] = Field(
         default=(), description="More llama-server flags, written as on a command line."
     )
-
-    @field_validator("extra_args", mode="before")
-    @classmethod
-    def _split_arguments(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return split_command_line(value, windows=ON_WINDOWS)
-        return value
 
 
 class StorageSettings(SettingsGroup):
     """Where things are kept."""
 
-    home: Folder | None = Field(
+    home: Annotated[Path | None, FromText(as_folder)] = Field(
         default=None, description="Where state and archive live. Unset: the platform's folders."
     )
 
     @property
     def state_dir(self) -> Path:
-        """Where runs of llama-server are recorded."""
-        return self.home or platformdirs.user_state_path(APPLICATION, appauthor=False)
+        """Where runs of llama-server are recorded.
+
+        Raises:
+            WrongSettingsError: the setting of the home is wrong.
+            NoHomeError: there is none, and the platform has no folder for it.
+        """
+        return self._folder(state_folder)
 
     @property
     def runs_dir(self) -> Path:
-        """One folder for each launch of llama-server."""
-        return self.state_dir / "runs"
+        """One folder for each launch of llama-server; raises as `state_dir` does."""
+        return runs_in(self.state_dir)
 
     @property
     def archive_path(self) -> Path:
-        """The archive of sessions."""
-        data_dir = self.home or platformdirs.user_data_path(APPLICATION, appauthor=False)
-        return data_dir / "sessions.db"
+        """The archive of sessions; raises as `state_dir` does."""
+        return archive_in(self._folder(data_folder))
+
+    def _folder(self, folder_for: Callable[[Path | None], Path]) -> Path:
+        self.check(("home",))
+        try:
+            return folder_for(self.home)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise NoHomeError(str(error).rstrip(".")) from error
 
 
 class LlamaServerSettings(LaunchSettings, StorageSettings):
     """How llama-servers are found, started, kept and guarded."""
 
-    model_dirs: Annotated[tuple[Folder, ...], NoDecode] = Field(
+    model_dirs: Annotated[tuple[Path, ...], FromText(as_folders)] = Field(
         default=(), description="Folders in which a model may be named by its file name alone."
     )
-    allowed_paths: Annotated[tuple[Folder, ...], NoDecode] = Field(
+    model_places: Annotated[tuple[ModelPlace, ...], FromText(as_places)] = Field(
+        default=MODEL_PLACES,
+        description="Programs whose own folders of models are looked at, with commas; `none`.",
+    )
+    allowed_paths: Annotated[tuple[Path, ...], FromText(as_folders)] = Field(
         default=(), description="Folders outside which no executable or model may lie; unset: any."
     )
-    rpc_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+    rpc_servers: Annotated[tuple[str, ...], FromText(as_list)] = Field(
         default=(), description="host:port of RPC servers that extra_args may name, with commas."
     )
-    api_key: Literal["none", "auto"] = Field(
+    pass_env: Annotated[tuple[str, ...], FromText(as_variables)] = Field(
+        default=(),
+        description="More environment variables that llama-server gets, with commas; `NAME*` for "
+        "all that begin so.",
+    )
+    api_key: Annotated[Literal["none", "auto"], FromText(as_word)] = Field(
         default="none",
         description="auto: a fresh key for each llama-server, so that no other program can use it.",
     )
     auto_restart: bool = Field(
         default=True, description="Start a llama-server that crashed again for the next chat."
     )
+    auto_start: bool = Field(
+        default=True, description="Start llama-server for a chat when none runs."
+    )
     unresponsive_seconds: float = Field(
         default=120.0,
         gt=0,
+        allow_inf_nan=False,
         description="Silence of a chat after which llama-server is asked for a sign of life.",
     )
     linger_seconds: float = Field(
-        default=5.0, ge=-1, description="How long an unused llama-server is kept; -1 for ever."
+        default=300.0,
+        ge=-1,
+        allow_inf_nan=False,
+        description="How long an unused llama-server is kept; 0 ends it with its last client, "
+        "-1 never does.",
+    )
+    finish_seconds: float = Field(
+        default=600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long a reply goes on whose llama-mcp has ended; 0: it ends with it.",
     )
 
-    @field_validator("rpc_servers", mode="before")
-    @classmethod
-    def _split_addresses(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
 
-    @field_validator("model_dirs", "allowed_paths", mode="before")
-    @classmethod
-    def _split_folders(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return split_folders(value, windows=ON_WINDOWS)
-        return value
+class OfferSettings(SettingsGroup):
+    """Which tools clients are offered."""
+
+    toolsets: Annotated[tuple[str, ...], FromText(toolsets_in)] = Field(
+        default=tuple(TOOLSETS), description="Sets of tools that clients are offered, with commas."
+    )
+
+    @property
+    def offered_tools(self) -> frozenset[str]:
+        """The names of the tools that clients are offered."""
+        return tools_of(self.toolsets)
+
+
+class DownloadSettings(SettingsGroup):
+    """What may be fetched from elsewhere."""
+
+    downloads: bool = Field(default=True, description="Let models be downloaded.")
+
+
+class CallSettings(SettingsGroup):
+    """How long a call may take."""
+
+    wait_seconds: WaitSeconds = Field(
+        default=50.0,
+        description="After which a call that does not say it returns what there is.",
+    )
+
+    def patience(self, asked: float | None) -> float:
+        """Return how many seconds a call waits that has asked for so many, or for none."""
+        return self.wait_seconds if asked is None else asked
 
 
 class ReportSettings(SettingsGroup):
@@ -155,17 +224,19 @@ class ReportSettings(SettingsGroup):
         default=False,
         description="Put messages and replies into OpenTelemetry spans, where these are collected.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], FromText(as_level)] = Field(
         default="WARNING", description="How much llama-mcp says on stderr."
     )
 
 
-class Settings(LlamaServerSettings, ReportSettings, BaseSettings):
-    """The operator's settings, all groups; frozen once they are read."""
+class Settings(LlamaServerSettings, OfferSettings, DownloadSettings, CallSettings, ReportSettings):
+    """The operator's settings, all groups."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="LLAMA_MCP_", frozen=True, env_ignore_empty=True, extra="ignore"
-    )
+    def with_findings(self, faults: Collection[Fault], notices: Collection[str]) -> "Settings":
+        """Return the settings together with what was found wrong or odd when they were read."""
+        read = self.model_copy()
+        read._faults, read._notices = tuple(faults), tuple(notices)
+        return read
 
 
 def inherited_environment() -> dict[str, str]:
@@ -173,15 +244,6 @@ def inherited_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def describe_invalid(error: ValidationError) -> str:
-    """Say in one line for each setting what is wrong with it.
-
-    Args:
-        error: What reading Settings raised.
-    """
-    lines = [
-        f"LLAMA_MCP_{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg']}"
-        f" (it is {fault['input']!r})"
-        for fault in error.errors()
-    ]
-    return "\n".join(lines)
+def forget_inherited(name: str) -> None:
+    """Take a variable out of our own environment, for the libraries that read it."""
+    os.environ.pop(name, None)

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from llama_mcp.embedded.presence import embedded_command
+from llama_mcp.embedded import presence
+from llama_mcp.keeper import spawning
 from tests.support.tiny_model import write_tiny_model
 
 PATIENCE = 120.0  # a bound, not an expectation
@@ -97,7 +98,15 @@ def start(tiny_model: Path) -> Iterator[Callable[..., Engine]]:
     def start_engine(
         *arguments: str, context_size: int | None = 1024, **environment: str
     ) -> Engine:
-        command = [*embedded_command(), "-m", str(tiny_model), "--port", "0", "-t", "1"]
+        command = [
+            *spawning.program_command(presence.MODULE),
+            "-m",
+            str(tiny_model),
+            "--port",
+            "0",
+            "-t",
+            "1",
+        ]
         if context_size:
             command += ["-c", str(context_size)]
         process = subprocess.Popen(
@@ -129,7 +138,10 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run_engine(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*embedded_command(), *arguments], capture_output=True, text=True, timeout=PATIENCE
+            [*spawning.program_command(presence.MODULE), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
         )
 
     return run_engine

@@ -63,6 +63,14 @@ def test_version_goes_to_stderr_as_the_original_has_it(run: Run) -> None:
     assert second.startswith("built with ")
 
 
+def test_devices_are_listed_on_stdout_as_the_original_has_it(run: Run) -> None:
+    done = run("--list-devices")
+    assert done.returncode == 0
+    heading, *devices = done.stdout.splitlines()
+    assert heading == "Available devices:"
+    assert devices == ["  (none)"] or all(" MiB free)" in device for device in devices)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--bogus"], ["-c", "many"]])
 def test_the_engine_is_not_loaded_just_to_talk(
     imported_modules: Callable[..., set[str]], arguments: list[str]

@@ -12,7 +12,8 @@ from llama_mcp.embedded.flags import Flag
 from llama_mcp.embedded.parameters import start_like_llama_server
 from llama_mcp.embedded.server_flags import FLAGS
 
-WITHOUT_PARAMETER = {"-h", "--version", "--log-colors"}  # the program acts on them by itself
+# The program acts on them by itself.
+WITHOUT_PARAMETER = {"-h", "--version", "--list-devices", "--log-colors"}
 VALUES = {
     "-fa": "on",
     "--rope-scaling": "yarn",

@@ -13,15 +13,10 @@ import pytest
 
 from llama_mcp.models.starter_model import starter_model_path
 from tests.embedded.conftest import PATIENCE, Engine
+from tests.fake_llama_server.running import free_port
 from tests.support.tiny_model import SWALLOWING_TEMPLATE, write_tiny_model
 
 Start = Callable[..., Engine]
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_it_says_the_port_that_it_found_free(start: Start) -> None:

@@ -42,7 +42,7 @@ def run(launch: Launch, faults: Faults, folder: str) -> NoReturn:
     listener = bind(launch)
     threading.Thread(target=accept, args=(listener, engine), daemon=True).start()
     load(launch, faults, folder)
-    install_handlers(faults)
+    install_handlers(faults, engine)
     engine.ready.set()
     url = "http://{}:{}".format(*listener.getsockname()[:2])
     log("llama_server", "model loaded")
@@ -92,14 +92,25 @@ def load(launch: Launch, faults: Faults, folder: str) -> None:
     log("load_model", f"initializing, {context}, kv_unified = 'false'")
 
 
-def install_handlers(faults: Faults) -> None:
+def install_handlers(faults: Faults, engine: Engine) -> None:
+    """The first signal waits for resumable streams that are under way; the second does not."""
+    is_leaving = threading.Event()
+
+    def leave(*_: object) -> None:
+        log("operator()", "operator(): cleaning up before exit...")
+        if is_leaving.is_set() or not engine.streams.has_unfinished():
+            os._exit(int(is_leaving.is_set()))
+        is_leaving.set()
+        threading.Thread(target=leave_without_streams, args=(engine,), daemon=True).start()
+
     signal.signal(signal.SIGINT, leave)
     if not faults.ignore_sigterm:
         signal.signal(signal.SIGTERM, leave)
 
 
-def leave(*_: object) -> NoReturn:
-    log("operator()", "operator(): cleaning up before exit...")
+def leave_without_streams(engine: Engine) -> NoReturn:
+    while engine.streams.has_unfinished():
+        time.sleep(HOLD_POLL_SECONDS)
     os._exit(0)
 
 

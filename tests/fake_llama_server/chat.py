@@ -22,10 +22,15 @@ from .http import (
 )
 from .log import chatter, log, raw_line
 from .reply import Delta, Reply, sse
+from .streams import HEADER as STREAM_ID
 
 OUT_OF_POOL = {
     "error": {"code": 500, "message": "Context size has been exceeded.", "type": "server_error"}
 }
+
+
+# llama.cpp: common/chat.cpp.
+BOTH = "Cannot set both add_generation_prompt and continue_final_message to true."
 
 
 class ErrorMidStreamError(Exception):
@@ -33,6 +38,20 @@ class ErrorMidStreamError(Exception):
 
 
 def answer_chat(connection: Connection, request: Request, engine: Engine, faults: Faults) -> None:
+    """Answer it; one that shall be kept goes on when its client leaves."""
+    id = request.headers.get(STREAM_ID)
+    if not id or faults.no_streams or not _is_streamed(request):
+        _answer(connection, request, engine, faults)
+        return
+    kept = engine.streams.begin(connection, id, faults)
+    try:
+        _answer(kept, request, engine, faults)
+    finally:
+        if not kept.stream.is_done:
+            engine.streams.drop(kept.stream)
+
+
+def _answer(connection: Connection, request: Request, engine: Engine, faults: Faults) -> None:
     connection.deaf = faults.ignore_disconnect
     connection.bytes_per_chunk = faults.bytes_per_chunk
     connection.bytes_per_send = faults.bytes_per_send
@@ -55,11 +74,23 @@ def answer_chat(connection: Connection, request: Request, engine: Engine, faults
             raise
 
 
+def _is_streamed(request: Request) -> bool:
+    try:
+        return bool(json.loads(request.body).get("stream"))
+    except (ValueError, AttributeError):
+        return False
+
+
 def render_prompt(body: dict[str, Any], faults: Faults) -> str:
     if faults.swallow_template:
         return "gemma"
     messages = body.get("messages") or []
     parts = [f"<{m['role']}>{_text(m.get('content'))}</{m['role']}>" for m in messages]
+    if not faults.no_continuation and body.get("continue_final_message"):
+        if body.get("add_generation_prompt", True):
+            raise ValueError(BOTH)
+        if not faults.closes_continuation:
+            return "".join(parts).removesuffix("</assistant>")
     return "".join(parts) + "<assistant>"
 
 

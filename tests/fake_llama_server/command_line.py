@@ -14,6 +14,7 @@ VERSIONS: dict[Era, str] = {
     "2025": "version: 4719 (d80be897)",
     "2026": "version: 0.6.0-dev (build 0, commit unknown)",
 }
+DEVICES = "Available devices:\n  CUDA0: Stand-in (8192 MiB, 8000 MiB free)\n"
 BUILT_WITH = "built with GNU 12.2.0 for Linux x86_64"
 MAX_SLOTS = 4096  # more take a real one more memory than there is
 DEFAULT_CONTEXT: dict[Era, int] = {"2024": 512, "2025": 4096, "2026": 4096}
@@ -26,6 +27,7 @@ class Launch:
     era: Era
     model: str  # "" is router mode
     alias: str
+    tags: list[str]
     host: str
     port: int
     slots: int
@@ -36,10 +38,13 @@ class Launch:
 
 
 def parse(argv: list[str], era: Era) -> Launch:
-    """Read the command line; --help, --version and errors end the process."""
+    """Read the command line; --help, --list-devices, --version and errors end the process."""
     given = _read_flags(argv, era)
     if "--help" in given:
         sys.stdout.write(help_of(era))
+        _leave(0)
+    if "--list-devices" in given:
+        sys.stdout.write(DEVICES)
         _leave(0)
     if "--version" in given:
         raw_line(VERSIONS[era])
@@ -54,6 +59,7 @@ def parse(argv: list[str], era: Era) -> Launch:
         era=era,
         model=model,
         alias=sorted(given.get("--alias", model).split(","))[0],
+        tags=given["--tags"].split(",") if "--tags" in given else [],
         host=given.get("--host", "127.0.0.1"),
         port=int(given.get("--port", "8080")),
         slots=slots,

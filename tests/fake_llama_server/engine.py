@@ -11,6 +11,7 @@ from typing import Any
 from .command_line import Launch
 from .http import Connection
 from .log import slot_log
+from .streams import Streams
 
 CHARACTERS_PER_TOKEN = 4
 QUEUE_POLL_SECONDS = 0.02  # how soon a waiting request notices a free slot or a client that left
@@ -86,6 +87,7 @@ class Engine:
     folder: str  # where fake.json is
     ready: threading.Event = field(default_factory=threading.Event)
     counters: Counters = field(default_factory=Counters)
+    streams: Streams = field(default_factory=Streams)
     tasks: int = 0
 
     def __post_init__(self) -> None:

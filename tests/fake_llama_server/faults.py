@@ -130,6 +130,14 @@ class Faults:
     no_done: bool = False
     ignore_disconnect: bool = False
 
+    # going on with a last message of the assistant (continue_final_message)
+    no_continuation: bool = False  # as builds that do not know the field, and ignore it
+    closes_continuation: bool = False  # the template ends that message, and begins another
+
+    # resumable streams
+    no_streams: bool = False  # as builds before May 2026: the header is nothing, the paths are 404
+    stream_ring_bytes: int = 4 * 1024 * 1024  # so much of a stream can be read again
+
     # odd streams
     raw_chunks: tuple[str, ...] | None = None  # the whole body: latin-1 text, or "base64:…"
     raw_last_chunk_times: int = 1

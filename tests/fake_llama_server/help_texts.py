@@ -78,6 +78,7 @@ either an exact number, // 'auto', or 'all' (default: auto)
    25    | --no-warmup | skip warming up the model with an empty run
       26 | --warmup, --no-warmup | whether to perform warmup with an empty run
 24 25 26 | -a, --alias STRING | set alias for model name (to be used by API)
+      26 | --tags STRING | set model tags, comma-separated (informational)
 24 25 26 | --host HOST | ip address to listen (default: 127.0.0.1)
 24 25 26 | --port PORT | port to listen (default: 8080)
       26 | --reuse-port | allow multiple sockets to bind to the same port (default: disabled)

@@ -7,11 +7,13 @@ import struct
 import time
 from dataclasses import dataclass
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 JSON = "application/json; charset=utf-8"
 EVENT_STREAM = "text/event-stream"
 REASONS = {
     200: "OK",
+    204: "No Content",
     302: "Found",
     400: "Bad Request",
     401: "Unauthorized",
@@ -39,6 +41,7 @@ class Request:
     path: str  # without the query
     headers: dict[str, str]  # names in lower case
     body: bytes
+    query: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ class Connection:
             headers[name.lower()] = value.strip()
         body = self.reader.read(int(headers.get("content-length", "0")))
         self.closing = headers.get("connection", "").lower() == "close"
-        return Request(start[0], start[1].partition("?")[0], headers, body)
+        path, _, query = start[1].partition("?")
+        return Request(start[0], path, headers, body, dict(parse_qsl(query)))
 
     def respond(self, response: Response, silent_close: bool = False) -> None:
         self.closing = self.closing or response.status >= 400

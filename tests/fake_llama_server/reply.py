@@ -40,7 +40,15 @@ class Reply:
         ]
         if self.faults.lone_surrogate:
             everything.insert(1, ("content", "\ud83d"))
-        return everything
+        return everything[self._written(everything) :]
+
+    def _written(self, everything: list[Delta]) -> int:
+        """How many tokens are in the prompt already, which a continued reply does not repeat."""
+        if self.faults.no_continuation or not self.body.get("continue_final_message"):
+            return 0
+        written = self.body["messages"][-1]["content"]
+        texts = [text for _, text in everything]
+        return next(n for n in range(len(texts) + 1) if len("".join(texts[:n])) >= len(written))
 
     @property
     def finish_reason(self) -> str:
@@ -75,8 +83,8 @@ class Reply:
         }
 
     def is_held(self, sent: int) -> bool:
-        """Tell whether it stays at this token, by the faults of its request and those of now."""
-        if self.faults.hold_at_token != sent:
+        """Tell whether it stays at this token: one that is to be held, by the faults of now."""
+        if self.faults.hold_at_token is None:
             return False
         return load_faults(self.engine.folder).hold_at_token == sent
 

@@ -10,6 +10,8 @@ from .chat import answer_chat, canned, raw_bytes, render_prompt
 from .engine import ROUTER_PROPS, Engine, count_tokens
 from .faults import Faults, RawAnswer, load_faults
 from .http import Connection, GoneError, Request, Response, error_response, json_response
+from .streams import ROUTES as STREAM_ROUTES
+from .streams import answer_streams
 
 CHAT = ("POST", "/v1/chat/completions")
 QUEUED = (CHAT, ("GET", "/slots"), ("GET", "/metrics"))  # what needs the engine's task queue
@@ -67,6 +69,8 @@ def _answer(connection: Connection, request: Request, engine: Engine, faults: Fa
         connection.hang()
     if response is None and route == CHAT:
         answer_chat(connection, request, engine, faults)
+    elif response is None and route in STREAM_ROUTES and not faults.no_streams:
+        answer_streams(connection, request, engine.streams)
     else:
         if request.path == "/slots":
             connection.pause(faults.slots_answer_slow_seconds)
@@ -150,7 +154,7 @@ def _models(_: Request, engine: Engine, __: Faults) -> Response:
     model = {
         "id": name,
         "aliases": [name],
-        "tags": [],
+        "tags": engine.launch.tags,
         "object": "model",
         "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
         "created": 0,

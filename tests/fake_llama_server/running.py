@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+from llama_mcp.llama_server.runs import ports
 
 PATIENCE_SECONDS = 120.0  # for anything that could hang
 CHAT = "/v1/chat/completions"
@@ -63,9 +64,10 @@ class Server:
         with closing(self.connect()) as connection:
             return call(connection, "GET", path)
 
-    def post(self, body: Any, path: str = CHAT) -> Answer:
+    def post(self, body: Any, path: str = CHAT, **headers: str) -> Answer:
+        """Send it; a header's underscores become hyphens."""
         with closing(self.connect()) as connection:
-            return call(connection, "POST", path, body)
+            return call(connection, "POST", path, body, **headers)
 
     def health(self) -> int | None:
         try:
@@ -78,9 +80,14 @@ class Server:
 
 
 def call(
-    connection: http.client.HTTPConnection, method: str, path: str, body: Any = None
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: Any = None,
+    **headers: str,
 ) -> Answer:
-    connection.request(method, path, None if body is None else json.dumps(body))
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, None if body is None else json.dumps(body), names)
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
     try:
@@ -97,10 +104,8 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that no outgoing connection of another test takes before it is listened on."""
+    return ports.find_free()
 
 
 @contextmanager

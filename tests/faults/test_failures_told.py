@@ -28,8 +28,8 @@ def failing_starts(model: Path, folder: Path) -> list[tuple[dict[str, Any], str,
     template = file("bad.jinja", b"{% if %}{{ messages[0] }")
     adapter = file("adapter.gguf", b"not an adapter")
     return [
-        ({"model_path": cut}, "incomplete or damaged", "Download it again"),
-        ({"model_path": novel}, "architecture novel", "Update llama.cpp"),
+        ({"model_path": cut}, "incomplete or damaged", "download it again"),
+        ({"model_path": novel}, "architecture novel", "newer llama.cpp"),
         ({"model_path": lacking}, "lacks llama.block_count", "Pass the model itself"),
         ({"extra_args": ["--threads", "many"]}, "--threads", "Correct --threads in extra_args"),
         ({"extra_args": ["--chat-template-file", template]}, "template", "--chat-template"),
@@ -42,7 +42,8 @@ async def test_what_a_start_failed_of_is_named_with_its_evidence_and_a_next_step
     llama_mcp: LlamaMCP, tiny_model: Path, tmp_path: Path, engine: str
 ) -> None:
     starts = failing_starts(tiny_model, tmp_path)
-    async with llama_mcp.having(LLAMA_CPP_PATH=engine).connect() as connection:
+    asking = llama_mcp.having(LLAMA_CPP_PATH=engine, AUTO_START="false")
+    async with asking.connect() as connection:
         for arguments, cause, advice in starts:
             refusal = await connection.refusal("start_llama_server", **arguments)
             assert refusal.startswith("llama-server did not start: ")

@@ -13,9 +13,11 @@ from tests.fake_llama_server.running import Server, ready
 from tests.faults.victims import find, is_alive, process, start_model, until_nothing_is_left
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import until
+from tests.support.quick import often
 from tests.support.raw_client import RawClient, raw_client
 
-KILLS = 50
+# As many in each lane and request.
+KILLS = often(2, in_a_soak=9)
 REQUESTS: dict[str, tuple[str, dict[str, object]]] = {
     "start": ("start_llama_server", {}),
     "chat": ("chat", {"message": "Go on and on", "max_tokens": 500}),
@@ -41,12 +43,17 @@ class Lane:
     chance: random.Random
     kills: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REQUESTS, 0))
 
-    async def kill(self, number: int) -> None:
-        while sum(self.kills.values()) < number:
+    @property
+    def phases(self) -> list[str]:
+        """The requests in which there are still victims to kill."""
+        return [phase for phase, kills in self.kills.items() if kills < KILLS]
+
+    async def kill(self) -> None:
+        while self.phases:
             async with raw_client(self.llama_mcp) as client:
                 await client.hello()
                 await until_nothing_is_left(self.llama_mcp.home)
-                while client.process.returncode is None and sum(self.kills.values()) < number:
+                while self.phases and client.process.returncode is None:
                     await self.kill_one(client)
         async with raw_client(self.llama_mcp) as client:
             await client.hello()
@@ -55,7 +62,7 @@ class Lane:
         await until_nothing_is_left(self.llama_mcp.home)
 
     async def kill_one(self, client: RawClient) -> None:
-        phase = self.chance.choice(list(REQUESTS))
+        phase = self.chance.choice(self.phases)
         # More often early: some of these take much less.
         delay_seconds = LONGEST_DELAY[phase] * self.chance.random() ** 2
         print(f"{self.llama_mcp.home.name}: {self.victim} in {phase} after {delay_seconds:.3f} s")
@@ -82,7 +89,7 @@ class Lane:
     async def see_what_is_left(self, client: RawClient) -> None:
         """Nothing, unless a chat has rightly started it again."""
         state = (await client.call("status"))["structuredContent"]["state"]
-        if state == "ready":
+        if state in ("ready", "unresponsive"):  # a busy machine may be slow to say that it is
             stopped = await client.call("stop_llama_server", force=True)
             state = stopped["structuredContent"]["state"]
         assert state in ("stopped", "crashed")
@@ -91,8 +98,8 @@ class Lane:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("victim", ["llama-mcp", "keeper", "llama-server"])
-async def test_fifty_kills_leave_nothing_behind_and_never_hinder_the_next_start(
+@pytest.mark.parametrize("victim", ["llama-mcp", "guard", "keeper", "llama-server"])
+async def test_kills_at_any_moment_leave_nothing_behind_and_never_hinder_the_next_start(
     llama_mcp: LlamaMCP, victim: str, tmp_path: Path, bystander: Server
 ) -> None:
     fake = install_fake(tmp_path / "fake", reply="on and " * 40, token_delay_seconds=0.01)
@@ -104,7 +111,5 @@ async def test_fifty_kills_leave_nothing_behind_and_never_hinder_the_next_start(
         lanes.append(Lane(having, victim, random.Random(f"{victim} {name}")))
     async with anyio.create_task_group() as tasks:
         for lane in lanes:
-            tasks.start_soon(lane.kill, KILLS // len(lanes))
-    for phase in REQUESTS:
-        assert sum(lane.kills[phase] for lane in lanes) > 5, f"too few kills in {phase}"
+            tasks.start_soon(lane.kill)
     assert bystander.health() == 200

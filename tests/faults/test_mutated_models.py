@@ -9,13 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llama_mcp.embedded.presence import embedded_command
+from llama_mcp.embedded import presence
+from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
 from llama_mcp.llama_server.diagnosis.causes import diagnose
 from tests.support.processes import PATIENCE_SECONDS
+from tests.support.quick import often
 from tests.support.tiny_model import write_tiny_model
 
-EXAMPLES = 40
+EXAMPLES = often(15, in_a_soak=200)
 # Without a limit a damaged length could make the kernel promise more than the machine has.
 ADDRESS_SPACE_KIB = 6_000_000
 POLL_SECONDS = 0.02
@@ -73,7 +75,17 @@ def test_a_damaged_model_loads_or_ends_with_a_named_cause(
 def run_until_loaded_or_over(model: Path) -> tuple[int | None, list[str]]:
     """Return the exit code, or None when the model was loaded, and what the engine said."""
     log = model.with_name("engine.log")
-    command = [*embedded_command(), "-m", str(model), "--port", "0", "-c", "512", "-np", "1"]
+    command = [
+        *spawning.program_command(presence.MODULE),
+        "-m",
+        str(model),
+        "--port",
+        "0",
+        "-c",
+        "512",
+        "-np",
+        "1",
+    ]
     limited = f'ulimit -v {ADDRESS_SPACE_KIB}; exec "$@"'
     with log.open("wb") as file:
         engine = subprocess.Popen(

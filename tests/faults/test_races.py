@@ -45,4 +45,6 @@ async def stop_after(connection: Connection, seconds: float) -> None:
 
 
 def keepers(llama_mcp: LlamaMCP) -> int:
-    return sum("llama_mcp.keeper" in line for line in command_lines_of(llama_mcp.home))
+    # A guard has the command line of its keeper.
+    lines = map(" ".join, command_lines_of(llama_mcp.home))
+    return len({line for line in lines if "llama_mcp.keeper" in line})

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from llama_mcp.keeper import run_dir
 from llama_mcp.llama_server.runs.run import Run
+from tests.fake_llama_server.install import install_fake, set_faults
 from tests.faults.victims import Process, current_run, find, is_alive, process, start_model
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import until
@@ -78,11 +80,17 @@ async def test_what_a_killed_keeper_could_not_take_with_it_is_ended_by_the_next_
         await until(lambda: not is_alive(sleeper), "what was left over ends")
 
 
+@pytest.fixture
+def loading(llama_mcp: LlamaMCP, fake_folder: Path) -> LlamaMCP:
+    """Its starts last until the test lets them end."""
+    return llama_mcp.having(LLAMA_CPP_PATH=str(install_fake(fake_folder, load_held=True)))
+
+
 @pytest.mark.slow
 async def test_a_keeper_killed_in_its_first_moments_is_told_and_the_next_start_works(
-    llama_mcp: LlamaMCP,
+    loading: LlamaMCP, fake_folder: Path
 ) -> None:
-    async with raw_client(llama_mcp) as client:
+    async with raw_client(loading) as client:
         await client.hello()
         request = await client.ask("tools/call", name="start_llama_server", arguments={})
         keeper = await find("keeper", process(client.process.pid))
@@ -91,8 +99,9 @@ async def test_a_keeper_killed_in_its_first_moments_is_told_and_the_next_start_w
         assert failure["isError"] and "did not start" in failure["content"][0]["text"]
         status = (await client.call("status"))["structuredContent"]
         assert status["state"] in ("stopped", "crashed")
-        assert (await client.call("chat", message="Hello"))["isError"]
-        await start_model(client)
+        set_faults(fake_folder)
+        reply = await client.call("chat", message="Hello", max_tokens=2, wait_seconds=600)
+        assert reply["structuredContent"]["status"] == "complete"
 
 
 @pytest.mark.slow
@@ -112,13 +121,12 @@ async def test_a_llama_mcp_killed_as_its_keeper_is_born_does_not_hinder_the_next
 
 @pytest.mark.slow
 async def test_a_start_cancelled_as_its_keeper_is_born_leaves_no_llama_server(
-    llama_mcp: LlamaMCP,
+    loading: LlamaMCP,
 ) -> None:
-    async with raw_client(llama_mcp) as client:
+    async with raw_client(loading) as client:
         await client.hello()
         request = await client.ask("tools/call", name="start_llama_server", arguments={})
-        await find("keeper", process(client.process.pid))
-        await client.notify("notifications/cancelled", requestId=request)
         keeper = await find("keeper", process(client.process.pid))
+        await client.notify("notifications/cancelled", requestId=request)
         await until(lambda: not is_alive(keeper), "the keeper leaves")
         assert (await client.call("status"))["structuredContent"]["state"] == "stopped"

@@ -3,6 +3,7 @@
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -10,7 +11,7 @@ from llama_mcp.keeper import identity
 from llama_mcp.llama_server.runs import ports
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run import current_run as current_run_in
-from tests.support.processes import PATIENCE_SECONDS, processes_of, until
+from tests.support.processes import PATIENCE_SECONDS, until, until_all_leave
 from tests.support.raw_client import RawClient
 
 # Short, because the first moments of a process are among those at which it is to be killed.
@@ -66,15 +67,22 @@ async def find(victim: str, llama_mcp: Process, *, but: Process | None = None) -
 def _look(victim: str, llama_mcp: Process) -> Process | None:
     if victim == "llama-mcp":
         return llama_mcp
-    keeper = next((child for child in llama_mcp.children() if child.is_a_keeper()), None)
+    guard = _keeper_below(llama_mcp)
+    if victim == "guard" or guard is None:
+        return guard
+    keeper = _keeper_below(guard)
     if victim == "keeper" or keeper is None:
         return keeper
     return next(iter(keeper.children()), None)
 
 
-async def start_model(client: RawClient) -> int:
+def _keeper_below(process: Process) -> Process | None:
+    return next((child for child in process.children() if child.is_a_keeper()), None)
+
+
+async def start_model(client: RawClient, **arguments: Any) -> int:
     """Start a model without any trouble and return llama-server's pid."""
-    result = await client.call("start_llama_server")
+    result = await client.call("start_llama_server", **arguments)
     assert not result.get("isError"), result["content"][0]["text"]
     status = result["structuredContent"]
     assert status["state"] == "ready"
@@ -97,7 +105,7 @@ async def until_nothing_is_left(home: Path) -> None:
     if state is not None:  # a look at two processes is quicker than one at all of them
         records = [record for record in (state.keeper, state.llama_server) if record]
         await until(lambda: not any(record.is_alive() for record in records), "both processes end")
-    await until(lambda: not processes_of(home), "keeper and llama-server end")
+    await until_all_leave(home, "keeper and llama-server end")
     if isinstance(run, Run):
         port = run.launch.port
         await until(lambda: ports.is_free(port), "the port is free")

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from llama_mcp.sessions.texts import clean_text
 from tests.hostile.json_values import any_json
 from tests.support.wire import MODERN, VERSION_IN_META
 
@@ -227,4 +228,7 @@ def readable_id(line: bytes) -> str | int | None:
         return None
     request_id = frame.get("id")
     is_id = isinstance(request_id, str | int) and not isinstance(request_id, bool)
-    return request_id if is_id and frame.get("method") != "subscriptions/listen" else None
+    if not is_id or frame.get("method") == "subscriptions/listen":
+        return None
+    # Half a surrogate pair is answered as U+FFFD.
+    return clean_text(request_id) if isinstance(request_id, str) else request_id

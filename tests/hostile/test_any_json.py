@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llama_mcp.llama_server.api.client import SHOWN, error_from
-from llama_mcp.turns.partial_reply import PartialReply
+from llama_mcp.llama_server.api.refusals import SHOWN, error_from
+from llama_mcp.turns.replies.partial_reply import PartialReply
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

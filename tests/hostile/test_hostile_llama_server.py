@@ -362,10 +362,10 @@ async def test_a_reply_that_hangs_is_returned_as_far_as_it_is_and_can_be_stopped
     for stage in stages:
         kept = "" if stage == "hangs in the head" else "Kept."
         part = await connection.call("chat", message=stage, wait_seconds=0.2)
-        part = await connection.reply_until(kept, part["session_id"])
+        await connection.reply_until(kept, part["session_id"])
         assert (await connection.call("chat", message="another"))["status"] == "complete"
         stopped = await connection.call("cancel_reply", session_id=part["session_id"])
-        assert (stopped["status"], stopped["reply"]) == ("cancelled", kept)
+        assert (stopped["status"], part["reply"] + stopped["reply"]) == ("cancelled", kept)
         assert archived(shared_llama_mcp.home)[stage] == ("cancelled", kept, None)
 
 
@@ -422,7 +422,7 @@ async def test_one_that_is_odd_while_it_loads_is_given_up_with_the_reason_or_use
         for faults in NEVER_READY:
             set_faults(fake_folder, **faults)
             refusal = await connection.refusal("start_llama_server", timeout_seconds=1)
-            assert "was not ready within 1 s" in refusal, faults
+            assert "was not ready within timeout_seconds=1 " in refusal, faults
         for faults in READY:
             set_faults(fake_folder, **faults)
             started = await connection.call("start_llama_server")

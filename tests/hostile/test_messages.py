@@ -159,13 +159,13 @@ async def test_a_subscription_without_an_id_is_passed_over_in_silence(
     assert "Traceback" not in capfd.readouterr().err
 
 
-async def test_a_line_beyond_the_largest_message_is_refused_and_dropped(
+async def test_a_line_beyond_the_largest_message_is_refused_once_and_dropped(
     no_engine: LlamaMCP,
 ) -> None:
     huge = b'{"jsonrpc":"2.0","id":"huge","method":"' + b"x" * MAX_MESSAGE_BYTES + b'"}'
     async with hostile_client(no_engine, "legacy") as hostile:
         await hostile.client.write(huge)
         await hostile.ask("ping", {}, "good")
-        assert hostile.unreadable >= 1
+        assert hostile.unreadable == 1
         assert "huge" not in hostile.answered
         await hostile.ask("tools/call", {"name": "status"}, "better")

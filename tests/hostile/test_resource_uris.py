@@ -31,7 +31,15 @@ ESCAPES = [
     "{}?x=1",
     "{}#x",
 ]
-BASES = ["llama://sessions/", "llama://server/", "llama://", "llama:", "file://", ""]
+BASES = [
+    "llama://sessions/",
+    "llama://models/",
+    "llama://server/",
+    "llama://",
+    "llama:",
+    "file://",
+    "",
+]
 OTHERS = [
     "",
     " ",

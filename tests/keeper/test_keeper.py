@@ -3,20 +3,20 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from filelock import FileLock
 
-from llama_mcp.keeper import identity, lease_locks, log_rotation, run_dir, spawning
+from llama_mcp.keeper import identity, lease_locks, log_rotation, run_dir
+from tests.keeper.kept_run import KeptRun, how
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
 
 # How the keeper asks a child to end, and exit code and signal of one that was asked or killed.
@@ -39,66 +39,6 @@ PARENT = """
 """
 
 
-def how(ending: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Return how it ended: exit code and signal."""
-    return ending["exit_code"], ending["signal"]
-
-
-class KeptRun:
-    """A run directory, and the keeper that was started on it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / run_dir.LEASES).mkdir(parents=True)
-        self.keeper: subprocess.Popen[bytes] | None = None
-
-    def start(self, program: str, linger_seconds: float = 0, argv: list[str] | None = None) -> None:
-        launch = {
-            "argv": argv or [sys.executable, "-c", textwrap.dedent(program)],
-            "environment": {name: os.environ.get(name, "") for name in ("PATH", "SYSTEMROOT")},
-            "linger_seconds": linger_seconds,
-        }
-        run_dir.write_whole(str(self.folder / run_dir.LAUNCH), launch)
-        command = [sys.executable, "-P", "-m", "llama_mcp.keeper", str(self.folder)]
-        flags = spawning.CREATION_FLAGS
-        self.keeper = subprocess.Popen(command, start_new_session=True, creationflags=flags)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        return run_dir.read_whole(str(self.folder / run_dir.STATE)) or {}
-
-    @property
-    def child_pid(self) -> int:
-        return int(self.state["llama_server"]["pid"])
-
-    async def until_up(self) -> None:
-        log = self.folder / run_dir.LOG
-        await until(lambda: log.exists() and log.stat().st_size > 0, "the child prints something")
-
-    async def until_over(self) -> dict[str, Any]:
-        assert self.keeper is not None
-        await until(lambda: self.keeper is None or self.keeper.poll() is not None, "keeper leaves")
-        ending: dict[str, Any] = self.state["exit"]
-        return ending
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[KeptRun]:
-    run = KeptRun(tmp_path / "run")
-    yield run
-    if run.keeper is not None:
-        run.keeper.kill()
-        run.keeper.wait()
-
-
-@pytest.fixture
-def lease(run: KeptRun) -> Iterator[FileLock]:
-    lock = FileLock(run.folder / run_dir.LEASES / "1-abc")
-    lock.acquire()
-    yield lock
-    lock.release()
-
-
 async def test_a_child_is_kept_while_a_lease_is_held_and_stopped_when_it_is_gone(
     run: KeptRun, lease: FileLock
 ) -> None:
@@ -111,6 +51,56 @@ async def test_a_child_is_kept_while_a_lease_is_held_and_stopped_when_it_is_gone
     assert (how(ending), ending["was_asked_to"]) == (ASKED, True)
     assert is_gone(pid)
     assert (run.folder / run_dir.UNUSED).exists()
+
+
+@pytest.mark.posix  # Windows deletes no file that is open
+async def test_a_lease_whose_file_somebody_deletes_is_held_all_the_same(
+    run: KeptRun, lease: FileLock, tmp_path: Path
+) -> None:
+    run.start(SLEEPER)
+    await run.until_up()
+    leases = lease_locks.Leases(str(run.folder / run_dir.LEASES))
+    assert leases.count_held() == 1
+    assert run.keeper is not None
+    shutil.rmtree(run.folder / run_dir.LEASES)
+    assert leases.count_held() == 1
+    with pytest.raises(subprocess.TimeoutExpired):
+        run.keeper.wait(1.2)  # more than two looks at the leases
+    lease.release()
+    assert leases.count_held() == 0
+    assert (await run.until_over())["was_asked_to"] is True
+
+
+@pytest.mark.posix
+async def test_records_that_somebody_deletes_are_written_again(
+    run: KeptRun, lease: FileLock
+) -> None:
+    run.start(SLEEPER)
+    await run.until_up()
+    launch, state = run_dir.read_whole(str(run.folder / run_dir.LAUNCH)), run.state
+    shutil.rmtree(run.folder)
+    await until(lambda: run.state == state, "the state is written again")
+    assert run_dir.read_whole(str(run.folder / run_dir.LAUNCH)) == launch
+    assert (run.folder / run_dir.LEASES).is_dir()
+    lease.release()
+    assert (await run.until_over())["was_asked_to"] is True
+
+
+@pytest.mark.posix
+def test_where_a_file_system_has_no_locks_a_lease_counts_by_the_pid_in_its_name(
+    run: KeptRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    leases = run.folder / run_dir.LEASES
+    (leases / f"{os.getpid()}-abc").touch()
+    (leases / "4194305-abc").touch()  # above the largest pid of any system
+
+    def refuse(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOSYS, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert lease_locks.count_held(str(leases)) == 1
 
 
 async def test_one_that_is_used_is_never_announced_as_unused_not_even_without_linger(

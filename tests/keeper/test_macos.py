@@ -1,4 +1,4 @@
-"""What macOS does differently: start times and a watcher. Tried on other systems, not on a Mac."""
+"""What macOS does differently: start times, families, a watcher. Tried elsewhere, not on a Mac."""
 
 import os
 import struct
@@ -98,6 +98,42 @@ def start_keeper() -> "subprocess.Popen[str]":
 def pids_of(keeper: "subprocess.Popen[str]") -> list[int]:
     assert keeper.stdout is not None
     return [int(keeper.stdout.readline()) for _ in range(2)]
+
+
+# A keeper whose child has started one that left its group, and is killed then or told to end.
+LOSING_KEEPER = """
+    import os, subprocess, sys
+    from llama_mcp.keeper import child
+    program = "import subprocess, time; subprocess.Popen(['sleep', '600'], start_new_session=True);"
+    program += "print('up', flush=True); time.sleep(600)"
+    read_fd, write_fd = os.pipe()
+    kept = child.spawn_watched([sys.executable, "-c", program], {"stdout": write_fd})
+    os.read(read_fd, 3)
+    kept.note_members()
+    if sys.argv[1] == "kill":
+        os.kill(kept.pid, 9)
+        while not kept.has_exited():
+            kept.wait(0.1)
+        assert kept.leaves_others()
+    else:
+        kept.ask_to_end()
+        while not kept.is_over():
+            kept.wait(0.1)
+    print(*kept.reap(), kept.has_left_others())
+"""
+
+
+@pytest.mark.parametrize(("what", "ending"), [("kill", "None 9"), ("ask", "None 15")])
+def test_what_has_left_the_group_of_a_watched_child_ends_with_it(what: str, ending: str) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(LOSING_KEEPER), what]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{ending} False\n", "")
+
+
+def test_a_parent_is_read_from_what_libproc_tells() -> None:
+    assert macos.parse_parent(bsd_info(4711), 4711) == 1
+    assert macos.parse_parent(bsd_info(4712), 4711) is None
+    assert macos.parse_parent(b"short", 4711) is None
 
 
 async def test_the_watcher_ends_all_that_a_killed_keeper_leaves(tmp_path: Path) -> None:

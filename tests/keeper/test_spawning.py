@@ -60,10 +60,10 @@ def test_a_python_is_started_itself_and_not_by_the_launcher_of_a_virtual_environ
 ) -> None:
     real = sys.executable
     monkeypatch.setattr(sys, "executable", "C:\\venv\\Scripts\\python.exe")
-    inherited, added = {"PATH": "C:\\"}, dict[str, str]()
+    kept, added = {"PATH": "C:\\"}, dict[str, str]()
     if sys.platform == "win32":
         assert spawning.python_command() == [real, "-P"]
         added = {"__PYVENV_LAUNCHER__": sys.executable}
     else:
         assert spawning.python_command() == [sys.executable, "-P"]
-    assert spawning.python_environment(inherited) == inherited | added
+    assert spawning.python_environment(kept, {}) == kept | added

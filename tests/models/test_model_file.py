@@ -1,20 +1,16 @@
-import os
+import re
 import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from llama_mcp.models import library
 from llama_mcp.models.errors import ModelUnusableError
-from llama_mcp.models.library import find_models
 from llama_mcp.models.model_file import check_model_file
-
-NOBODY = 65534
+from tests.support.ordinary_user import an_ordinary_user
+from tests.support.pipes import make_pipe
 
 
 def a_header(version: int = 3, *, order: str = "<") -> bytes:
@@ -60,6 +56,7 @@ def test_a_link_to_a_gguf_file_is_accepted(tmp_path: Path) -> None:
         (struct.pack("<Q", 300) + b'{"a":{"dtype":"F32"', "safetensors"),
         (b'{"a":{"dtype":"F32"', "safetensors or JSON"),
         (b"PK\x03\x04" + bytes(60), "PyTorch or zip"),
+        (b"\x7fELF" + bytes(60), "it is a program, which llama_cpp_path takes"),
         (b"\x80\x02\x8a\nl" + bytes(60), "PyTorch or zip"),
         (b"tjgg" + bytes(60), "older than GGUF"),
         (b"NOTG" + bytes(60), "not a GGUF file (it begins with b'NOTG')"),
@@ -82,17 +79,12 @@ def test_a_missing_model_brings_up_to_five_others_of_its_folder(tmp_path: Path) 
     text = why_unusable(tmp_path / "x.gguf")
 
     assert "it does not exist" in text
-    assert "a.gguf, b.gguf, c.gguf, d.gguf, e.gguf and 2 more" in text
+    assert re.search(r"GGUF files in .*: (\w.gguf \(0.0 MiB\),? ?){5} ?and 2 more", text)
+    assert "mmproj" not in text
 
 
 def test_a_missing_model_in_a_folder_without_models_says_so(tmp_path: Path) -> None:
-    assert f"There is no GGUF file in {tmp_path}" in why_unusable(tmp_path / "x.gguf")
-
-
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    folder = tmp_path / "nowhere"
-
-    assert f"nor does the folder {folder}" in why_unusable(folder / "x.gguf")
+    assert "it does not exist. Check the path" in why_unusable(tmp_path / "x.gguf")
 
 
 def test_a_path_through_a_file_does_not_exist(tmp_path: Path) -> None:
@@ -122,7 +114,13 @@ def test_a_folder_is_refused_with_the_models_in_it(tmp_path: Path) -> None:
     text = why_unusable(tmp_path)
 
     assert "it is a folder" in text
-    assert f"GGUF files in {tmp_path}: m.gguf." in text
+    assert f"GGUF files in {tmp_path}: m.gguf (0.0 MiB)." in text
+
+
+def test_a_folder_is_refused_with_the_models_in_its_subfolders(tmp_path: Path) -> None:
+    write(tmp_path / "publisher" / "repo" / "m.gguf")
+
+    assert f"GGUF files in {tmp_path}: publisher/repo/m.gguf (0.0 MiB)." in why_unusable(tmp_path)
 
 
 def test_an_empty_folder_is_refused_with_what_to_pass(tmp_path: Path) -> None:
@@ -139,26 +137,11 @@ def test_a_socket_is_refused_without_being_opened(tmp_path: Path) -> None:
         assert "not a regular file" in why_unusable(path)
 
 
+@pytest.mark.posix
 def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
-    if sys.platform == "win32":
-        pytest.skip("Windows has no named pipes in folders")
-    os.mkfifo(tmp_path / "p")
+    make_pipe(tmp_path / "p")
 
     assert "not a regular file" in why_unusable(tmp_path / "p")
-
-
-@contextmanager
-def an_ordinary_user() -> Iterator[None]:
-    """Root may read everything, so a test that runs as root steps down for a moment."""
-    if sys.platform == "win32":
-        pytest.skip("Windows has no such permissions")
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
 
 
 def test_a_file_without_permission_to_read_is_told_apart() -> None:
@@ -178,16 +161,22 @@ def test_a_file_in_a_locked_folder_is_told_apart() -> None:
         try:
             with an_ordinary_user():
                 assert "no permission to read it" in why_unusable(path)
-                assert find_models([Path(folder)]) == []
         finally:
             Path(folder).chmod(0o700)
 
 
 def test_a_later_part_of_a_split_model_names_the_first(tmp_path: Path) -> None:
+    write(tmp_path / "m-00001-of-00005.gguf")
     text = why_unusable(write(tmp_path / "m-00002-of-00005.gguf"))
 
     assert "it is part 2 of 5" in text
     assert str(tmp_path / "m-00001-of-00005.gguf") in text
+
+
+def test_a_later_part_whose_first_is_not_there_says_that(tmp_path: Path) -> None:
+    text = why_unusable(write(tmp_path / "m-00002-of-00002.gguf"))
+
+    assert "m-00001-of-00002.gguf is missing" in text
 
 
 def test_a_missing_part_of_a_split_model_is_named(tmp_path: Path) -> None:
@@ -199,54 +188,11 @@ def test_a_missing_part_of_a_split_model_is_named(tmp_path: Path) -> None:
     assert "m-00003-of-00003.gguf is missing" in text
     assert "m-00002" not in text
 
+    (tmp_path / "m-00002-of-00003.gguf").unlink()
+    assert "m-00002-of-00003.gguf, m-00003-of-00003.gguf are missing" in why_unusable(first)
+
 
 def test_a_split_model_that_is_all_there_is_accepted(tmp_path: Path) -> None:
     write(tmp_path / "m-00002-of-00002.gguf")
 
     check_model_file(write(tmp_path / "m-00001-of-00002.gguf"))
-
-
-def test_models_are_found_sorted_with_projectors_and_later_parts_left_out(tmp_path: Path) -> None:
-    found = [
-        write(tmp_path / "a" / "deep" / "m.gguf"),
-        write(tmp_path / "b.GGUF"),
-        write(tmp_path / "s-00001-of-00002.gguf"),
-    ]
-    write(tmp_path / "s-00002-of-00002.gguf")
-    write(tmp_path / "mmproj-b.gguf")
-    write(tmp_path / "readme.txt")
-    write(tmp_path / ".hidden" / "h.gguf")
-    (tmp_path / "folder.gguf").mkdir()
-
-    assert find_models([tmp_path]) == found
-
-
-def test_models_of_folders_that_overlap_are_found_once(tmp_path: Path) -> None:
-    model = write(tmp_path / "a" / "m.gguf")
-
-    assert find_models([tmp_path / "a", tmp_path, tmp_path / "nowhere"]) == [model]
-
-
-def test_links_to_folders_cannot_lead_in_circles(tmp_path: Path) -> None:
-    model = write(tmp_path / "m.gguf")
-    (tmp_path / "loop").symlink_to(tmp_path)
-
-    assert find_models([tmp_path]) == [model]
-
-
-def test_folders_too_deep_are_not_looked_into(tmp_path: Path) -> None:
-    write(tmp_path.joinpath(*"123456") / "m.gguf")
-    write(tmp_path.joinpath(*"1234567") / "too_deep.gguf")
-
-    assert [path.name for path in find_models([tmp_path])] == ["m.gguf"]
-
-
-def test_the_search_ends_at_its_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = tmp_path / "models"
-    for number in range(5):
-        write(models / str(number) / "m.gguf")
-    monkeypatch.setattr(library, "MAX_MODELS", 3)
-    assert len(find_models([models])) == 3
-
-    monkeypatch.setattr(library, "MAX_FOLDERS", 2)
-    assert len(find_models([models])) == 1

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.embedded import presence
+from llama_mcp.keeper import spawning
 from llama_mcp.models import starter_model
 from llama_mcp.models.starter_model import (
     STARTER_MODEL_NAME,
+    SYSTEM_PROMPT,
     is_starter_model,
     starter_model_path,
+    system_prompt_of,
 )
 
 
@@ -33,6 +36,8 @@ def test_the_starter_model_is_known_under_another_name(tmp_path: Path) -> None:
     assert is_starter_model(link)
     assert not is_starter_model(tmp_path / "nothing.gguf")
     assert not is_starter_model(tmp_path)
+    assert system_prompt_of(link) == SYSTEM_PROMPT
+    assert system_prompt_of(tmp_path / "nothing.gguf") is None
 
 
 def test_without_the_package_there_is_no_starter_model(
@@ -45,9 +50,9 @@ def test_without_the_package_there_is_no_starter_model(
 
 def test_the_engine_is_installed_here_and_its_command_ignores_the_current_folder() -> None:
     assert presence.embedded_engine_installed()
-    program, *arguments = presence.embedded_command()
-    assert program == sys.executable
-    assert arguments == ["-P", "-m", "llama_mcp.embedded.llama_server"]
+    program, is_safe, *_, module = spawning.program_command(presence.MODULE)
+    assert (program, is_safe) == (spawning.python_command()[0], "-P")
+    assert module == "llama_mcp.embedded.llama_server"
 
 
 def test_locating_imports_nothing_heavy() -> None:

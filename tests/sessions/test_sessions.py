@@ -1,11 +1,22 @@
 """Sessions: listed, read, changed, copied, deleted."""
 
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.errors import SessionBusyError, SessionNotFoundError
+from llama_mcp.sessions.errors import (
+    NoReplyUnderwayError,
+    SessionBusyError,
+    SessionNotFoundError,
+)
 from llama_mcp.sessions.records import SessionList, TurnEnding, TurnStatus
+from llama_mcp.sessions.texts import utc_text
 from tests.sessions.talk import have_session, say
 
 
@@ -15,7 +26,8 @@ def titles(page: SessionList) -> list[str]:
 
 async def test_an_empty_archive_has_no_sessions(archive: Archive) -> None:
     assert await archive.list_sessions() == SessionList(total=0)
-    assert await archive.list_sessions("anything") == SessionList(total=0)
+    found = await archive.list_sessions("anything")
+    assert (found.total, found.sessions) == (0, ())
 
 
 async def test_the_session_that_changed_last_comes_first(archive: Archive) -> None:
@@ -52,7 +64,31 @@ async def test_a_page_that_holds_the_rest_has_no_next(archive: Archive) -> None:
     assert (await archive.list_sessions(limit=2)).next_before is not None
 
 
-@pytest.mark.parametrize("before", ["", "x", "-1", "1; DROP TABLE turns", "²", "9" * 40])
+@pytest.mark.parametrize("query", [None, "message", "message tomato", "!"])
+async def test_a_list_can_be_had_of_what_changed_before_a_date(
+    archive: Archive, path: Path, query: str | None
+) -> None:
+    ids = [await say(archive, f"message {number}!", "reply") for number in range(3)]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for session_id, time_utc in zip(ids, ("11-22T10", "11-23T10", "11-25T00"), strict=True):
+            connection.execute(
+                "UPDATE sessions SET updated_at_utc = ? WHERE session_id = ?",
+                (f"2026-{time_utc}:00:00.000Z", session_id),
+            )
+    for before, expected in (
+        ("2026-11-25", ids[1::-1]),
+        ("2026-11-23T11:30+02:00", ids[:1]),
+        ("2026-11-25T00:00:00.001Z", ids[::-1]),
+        ("0001-01-01", []),
+        ("9999-12-31", ids[::-1]),
+    ):
+        page = await archive.list_sessions(query, before=before)
+        assert [session.session_id for session in page.sessions] == expected
+
+
+@pytest.mark.parametrize(
+    "before", ["", "x", "0001-01-01T00:00+14:00", "-1", "1; DROP TABLE turns", "²", "9" * 40]
+)
 async def test_a_cursor_that_is_none_is_refused(archive: Archive, before: str) -> None:
     with pytest.raises(InvalidArgumentError, match="before"):
         await archive.list_sessions(before=before)
@@ -147,12 +183,54 @@ async def test_a_fork_while_a_reply_is_generated_leaves_that_turn_out(archive: A
         await archive.fork_session(origin, at_turn=3)
 
 
-@pytest.mark.parametrize("at_turn", [0, -1, 3, 10**9])
+async def test_a_fork_at_turn_0_has_no_turn_and_begins_like_its_origin(archive: Archive) -> None:
+    begun = await archive.begin_turn(None, "hello", system_prompt="Be brief.")
+    origin = begun.session.session_id
+    await archive.end_turn(origin, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="hi"))
+
+    fork = await archive.fork_session(origin, at_turn=0)
+
+    assert (fork.turns, fork.forked_at_turn, fork.system_prompt) == (0, 0, "Be brief.")
+    with pytest.raises(NoReplyUnderwayError):
+        await archive.last_turn(fork.session_id)
+    assert (await archive.turns(fork.session_id)).turns == ()
+    assert (await archive.fork_session(fork.session_id)).turns == 0
+    begun = await archive.begin_turn(fork.session_id, "hello, once more")
+    assert (begun.turn, begun.earlier, begun.cache.is_first_turn) == (1, (), True)
+
+
+async def test_a_page_behind_the_last_turn_says_how_many_there_are(archive: Archive) -> None:
+    session_id = await have_session(archive, turns=1)
+    page = await archive.turns(session_id, offset=99)
+    assert (page.turns, page.next_offset) == ((), None)
+    assert page.note == "offset is 99, and the session has 1 turn."
+    assert (await archive.turns(session_id)).note is None
+
+
+async def test_a_busy_session_says_since_when_by_whom_and_the_way_out(
+    archive: Archive, other: Archive
+) -> None:
+    begun = await archive.begin_turn(None, "hello")
+    (underway,) = await other.turns_underway()
+    assert (underway.session_id, underway.title) == (begun.session.session_id, "hello")
+    elsewhere = replace(underway, writer_pid=4321, started_at_utc=utc_text(time.time() - 7200))
+    assert "for 2 h now, by another llama-mcp process (pid 4321)" in str(
+        SessionBusyError(elsewhere)
+    )
+    for refuse in (other.delete_session, other.check_idle):
+        with pytest.raises(SessionBusyError, match=r"for \d+ s now\. Wait .* or cancel") as failure:
+            await refuse(underway.session_id)
+        assert "leave session_id out" not in str(failure.value)
+    with pytest.raises(SessionBusyError, match="Pass at_turn=0 to copy what has ended"):
+        await other.fork_session(underway.session_id, at_turn=1)
+
+
+@pytest.mark.parametrize("at_turn", [-1, 3, 10**9])
 async def test_a_fork_at_a_turn_that_is_not_there_is_refused(
     archive: Archive, at_turn: int
 ) -> None:
     origin = await have_session(archive, turns=2)
-    with pytest.raises(InvalidArgumentError, match="turns 1 to 2"):
+    with pytest.raises(InvalidArgumentError, match="has 2 turns. Pass at most 2"):
         await archive.fork_session(origin, at_turn)
     assert (await archive.list_sessions()).total == 1
 

@@ -233,7 +233,7 @@ async def test_a_history_becomes_turns_before_the_first_message(archive: Archive
     assert begun.turn == 2
     assert begun.session.system_prompt == "Be brief."
     assert begun.session.title == "Who are you?"
-    assert (await archive.list_sessions("brief model")).total == 0
+    assert (await archive.list_sessions("brief")).total == 0
     assert (await archive.list_sessions("who model")).total == 1
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding, TurnStatus
-from llama_mcp.sessions.sqlite import opening
+from llama_mcp.sessions.sqlite import connecting
 from llama_mcp.sessions.sqlite.store import Store
 from llama_mcp.sessions.sqlite.writing import begin_turn, end_turn, save_partial
 
@@ -63,7 +63,7 @@ def _begin_when_free(store: Store, session_id: str, message: str) -> BegunTurn:
 
 
 def main() -> None:
-    opening.BUSY_TIMEOUT_SECONDS = PATIENCE_SECONDS
+    connecting.BUSY_TIMEOUT_SECONDS = PATIENCE_SECONDS
     store = Store(Path(sys.argv[2]))
     session_id = None if sys.argv[3] == "-" else sys.argv[3]
     if sys.argv[1] == "stream":

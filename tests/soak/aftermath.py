@@ -37,7 +37,19 @@ async def _settle(soak: Soak) -> None:
         else:
             said.session_id, said.turn = reply.structure["session_id"], 1
             said.status, said.reply = "complete", reply.structure["reply"]
+        for session_id in _unfinished_sessions(soak):
+            await client.call("wait_for_reply", session_id=session_id, wait_seconds=60)
         await client.close()
+
+
+def _unfinished_sessions(soak: Soak) -> list[str]:
+    """Return the sessions whose replies outlived the processes that had asked for them."""
+    with closing(sqlite3.connect(soak.home / "sessions.db")) as archive:
+        rows = archive.execute(
+            "SELECT session_id FROM underway JOIN turns USING (turn_key)"
+            " JOIN sessions USING (session_key)"
+        ).fetchall()
+    return [session_id for (session_id,) in rows]
 
 
 def _growth(soak: Soak) -> list[str]:

@@ -112,6 +112,8 @@ class Soak:
             "CTX_SIZE": 2048,
             "EXTRA_ARGS": "-t 1",
             "LINGER_SECONDS": 1,
+            # Replies of processes that were killed are over by the end.
+            "FINISH_SECONDS": 20,
         }
         named = {f"LLAMA_MCP_{name}": str(value) for name, value in settings.items()}
         return {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **named}

@@ -13,7 +13,7 @@ import psutil
 from llama_mcp.keeper.log_rotation import KEPT_LOGS, MAX_LOG_BYTES
 from llama_mcp.llama_server.runs.creating import KEPT_RUNS
 
-REPORT_SECONDS = 10.0
+REPORT_SECONDS = 60.0  # only what hangs
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,14 @@ async def take_sample(pid: int, report: Path) -> Sample:
     with anyio.fail_after(REPORT_SECONDS):
         while not await path.exists():
             await anyio.sleep(0.01)
+    tasks, workers = map(int, (await path.read_text()).split())
     process = psutil.Process(pid)
     return Sample(
         memory_mib=round(process.memory_info().rss / 2**20, 1),
         open_files=count_open_files(process),
-        threads=process.num_threads(),
-        tasks=int(await path.read_text()),
+        # A pool keeps as many for a while as were ever at work at once.
+        threads=process.num_threads() - workers,
+        tasks=tasks,
         children=len(process.children()),
     )
 

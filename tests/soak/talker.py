@@ -14,6 +14,7 @@ from tests.soak.ledger import FAILED_TURN, MARKER, SIGNS_OF_A_BUG, Ledger, Said
 WORDS = ["sun", "rain", "tree", "house", "road", "river", "stone", "light", "wind", "sand"]
 SESSION_ID = re.compile(r"\b\w{4}-\w{4}-\w{4}\b")
 LOOKS = ["status", "get_config", "list_sessions"]
+UNFINISHED = ("in_progress", "waiting")
 RESOURCES = ["llama://server/status", "llama://server/config", "llama://sessions"]
 
 
@@ -65,7 +66,7 @@ class Talker:
         text, said = self._say()
         result = await client.call("chat", **self._arguments(text, max_tokens=200, wait_seconds=0))
         await self._note(client, said, result)
-        while said.status == "in_progress":
+        while said.status in UNFINISHED:
             result = await client.call(
                 "wait_for_reply", session_id=said.session_id, wait_seconds=0.5
             )
@@ -75,7 +76,7 @@ class Talker:
         text, said = self._say()
         arguments = self._arguments(text, max_tokens=1500, wait_seconds=0.2)
         await self._note(client, said, await client.call("chat", **arguments))
-        if said.status == "in_progress":
+        if said.status in UNFINISHED:
             result = await client.call("cancel_reply", session_id=said.session_id)
             await self._note(client, said, result)
 
@@ -147,7 +148,9 @@ class Talker:
         structure = result.structure
         if not result.is_error:
             said.session_id, said.turn = structure["session_id"], structure["turn"]
-            said.status, said.reply = structure["status"], structure.get("reply", "")
+            # Each result tells what the one before it did not.
+            said.status = structure["status"]
+            said.reply = (said.reply or "") + structure.get("reply", "")
             self.session_id = said.session_id
             return
         self._count_error(result)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.soak.aftermath import look_around
+from tests.soak.kills import Killing
+from tests.soak.kills import Plan as KillingPlan
 from tests.soak.ledger import Ledger
 from tests.soak.load import Plan, Soak
 from tests.soak.measuring import Sample, growth_faults
@@ -26,7 +28,7 @@ DAMAGES = {
     "UPDATE turns SET status = 'failed' WHERE status = 'complete'": "the archive says failed",
     "DELETE FROM turns WHERE status = 'complete'": "is not in the archive",
     "UPDATE turns SET message = 'unheard of'": "nobody said it",
-    "INSERT INTO underway VALUES (1, 'x', 'x', '', '')": "are under way",
+    "INSERT INTO underway (turn_key, writer_id, saved_at_utc) VALUES (1, '', '')": "are under way",
 }
 
 
@@ -51,6 +53,15 @@ async def test_a_short_soak_finds_nothing_and_finds_whatever_is_done_to_the_arch
         ledger = Ledger(said=soak.ledger.said)
         ledger.compare(copy)
         assert any(expected in fault for fault in ledger.faults), damage
+
+
+async def test_kills_at_random_moments_lose_no_word_double_none_and_mix_none_up(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    plan = KillingPlan(moments=4, replies=2, at_once=2, token_seconds=0.04)
+    killing = Killing(tmp_path, tiny_model, plan)
+    assert await killing.run() == []
+    assert any(what.startswith("killed after") for what in killing.counts)
 
 
 def test_what_grows_beyond_its_bound_is_named() -> None:

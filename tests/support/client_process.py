@@ -12,6 +12,7 @@ import anyio
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
 
+from llama_mcp.surface.results.replies import RECEIPT
 from tests.support.processes import PATIENCE_SECONDS
 from tests.support.wire import Wire, watched
 
@@ -56,7 +57,9 @@ class LlamaMCP:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"LLAMA_MCP_HOME": str(self.home), **self.variables}
+        # No test leaves a llama-server for as long as a user's is kept.
+        own = {"LLAMA_MCP_HOME": str(self.home), "LLAMA_MCP_LINGER_SECONDS": "0"}
+        return own | self.variables
 
     @property
     def parameters(self) -> StdioServerParameters:
@@ -98,15 +101,29 @@ class Connection:
         return structure
 
     async def reply_until(self, text: str, session_id: str) -> dict[str, Any]:
-        """Wait until so much of the session's reply has come, and it has not ended."""
+        """Wait until so much of the session's reply has come, and it has not ended.
 
-        def has_come(part: dict[str, Any]) -> bool:
-            assert part["status"] == "in_progress", part
-            return bool(part["reply"] == text)
+        Returns the turn as read_session has it: a reply is told only once.
+        """
 
-        return await self.call_until(
-            has_come, "wait_for_reply", session_id=session_id, wait_seconds=0.05
-        )
+        def has_come(page: dict[str, Any]) -> bool:
+            turn = page["turns"][-1]
+            assert turn["status"] == "in_progress", turn
+            return bool(turn["reply"] == text)
+
+        session = {"session_id": session_id}
+        page = await self.call_until(has_come, "read_session", limit=200, **session)
+        return {**page["turns"][-1], **session}
+
+    async def rest_of_reply(
+        self, part: dict[str, Any], progress: Progress | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """Wait for the end of a reply; return the last result, with all that was told of it."""
+        told, session = part["reply"], {"session_id": part["session_id"]}
+        while part["status"] in ("in_progress", "waiting"):
+            part = await self.call("wait_for_reply", progress, **session, **arguments)
+            told += part.get("reply", "")
+        return {**part, "reply": told}
 
     async def refusal(self, tool: str, **arguments: Any) -> str:
         """Return the text of a result that is an error."""
@@ -121,6 +138,13 @@ class Connection:
         result = await self.client.call_tool(tool, arguments, progress_callback=callback)
         assert isinstance(result, CallToolResult)
         return result
+
+    async def receipt(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """Return what a result has beside its structure."""
+        result = await self.result(tool, **arguments)
+        assert not result.is_error and result.meta is not None, text_of(result)
+        receipt: dict[str, Any] = result.meta[RECEIPT]
+        return receipt
 
     async def read(self, uri: str) -> str:
         """Return the text of a resource."""

@@ -14,13 +14,14 @@ import pytest
 PATIENCE_SECONDS = 120.0
 # How long a process may take to leave after its test before it counts as left behind.
 LEAVE_SECONDS = 30.0
+POLL_SECONDS = 0.02
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
     """Wait until the condition holds; fail with what was waited for when it never does."""
     with anyio.move_on_after(PATIENCE_SECONDS):
         while not condition():
-            await anyio.sleep(0.02)
+            await anyio.sleep(POLL_SECONDS)
         return
     raise AssertionError(f"never happened: {what}")
 
@@ -47,6 +48,20 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def _still_there(known: list[psutil.Process], folder: Path) -> list[psutil.Process]:
+    """Return those of the known processes that live; only when none does, look for others.
+
+    A look at all processes of the machine takes as much time of a processor as a poll waits.
+    """
+    return [process for process in known if _lives(process)] or processes_of(folder)
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
 def command_lines_of(folder: Path) -> list[list[str]]:
     """Return the command lines of these processes."""
     lines = []
@@ -61,11 +76,25 @@ def has_llama_server(folder: Path) -> bool:
     return any("--port" in line for line in command_lines_of(folder))
 
 
+async def until_all_leave(folder: Path, what: str) -> None:
+    """Wait until the folder has no process; fail with what was waited for when one stays."""
+    left = processes_of(folder)
+
+    def have_left() -> bool:
+        nonlocal left
+        left = _still_there(left, folder)
+        return not left
+
+    await until(have_left, what)
+
+
 def end_leftovers(folder: Path) -> list[str]:
     """Kill the folder's processes that do not leave by themselves; return what they were."""
     deadline = time.monotonic() + LEAVE_SECONDS
-    while (left := processes_of(folder)) and time.monotonic() < deadline:
-        psutil.wait_procs(left, timeout=0.1)
+    left = processes_of(folder)
+    while left and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        left = _still_there(left, folder)
     described = []
     for process in left:
         try:

@@ -96,7 +96,7 @@ class RawClient:
 
 @asynccontextmanager
 async def raw_client(
-    llama_mcp: LlamaMCP, stderr: IO[bytes] | None = None
+    llama_mcp: LlamaMCP, stderr: IO[bytes] | int | None = None
 ) -> AsyncIterator[RawClient]:
     """Start llama-mcp with a host's poor environment; it is killed at the end if it still lives."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(llama_mcp.home.parent / "user-home")}

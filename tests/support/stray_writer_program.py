@@ -36,7 +36,7 @@ def main() -> None:
         """Tell whether garbage is collected, and whether what start-up made is left out of it."""
         return f"enabled: {gc.isenabled()}, frozen: {gc.get_freeze_count() > 10000}"
 
-    # As cli/main.py does.
+    # As cli/serve.py does.
     gc.disable()
     anyio.run(serve_stdio, server, lambda: None)
 

@@ -31,7 +31,7 @@ def test_a_frame_that_is_wrong_is_noticed(
     method: str, frame: dict[str, Any], expected: str
 ) -> None:
     wire = Wire()
-    wire.sent({"id": 1, "method": method, "params": {"name": "status"}})
+    wire.sent({"id": 1, "method": method, "params": {"name": "start_llama_server"}})
     wire.received({"jsonrpc": "2.0", "id": 1} | frame)
     with pytest.raises(AssertionError, match=expected):
         wire.check()

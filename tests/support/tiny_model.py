@@ -3,7 +3,7 @@
 What it says is noise: printable ASCII, one character a token. It is llama.cpp that is real.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import gguf
@@ -32,27 +32,35 @@ SWALLOWING_TEMPLATE = "<user>hello</user><assistant>"  # the user's words never 
 def write_tiny_model(
     path: Path,
     *,
+    more_tensors: tuple[str, ...] = (),
     name: str = "tiny-random",
     context_length: int = 4096,
     seed: int = 0,
     chat_template: str | None = PLAIN_TEMPLATE,
     ends: bool = False,
+    sampling: Mapping[str, float] | None = None,
 ) -> Path:
     """Write a tiny random llama model; the same arguments make the same file.
 
     Args:
         path: The GGUF file to write.
+        more_tensors: Names of tensors that a llama model does not have.
         name: The model's name in its metadata.
         context_length: The context it says it was trained with.
         seed: Where the random weights start.
         chat_template: Its template, or None for a model without one.
         ends: Whether a reply may end by itself. By default it never does, whatever the prompt and
             the temperature: a reply runs to max_tokens or to the end of the context.
+        sampling: Its author's defaults, such as `temp`.
     """
     writer = gguf.GGUFWriter(str(path), "llama")
     _describe(writer, name, context_length, chat_template)
+    for parameter, value in (sampling or {}).items():
+        writer.add_float32(f"general.sampling.{parameter}", value)
     _add_vocabulary(writer)
     _add_weights(writer, np.random.default_rng(seed), ends=ends)
+    for foreign in more_tensors:
+        writer.add_tensor(foreign, np.ones((4, 4), np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

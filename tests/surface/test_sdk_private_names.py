@@ -40,7 +40,7 @@ KNOWN = {
     ("surface/stdio/messages.py", "mcp.shared._context_streams"),
     ("surface/stdio/serving.py", "_lowlevel_server"),
     ("surface/notifications/subscriptions.py", "_connection"),
-    ("cli/main.py", "mcp.server.mcpserver.server"),
+    ("cli/serve.py", "mcp.server.mcpserver.server"),
 }
 STANDARD_LIBRARY = {"_exit", "_handle"}
 REQUEST = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
@@ -61,7 +61,7 @@ def test_the_installed_sdk_is_of_the_minor_release_that_is_pinned() -> None:
 
 
 def test_no_file_touches_a_private_name_of_the_sdk_that_has_no_test_here() -> None:
-    sources = {path: ast.parse(path.read_text()) for path in SOURCES.rglob("*.py")}
+    sources = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES.rglob("*.py")}
     ours = {name for tree in sources.values() for name in defined_in(tree)} | STANDARD_LIBRARY
     touched = {
         (path.relative_to(SOURCES).as_posix(), name)
@@ -205,7 +205,7 @@ def test_the_logger_that_quotes_refused_calls_still_has_the_name_that_cli_silenc
     found: Any = getattr(module, "logger", None)
     assert isinstance(found, logging.Logger) and found.name == "mcp.server.mcpserver.server", (
         "the SDK's logger that writes the text of every refused call at INFO has another name; "
-        "cli/main.py silences it, because that text may quote a conversation"
+        "cli/serve.py silences it, because that text may quote a conversation"
     )
 
 

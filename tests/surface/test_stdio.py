@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from tests.support import stray_writer_program
 from tests.support.client_process import LlamaMCP
-from tests.support.processes import PATIENCE_SECONDS, processes_of, until
+from tests.support.processes import PATIENCE_SECONDS, until, until_all_leave
 from tests.support.quick import first_quick
 from tests.support.raw_client import INITIALIZE, RawClient
 
@@ -89,7 +89,7 @@ async def test_an_ending_in_mid_reply_keeps_what_was_received_also_when_stdout_i
 ) -> None:
     answered = tmp_path / "answered"
     with answered.open("wb") as stdout:
-        having = llama_mcp.having(CTX_SIZE="4096")
+        having = llama_mcp.having(CTX_SIZE="4096", FINISH_SECONDS="0")
         options = {"stdin": subprocess.PIPE, "stdout": stdout, "env": environment(having)}
         async with running(COMMAND, **options) as process:
             assert process.stdin is not None
@@ -97,19 +97,19 @@ async def test_an_ending_in_mid_reply_keeps_what_was_received_also_when_stdout_i
             await until(lambda: len(answers_in(answered)) == 1, "it answers")
             arguments = {"name": "start_llama_server", "arguments": {}}
             await process.stdin.send(request(2, "tools/call", **arguments))
-            await until(lambda: answers_in(answered)[-1].get("id") == 2, "llama-server is ready")
+            await until(lambda: is_answered(answered, 2), "llama-server is ready")
             chat = {"name": "chat", "arguments": {"message": "Go on"}}
             meta = {"progressToken": "p"}
             await process.stdin.send(request(3, "tools/call", **chat, _meta=meta))
-            await until(lambda: has_text(answers_in(answered)[-1]), "the reply begins")
+            await until(lambda: any(map(has_text, answers_in(answered))), "the reply begins")
             if ending == "closed stdin":
                 await process.stdin.aclose()
             else:
                 process.send_signal(signal.Signals[ending])
             with anyio.fail_after(PATIENCE_SECONDS):
                 assert await process.wait() == 0
-    await until(lambda: not processes_of(llama_mcp.home), "llama-server ends")
-    with sqlite3.connect(llama_mcp.home / "sessions.db") as archive:
+    await until_all_leave(llama_mcp.home, "llama-server ends")
+    with closing(sqlite3.connect(llama_mcp.home / "sessions.db")) as archive, archive:
         ((status, characters),) = archive.execute("SELECT status, length(reply) FROM turns")
     archive.close()
     assert status == "interrupted" and characters > 0
@@ -132,6 +132,10 @@ def answers_in(path: Path) -> list[dict[str, Any]]:
     """Return every whole line of the file; each must be a JSON-RPC message."""
     lines = path.read_bytes().split(b"\n")[:-1]
     return [json.loads(line) for line in lines]
+
+
+def is_answered(path: Path, number: int) -> bool:
+    return any(answer.get("id") == number for answer in answers_in(path))
 
 
 def has_text(message: dict[str, Any]) -> bool:

@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -23,14 +23,21 @@ STANDARD = (signal.SIG_DFL, signal.default_int_handler)
 
 
 @pytest.fixture
-def pipe() -> Iterator[Pipe]:
+async def pipe() -> AsyncIterator[Pipe]:
+    """A pipe that is closed when no thread reads it any more.
+
+    A thread that has not begun to read would read from whatever gets the descriptor's number next.
+    """
     reading, writing = os.pipe()
     yield reading, writing
-    for descriptor in (writing, reading):  # on Windows one that is being read cannot be closed
-        try:
-            os.close(descriptor)
-        except OSError:  # the test has closed it
-            continue
+    _close(writing)
+    await until(lambda: "stdin" not in {t.name for t in threading.enumerate()}, "its reader ends")
+    _close(reading)
+
+
+def _close(descriptor: int) -> None:
+    with suppress(OSError):  # the test has closed it
+        os.close(descriptor)
 
 
 def reader_of(descriptor: int, limit: int = CHUNK_BYTES) -> asyncio.StreamReader:

@@ -1,9 +1,8 @@
 """Turns over everything real: an archive, a supervisor, a keeper, and the stand-in that it runs."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from llama_mcp.turns.in_flight import InFlight
 from llama_mcp.turns.turn import Turn
 from tests.fake_llama_server.install import install_fake, received_requests, set_faults
 from tests.fake_llama_server.running import CHAT
-from tests.support.processes import PATIENCE_SECONDS, processes_of, until
+from tests.support.processes import PATIENCE_SECONDS, until, until_all_leave
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
 # What comes before the stand-in stops in the middle of a reply.
@@ -62,7 +61,7 @@ class Room:
 
     async def begin(self, message: str, session_id: str | None = None) -> Turn:
         request = ChatRequest(message=message, session_id=session_id)
-        return await self.in_flight.take_turn(request, PATIENCE_SECONDS)
+        return await self.in_flight.take_turn(request)
 
     async def begin_hanging(self, message: str) -> Turn:
         """Begin a turn whose reply stops in the middle, and wait until it has."""
@@ -94,7 +93,11 @@ def open_room(home: Path, fake_folder: Path, tiny_model: Path) -> Any:
         port=0,
         linger_seconds=0,
     )
-    return partial(opened, settings, fake_folder)
+
+    def open_with(**changes: Any) -> AbstractAsyncContextManager[Room]:
+        return opened(settings.model_copy(update=changes), fake_folder)
+
+    return open_with
 
 
 @asynccontextmanager
@@ -106,14 +109,16 @@ async def opened(settings: Settings, fake_folder: Path) -> AsyncIterator[Room]:
 
     environment = inherited_environment()
     async with open_services(settings, environment) as starter:
+        processes = [starter]
         try:
             async with open_services(settings, environment, on_session_change=announce) as services:
+                processes.append(services)
                 yield Room(services, starter, fake_folder, announced)
         finally:
             await starter.supervisor.stop(force=True)
-            # The keeper is a child of this process: once it has left, observing reaps it.
-            await until(lambda: not processes_of(fake_folder.parent), "all processes have left")
-            await starter.supervisor.observe()
+            await until_all_leave(fake_folder.parent, "all processes have left")
+            for process in processes:  # the keepers are children of this process
+                process.supervisor.attachment.reap_keepers()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import anyio
 
 from llama_mcp.turns.following import Following
-from llama_mcp.turns.partial_reply import PartialReply
+from llama_mcp.turns.replies.partial_reply import PartialReply
 from tests.support.processes import PATIENCE_SECONDS, until
 
 # A report that is so much too early is not repeated during a test.

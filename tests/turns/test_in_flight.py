@@ -14,8 +14,11 @@ from llama_mcp.sessions.errors import (
 )
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.session_ids import mint_session_id
+from llama_mcp.turns import in_flight
+from llama_mcp.turns.calls import Asked, Call
 from llama_mcp.turns.errors import ReplyElsewhereError, TurnFailedError
-from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.in_flight import NOTHING_STOPPED
+from llama_mcp.turns.replies.reply import ChatReply
 from tests.fake_llama_server.install import recorded_launches
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
 from tests.turns.conftest import HANGING, PART, SENTENCE, Room
@@ -108,6 +111,18 @@ async def test_a_reply_that_another_process_generates_is_waited_for(
     ]
 
 
+async def test_data_that_another_process_received_is_given_as_data(
+    idle_room: Room, other: Archive
+) -> None:
+    for reply, data in (('{"n": 1}', {"n": 1}), ('{"n": ', None), ("[" * 101 + "]" * 101, None)):
+        begun = await other.begin_turn(None, "hello", sampling={"json_schema": {}})
+        session_id = begun.session.session_id
+        ending = TurnEnding(status=TurnStatus.COMPLETE, reply=reply)
+        await other.end_turn(session_id, begun.turn, ending)
+        given = await idle_room.in_flight.archived_reply(session_id, 0)
+        assert (given.parsed, given.reply) == (data, reply)
+
+
 async def test_a_turn_that_failed_elsewhere_is_an_error_that_quotes_what_came(
     idle_room: Room, other: Archive
 ) -> None:
@@ -142,13 +157,30 @@ async def test_cancelling_a_reply_that_is_over_gives_it_whole(room: Room) -> Non
     turn = await room.complete("hello")
     reply = await room.in_flight.cancel(turn.session_id)
     assert (reply.status, reply.reply) == (TurnStatus.COMPLETE, SENTENCE)
+    assert NOTHING_STOPPED in reply.notes
 
 
-async def test_a_reply_of_another_process_cannot_be_cancelled(
-    idle_room: Room, other: Archive
+async def test_a_reply_of_another_process_is_cancelled_there_and_kept(
+    room: Room, other: Archive
 ) -> None:
+    turn = await room.begin_hanging("hello")
+    async with anyio.create_task_group() as tasks:
+        servers, left = room.starter.supervisor, room.starter.in_flight.left
+        elsewhere = in_flight.InFlight(servers, left, other, tasks, traces_content=False)
+        reply = await elsewhere.cancel(turn.session_id[:6])
+
+    assert (reply.status, reply.reply) == (TurnStatus.CANCELLED, PART)
+    assert "It was stopped from another llama-mcp process than its own." in reply.notes
+    await until(lambda: turn.is_over, "the turn is over where it was generated, too")
+    assert turn.snapshot().status is TurnStatus.CANCELLED
+
+
+async def test_a_reply_of_another_process_that_does_not_stop_is_named_with_a_way_out(
+    idle_room: Room, other: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_flight, "CANCEL_SECONDS", 0.1)
     begun = await other.begin_turn(None, "hello")
-    with pytest.raises(ReplyElsewhereError):
+    with pytest.raises(ReplyElsewhereError, match="asked to stop.*by force"):
         await idle_room.in_flight.cancel(begun.session.session_id)
 
 
@@ -167,9 +199,10 @@ async def test_a_request_that_its_caller_takes_back_is_cancelled_but_not_during_
     room: Room,
 ) -> None:
     turn = await room.begin_hanging("hello")
+    call = Call(turn.session_id, Asked("hello", turn))
     room.services.announce_shutdown()
-    await room.in_flight.withdraw(turn)
+    await room.in_flight.withdraw(call)
     assert not turn.is_over
     room.in_flight.is_shutting_down = False
-    await room.in_flight.withdraw(turn)
+    await room.in_flight.withdraw(call)
     assert turn.snapshot().status is TurnStatus.CANCELLED

@@ -11,7 +11,13 @@ import pytest
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.turns.chat_request import Sampling
-from llama_mcp.turns.json_schema import MAX_DEPTH, ParsedReply, check_schema, parse_reply
+from llama_mcp.turns.json_schema import (
+    MAX_DEPTH,
+    ParsedReply,
+    check_schema,
+    data_of,
+    parse_reply,
+)
 from llama_mcp.turns.schema_check import ENDED_BY_LIMIT, PROGRAM
 from tests.support.processes import PATIENCE_SECONDS, until
 
@@ -45,13 +51,24 @@ async def test_nothing_that_a_schema_refers_to_is_fetched() -> None:
 
 async def test_a_schema_may_refer_to_the_schema_of_schemas() -> None:
     schema = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
-    assert await parsed(schema, '{"type": "object"}') == ParsedReply({"type": "object"})
+    reply = await parsed(schema, '{"type": "object"}')
+    assert reply == ParsedReply({"type": "object"}, is_whole=True)
 
 
 async def test_a_reply_that_breaks_the_schema_is_given_with_the_reason() -> None:
-    reply = await parsed({"type": "object", "required": ["ä"]}, '{"ö": NaN}')
-    assert list(reply.data) == ["ö"]
+    reply = await parsed({"type": "object", "required": ["ä"]}, '{"ö": 1}')
+    assert reply.data == {"ö": 1}
     assert reply.notes == ("The reply does not keep to json_schema: 'ä' is a required property",)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+async def test_a_number_that_json_or_a_float_does_not_have_is_told_and_never_becomes_null(
+    number: str,
+) -> None:
+    text = f'{{"n": {number}}}'
+    reply = await parsed({"type": "object"}, text)
+    assert reply.data is None and reply.miss is not None and number in reply.notes[0]
+    assert data_of(text) is None
 
 
 @pytest.mark.parametrize("schema", [ENDLESS, MULTIPLYING])
@@ -96,6 +113,15 @@ async def test_a_schema_that_is_none_is_refused_with_the_reason() -> None:
         await check_schema({"type": "cat"})
 
 
+async def test_a_type_that_there_is_none_of_is_refused_with_those_that_there_are() -> None:
+    nested = {"type": "object", "properties": {"type": {"type": "strng"}}}
+    for schema in ({"type": "strng"}, nested):
+        with pytest.raises(
+            InvalidArgumentError, match="'strng'.*types are array, boolean, .*string"
+        ):
+            await check_schema(schema)
+
+
 async def test_a_schema_that_is_nested_too_deeply_is_refused_in_words() -> None:
     schema: dict[str, Any] = {}
     for _ in range(300):
@@ -115,3 +141,57 @@ async def test_data_that_no_client_could_read_is_left_to_the_text(
 
 def checks_under_way() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if PROGRAM in " ".join(child.cmdline())]
+
+
+DRAFT = "http://json-schema.org/draft-0{}/schema#"
+NEW_DRAFT = "https://json-schema.org/draft/{}/schema"
+
+
+@pytest.mark.parametrize(
+    ("schema", "kept", "missed"),
+    [
+        ({"items": [{"type": "string"}], "additionalItems": False}, '["a"]', '["a", 1]'),
+        ({"$schema": DRAFT.format(7), "items": [{"type": "string"}]}, '["a", 1]', "[1]"),
+        ({"$schema": DRAFT.format(6), "const": 5}, "5", "6"),
+        ({"$schema": DRAFT.format(4), "minimum": 0, "exclusiveMinimum": True}, "1", "0"),
+        ({"minimum": 0, "exclusiveMinimum": True}, "1", "0"),
+        ({"exclusiveMinimum": 0}, "1", "0"),
+        ({"dependencies": {"a": ["b"]}}, '{"a": 1, "b": 1}', '{"a": 1}'),
+        ({"dependentRequired": {"a": ["b"]}}, '{"a": 1, "b": 1}', '{"a": 1}'),
+        ({"$schema": NEW_DRAFT.format("2019-09"), "items": [{"type": "string"}]}, '["a"]', "[1]"),
+        ({"$schema": NEW_DRAFT.format("2020-12"), "prefixItems": [{"const": 1}]}, "[1]", "[2]"),
+        # Each draft ignores what came after it.
+        ({"$schema": DRAFT.format(4), "const": 5, "type": "integer"}, "6", '"6"'),
+    ],
+    ids=str,
+)
+async def test_a_schema_is_judged_by_the_draft_that_it_names_or_needs(
+    schema: dict[str, Any], kept: str, missed: str
+) -> None:
+    await check_schema(schema)
+    assert (await parsed(schema, kept)).is_whole
+    assert "does not keep to json_schema" in (await parsed(schema, missed)).notes[0]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$schema": NEW_DRAFT.format("2020-12"), "items": [{"type": "string"}]},
+        {"$schema": DRAFT.format(4), "exclusiveMinimum": 5, "minimum": 1},
+        {"$schema": DRAFT.format(7), "exclusiveMinimum": True},
+    ],
+    ids=str,
+)
+async def test_what_another_draft_would_allow_is_refused_in_the_one_that_is_named(
+    schema: dict[str, Any],
+) -> None:
+    with pytest.raises(InvalidArgumentError, match="is not a JSON schema"):
+        await check_schema(schema)
+
+
+async def test_every_fault_of_a_reply_is_told_with_its_place() -> None:
+    schema = {"properties": {"a": {"type": "integer"}, "b": {"items": {"maximum": 1}}}}
+    reply = await parsed(schema, '{"a": "x", "b": [5]}')
+    assert reply.miss == (
+        "'x' is not of type 'integer' (at a); 5 is greater than the maximum of 1 (at b[0])"
+    )

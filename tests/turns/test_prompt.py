@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_mcp.sessions.records import ArchivedTurn, TurnStatus
-from llama_mcp.turns.errors import ContextFullError
+from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.prompt import (
     Window,
     build_messages,
+    capped,
     choose_cut,
     surely_fits,
 )
+from llama_mcp.turns.replies.thoughts import part_thoughts
 
 TOKENS = st.integers(min_value=1, max_value=400)
 
@@ -30,10 +32,7 @@ def cut_of(turn_tokens: Sequence[int], fixed_tokens: int, window: Window) -> int
     async def count(left_out: int) -> int:
         return fixed_tokens + sum(turn_tokens[left_out:])
 
-    try:
-        return anyio.run(choose_cut, len(turn_tokens), window, count)
-    except ContextFullError:
-        return None
+    return anyio.run(choose_cut, len(turn_tokens), window, count)
 
 
 @given(
@@ -73,10 +72,34 @@ def test_the_prompt_keeps_order_begins_with_the_system_prompt_and_ends_with_the_
         assert messages[0] == {"role": "system", "content": system_prompt}
     assert messages[-1] == {"role": "user", "content": message}
     between = messages[1 if system_prompt else 0 : -1]
-    # By turns, so that no template refuses it; a turn without a reply is left out whole.
+    # By turns, so that no template refuses it; a turn without an answer is left out whole.
     assert [m["role"] for m in between] == ["user", "assistant"] * (len(between) // 2)
     asked = [m["content"] for m in between[::2]]
-    assert asked == [t.message for t in turns if t.reply]
+    assert asked == [t.message for t in turns if part_thoughts(t.reply)[1]]
+
+
+def test_thoughts_of_earlier_turns_are_not_sent_and_a_turn_of_thoughts_only_is_left_out() -> None:
+    turns = [turn(1, "one", "<think>Hm.</think>Yes"), turn(2, "two", "<think>Hm")]
+    contents = [message["content"] for message in build_messages(None, turns, "three")]
+    assert contents == ["one", "Yes", "three"]
+
+
+@given(
+    turn_tokens=st.lists(TOKENS, max_size=60),
+    fixed_tokens=TOKENS,
+    limit=st.integers(min_value=64, max_value=8192),
+    max_tokens=st.integers(min_value=1, max_value=2**31 - 1),
+)
+def test_no_max_tokens_leaves_out_more_turns_than_none_and_every_reply_ends_in_the_window(
+    turn_tokens: list[int], fixed_tokens: int, limit: int, max_tokens: int
+) -> None:
+    cut = cut_of(turn_tokens, fixed_tokens, Window(limit, max_tokens))
+    without = cut_of(turn_tokens, fixed_tokens, Window(limit, None))
+    assert without is None or (cut is not None and cut <= without)
+    if cut is not None:
+        tokens = fixed_tokens + sum(turn_tokens[cut:])
+        allowed = capped(Sampling(max_tokens=max_tokens), limit, tokens).max_tokens
+        assert allowed == min(max_tokens, limit - tokens) >= 1
 
 
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=10), st.integers(64, 4096))

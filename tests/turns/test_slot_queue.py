@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.slot_queue import Place, SlotQueue
 
 
 @dataclass
@@ -14,12 +14,12 @@ class Visits:
     slots: int
     queue: SlotQueue = field(default_factory=SlotQueue)
     entered: list[int] = field(default_factory=list)
-    places: dict[int, list[int]] = field(default_factory=dict)
+    places: dict[int, list[Place | None]] = field(default_factory=dict)
     doors: dict[int, anyio.Event] = field(default_factory=dict)
 
     async def visit(self, number: int) -> None:
         self.places[number], self.doors[number] = [], anyio.Event()
-        async with self.queue.slot(self.slots, self.places[number].append):
+        async with self.queue.slot(str(number), self.slots, self.places[number].append):
             self.entered.append(number)
             await self.doors[number].wait()
 
@@ -39,8 +39,20 @@ async def test_as_many_as_there_are_slots_go_in_and_the_others_follow_in_order()
         for number in range(5):
             await visits.leave(number)
     assert visits.entered == [0, 1, 2, 3, 4]
-    assert visits.places[4] == [3, 2, 1, 0]
+    assert visits.places[4] == [
+        Place(3, ("0", "1", "2", "3")),
+        Place(2, ("1", "2", "3")),
+        Place(1, ("2", "3")),
+        None,
+    ]
     assert visits.queue.waiting == 0
+
+
+def test_a_place_names_the_next_three_before_it_and_counts_the_others() -> None:
+    assert str(Place(1, ("a",))) == "at place 1, behind a"
+    assert str(Place(None, ("a",))) == "behind a"
+    assert str(Place(1, ("a", "b", "c"))) == "at place 1, behind a, b, c"
+    assert str(Place(2, ("a", "b", "c", "d", "e"))) == "at place 2, behind a, b, c and 2 more"
 
 
 async def test_one_that_stops_waiting_gives_its_place_to_the_next() -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.errors import TurnFailedError
 from llama_mcp.turns.in_flight import InFlight
-from llama_mcp.turns.partial_reply import PartialReply
+from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.turn import BUG, Turn
 from tests.support.processes import PATIENCE_SECONDS, until
 from tests.turns.conftest import PART, SENTENCE, Room
@@ -38,6 +39,10 @@ class Listener:
         return 0.0
 
 
+def has_heard(listener: Listener, text: str) -> bool:
+    return "".join(listener.heard) == text
+
+
 async def test_a_turn_is_in_the_archive_before_its_followers_hear_that_it_is_over(
     room: Room, home: Path, other: Archive
 ) -> None:
@@ -56,12 +61,15 @@ async def test_a_turn_is_in_the_archive_before_its_followers_hear_that_it_is_ove
 
 
 async def test_everybody_who_follows_a_reply_hears_all_of_it_in_order(room: Room) -> None:
-    room.set_faults(token_delay_seconds=0.01)
+    room.set_faults(hold_at_token=3)
     turn = await room.begin("hello")
     listeners = [Listener() for _ in range(3)]
     async with anyio.create_task_group() as tasks:
         for listener in listeners:
             tasks.start_soon(turn.following.follow, PATIENCE_SECONDS, listener.report)
+        for listener in listeners:
+            await until(partial(has_heard, listener, PART), "it hears the first part")
+        room.set_faults()
     for listener in listeners:
         await listener.report(turn.reply)
         assert "".join(listener.heard) == SENTENCE
@@ -73,18 +81,21 @@ ENDLESS_REPLY = '"' + "a" * 40 + '!"'
 ENDLESS = Sampling(json_schema={"pattern": "^(a|a)*$"})
 
 
-async def begin_endless_check(room: Room) -> Turn:
+async def begin_endless_check(room: Room, other: Archive) -> Turn:
+    """Begin a turn and return it once its reply is whole, saved and being checked."""
     room.set_faults(reply_tokens=[ENDLESS_REPLY])
     request = ChatRequest(message="hello", sampling=ENDLESS)
-    turn = await room.in_flight.take_turn(request, PATIENCE_SECONDS)
-    await until(lambda: bool(turn.reply.usage_chunk), "the whole reply was received")
+    turn = await room.in_flight.take_turn(request)
+    with anyio.fail_after(PATIENCE_SECONDS):
+        while (await other.last_turn(turn.session_id)).reply != ENDLESS_REPLY:
+            await anyio.sleep(0.01)
     return turn
 
 
 async def test_a_cancel_while_the_whole_reply_is_checked_leaves_it_complete(
     room: Room, other: Archive
 ) -> None:
-    turn = await begin_endless_check(room)
+    turn = await begin_endless_check(room, other)
     given = await room.in_flight.cancel(turn.session_id)
     assert (given.status, given.reply) == (TurnStatus.COMPLETE, ENDLESS_REPLY)
     archived = await other.last_turn(turn.session_id)
@@ -92,12 +103,9 @@ async def test_a_cancel_while_the_whole_reply_is_checked_leaves_it_complete(
 
 
 async def test_a_whole_reply_is_kept_before_it_is_checked(room: Room, other: Archive) -> None:
-    turn = await begin_endless_check(room)
+    turn = await begin_endless_check(room, other)
     archived = await other.last_turn(turn.session_id)
-    while archived.reply != ENDLESS_REPLY:
-        await anyio.sleep(0.01)
-        archived = await other.last_turn(turn.session_id)
-    assert archived.status is TurnStatus.IN_PROGRESS
+    assert (archived.status, archived.reply) == (TurnStatus.IN_PROGRESS, ENDLESS_REPLY)
     await room.in_flight.cancel(turn.session_id)
 
 
@@ -120,7 +128,7 @@ async def test_what_a_caller_was_given_is_in_the_archive(room: Room, other: Arch
 async def test_a_reply_that_breaks_off_is_an_error_and_archived_as_far_as_it_came(
     room: Room, other: Archive
 ) -> None:
-    room.set_faults(die_at_token={"n": 3, "signal": 9})
+    room.set_faults(die_at_token={"n": 3, "signal": 9}, no_continuation=True)
     turn = await room.complete("hello")
     with pytest.raises(TurnFailedError, match=rf"(?s)SIGKILL.*{PART}"):
         await turn.deliver()
@@ -132,12 +140,13 @@ async def test_a_reply_that_breaks_off_is_an_error_and_archived_as_far_as_it_cam
 async def test_a_process_that_ends_leaves_its_turn_interrupted_with_what_came(
     open_room: Any, other: Archive
 ) -> None:
-    async with open_room() as room:
+    async with open_room(finish_seconds=0) as room:
         await room.start_llama_server()
         turn: Turn = await room.begin_hanging("hello")
         room.services.announce_shutdown()
     archived = await other.last_turn(turn.session_id)
     assert (archived.status, archived.reply) == (TurnStatus.INTERRUPTED, PART)
+    assert "ask the model to go on" in archived.notes[-1]
 
 
 class NonsenseServers:
@@ -146,8 +155,8 @@ class NonsenseServers:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
-    async def ready_server(self, wait_seconds: float) -> ReadyServer:
-        server = await self._supervisor.ready_server(wait_seconds)
+    async def ready_server(self, *, may_start: bool = True) -> ReadyServer:
+        server = await self._supervisor.ready_server(may_start=may_start)
         return replace(server, total_slots="two")  # type: ignore[arg-type]  # that is the nonsense
 
 
@@ -158,8 +167,9 @@ async def test_a_bug_ends_one_turn_and_no_other(
     servers = NonsenseServers(room.services.supervisor)
     async with anyio.create_task_group() as tasks:
         archive = room.services.archive
-        buggy = InFlight(servers, archive, tasks, traces_content=False)
-        broken = await buggy.take_turn(ChatRequest(message="hello"), PATIENCE_SECONDS)
+        left = room.in_flight.left
+        buggy = InFlight(servers, left, archive, tasks, traces_content=False)
+        broken = await buggy.take_turn(ChatRequest(message="hello"))
         with anyio.fail_after(PATIENCE_SECONDS):
             await broken.following.wait_until_over()
     with pytest.raises(TurnFailedError, match=BUG):

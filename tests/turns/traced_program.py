@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from llama_mcp.settings import Settings, inherited_environment
+from llama_mcp.reading_settings import read_settings
+from llama_mcp.settings import inherited_environment
 from llama_mcp.surface.server import build_server
 from tests.support.client_process import Connection
 
@@ -20,7 +21,9 @@ async def main(message: str) -> None:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    async with Client(build_server(Settings(), inherited_environment())) as client:
+    async with Client(
+        build_server(read_settings(inherited_environment()), inherited_environment())
+    ) as client:
         connection = Connection(client)
         await connection.call("start_llama_server")
         reply = await connection.call(

@@ -14,8 +14,17 @@ UNIT_TESTS = [
     "test_setting_texts.py",
 ]
 LEFT_OUT = [
-    "llama_server/diagnosis/test_diagnosis_with_engines.py",  # writes models, which needs numpy
-    "surface/test_stdio.py",  # drives the installed command, as the other shows do
+    # These write models, which needs numpy.
+    *("llama_server/diagnosis/test_diagnosis_with_engines.py", "llama_server/test_turn_servers.py"),
+    "llama_server/starting/test_fit_note.py",
+    *("models/gguf/test_header.py", "models/gguf/test_known_facts.py"),
+    *("models/gguf/test_reading.py", "models/gguf/test_shapes.py"),
+    "models/test_needs_with_llama_server.py",
+    # These start a program for each test, which takes minutes there.
+    *("models/download/test_downloads.py", "models/download/test_kills.py"),
+    # These drive the installed command, as the other shows do.
+    *("surface/test_stdio.py", "surface/test_end_of_stdin.py"),
+    *("surface/test_greeting.py", "surface/test_stderr.py"),
 ]
 # A test that hangs there is ended by a thread, since Windows has no SIGALRM.
 LIMITS = ["--timeout", "240", "--timeout-method", "thread"]

@@ -34,7 +34,6 @@ turns, showed what it did and stopped everything again. To add it to your own cl
 INDENT, LOG_LINE_WIDTH = "      ", 100
 # With this and temperature 0 SmolLM2 answers alike on every kind of CPU that was tried; with its
 # own default system prompt it answers nonsense.
-SYSTEM_PROMPT = "You are a helpful AI assistant."
 MAX_TOKENS = 60
 # The longest that the tools take: on a slow machine the demo is only slow.
 PATIENCE_SECONDS = 600
@@ -180,7 +179,7 @@ async def _chat(
     story.say(f"{INDENT}model: ", end="")
     arguments = {
         "message": message,
-        **({"session_id": session_id} if session_id else {"system_prompt": SYSTEM_PROMPT}),
+        **({"session_id": session_id} if session_id else {}),
         "temperature": 0,
         "max_tokens": MAX_TOKENS,
         "wait_seconds": PATIENCE_SECONDS,
@@ -191,12 +190,12 @@ async def _chat(
     _check(reply["status"] == "complete", f"the reply is {reply['status']}")
     _check("".join(pieces) == reply["reply"], "what was streamed is not the reply")
     _check(session_id in (None, reply["session_id"]), "the session has changed")
-    _show_figures(story, reply)
+    _show_figures(story, reply, (result.meta or {})["llama-mcp/receipt"]["timing"])
     return reply
 
 
-def _show_figures(story: "_Story", reply: dict[str, Any]) -> None:
-    usage, timing = reply["usage"], reply["timing"]
+def _show_figures(story: "_Story", reply: dict[str, Any], timing: dict[str, float]) -> None:
+    usage = reply["usage"]
     story.tell(
         f"session {reply['session_id']}, turn {reply['turn']}\n"
         f"first token after {timing['first_token_ms']:.0f} ms, "

@@ -1,60 +1,56 @@
-"""The command line: `llama-mcp` serves MCP over stdio; `llama-mcp demo` shows what it does."""
+"""The command line: `llama-mcp` serves MCP over stdio; `llama-mcp demo` shows what it does.
 
-import argparse
+What this file imports is what the first answer waits for, so each command imports what it needs.
+"""
+
 import gc
-import logging
-import os
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version
 
-from pydantic import ValidationError
+from llama_mcp.early.answering import answer_until_wanted
 
-from llama_mcp.settings import Settings, describe_invalid
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-BAD_SETTINGS_EXIT_CODE = 2
+# What clients start us with: it says by itself which command it is.
+_AS_CLIENTS_DO: tuple[list[str], ...] = ([], ["serve"])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the command that argv names and return its exit code."""
-    arguments = _parser().parse_args(argv)
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        print(f"llama-mcp: a setting is wrong.\n{describe_invalid(error)}", file=sys.stderr)
-        return BAD_SETTINGS_EXIT_CODE
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=settings.log_level,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    # At INFO it writes the text of every refused call, which may quote a conversation.
-    logging.getLogger("mcp.server.mcpserver.server").setLevel(logging.WARNING)
-    if arguments.command == "demo":
-        from llama_mcp.cli.demo import run_demo
-
-        return run_demo()
-    return _serve(settings)
-
-
-def _serve(settings: Settings) -> int:
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given not in _AS_CLIENTS_DO and _command_in(given) == "demo":
+        return _demo()
+    meanwhile = answer_until_wanted(_complete_list)
+    if meanwhile is None:
+        return 0
+    meanwhile.begin()
     # Start-up allocates a lot and frees little, so garbage collection is off until serve_stdio.
     gc.disable()
+    from llama_mcp.cli.serve import serve
 
-    import anyio
-
-    # Archive, logs, locks and sockets: nothing that we write is for other users.
-    os.umask(0o077)
-
-    from llama_mcp.surface.server import build_server
-    from llama_mcp.surface.stdio.serving import serve_stdio
-
-    server = build_server(settings)
-    anyio.run(serve_stdio, server, server.announce_shutdown)
-    return 0
+    return serve(meanwhile.end)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _complete_list(listed: str) -> tuple[str, object] | None:
+    from llama_mcp.surface.resources.early_list import complete_list
+
+    return complete_list(listed)
+
+
+def _demo() -> int:
+    from llama_mcp.cli.demo import run_demo
+    from llama_mcp.cli.serve import settle
+
+    settle()
+    return run_demo()
+
+
+def _command_in(argv: "Sequence[str]") -> str:
+    """Return the command of the arguments; wrong ones and --help end the process."""
+    import argparse
+    from importlib.metadata import version
+
     parser = argparse.ArgumentParser(
         prog="llama-mcp",
         description="An MCP server that gives AI assistants a local model through llama.cpp.",
@@ -70,4 +66,5 @@ def _parser() -> argparse.ArgumentParser:
         help="serve (the default), or demo: start the embedded engine with the starter model, "
         "chat, stop",
     )
-    return parser
+    command: str = parser.parse_args(argv).command
+    return command

@@ -67,6 +67,7 @@ _DRAFT = "speculative.draft"
 COMMON = (
     F("-h, --help, --usage", None, "print usage and exit"),
     F("--version", None, "show version and build info"),
+    F("--list-devices", None, "print list of available devices and exit"),
     F("-t, --threads N", "cpuparams.n_threads", "CPU threads for generation (default: -1)", _INT),
     F("-tb, --threads-batch N", "cpuparams_batch.n_threads", "CPU threads for prompts", _INT),
     F("-c, --ctx-size N", p.put_context_size, "context size (default: 0 = model's)", v.at_least(0)),

@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = {setting.flag.names[0] for setting in settings}
     if "--version" in names:
         return _print_version()
+    if "--list-devices" in names:
+        return _print_devices()
     if "-h" in names:
         print(help_text())
         return 0
@@ -61,13 +63,40 @@ def _print_version() -> int:
     return 0
 
 
-def _serve(settings: Sequence[Setting]) -> int:
+def _print_devices() -> int:
+    xllamacpp = _engine()
+    if xllamacpp is None:
+        return 1
+    devices = [
+        f"{device['name']}: {device['description']} ({_mebibytes(device['memory_total'])}, "
+        f"{_mebibytes(device['memory_free'])} free)"
+        for device in xllamacpp.get_device_info()
+        if int(device["type"].value) != 0  # the CPU
+    ]
+    print("Available devices:", *(devices or ["(none)"]), sep="\n  ")
+    return 0
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size // 2**20} MiB"
+
+
+def _engine() -> Any:
+    """Return xllamacpp; None, and a word on stderr, when it cannot be imported."""
     if sys.platform == "win32":
         os.add_dll_directory(sys.prefix)  # where msvc-runtime puts the C++ runtime that it needs
     try:
         import xllamacpp
     except ImportError as error:
-        return _fail(f"error: xllamacpp cannot be imported: {error}")
+        _fail(f"error: xllamacpp cannot be imported: {error}")
+        return None
+    return xllamacpp
+
+
+def _serve(settings: Sequence[Setting]) -> int:
+    xllamacpp = _engine()
+    if xllamacpp is None:
+        return 1
     params = xllamacpp.CommonParams()
     start_like_llama_server(params)
     for setting in settings:

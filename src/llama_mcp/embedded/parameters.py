@@ -26,7 +26,22 @@ def put_attribute(params: Any, path: str, value: Any) -> None:
     for owner in owners:
         params = getattr(params, owner)
     current = getattr(params, name)
+    value = value_as_text(value) if isinstance(value, str) else value
     setattr(params, name, type(current)[value] if isinstance(current, Enum) else value)
+
+
+def value_as_text(value: str) -> str:
+    """Return a name that is UTF-8 for a file whose own name is not: xllamacpp takes no bytes.
+
+    The file stays open for as long as the process lives.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        if os.path.isfile(value):
+            return f"/dev/fd/{os.open(value, os.O_RDONLY)}"
+        return os.fsencode(value).decode("utf-8", "replace")
+    return value
 
 
 def all_of(*paths: str) -> Put:

@@ -72,6 +72,7 @@ SERVER = (
         "continuous batching (default: enabled)",
     ),
     F("-mm, --mmproj FILE", "mmproj.path", "path to a multimodal projector file", v.text),
+    F("--no-mmproj, --no-mmproj-auto", "no_mmproj", "do without a multimodal projector"),
     F(
         "--mmproj-offload / --no-mmproj-offload",
         "mmproj_use_gpu",

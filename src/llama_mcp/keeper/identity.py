@@ -7,9 +7,8 @@ that stays the same for the life of a process, whatever happens to the wall cloc
 import os
 import signal
 import sys
-from functools import cache
 
-from llama_mcp.keeper import macos, windows
+from llama_mcp.keeper import boot, macos, windows
 
 # proc_pid_stat(5): fields are counted from 1, and the command in brackets is field 2.
 _STATE_AFTER_COMMAND = 0
@@ -38,29 +37,40 @@ def process_start(pid: int) -> str | None:
 
 def is_same_process(pid: int | None, start: str | None) -> bool:
     """Tell whether the process of that pid lives and is the one that started then."""
-    return bool(pid) and bool(start) and process_start(pid or 0) == start
+    return bool(pid) and bool(start) and _is_same_start(process_start(pid or 0), start or "")
+
+
+def boot_in(start: str) -> str:
+    """Return the boot that a start time names; empty when it names none."""
+    return start.rpartition("/")[0]
+
+
+def _is_same_start(now: str | None, recorded: str) -> bool:
+    """Compare two start times; where either names no boot, the time since boot counts alone."""
+    if now is None or now == recorded:
+        return now is not None
+    is_bare = "/" in now and "/" in recorded and not (boot_in(now) and boot_in(recorded))
+    return is_bare and now.rpartition("/")[2] == recorded.rpartition("/")[2]
+
+
+def linux_stat(pid: int) -> list[bytes]:
+    """Return the fields of /proc/PID/stat behind the command; none of a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()
+    except OSError:
+        return []
 
 
 def _linux_start(pid: int) -> str | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        boot = _boot_id()
-    except OSError:
-        return None
+    fields = linux_stat(pid)
     if not fields or fields[_STATE_AFTER_COMMAND] in (b"Z", b"X"):
         return None
-    return f"{boot}/{fields[_START_TICKS_AFTER_COMMAND].decode()}"
-
-
-@cache
-def _boot_id() -> str:
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
+    return f"{boot.boot_id()}/{fields[_START_TICKS_AFTER_COMMAND].decode()}"
 
 
 def signal_same_process(pid: int, start: str | None, number: int) -> bool:
-    """Signal the process that was recorded; tell whether it was there to be signalled.
+    """Signal the process that was recorded; tell whether it was there and may be signalled.
 
     A pidfd (Linux) or a handle (Windows) holds on to the process, so its pid cannot be handed out
     again between proof and signal; on macOS, which has neither, that moment remains. Windows has no
@@ -78,7 +88,7 @@ def signal_same_process(pid: int, start: str | None, number: int) -> bool:
         if not is_same_process(pid, start):
             return False
         signal.pidfd_send_signal(pidfd, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return False
     finally:
         os.close(pidfd)
@@ -88,7 +98,7 @@ def signal_same_process(pid: int, start: str | None, number: int) -> bool:
 def _signal(pid: int, number: int) -> bool:
     try:
         os.kill(pid, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return False
     return True
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from llama_mcp.errors import LlamaMCPError
+from llama_mcp.errors import EVIDENCE_HEADING, LlamaMCPError
+from llama_mcp.llama_server.use import Use
+from llama_mcp.wording import counted
 
 
 class EngineNotFoundError(LlamaMCPError):
@@ -20,6 +22,18 @@ class EngineUnusableError(LlamaMCPError):
         super().__init__(f"{path} cannot be used as llama-server: {problem}. {advice}")
 
 
+class OperatorsValueError(LlamaMCPError):
+    """What is wrong was not passed by the caller: the operator has set it."""
+
+    def __init__(self, cause: LlamaMCPError, parameter: str) -> None:
+        super().__init__(
+            f"The call did not pass {parameter}: the value is the operator's, from "
+            f"LLAMA_MCP_{parameter.upper()}. Pass {parameter} in the call, or ask the user to "
+            "correct the setting.",
+            cause=cause,
+        )
+
+
 class PortTakenError(LlamaMCPError):
     """Another program listens on the port."""
 
@@ -30,14 +44,25 @@ class PortTakenError(LlamaMCPError):
         )
 
 
+class PortUnusableError(LlamaMCPError):
+    """The system does not let llama-server listen on the port, though nobody else does."""
+
+    def __init__(self, port: int, problem: str, advice: str) -> None:
+        self.port = port
+        super().__init__(
+            f"llama-server cannot listen on 127.0.0.1 port {port}: {problem}. {advice}"
+        )
+
+
 class NotRunningError(LlamaMCPError):
     """No llama-server runs."""
 
     next_step = "{Start} first."
 
-    def __init__(self, last_exit: str | None = None) -> None:
-        before = f" ({last_exit})" if last_exit else ""
-        super().__init__(f"No llama-server is running{before}.")
+    def __init__(self, last_exit: str | None = None, elsewhere: Sequence[str] = ()) -> None:
+        why = f": {last_exit.rstrip('.')}" if last_exit else ""
+        here = " here" if elsewhere else ""
+        super().__init__(" ".join((f"No llama-server is running{here}{why}.", *elsewhere)))
 
 
 class AlreadyRunningError(LlamaMCPError):
@@ -83,8 +108,38 @@ class StartInterruptedError(LlamaMCPError):
         )
 
 
+class CannotChatError(LlamaMCPError):
+    """The model that would take a turn has no replies."""
+
+    def __init__(self, model: str, what: str, instead: str, *, is_running: bool) -> None:
+        """Take what would have taken the turn.
+
+        Args:
+            model: its name.
+            what: what it is instead of a model that chats.
+            instead: models that can be started, with their sizes; may be empty.
+            is_running: it runs; else it would have been started, being the operator's default.
+        """
+        whose = "that runs" if is_running else "of LLAMA_MCP_MODEL_PATH, the operator's default,"
+        there = f" Models that can: {instead}." if instead else ""
+        start = "{Start} with a chat model as model_path"
+        super().__init__(
+            f"The model {whose} cannot chat: {model} is {what}. Nothing was sent or kept.{there}",
+            next_step=f"{start}, and {{replace}}." if is_running else f"{start}.",
+        )
+
+
+class NotStartedForTurnError(LlamaMCPError):
+    """A turn has waited for a llama-server that did not get ready."""
+
+    next_step = "Once that is set right, {start}, then send it again."
+
+    def __init__(self, cause: LlamaMCPError) -> None:
+        super().__init__("The message waited for it and is kept.", cause=cause)
+
+
 class StillLoadingError(LlamaMCPError):
-    """The model is still loading at the end of the caller's wait."""
+    """Nobody watches the loading of the model any more, and it is not ready."""
 
     next_step = "{Status} to see how far it is, then chat again."
 
@@ -98,10 +153,18 @@ class StillLoadingError(LlamaMCPError):
 class InUseError(LlamaMCPError):
     """Other clients or turns use the llama-server that is to be stopped."""
 
-    next_step = "Wait for them, or {force_stop} to stop it all the same."
+    next_step = "{Wait} or {cancel} in the session that generates, or {force_stop}."
 
-    def __init__(self, users: str) -> None:
-        super().__init__(f"llama-server is in use: {users}. It was left running.")
+    def __init__(self, uses: Sequence[Use | str]) -> None:
+        """Take who uses it: sessions that generate, clients, or what is known of them in words."""
+        is_generating = any(isinstance(use, str) or use.session for use in uses)
+        idle = (
+            "{Force_stop} to stop it all the same: no reply is lost, and it can be started again."
+        )
+        super().__init__(
+            f"llama-server is in use: {'; '.join(map(str, uses))}. It was left running.",
+            next_step=None if is_generating else idle,
+        )
 
 
 class NotOursError(LlamaMCPError):
@@ -109,11 +172,10 @@ class NotOursError(LlamaMCPError):
 
     next_step = "{Force_stop}, then {start}."
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, difference: str) -> None:
         super().__init__(
             f"What answers at {url} is not proved to be the llama-server that was started with "
-            f"{model} (its process, its port and the model that it names must all agree). Nothing "
-            "was sent."
+            f"{model}: {difference}. Nothing was sent."
         )
 
 
@@ -148,9 +210,13 @@ class CrashLoopError(LlamaMCPError):
     next_step = "Change what that names, then {start}."
 
     def __init__(self, times: int, minutes: float, first_failure: str) -> None:
+        # In the record of an older llama-mcp the lines of the log stand behind it.
+        first, _, evidence = first_failure.partition(EVIDENCE_HEADING)
         super().__init__(
-            f"llama-server is in a crash loop: it was started again {times} times within "
-            f"{minutes:.0f} minutes and crashed each time. The first time: {first_failure}"
+            "llama-server is in a crash loop: it was started again "
+            f"{counted(times, 'time')} within {counted(round(minutes), 'minute')} and crashed each "
+            f"time. The first time: {first}",
+            evidence=[line.strip() for line in evidence.splitlines() if line.strip()],
         )
 
 
@@ -177,10 +243,24 @@ class StopFailedError(LlamaMCPError):
         )
 
 
+class OutlivedStopError(LlamaMCPError):
+    """What was stopped had llama-server run by something that is no process of its own."""
+
+    next_step = "End that first, as its wrapper would (for a container: docker stop)."
+
+    def __init__(self, engine: str, url: str, holder: str) -> None:
+        super().__init__(
+            f"{engine} and all that it had started have ended, but the llama-server for which it "
+            f"was started still answers at {url}: its port belongs to {holder}, which is no "
+            "process of ours and was left alone."
+        )
+
+
 class CrashedError(LlamaMCPError):
     """llama-server ended by itself after it was ready."""
 
     next_step = "{Start} to go on."
+    can_go_on = True
 
     def __init__(self, what: str, advice: str, evidence: Sequence[str]) -> None:
         situation = " ".join(filter(None, (f"llama-server has crashed: {what}.", advice)))
@@ -190,12 +270,11 @@ class CrashedError(LlamaMCPError):
 class StateFolderError(LlamaMCPError):
     """The folder of runs cannot be read or written."""
 
-    def __init__(self, folder: str, problem: str) -> None:
-        super().__init__(
-            f"The folder {folder}, where runs of llama-server are recorded, cannot be used: "
-            f"{problem}. Make room or set it right, or let the operator set LLAMA_MCP_HOME to "
-            "another folder."
-        )
+    next_step = "Or ask the user to set LLAMA_MCP_HOME to another folder."
+
+    def __init__(self, folder: str, problem: str, advice: str) -> None:
+        what = f"The folder {folder}, where runs of llama-server are recorded, cannot be used"
+        super().__init__(f"{what}: {problem}. {advice}")
 
 
 class CompletionError(LlamaMCPError):

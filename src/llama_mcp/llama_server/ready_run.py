@@ -1,22 +1,32 @@
 """A run of ours as a turn sees it."""
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import anyio
+import anyio.to_thread
+import psutil
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.api.chunks import StreamMark
 from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.api.fields import count_or_none, member
 from llama_mcp.llama_server.api.token_count import count_prompt_tokens
 from llama_mcp.llama_server.diagnosis.log import log_size, says_prompt_not_reusable
+from llama_mcp.llama_server.diagnosis.slowness import SlowFacts, advise_slow
 from llama_mcp.llama_server.engine.command_line import HOST
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.liveness import wait_until_silent
-from llama_mcp.llama_server.runs.endings import crash_error
+from llama_mcp.llama_server.ready_server import ModelLoad, ReplyStream, TellLoad
+from llama_mcp.llama_server.run_stream import RunStream
+from llama_mcp.llama_server.runs.endings import crash_error, launch_facts
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.runs.stream_files import StreamFiles
 from llama_mcp.llama_server.status import ServerState
 
 # A process that has just died is seen at once; its keeper records how within this time.
@@ -24,9 +34,13 @@ LOSS_SECONDS = 1.0
 LOSS_POLL_SECONDS = 0.02
 
 
+# Waits for a run that loads, and gives it once it answers.
+OnceLoaded = Callable[[TellLoad], Awaitable["ReadyRun"]]
+
+
 @dataclass(frozen=True, slots=True)
 class ReadyRun:
-    """A ReadyServer that is a run of ours, proved to be the one that answers."""
+    """A ReadyServer that is a run of ours, proved to be the one that answers once it is ready."""
 
     run: Run
     client: LlamaServerClient
@@ -36,11 +50,25 @@ class ReadyRun:
     """Silence of a reply after which llama-server is asked for a sign of life."""
     read_state: Callable[[Run], Awaitable[RunState]]
     notes: Sequence[str] = field(default=())
+    may_go_on: bool = False
+    """Whether this process wants its replies to outlive it."""
+    load: ModelLoad | None = None
+    once_loaded: OnceLoaded | None = None
+    """None for one that answers."""
+
+    async def when_ready(self, tell: TellLoad) -> "ReadyRun":
+        """Return it once it answers."""
+        return self if self.once_loaded is None else await self.once_loaded(tell)
 
     @property
     def model(self) -> str:
         """The model's name."""
         return self.run.launch.alias
+
+    @property
+    def system_prompt(self) -> str | None:
+        """What its launch says."""
+        return self.run.launch.system_prompt
 
     @property
     def serving_id(self) -> str:
@@ -52,20 +80,39 @@ class ReadyRun:
         """Host and port of its HTTP API."""
         return HOST, self.run.launch.port
 
-    @property
-    def n_gpu_layers(self) -> int | None:
-        """As launched."""
-        return self.run.launch.config.n_gpu_layers
+    async def new_stream_id(self) -> str | None:
+        """Return one where this build goes on without a reader, and the keeper looks after it."""
+        if not (self.may_go_on and self.run.launch.finish_seconds > 0):
+            return None
+        # One that loads cannot be asked yet. Who takes over a turn that waits has it sent.
+        can_go_on = self.load is not None or await self.client.has_streams()
+        return secrets.token_hex(16) if can_go_on else None
+
+    async def open_stream(self, stream_id: str, *, is_told: bool) -> RunStream | None:
+        """Register a stream that will begin; None on a full disk."""
+        files = StreamFiles(self.run.folder, stream_id)
+        try:
+            await anyio.to_thread.run_sync(partial(files.register, is_told=is_told))
+        except OSError:
+            return None
+        return RunStream(self.serving_id, files, StreamMark(stream_id), self.client)
 
     def stream_chat(
-        self, body: Mapping[str, Any]
+        self, body: Mapping[str, Any], stream: ReplyStream | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives."""
-        return self.client.stream_chat(body)
+        return self.client.stream_chat(body, stream.mark if isinstance(stream, RunStream) else None)
 
     async def count_tokens(self, messages: Sequence[Mapping[str, str]]) -> int:
         """Return the tokens of a chat prompt, template included."""
         return await count_prompt_tokens(self.client, messages)
+
+    async def model_ctx_size(self) -> int | None:
+        """Ask /v1/models, which has it among what it knows of the model's file."""
+        answer = await self.client.get_or_none("/v1/models")
+        models = member(answer, "data")
+        model = models[0] if isinstance(models, list) and models else None
+        return count_or_none(member(member(model, "meta"), "n_ctx_train")) or None
 
     async def why_refused(self, body: Mapping[str, Any], timeout_seconds: float) -> str | None:
         """Ask /apply-template, which makes the same grammar of a schema as a chat does."""
@@ -77,6 +124,14 @@ class ReadyRun:
         except CompletionError as error:
             return error.problem
         return None
+
+    async def rendered_prompt(self, body: Mapping[str, Any]) -> str | None:
+        """Ask /apply-template."""
+        try:
+            prompt = member(await self.client.post("/apply-template", body), "prompt")
+        except CompletionError:
+            return None
+        return prompt if isinstance(prompt, str) else None
 
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
         """Return the crash or the stop that a lost connection was, if it was one."""
@@ -90,12 +145,27 @@ class ReadyRun:
         if state.is_live:
             return error
         if state.state is ServerState.CRASHED:
-            return crash_error(state)
+            return await anyio.to_thread.run_sync(crash_error, state)
         return LlamaServerLostError("llama-server was stopped while it replied")
 
     async def wait_until_silent(self, heard_at: Callable[[], float]) -> LlamaMCPError:
         """Wait until a reply has stopped for good, and return why."""
         return await wait_until_silent(self.run, self.client, self.patience_seconds, heard_at)
+
+    def why_slow(self, tokens_per_second: float) -> str | None:
+        """Look at the launch and at the machine's load."""
+        return advise_slow(tokens_per_second, self._look_at_speed)
+
+    def _look_at_speed(self) -> SlowFacts:
+        launch = self.run.launch
+        return SlowFacts(
+            model=launch.alias,
+            is_embedded=launch.engine.kind == "embedded",
+            n_gpu_layers=launch.config.n_gpu_layers,
+            model_bytes=launch_facts(launch).model_bytes,
+            load=_load(),
+            cores=psutil.cpu_count() or 1,
+        )
 
     def prompt_cache_mark(self) -> int:
         """Return how long the log is."""
@@ -104,3 +174,10 @@ class ReadyRun:
     def says_prompt_lost(self, since: int) -> bool:
         """Return whether the log says since then that a prompt cannot be reused."""
         return says_prompt_not_reusable(self.run.log_path, since)
+
+
+def _load() -> float:
+    try:
+        return psutil.getloadavg()[0]
+    except (OSError, RuntimeError):  # hidden by a sandbox; Windows without performance counters
+        return 0.0

@@ -4,8 +4,9 @@ A turn sends, counts and asks through it, and knows no process, run folder, log 
 llama-server of ours is one kind (ready_run.py).
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llama_mcp.errors import LlamaMCPError
@@ -14,12 +15,114 @@ from llama_mcp.errors import LlamaMCPError
 TEMPLATE_TOKENS_PER_MESSAGE = 32
 
 
+@dataclass(frozen=True, slots=True)
+class ModelLoad:
+    """How far the loading of a model is."""
+
+    seconds: float
+    """Since llama-server was started."""
+    line: str
+    """For a person who waits."""
+
+
+# Is told of it, some times a second.
+TellLoad = Callable[[ModelLoad], None]
+
+
+class StreamPlace(Protocol):
+    """Where a reply can be read on."""
+
+    @property
+    def stream_id(self) -> str:
+        """By which llama-server knows it."""
+
+    @property
+    def run(self) -> str:
+        """The launch of llama-server that generates it."""
+
+    @property
+    def byte(self) -> int:
+        """Where in it what was not taken yet begins."""
+
+
+class ReplyStream(StreamPlace, Protocol):
+    """A reply that llama-server goes on with when its reader is gone, until it is stopped."""
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether all has been read that there was when reading on began, and more is to come."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody was told to come back for it, as far as was noted."""
+
+    def read_on(self) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
+        """Give the JSON of each chunk from its byte on, as stream_chat does.
+
+        Raises:
+            LlamaMCPError: as stream_chat; ReplyLostError when it was ended, or is not known.
+        """
+
+    async def note_saved(self, byte: int, *, is_told: bool) -> None:
+        """Say up to which byte the archive has it, and whether somebody may come back for it."""
+
+    async def stop(self) -> None:
+        """Stop generating it, if it is not over."""
+
+    async def forget(self) -> None:
+        """Let go of it: its reply is in the archive."""
+
+    async def leave(self) -> None:
+        """Leave it to whoever reads on."""
+
+
+class ReplyLostError(LlamaMCPError):
+    """A reply whose reader was gone, and that cannot be read to its end."""
+
+    next_step = "{Chat}: ask the model to go on, or ask again."
+
+    def __init__(
+        self, why: str, *, was_unwanted: bool = False, was_never_begun: bool = False
+    ) -> None:
+        """Take what became of it.
+
+        Args:
+            why: what happened, a clause.
+            was_unwanted: it was ended because nobody would have come back for it.
+            was_never_begun: llama-server was never asked for it.
+        """
+        self.was_unwanted = was_unwanted
+        self.was_never_begun = was_never_begun
+        super().__init__(
+            f"The llama-mcp process that was receiving this reply ended before the reply did, and "
+            f"{why}. What had come is kept."
+        )
+
+
 class ReadyServer(Protocol):
-    """A llama-server that answers."""
+    """A llama-server that answers, or will once its model has loaded.
+
+    Of one that loads, only its names and the sizes that it was started with are known.
+    """
+
+    @property
+    def load(self) -> ModelLoad | None:
+        """How far its model was when it was asked for; None of one that answers."""
+
+    async def when_ready(self, tell: TellLoad) -> "ReadyServer":
+        """Return it once it answers.
+
+        Raises:
+            LlamaMCPError: it did not get ready, and why.
+        """
 
     @property
     def model(self) -> str:
         """The model's name."""
+
+    @property
+    def system_prompt(self) -> str | None:
+        """What the model is told in a session that has none; None leaves it to its template."""
 
     @property
     def serving_id(self) -> str:
@@ -38,19 +141,26 @@ class ReadyServer(Protocol):
         """How many conversations can generate at once."""
 
     @property
-    def n_gpu_layers(self) -> int | None:
-        """As launched: -1 all, 0 none, None automatic or not known."""
-
-    @property
     def notes(self) -> Sequence[str]:
         """What the caller of a turn should know, such as that it was started again."""
 
+    async def new_stream_id(self) -> str | None:
+        """Return an id for open_stream; None where replies end with their reader."""
+
+    async def open_stream(self, stream_id: str, *, is_told: bool) -> ReplyStream | None:
+        """Return a stream for stream_chat that goes on when its reader is gone; None without.
+
+        Args:
+            stream_id: whoever has it can read on.
+            is_told: whether somebody was told to come back for the reply.
+        """
+
     def stream_chat(
-        self, body: Mapping[str, Any]
+        self, body: Mapping[str, Any], stream: ReplyStream | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives.
 
-        Leaving the context ends generation.
+        Leaving the context ends generation, except of a stream.
 
         Raises:
             LlamaMCPError: it refused the request, broke it off, or is gone.
@@ -63,6 +173,9 @@ class ReadyServer(Protocol):
             LlamaMCPError: it refuses the messages, or does not answer.
         """
 
+    async def model_ctx_size(self) -> int | None:
+        """Return how long a context the model was trained for; None when it does not say."""
+
     async def why_refused(self, body: Mapping[str, Any], timeout_seconds: float) -> str | None:
         """Return why it would refuse the chat request; None when it takes it or cannot say.
 
@@ -72,6 +185,9 @@ class ReadyServer(Protocol):
             LlamaMCPError: it does not answer.
             TimeoutError: the answer takes longer than timeout_seconds.
         """
+
+    async def rendered_prompt(self, body: Mapping[str, Any]) -> str | None:
+        """Return the text that the model would read for the chat request; None when unknown."""
 
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
         """Return why a chat broke off, when the error says no more than that it did.
@@ -86,6 +202,9 @@ class ReadyServer(Protocol):
             heard_at: returns when something of the reply came last, by time.monotonic().
         """
 
+    def why_slow(self, tokens_per_second: float) -> str | None:
+        """Return what makes replies as quick as that quicker; None when they are not slow."""
+
     def prompt_cache_mark(self) -> int:
         """Return a mark of this moment, for says_prompt_lost."""
 
@@ -96,9 +215,37 @@ class ReadyServer(Protocol):
 class ReadyServers(Protocol):
     """Gives a turn its llama-server."""
 
-    async def ready_server(self, wait_seconds: float) -> ReadyServer:
-        """Return a llama-server that can take a turn; one that loads is waited for.
+    async def ready_server(self, *, may_start: bool = True) -> ReadyServer:
+        """Return a llama-server that takes a turn, which may still load.
+
+        Args:
+            may_start: One is started if none runs, and the settings allow it.
 
         Raises:
             LlamaMCPError: why there is none.
         """
+
+
+class LeftReplies(Protocol):
+    """The replies whose readers are gone."""
+
+    async def find(self, point: StreamPlace) -> tuple[ReadyServer, ReplyStream]:
+        """Return the llama-server of such a reply and its stream, which this process reads now.
+
+        The llama-server may be over, and the stream lost; reading it on says so.
+        """
+
+    async def is_going_on(self, point: StreamPlace) -> bool:
+        """Tell whether its llama-server's keeper still looks after it."""
+
+    async def can_be_sent(self, point: StreamPlace, age_seconds: float) -> bool:
+        """Tell whether its llama-server was not asked for it yet, and somebody may still come."""
+
+    async def is_out_of_reach(self, point: StreamPlace) -> bool:
+        """Tell whether it goes on where it cannot be read now: elsewhere, or without an answer."""
+
+    async def stop(self, point: StreamPlace) -> None:
+        """Stop generating a reply that another process reads, or nobody."""
+
+    async def clear(self, wanted: Collection[str]) -> None:
+        """Stop and forget the streams that nobody reads and whose ids are not among those."""

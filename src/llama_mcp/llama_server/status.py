@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from llama_mcp.models.facts import Kind
 from llama_mcp.settings import LaunchSettings
 
 
@@ -40,6 +41,20 @@ class EngineInfo(BaseModel, frozen=True):
     """llama-server or embedded; another word when another version of llama-mcp started it."""
     version: str
     path: str
+
+
+class AboutModel(BaseModel, frozen=True):
+    """What the header of a model's file says of it, as far as its caller can use it."""
+
+    kind: Kind
+    context_length: int | None = None
+    """Tokens that it was trained for."""
+    vision: bool | None = None
+    """It sees pictures, with the projector that it is started with; None when it does not."""
+    audio: bool | None = None
+    """It hears, likewise."""
+    sampling: dict[str, float] = {}
+    """Its author's defaults, by llama.cpp's names, such as `temp`."""
 
 
 class SlotCount(BaseModel, frozen=True):
@@ -82,6 +97,7 @@ class ServerStatus(BaseModel, frozen=True):
     message: str
     model: str | None = None
     model_path: str | None = None
+    about_model: AboutModel | None = None
     url: str | None = None
     port: int | None = None
     pid: int | None = None
@@ -101,6 +117,8 @@ class ServerConfig(LaunchSettings):
     """The settings of a llama-server that runs, or that a start would use now."""
 
     running: bool
+    about_model: AboutModel | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +150,5 @@ class ServerLog(BaseModel, frozen=True):
     lines: list[str] = []
     log_path: str | None = None
     truncated: bool = False
+    note: str | None = None
+    """Why there is no line."""

@@ -1,24 +1,22 @@
 """From the state of a run to the ServerStatus that callers see, with its one sentence."""
 
-import time
+from pathlib import Path
+
+import anyio.to_thread
 
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.slots import count_slots, read_slots
 from llama_mcp.llama_server.diagnosis.log import last_line
-from llama_mcp.llama_server.runs import endings
+from llama_mcp.llama_server.runs import endings, neighbours
 from llama_mcp.llama_server.runs.attachment import count_clients
+from llama_mcp.llama_server.runs.members import memory_of
 from llama_mcp.llama_server.runs.run_state import (
     RunState,
     UnreadableState,
     check_health,
-    memory_of,
 )
 from llama_mcp.llama_server.status import LastExit, ServerState, ServerStatus, SlotCount
 
-NEVER_STARTED = ServerStatus(
-    state=ServerState.STOPPED,
-    message="No llama-server is running.",
-)
 SLEEPS = "The model sleeps, since nobody has used it for a while; the next chat wakes it."
 
 IS_IN_A_JOB = (
@@ -27,8 +25,24 @@ IS_IN_A_JOB = (
 )
 
 
-async def report(run_state: RunState, client: LlamaServerClient | None) -> ServerStatus:
-    """Return the status of a run; a run that is ready is asked whether it still answers."""
+async def never_started(runs_dir: Path) -> ServerStatus:
+    """Return the status of a home in which nothing was ever started here."""
+    elsewhere = await _elsewhere(runs_dir)
+    here = "No llama-server is running here." if elsewhere else "No llama-server is running."
+    message = " ".join((here, *elsewhere))
+    return ServerStatus(state=ServerState.STOPPED, message=message)
+
+
+async def report(
+    run_state: RunState, client: LlamaServerClient | None, difference: str = ""
+) -> ServerStatus:
+    """Return the status of a run; a run that is ready is asked whether it still answers.
+
+    Args:
+        run_state: what its records and processes say.
+        client: the connection to it.
+        difference: what speaks against one that is starting.
+    """
     state, slots, notes = run_state.state, None, list(run_state.run.launch.notes)
     if run_state.keeper and run_state.keeper.is_in_a_job:
         notes.append(IS_IN_A_JOB)
@@ -37,14 +51,17 @@ async def report(run_state: RunState, client: LlamaServerClient | None) -> Serve
         notes += [SLEEPS] if is_sleeping else []
         if slots is None:
             run_state, state = await check_health(run_state, client)
-    ended = endings.last_exit(run_state)
+    ended = await anyio.to_thread.run_sync(endings.last_exit, run_state)
     launch, outcome, pid = run_state.run.launch, run_state.outcome, run_state.pid
     is_up = pid is not None
+    memory_bytes = await anyio.to_thread.run_sync(lambda: memory_of(run_state.pids))
+    elsewhere = [] if is_up else await _elsewhere(run_state.run.folder.parent)
     return ServerStatus(
         state=state,
-        message=_sentence(state, run_state, ended),
+        message=_sentence(state, run_state, ended, difference),
         model=launch.alias,
         model_path=launch.config.model_path,
+        about_model=launch.about_model if is_up else None,
         url=launch.url if is_up else None,
         port=launch.port if is_up else None,
         pid=pid,
@@ -52,10 +69,13 @@ async def report(run_state: RunState, client: LlamaServerClient | None) -> Serve
         uptime_seconds=run_state.uptime_seconds,
         ready_after_seconds=outcome.ready_after_seconds if outcome else None,
         slots=slots,
-        memory_bytes=memory_of(pid),
+        memory_bytes=memory_bytes,
         clients=count_clients(run_state.run) if is_up else 0,
         last_exit=ended,
-        notes=[*notes, *(outcome.warnings if outcome else [])] if is_up else None,
+        # A build may be asked for its devices, and say in its log too that there are none.
+        notes=list(dict.fromkeys([*notes, *(outcome.warnings if outcome else [])]))
+        if is_up
+        else elsewhere or None,
     )
 
 
@@ -70,9 +90,14 @@ def report_unreadable(state: UnreadableState) -> ServerStatus:
         state=state.state,
         message=message,
         pid=state.pid,
-        memory_bytes=memory_of(state.pid),
+        memory_bytes=memory_of(state.pids),
         clients=count_clients(state.run) if state.pid else 0,
     )
+
+
+async def _elsewhere(runs_dir: Path) -> list[str]:
+    # In a thread: a home that is shared may be on a network.
+    return await anyio.to_thread.run_sync(neighbours.describe, runs_dir)
 
 
 async def _read_slots(state: RunState, client: LlamaServerClient) -> tuple[SlotCount | None, bool]:
@@ -83,14 +108,22 @@ async def _read_slots(state: RunState, client: LlamaServerClient) -> tuple[SlotC
     return count_slots(answer.slots), False
 
 
-def _sentence(state: ServerState, run_state: RunState, ended: LastExit | None) -> str:
+def _sentence(
+    state: ServerState, run_state: RunState, ended: LastExit | None, difference: str
+) -> str:
     launch = run_state.run.launch
     model = launch.alias
-    seconds = time.time() - launch.at
+    seconds = launch.age_seconds
     match state:
         case ServerState.READY:
-            window = f"{launch.config.ctx_size} tokens for each of {launch.config.parallel}"
-            return f"{model} is ready at {launch.url} ({window} conversations at once)."
+            slots = run_state.total_slots
+            for_each = f"each of {slots} conversations at once"
+            at_once = "one conversation at a time" if slots == 1 else for_each
+            window = f"{run_state.slot_ctx_size} tokens for {at_once}"
+            return f"{model} is ready at {launch.url} ({window})."
+        case ServerState.STARTING if difference:
+            age = f"{model} was started {seconds:.0f} s ago"
+            return f"{age} and is not proved to be ready: {difference}."
         case ServerState.STARTING:
             line = last_line(run_state.run.log_path)
             shown = f" Last log line: {line[:200]}" if line else ""

@@ -1,4 +1,5 @@
-"""Which models there are, whether a file is one, and the starter model that pip can bring.
+"""Which models there are, whether a file is one and fits, and the starter model of pip.
 
-Names and folders come in, paths and errors in words go out. Knows nothing of llama-server.
+Names, folders and free bytes come in; paths, verdicts and errors in words go out. Knows nothing of
+llama-server.
 """

@@ -1,99 +1,147 @@
-"""Which models there are: files in the operator's folders, and the one that a name means."""
+"""Which models there are on this machine, and which one a file is."""
 
-import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
-from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.long_paths import openable
-from llama_mcp.models import starter_model
-from llama_mcp.paths import expand_path
+from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
+from llama_mcp.models.facts import ModelFacts
+from llama_mcp.models.gguf.known_facts import KnownFacts
+from llama_mcp.models.model import Model
+from llama_mcp.models.places import huggingface
+from llama_mcp.models.places.all_places import find_all
+from llama_mcp.models.places.folders import gguf_files, plain_name
+from llama_mcp.models.places.found import Found
+from llama_mcp.models.places.surroundings import Surroundings, surroundings_of
+from llama_mcp.models.rows.files import look_at, read_headers
+from llama_mcp.models.rows.making import NoModel, Row, rows_of
+from llama_mcp.models.shards import shard_of
+from llama_mcp.paths import absolute_path, expand_path
+from llama_mcp.settings import DownloadSettings, LlamaServerSettings, inherited_environment
 
-MAX_DEPTH = 6
-MAX_FOLDERS = 5000
-MAX_MODELS = 1000
-MODELS_TO_NAME = 5
-
-# One file of a split model.
-SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
+MAX_FILES = 5000
+# Files that a projector is looked for among; a start by path should not read a whole disk.
+MAX_BESIDE = 500
+_CACHE_FILE = "model-facts.json"
 
 
-def find_model(model_path: str | None, model_dirs: tuple[Path, ...]) -> Path:
-    """Return the model's absolute path; a bare file name is looked for in model_dirs.
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found.
 
-    Raises:
-        InvalidArgumentError: no model was named and there is no starter model, or no file can
-            have such a name.
+    Attributes:
+        rows: The models, the operator's first.
+        others: What else the headers of files say that they are.
     """
-    if not model_path:
-        model = starter_model.starter_model_path()
-        if model is None:
-            raise InvalidArgumentError("model_path", "is missing", _models_advice(model_dirs))
-        return model
-    path = expand_path("model_path", model_path)
-    if path.parent == Path() and not path.exists():
-        for folder in model_dirs:
-            for name in (path.name, f"{path.name}.gguf"):
-                if (folder / name).is_file():
-                    return _openable(folder / name)
-    return _openable(path)
+
+    rows: Sequence[Row]
+    others: Sequence[NoModel]
+
+    @property
+    def models(self) -> list[Model]:
+        """The models, the operator's first."""
+        return [row.model for row in self.rows]
 
 
-def _openable(path: Path) -> Path:
-    return Path(openable(str(path.absolute())))
+class Library:
+    """The models in the operator's folders and in those of other programs, which are only read.
 
+    Every method looks at folders, and one on a network may take long: call it in a thread.
 
-def find_models(folders: Sequence[Path]) -> list[Path]:
-    """Give the GGUF files below some folders that can be passed as a model, sorted.
-
-    Projectors (mmproj) and all but the first file of a split model are left out, so are hidden
-    folders and links to folders. At most `MAX_DEPTH` levels, `MAX_FOLDERS` folders and
-    `MAX_MODELS` files are looked at; folders that are missing or locked count as empty.
+    Args:
+        settings: The operator's.
+        facts: What is known of headers.
+        surroundings: Where other programs keep their files; those of this process by default.
     """
-    found: set[Path] = set()
-    for folder in folders:
-        for path in gguf_files(folder, MAX_DEPTH):
-            found.add(path)
-            if len(found) >= MAX_MODELS:
-                return sorted(found)
-    return sorted(found)
+
+    def __init__(
+        self,
+        settings: LlamaServerSettings,
+        facts: KnownFacts,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        self.settings = settings
+        self._facts = facts
+        self._surroundings = surroundings or surroundings_of(inherited_environment())
+
+    @property
+    def can_fetch(self) -> bool:
+        """Whether the operator lets models be downloaded."""
+        # A start can be given the settings of llama-servers alone, which do not say it.
+        return not isinstance(self.settings, DownloadSettings) or self.settings.downloads
+
+    def models(self) -> list[Model]:
+        """Return every model once, those outside the allowed folders left out."""
+        return self.survey().models
+
+    def survey(self) -> Survey:
+        """Return the models, and what is a part of one or made for one."""
+        found = find_all(
+            self.settings.model_dirs,
+            self.default_file(),
+            self.settings.model_places,
+            self._surroundings,
+        )
+        return self._survey(islice(found, MAX_FILES))
+
+    def at(self, path: Path) -> Survey:
+        """Return what one file is: a survey of no more than it and what its projector lies with."""
+        whole = self._survey(islice(_beside(path), MAX_BESIDE))
+        return Survey(
+            [row for row in whole.rows if row.model.path == path],
+            [other for other in whole.others if other.path == path],
+        )
+
+    def facts_of(self, path: Path) -> ModelFacts:
+        """Return what the header of a file says.
+
+        Raises:
+            HeaderUnreadableError: it cannot be read.
+        """
+        return self._facts.of(path)
+
+    def default_file(self) -> Path | None:
+        """Return the file of the operator's default; None when there is none, or it is a name."""
+        try:
+            path = expand_path("model_path", self.settings.model_path or "")
+        except InvalidArgumentError:
+            return None
+        return absolute_path(path) if path.is_file() else None
+
+    def _survey(self, found: Iterator[Found]) -> Survey:
+        files = look_at(found, self.settings.allowed_paths)
+        read_headers(files, self._facts)
+        self._facts.save()
+        return Survey(*rows_of(files))
 
 
-def gguf_files(folder: Path, depth: int) -> Iterator[Path]:
-    """Give the files below a folder that can be passed as a model, this many levels down."""
-    waiting = [(folder, depth)]
-    for _ in range(MAX_FOLDERS):
-        if not waiting:
-            return
-        here, levels = waiting.pop()
-        for entry in _entries(here):
-            if levels and not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
-                waiting.append((here / entry.name, levels - 1))
-            elif _is_model_name(entry.name) and entry.is_file():
-                yield here / entry.name
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def library_of(settings: LlamaServerSettings, environment: Mapping[str, str]) -> Library:
+    """Return the library of this process; what is known of headers is kept with its records."""
     try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except (OSError, ValueError):
-        return []
+        cache_file = settings.state_dir / _CACHE_FILE
+    except LlamaMCPError:  # there is no folder for records: nothing is kept
+        cache_file = None
+    return Library(settings, _facts_in(cache_file), surroundings_of(environment))
 
 
-def _is_model_name(name: str) -> bool:
-    shard = SHARD.fullmatch(name)
-    is_first = shard is None or int(shard["number"]) == 1
-    lowered = name.lower()
-    return lowered.endswith(".gguf") and not lowered.startswith("mmproj") and is_first
+@cache
+def _facts_in(cache_file: Path | None) -> KnownFacts:
+    return KnownFacts(cache_file)
 
 
-def _models_advice(model_dirs: tuple[Path, ...]) -> str:
-    found = find_models(model_dirs)[:MODELS_TO_NAME]
-    if found:
-        return "Pass the path of a GGUF file, for example " + ", ".join(map(str, found)) + "."
-    return (
-        "Pass the path of a GGUF file, or install the starter model with: "
-        f"{starter_model.INSTALL_STARTER}"
-    )
+def _beside(path: Path) -> Iterator[Found]:
+    """Give a file, the others of its model, and then what its projector may be among."""
+    snapshot = next(filter(huggingface.is_snapshot, path.parents), None)
+    group = snapshot or path.parent
+    yield Found(path, str(path), "path", group, is_own_name=True)
+    whole = _whole(path)
+    files = gguf_files(group) if snapshot else gguf_files(group, depth=0)
+    for each in sorted(files, key=lambda file: _whole(file) != whole):
+        yield Found(each, plain_name(each.relative_to(group)), "path", group)
+
+
+def _whole(path: Path) -> object:
+    shard = shard_of(path)
+    return shard.whole if shard else path

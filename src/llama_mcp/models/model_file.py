@@ -8,10 +8,13 @@ that of ggml/src/gguf.cpp: magic, version, number of tensors, number of key-valu
 import os
 import stat
 import struct
+from itertools import islice
 from pathlib import Path
 
 from llama_mcp.models.errors import ModelUnusableError
-from llama_mcp.models.library import SHARD, gguf_files
+from llama_mcp.models.offering import gguf_files_in
+from llama_mcp.models.places.folders import MAX_DEPTH
+from llama_mcp.models.shards import Shard, shard_of
 
 _HEAD_BYTES = 512
 _HEADER_BYTES = 24
@@ -20,7 +23,12 @@ _LISTED = 5
 
 # Before GGUF, llama.cpp's own formats: ggml, ggmf, ggjt and ggla, written little-endian.
 _OLD_MAGICS = (b"lmgg", b"fmgg", b"tjgg", b"algg")
-_DOWNLOAD_AGAIN = "Download the model again."
+# ELF, PE, and Mach-O in all its orders and as a file for several processors.
+_PROGRAM_MAGICS = (
+    *(b"\x7fELF", b"MZ", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf"),
+    *(b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"),
+)
+_DOWNLOAD_AGAIN = "Pass another model, or ask the user to download this one again."
 
 
 def check_model_file(path: Path) -> None:
@@ -41,6 +49,16 @@ def check_model_file(path: Path) -> None:
     _check_shards(path)
 
 
+def is_gguf(head: bytes) -> bool:
+    """Tell whether a file begins as a GGUF does."""
+    return head[:4] == b"GGUF"
+
+
+def is_program(head: bytes) -> bool:
+    """Tell whether a file begins as a program does, of whatever system; a script does not."""
+    return head.startswith(_PROGRAM_MAGICS)
+
+
 def _check_kind(path: Path) -> None:
     try:
         mode = path.stat().st_mode
@@ -49,7 +67,10 @@ def _check_kind(path: Path) -> None:
     except OSError as error:
         raise _unreadable(path, error) from error
     if stat.S_ISDIR(mode):
-        advice = _listing(path) or "It holds no GGUF file; pass the path of a .gguf file."
+        advice = (
+            gguf_files_in(path, depth=MAX_DEPTH)
+            or "It holds no GGUF file; pass the path of a .gguf file."
+        )
         raise ModelUnusableError(str(path), "it is a folder", advice)
     if not stat.S_ISREG(mode):
         advice = "Pass the path of a .gguf file."
@@ -60,21 +81,17 @@ def _missing(path: Path) -> ModelUnusableError:
     if path.is_symlink():
         problem = f"it is a link to {os.readlink(path)}, which does not exist"
         return ModelUnusableError(str(path), problem, _DOWNLOAD_AGAIN)
-    try:
-        has_folder = path.parent.is_dir()
-    except (OSError, ValueError):
-        has_folder = False
-    if not has_folder:
-        problem = f"it does not exist, nor does the folder {path.parent}"
-        return ModelUnusableError(str(path), problem, "Check the path for a typing error.")
-    advice = _listing(path.parent) or f"There is no GGUF file in {path.parent}; check the path."
+    advice = gguf_files_in(path.parent, path.name) or "Check the path for a typing error."
     return ModelUnusableError(str(path), "it does not exist", advice)
 
 
 def _unreadable(path: Path, error: OSError) -> ModelUnusableError:
     if isinstance(error, PermissionError):
         problem = "there is no permission to read it"
-        advice = "Give the user who runs llama-mcp the right to read it and its folders (chmod)."
+        advice = (
+            "Pass another, or ask the user to give who runs llama-mcp the right to read it and its "
+            "folders (chmod)."
+        )
     else:
         problem = f"it cannot be read ({error.strerror or error})"
         advice = "Check the path and the disk it lies on."
@@ -82,7 +99,7 @@ def _unreadable(path: Path, error: OSError) -> ModelUnusableError:
 
 
 def _check_head(path: Path, head: bytes) -> None:
-    if head[:4] != b"GGUF":
+    if not is_gguf(head):
         problem, advice = _name_stranger(head)
     elif len(head) < _HEADER_BYTES:
         problem, advice = f"it ends after {len(head)} bytes, within its header", _DOWNLOAD_AGAIN
@@ -99,12 +116,12 @@ def _name_stranger(head: bytes) -> tuple[str, str]:
         return "it is empty", _DOWNLOAD_AGAIN
     if head.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer, not the model itself", (
-            "Run `git lfs pull` in its repository, or download the file itself."
+            "Ask the user to run `git lfs pull` in its repository, or to download the file itself."
         )
     if text.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "it is a web page, not a model", (
-            "The download has saved the page (a login or an error) instead of the file; use the "
-            "file's direct link."
+            "The download has saved the page (a login or an error) instead of the file; ask the "
+            "user to use the file's direct link."
         )
     if b"GGUF".startswith(head):
         return f"it ends after {len(head)} bytes", _DOWNLOAD_AGAIN
@@ -115,6 +132,8 @@ def _name_stranger(head: bytes) -> tuple[str, str]:
 
 
 def _name_format(head: bytes) -> str:
+    if is_program(head):
+        return "it is a program, which llama_cpp_path takes, and not a GGUF"
     if head[8:9] == b"{" or head[:1] == b"{":
         return "it is a safetensors or JSON file, not a GGUF"
     if head.startswith((b"PK\x03\x04", b"\x80\x02")):
@@ -137,36 +156,31 @@ def _judge_version(head: bytes) -> tuple[str, str]:
     if swapped in range(1, _READABLE_VERSIONS.stop):
         return "it is a big-endian GGUF", "Take the little-endian GGUF of this model."
     return f"it says GGUF version {version}, and llama.cpp reads up to version 3", (
-        "The file is damaged, or newer than the llama.cpp in use; download it again or update "
-        "llama.cpp."
+        "The file is damaged, or newer than the llama.cpp in use; pass a newer llama.cpp "
+        "as llama_cpp_path, or ask the user to download the model again."
     )
 
 
 def _check_shards(path: Path) -> None:
-    match = SHARD.fullmatch(path.name)
-    if not match:
+    shard = shard_of(path)
+    if shard is None:
         return
-    number, count = int(match["number"]), int(match["count"])
-    first = path.with_name(f"{match['stem']}-00001-of-{match['count']}{path.suffix}")
-    if number != 1:
-        advice = f"llama-server takes the first part and finds the others itself: pass {first}."
-        raise ModelUnusableError(str(path), f"it is part {number} of {count}", advice)
-    missing = _missing_shards(path, match["stem"], count)
+    if shard.number != 1 and shard.part(1).exists():
+        advice = (
+            f"llama-server takes the first part and finds the others itself: pass {shard.part(1)}."
+        )
+        problem = f"it is part {shard.number} of {shard.count}"
+        raise ModelUnusableError(str(path), problem, advice)
+    missing = _missing_shards(shard)
     if missing:
-        problem = f"of the {count} files of this split model {', '.join(missing)} is missing"
-        raise ModelUnusableError(str(path), problem, f"Download it into {path.parent}.")
+        are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+        problem = (
+            f"of the {shard.count} files of this split model {', '.join(missing)} {are} missing"
+        )
+        advice = f"Ask the user to download {them} into {path.parent}."
+        raise ModelUnusableError(str(path), problem, advice)
 
 
-def _missing_shards(path: Path, stem: str, count: int) -> list[str]:
-    names = (f"{stem}-{number:05}-of-{count:05}{path.suffix}" for number in range(2, count + 1))
-    missing = (name for name in names if not path.with_name(name).exists())
-    return [name for name, _ in zip(missing, range(_LISTED), strict=False)]
-
-
-def _listing(folder: Path) -> str:
-    """A sentence naming some of the models in a folder, or an empty string."""
-    names = sorted(path.name for path in gguf_files(folder, 0))
-    if not names:
-        return ""
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return f"GGUF files in {folder}: {', '.join(names[:_LISTED])}{more}."
+def _missing_shards(shard: Shard) -> list[str]:
+    missing = (part.name for part in shard.parts() if not part.exists())
+    return list(islice(missing, _LISTED))

@@ -20,7 +20,7 @@ class OpenTurn(BaseModel, frozen=True):
     session_id: str
     turn: int
     place: int | None = None
-    """In the queue for a slot, 1 being next; None when it generates."""
+    """In the queue for a slot, 1 being next; None when it generates, or waits for its model."""
 
 
 class SlotsReport(BaseModel, frozen=True):

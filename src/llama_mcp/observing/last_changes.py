@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from llama_mcp.sessions.texts import utc_text
+from llama_mcp.observing.file_times import times_of_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,6 @@ def read_last_changes(runs_dir: Path) -> LastChanges:
 
     try:
         run = current_run(runs_dir)
-        if run is None:
-            return LastChanges()
-        log_name = run.log_path.name
-        records = [path for path in run.folder.iterdir() if not path.name.startswith(log_name)]
-        state_at = max(path.stat().st_mtime for path in records if path.is_file())
-        log_at = run.log_path.stat().st_mtime if run.log_path.exists() else None
     except OSError:  # the run is being cleared away
         return LastChanges()
-    return LastChanges(utc_text(state_at), None if log_at is None else utc_text(log_at))
+    return LastChanges() if run is None else LastChanges(*times_of_run(run.folder))

@@ -1,6 +1,8 @@
 """What is going on, as tools, resources and the command line ask for it."""
 
 import logging
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
+    from llama_mcp.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -25,10 +28,18 @@ class Observer:
     def __init__(
         self,
         supervisor: "Supervisor",
-        metrics_reader: "MetricsReader",
-        in_flight: "InFlight",
-        archive: "Archive",
+        metrics_reader: "Callable[[], MetricsReader]",
+        in_flight: "Callable[[], InFlight | None]",
+        archive: "Callable[[], Archive]",
     ) -> None:
+        """Observe these.
+
+        Args:
+            supervisor: llama-server.
+            metrics_reader: gives the reader of figures, whose import a status does not wait for.
+            in_flight: gives the turns of this process; None while it has had none.
+            archive: gives all sessions; imported as late.
+        """
         self._supervisor = supervisor
         self._metrics_reader = metrics_reader
         self._in_flight = in_flight
@@ -37,7 +48,7 @@ class Observer:
     async def status(self) -> ServerStatus:
         """Return the status, with the turns of this process that wait for a slot."""
         status = await self._supervisor.status()
-        return status.model_copy(update={"waiting_turns": self._in_flight.waiting or None})
+        return status.model_copy(update={"waiting_turns": self._waiting_turns() or None})
 
     async def config(self) -> ServerConfig:
         """Return the running server's settings, else those that a start would use now."""
@@ -45,13 +56,13 @@ class Observer:
 
     async def metrics(self) -> ServerMetrics:
         """Return llama-server's figures with what our own turns saw; also while none runs."""
-        return await self._with_turns(await self._metrics_reader.read())
+        return await self._with_turns(await self._metrics_reader().read())
 
     async def prometheus_text(self) -> str:
         """Return llama-server's own metrics and ours, as a Prometheus server scrapes them."""
         from llama_mcp.observing.prometheus import prometheus_text
 
-        reading = await self._metrics_reader.read()
+        reading = await self._metrics_reader().read()
         metrics = await self._with_turns(reading)
         # On a thread: the first import of what writes it takes a while.
         return await anyio.to_thread.run_sync(
@@ -60,20 +71,17 @@ class Observer:
 
     async def slots(self) -> SlotsReport:
         """Return what each slot is doing, and which sessions generate or wait."""
-        state, look = await self._metrics_reader.read_slots()
-        turns = [
-            OpenTurn(
-                session_id=turn.session_id, turn=turn.number, place=turn.reply.queue_place or None
-            )
-            for turn in self._in_flight.open_turns()
-        ]
+        state, look = await self._metrics_reader().read_slots()
+        in_flight = self._in_flight()
+        turns = in_flight.open_turns() if in_flight else []
+        waiting = [turn for turn in turns if turn.reply.is_waiting]
         is_untold = look.slots is None and not look.is_sleeping and state is ServerState.READY
         return SlotsReport(
             state=state,
             is_sleeping=look.is_sleeping or None,
             slots=look.slots or [],
-            generating=[turn for turn in turns if turn.place is None],
-            waiting=sorted((turn for turn in turns if turn.place), key=lambda t: t.place or 0),
+            generating=[_open_turn(turn) for turn in turns if turn not in waiting],
+            waiting=sorted(map(_open_turn, waiting), key=lambda turn: turn.place or math.inf),
             missing=["slots"] if is_untold else [],
         )
 
@@ -86,15 +94,26 @@ class Observer:
         """
         seen = await self._supervisor.observe()
         if seen is None:
-            return ServerLog()
+            return ServerLog(note="There is no log: no llama-server was started yet.")
         return await anyio.to_thread.run_sync(read_log, seen.run.log_path, lines, level)
+
+    def _waiting_turns(self) -> int:
+        in_flight = self._in_flight()
+        return in_flight.waiting if in_flight else 0
 
     async def _with_turns(self, reading: "Reading") -> ServerMetrics:
         figures = reading.figures.model_dump()
         try:
-            own_turns = list(await self._archive.turn_statistics())
+            own_turns = list(await self._archive().turn_statistics())
         except LlamaMCPError as error:
             logger.warning("Figures of earlier turns are missing: %s", error)
             own_turns = []
             figures["missing"] = [*figures["missing"], "own_turns"]
-        return ServerMetrics(**figures, waiting_turns=self._in_flight.waiting, own_turns=own_turns)
+        return ServerMetrics(**figures, waiting_turns=self._waiting_turns(), own_turns=own_turns)
+
+
+def _open_turn(turn: "Turn") -> OpenTurn:
+    place = turn.reply.queue_place
+    return OpenTurn(
+        session_id=turn.session_id, turn=turn.number, place=place.number if place else None
+    )

@@ -1,16 +1,21 @@
 """The archive as the rest of the program sees it: asynchronous, opened on first use.
 
-Every call runs on a worker thread, one at a time, so that the event loop never waits for a disk and
-the database has one user. An ending that cannot be written is written later (sqlite/database.py).
+An ending that cannot be written is written later (sqlite/database.py).
 """
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from llama_mcp.sessions.archive_file import ArchiveFile
+from llama_mcp.sessions.left_turns import AdoptedTurn, CutOffCall, LeftTurn, StreamPoint
+from llama_mcp.sessions.patience import (
+    ENDING_SECONDS,
+    PARTIAL_SECONDS,
+    waiting_at_most,
+)
 from llama_mcp.sessions.records import (
     ArchivedTurn,
     BegunTurn,
@@ -23,40 +28,39 @@ from llama_mcp.sessions.records import (
     TranscriptPage,
     TurnEnding,
     TurnStatistics,
+    TurnUnderway,
 )
-from llama_mcp.sessions.session_ids import check_session_id, is_id_prefix
-from llama_mcp.sessions.sqlite import changing, reading, searching, writing
-from llama_mcp.sessions.sqlite.database import Database
+from llama_mcp.sessions.session_ids import is_whole, parse_session_id
+from llama_mcp.sessions.sqlite import (
+    calls,
+    changing,
+    leaving,
+    naming,
+    reading,
+    reopening,
+    searching,
+    writing,
+)
+from llama_mcp.sessions.sqlite.newest import NewestSession, newest_sessions
 from llama_mcp.sessions.sqlite.statistics import Statistics
-from llama_mcp.sessions.sqlite.store import Store
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 # Called with the session_id after a change of this process, and whether the session is new or gone.
 OnChange = Callable[[str, bool], None]
 
 
-class Archive:
+class Archive(ArchiveFile):
     """All sessions, in one file that several processes may use at once.
 
-    Every method that takes a session_id raises SessionNotFoundError for an unknown one. All
-    asynchronous methods raise ArchiveError when the file cannot be opened, read or written.
+    Every method that takes a session_id takes an unambiguous beginning of it, and raises
+    SessionNotFoundError or SessionAmbiguousError for another text; those that write a turn that was
+    begun take only what begin_turn returned. All asynchronous methods raise ArchiveError when the
+    file cannot be opened, read or written.
     """
 
     def __init__(self, path: Path, on_change: OnChange | None = None) -> None:
-        self._database = Database(path)
+        super().__init__(path)
         self._on_change = on_change
         self._statistics = Statistics()
-        self._one_at_a_time = anyio.CapacityLimiter(1)
-
-    def notice(self) -> str | None:
-        """Return, once, what the user should know: that a damaged file was moved aside."""
-        return self._database.take_notice()
-
-    def exists(self) -> bool:
-        """Return whether the archive was ever used; asking does not create it."""
-        return self._database.exists()
 
     async def begin_turn(
         self,
@@ -68,36 +72,107 @@ class Archive:
         model: str | None = None,
         run: str | None = None,
         sampling: Mapping[str, object] | None = None,
+        call: str | None = None,
+        stream_id: str | None = None,
     ) -> BegunTurn:
         """Write the message down, in a new session when none is named.
+
+        A call is what the same call of a client is known by when it is made again. With a
+        stream_id, another process may take the turn over when this one has ended.
 
         Raises:
             SessionBusyError: A reply is being generated in the session.
             SessionUnderwayError: system_prompt or history, and the session has begun.
             InvalidArgumentError: The history's roles are not those of a conversation.
         """
-        session_id = None if session_id is None else check_session_id(session_id)
-        new = NewTurn(message, system_prompt, tuple(history), model, run, sampling or {})
+        session_id = None if session_id is None else await self.find_id(session_id)
+        texts = message, system_prompt, tuple(history)
+        new = NewTurn(*texts, model, run, sampling or {}, call, stream_id)
         begun = await self._run(writing.begin_turn, session_id, new)
         self._note_change(begun.session.session_id, session_id is None)
         return begun
 
-    async def save_partial(self, session_id: str, turn: int, reply: str, reasoning: str) -> None:
-        """Write down what was received of the reply so far, both texts whole."""
-        await self._run(writing.save_partial, check_session_id(session_id), turn, reply, reasoning)
+    async def save_partial(
+        self,
+        session_id: str,
+        turn: int,
+        reply: str,
+        reasoning: str,
+        point: StreamPoint | None = None,
+    ) -> None:
+        """Write down what was received of the reply so far, both texts whole.
+
+        Args:
+            session_id: The session.
+            turn: The turn.
+            reply: The reply so far.
+            reasoning: Its reasoning so far.
+            point: Where another process can read on; None when none can.
+        """
+        with waiting_at_most(PARTIAL_SECONDS):
+            await self._run(writing.save_partial, session_id, turn, reply, reasoning, point)
 
     async def end_turn(self, session_id: str, turn: int, ending: TurnEnding) -> None:
         """Write down how the turn ended; also while the caller is being cancelled."""
-        session_id = check_session_id(session_id)
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(
-                self._database.end_turn, session_id, turn, ending, limiter=self._one_at_a_time
-            )
+        with anyio.CancelScope(shield=True), waiting_at_most(ENDING_SECONDS, ENDING_SECONDS):
+            await self._patiently(lambda: self._database.end_turn(session_id, turn, ending))
         self._note_change(session_id, False)
+
+    async def ask_cancel(self, session_id: str, turn: int) -> StreamPoint | None:
+        """Let the process that receives the reply know that it should stop; return its stream."""
+        return await self._run(writing.ask_cancel, session_id, turn)
+
+    async def is_cancel_asked(self, session_id: str, turn: int) -> bool:
+        """Return whether another process wants this one to stop the reply."""
+        return await self._run(reading.is_cancel_asked, session_id, turn)
+
+    async def note_told(self, session_id: str, turn: int) -> None:
+        """Write down that the turn's caller has had a result, and knows its session."""
+        await self._run(calls.note_told, session_id, turn)
+
+    async def cut_off_call(self, call: str) -> CutOffCall | None:
+        """Return the same call if its caller was gone before it could have a result."""
+        return await self._run(calls.cut_off_call, call) if self.exists() else None
+
+    async def begun_again(self, session_id: str) -> tuple[BegunTurn, ArchivedTurn]:
+        """Return the session's last turn as it was begun, and what had come of it."""
+        return await self._run(reopening.begun_again, session_id)
+
+    async def reopen_turn(self, begun: BegunTurn, run: str) -> bool:
+        """Have a cancelled turn under way once more; False if it can be so no longer."""
+        is_open = await self._run(reopening.reopen_turn, begun, run)
+        self._note_change(begun.session.session_id, False)
+        return is_open
+
+    async def left_turns(self) -> tuple[LeftTurn, ...]:
+        """Return the turns whose process has ended, and whose replies may have gone on."""
+        return await self._run(leaving.left_turns) if self.exists() else ()
+
+    async def left_turn(self, session_id: str) -> LeftTurn | None:
+        """Return the session's last turn if it is one of them."""
+        return await self._run(leaving.left_turn, await self.find_id(session_id))
+
+    async def stream_ids(self) -> frozenset[str]:
+        """Return the ids of the streams of all turns under way, whoever receives them."""
+        return await self._run(leaving.stream_ids) if self.exists() else frozenset()
+
+    async def adopt_turn(self, session_id: str) -> AdoptedTurn | None:
+        """Take over the session's turn if its process has ended; None if there is nothing to take.
+
+        Of several processes one takes it over.
+        """
+        return await self._run(leaving.adopt_turn, await self.find_id(session_id))
+
+    async def find_id(self, session_id: str) -> str:
+        """Return the whole id that is meant; a whole one is not looked up."""
+        parsed = parse_session_id(session_id)
+        if parsed is not None and is_whole(parsed):
+            return parsed
+        return await self._run(naming.find_id, session_id)
 
     async def session(self, session_id: str) -> Session:
         """Return the session without its turns."""
-        return await self._run(reading.read_session, check_session_id(session_id))
+        return await self._run(reading.read_session, await self.find_id(session_id))
 
     async def check_idle(self, session_id: str) -> None:
         """Return when a turn can begin in the session.
@@ -105,7 +180,11 @@ class Archive:
         Raises:
             SessionBusyError: A reply is being generated in it.
         """
-        await self._run(reading.check_idle, check_session_id(session_id))
+        await self._run(reading.check_idle, await self.find_id(session_id))
+
+    async def turns_underway(self) -> tuple[TurnUnderway, ...]:
+        """Return the turns whose replies are being generated, by all processes, oldest first."""
+        return await self._run(reading.turns_underway) if self.exists() else ()
 
     async def last_turn(self, session_id: str) -> ArchivedTurn:
         """Return the session's last turn.
@@ -113,11 +192,20 @@ class Archive:
         Raises:
             NoReplyUnderwayError: The session has no turn.
         """
-        return await self._run(reading.read_last_turn, check_session_id(session_id))
+        return await self._run(reading.read_last_turn, await self.find_id(session_id))
+
+    async def earlier_underway(self, session_id: str, run: str) -> tuple[str, ...]:
+        """Return the sessions whose turns with the same launch began before and are not over.
+
+        Args:
+            session_id: A session whose last turn is under way.
+            run: The launch of llama-server that serves it.
+        """
+        return await self._run(reading.earlier_underway, session_id, run)
 
     async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TranscriptPage:
         """Return up to limit turns after the first offset ones."""
-        return await self._run(reading.read_page, check_session_id(session_id), offset, limit)
+        return await self._run(reading.read_page, await self.find_id(session_id), offset, limit)
 
     async def list_sessions(
         self, query: str | None = None, limit: int = 20, before: str | None = None
@@ -126,18 +214,26 @@ class Archive:
         cursor = reading.parse_before(before)
         return await self._run(searching.search_sessions, query or "", max(1, limit), cursor)
 
+    async def newest_sessions(self, limit: int) -> list[NewestSession]:
+        """Return the sessions that changed last, by name only; newest first."""
+        return await self._run(lambda store: newest_sessions(store.connection, limit))
+
+    async def unfinished(self, session_ids: Collection[str]) -> dict[str, str]:
+        """Return how the last turn stands of those of the sessions whose reply is not whole."""
+        return await self._run(reading.unfinished, session_ids)
+
     async def update_session(
         self, session_id: str, title: str | None = None, system_prompt: str | None = None
     ) -> Session:
         """Change title or system prompt; None keeps it, an empty system prompt removes it."""
-        session_id = check_session_id(session_id)
+        session_id = await self.find_id(session_id)
         session = await self._run(changing.update_session, session_id, title, system_prompt)
         self._note_change(session_id, False)
         return session
 
     async def fork_session(self, session_id: str, at_turn: int | None = None) -> Session:
         """Copy the session up to a turn; up to the last one that has ended when none is named."""
-        fork = await self._run(changing.fork_session, check_session_id(session_id), at_turn)
+        fork = await self._run(changing.fork_session, await self.find_id(session_id), at_turn)
         self._note_change(fork.session_id, True)
         return fork
 
@@ -147,21 +243,20 @@ class Archive:
         Raises:
             SessionBusyError: A reply is being generated in it.
         """
-        deleted = await self._run(changing.delete_session, check_session_id(session_id))
+        deleted = await self._run(changing.delete_session, await self.find_id(session_id))
         self._note_change(deleted.session_id, True)
         return deleted
 
     async def set_cut(self, session_id: str, first_turn_in_prompt: int) -> None:
         """Leave the turns before this one out of later prompts; a cut never moves back."""
-        session_id = check_session_id(session_id)
         await self._run(changing.set_cut, session_id, first_turn_in_prompt)
 
     async def complete_ids(self, prefix: str, limit: int = 100) -> tuple[str, ...]:
         """Return the ids that begin with the prefix, the session that changed last first."""
-        prefix = prefix.strip().lower()
-        if not is_id_prefix(prefix):
+        beginning = parse_session_id(prefix) if prefix.strip() else ""
+        if beginning is None:
             return ()
-        return await self._run(reading.complete_ids, prefix, limit)
+        return await self._run(naming.complete_ids, beginning, limit)
 
     async def existing_ids(self, session_ids: Collection[str]) -> frozenset[str]:
         """Return those of the ids that are sessions; the others were deleted or never were."""
@@ -188,27 +283,6 @@ class Archive:
         )
         return self._statistics.of_models
 
-    def last_change(self) -> Hashable:
-        """Return a value that changes with every write to the archive, by any process."""
-        return self._database.last_change()
-
-    def shorten_waits(self) -> None:
-        """Wait for other processes only briefly from now on, because this process ends."""
-        self._database.shorten_waits()
-
-    async def close(self) -> None:
-        """Close the file; the next use opens it again."""
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._database.close, limiter=self._one_at_a_time)
-
     def _note_change(self, session_id: str, comes_or_goes: bool) -> None:
         if self._on_change is not None:
             self._on_change(session_id, comes_or_goes)
-
-    async def _run(
-        self, work: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        def on_database() -> T:
-            return self._database.run(lambda store: work(store, *args, **kwargs))
-
-        return await anyio.to_thread.run_sync(on_database, limiter=self._one_at_a_time)

@@ -3,12 +3,21 @@
 Clients see Session, ArchivedTurn, Usage, Timing and Receipt, and pages of them, as they are here.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
+
+from llama_mcp.sessions.texts import seconds_since
+from llama_mcp.wording import lasting
+
+INTERRUPTED = (
+    "The llama-mcp process that was receiving this reply ended before the reply did. What had come "
+    "is kept: ask the model to go on, or send the message again."
+)
 
 
 class TurnStatus(StrEnum):
@@ -71,8 +80,12 @@ class Receipt(BaseModel, frozen=True):
     prompt_ms: float | None = None
     """Reading the part of the prompt that was not cached."""
     generation_ms: float | None = None
+    reasoning_tokens: int | None = None
+    """The part of the generated tokens that is reasoning."""
     cache_miss: str | None = None
     """Why more than half of the prompt was read again; None when it was not."""
+    models_system_prompt: str | None = None
+    """The one that the model brings, used because the session has none."""
 
     @classmethod
     def of(cls, usage: Usage, **figures: Any) -> "Receipt":
@@ -113,6 +126,8 @@ class Session(BaseModel, frozen=True):
     forked_from: str | None = None
     """The session that this one was copied from; it may be deleted by now."""
     forked_at_turn: int | None = None
+    unfinished: str | None = None
+    """In a list and a page: how its last turn stands, if that has no whole reply."""
     match: str | None = None
     """In the result of a search: the part of a title or text that matched."""
 
@@ -168,6 +183,38 @@ class NewTurn:
     run: str | None = None
     """The launch of llama-server that is to serve it."""
     sampling: Mapping[str, object] = field(default_factory=dict)
+    call: str | None = None
+    """By which the same call is known when it is made again."""
+    stream_id: str | None = None
+    """By which its reply can be read on; None when it ends with its reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnUnderway:
+    """A turn whose reply is being generated, by whichever process."""
+
+    session_id: str
+    title: str
+    started_at_utc: str
+    writer_pid: int | None
+    """The process that generates it; None when an older llama-mcp does."""
+    is_left: bool = False
+    """That process has ended, and llama-server may go on with the reply."""
+
+    @property
+    def age_seconds(self) -> float:
+        """How long it has been under way."""
+        return seconds_since(self.started_at_utc)
+
+    def by_whom(self) -> str:
+        """Return since when and by whom, in words."""
+        lasted = lasting(self.age_seconds)
+        if self.is_left:
+            return f"for {lasted} now; the llama-mcp process that asked for it has ended"
+        if self.writer_pid == os.getpid():
+            return f"for {lasted} now"
+        pid = f" (pid {self.writer_pid})" if self.writer_pid else ""
+        return f"for {lasted} now, by another llama-mcp process{pid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +228,8 @@ class BegunTurn:
     first_turn_in_prompt: int
     """The turns before this one are left out of the prompt; 1 when none is."""
     cache: CacheFacts
+    stream_id: str | None = None
+    """By which its reply can be read on; None when it ends with its reader."""
 
 
 class TranscriptPage(BaseModel, frozen=True):
@@ -192,6 +241,8 @@ class TranscriptPage(BaseModel, frozen=True):
     """How many turns of the session come before these."""
     total: int
     next_offset: int | None = None
+    note: str | None = None
+    """That the page lies behind the last turn."""
 
 
 class SessionList(BaseModel, frozen=True):
@@ -201,6 +252,8 @@ class SessionList(BaseModel, frozen=True):
     total: int
     """Sessions in the archive, or those that matched."""
     next_before: str | None = None
+    note: str | None = None
+    """That a search found only some of the words, or nothing; what unfinished means."""
 
 
 @dataclass(frozen=True, slots=True)

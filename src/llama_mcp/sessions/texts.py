@@ -39,8 +39,18 @@ def title_from(message: str) -> str:
 
 def utc_text(timestamp: float) -> str:
     """Return a time in seconds since 1970 as 2026-11-22T10:43:00.123Z."""
-    moment = datetime.fromtimestamp(timestamp, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment_text(datetime.fromtimestamp(timestamp, UTC))
+
+
+def moment_text(moment: datetime) -> str:
+    """Return a time as the archive writes it; one without a zone is taken for UTC."""
+    in_utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds_since(moment: str) -> float:
+    """Return how long ago a time is that the archive has."""
+    return time.time() - datetime.fromisoformat(moment).timestamp()
 
 
 def utc_now() -> str:

@@ -5,7 +5,8 @@ does not fit its schema. Anything else is a bug: the SDK logs its traceback to s
 model a generic text.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import (
@@ -16,12 +17,19 @@ from mcp.server.mcpserver.exceptions import (
 )
 from pydantic import ValidationError
 
-from llama_mcp.errors import LlamaMCPError, Step, Words, in_words
+from llama_mcp.errors import PLAIN_WORDS, LlamaMCPError, Step, Words, in_words
 from llama_mcp.llama_server.status import NEXT_STEPS, ServerStatus
+from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.sessions.errors import SessionNotFoundError
 from llama_mcp.sessions.texts import clean_text
+from llama_mcp.surface.sizes import cut_middle
+from llama_mcp.toolsets import TOOLS
+from llama_mcp.visible_text import visible
+from llama_mcp.wording import shortened
 
 MAX_SHOWN_VALUE = 80
+# An error may quote a reply, a path or an argument.
+MAX_ERROR_CHARACTERS = 60_000
 # What to do next, as a model that has our tools does it.
 TOOL_WORDS: Words = {
     Step.START: "call start_llama_server",
@@ -33,27 +41,67 @@ TOOL_WORDS: Words = {
     Step.WAIT: "call wait_for_reply",
     Step.CANCEL: "call cancel_reply",
     Step.FORK: "call fork_session",
+    Step.LIST_SESSIONS: "call list_sessions",
+    Step.DOWNLOAD: "call download_model",
 }
 
+# Steps whose words name no tool, with the one that takes them.
+_TAKEN_BY = {Step.REPLACE: "start_llama_server"}
+# What a client can do without a tool.
+_WITHOUT_A_TOOL = {Step.WAIT: PLAIN_WORDS[Step.WAIT]}
 
-def explain_tool_failure(failure: ToolError) -> ToolError:
+
+def words_for(offered: Collection[str]) -> Words:
+    """Return the words for a client that has only these tools: the rest its operator can do."""
+    words = dict(TOOL_WORDS)
+    for step, text in TOOL_WORDS.items():
+        tool = _TAKEN_BY.get(step) or next(iter(TOOLS.intersection(text.split())))
+        if tool not in offered:
+            words[step] = _WITHOUT_A_TOOL.get(step, f"let the operator {PLAIN_WORDS[step]}")
+    return words
+
+
+def explain_tool_failure(failure: ToolError, offered: Collection[str] = TOOLS) -> ToolError:
     """Return the failure with the text that the model should read."""
     cause = anticipated_cause(failure)
     if cause is not None:
-        return ToolError(clean_text(cause.told(TOOL_WORDS)))
+        return ToolError(_shown(cause.told(words_for(offered))))
+    if isinstance(failure.__cause__, OSError):
+        return ToolError(_shown(describe_refusal(failure.__cause__)))
     is_crash = isinstance(failure, UnexpectedToolError)
     if isinstance(failure.__cause__, ValidationError) and not is_crash:
-        return ToolError(clean_text(describe_arguments(failure.__cause__)))
+        return ToolError(_shown(describe_arguments(failure.__cause__)))
+    if is_crash:
+        return UnexpectedToolError(
+            f"{failure}: an error inside llama-mcp ({type(failure.__cause__).__name__}). Try once "
+            "more; if it comes back, tell the user that llama-mcp's log (its stderr) has the "
+            "details."
+        )
     return failure
 
 
-def explain_resource_failure(failure: ResourceError) -> ResourceError:
+def explain_resource_failure(
+    failure: ResourceError, offered: Collection[str] = TOOLS
+) -> ResourceError:
     """Return the failure with the text that the client should read."""
     cause = anticipated_cause(failure)
+    if cause is None and isinstance(failure.__cause__, OSError):
+        return ResourceError(_shown(describe_refusal(failure.__cause__)))
     if cause is None:
         return failure
-    kind = ResourceNotFoundError if isinstance(cause, SessionNotFoundError) else ResourceError
-    return kind(clean_text(cause.told(TOOL_WORDS)))
+    is_missing = isinstance(cause, SessionNotFoundError | ModelUnusableError)
+    kind = ResourceNotFoundError if is_missing else ResourceError
+    return kind(_shown(cause.told(words_for(offered))))
+
+
+def describe_refusal(error: OSError) -> str:
+    """Say what the operating system refused, where nothing nearer to it could explain it."""
+    what = " -> ".join(str(name) for name in (error.filename, error.filename2) if name)
+    return (
+        f"The operating system refused what this needs: {error.strerror or error}"
+        f"{f' ({what})' if what else ''}. Set that right, or let the operator set LLAMA_MCP_HOME "
+        "to another folder if it lies in llama-mcp's own, then call again."
+    )
 
 
 def anticipated_cause(failure: BaseException) -> LlamaMCPError | None:
@@ -64,9 +112,9 @@ def anticipated_cause(failure: BaseException) -> LlamaMCPError | None:
     return cause
 
 
-def with_next_step(status: ServerStatus) -> ServerStatus:
+def with_next_step(status: ServerStatus, offered: Collection[str] = TOOLS) -> ServerStatus:
     """Return the status with what to do next at the end of its message."""
-    step = in_words(NEXT_STEPS.get(status.state, ""), TOOL_WORDS)
+    step = in_words(NEXT_STEPS.get(status.state, ""), words_for(offered))
     return status.model_copy(update={"message": f"{status.message} {step}".rstrip()})
 
 
@@ -83,17 +131,45 @@ def check_names(tool: str, arguments: Mapping[str, Any], known: Iterable[str]) -
     if unknown:
         takes = ", ".join(names) if names else "no parameters"
         raise ToolError(
-            clean_text(
+            _shown(
                 f"{tool} has no parameter {', '.join(map(repr, unknown))[:200]}. It takes: {takes}."
             )
         )
+
+
+def unknown_tool(name: str, known: Iterable[str]) -> ToolError:
+    """Return the error for a tool that there is not."""
+    return ToolError(_shown(f"Unknown tool: {name[:200]}. There are: {', '.join(known)}."))
+
+
+def _shown(text: str) -> str:
+    return cut_middle(visible(clean_text(text)), MAX_ERROR_CHARACTERS)
 
 
 def _describe_fault(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"]) or "arguments"
     if fault["type"] == "missing":
         return f"{where} is missing."
-    given = repr(fault["input"])
-    shown = given if len(given) <= MAX_SHOWN_VALUE else given[:MAX_SHOWN_VALUE] + "…"
+    shown = shortened(repr(fault["input"]), MAX_SHOWN_VALUE)
     problem = fault["msg"].replace("Input should", "should", 1)
-    return f"{where} {problem} (it is {shown})."
+    problem = problem.replace("a valid dictionary", "a JSON object")
+    return f"{where} {problem} (it is {shown}).{_as_list(fault)}{_as_fields(fault)}"
+
+
+def _as_fields(fault: Any) -> str:
+    """How to pass names of fields where a JSON schema belongs."""
+    names = fault["input"]
+    if fault["loc"] != ("json_schema",) or not isinstance(names, list):
+        return ""
+    fields = [name for name in names if isinstance(name, str) and len(name) <= MAX_SHOWN_VALUE]
+    shown = json.dumps(dict.fromkeys(fields[:5] or ["name"], "string"), ensure_ascii=False)
+    return f" Pass names of fields and their types, such as {shown}."
+
+
+def _as_list(fault: Any) -> str:
+    """How to pass a text where a list belongs."""
+    text = fault["input"]
+    if fault["type"] != "list_type" or not isinstance(text, str) or len(text) > MAX_SHOWN_VALUE:
+        return ""
+    items = text.split() if text.startswith("-") else [text]
+    return f" Pass {json.dumps(items, ensure_ascii=False)}."

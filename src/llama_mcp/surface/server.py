@@ -1,14 +1,15 @@
 """The MCP server: tools and resources over the services, and failures in words."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import cached_property
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import cached_property, partial
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, get_args
 
 import anyio
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
@@ -25,58 +26,83 @@ from pydantic import AnyUrl, BaseModel
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
+from llama_mcp.sessions.records import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.surface.failures import (
     check_names,
     explain_resource_failure,
     explain_tool_failure,
+    unknown_tool,
 )
 from llama_mcp.surface.notifications.llama_server_watcher import LlamaServerWatcher
+from llama_mcp.surface.notifications.model_watcher import ModelWatcher
 from llama_mcp.surface.notifications.session_watcher import SessionWatcher
 from llama_mcp.surface.notifications.subscriptions import Subscriptions
 from llama_mcp.surface.resources.completions import Completions
 from llama_mcp.surface.resources.dates import dated
 from llama_mcp.surface.resources.llama_server import LlamaServerResources
+from llama_mcp.surface.resources.models import ModelResources
 from llama_mcp.surface.resources.sessions import SessionResources, newest_transcripts
-from llama_mcp.surface.tools.catalogue import compact_catalogue
+from llama_mcp.surface.tools.catalogue import compact_catalogue, docstring_of
 from llama_mcp.surface.tools.conversation import ConversationTools
 from llama_mcp.surface.tools.lifecycle import LifecycleTools
+from llama_mcp.surface.tools.models import ModelTools
 from llama_mcp.surface.tools.observing import ObservingTools
 from llama_mcp.surface.tools.sessions import SessionTools
+from llama_mcp.toolsets import INSTRUCTIONS, TOOLS
 
 logger = logging.getLogger(__name__)
 
 NAME = "llama-mcp"
-INSTRUCTIONS = (
-    "A local language model on the user's machine, run by llama.cpp. Call start_llama_server once "
-    "(no arguments needed), then chat. Each chat result names a session_id: pass it to go on with "
-    "that conversation, leave it out for a new one. stop_llama_server frees the memory."
+PURPOSE = (
+    "A local language model on the user's machine, run by llama.cpp: private and free, for "
+    "bounded work such as summaries, extraction and drafts."
 )
+
+
+def instructions_of(toolsets: Collection[str]) -> str:
+    """Return what a model is told of the server that is offered these sets of tools."""
+    return " ".join([PURPOSE, *(INSTRUCTIONS[name] for name in INSTRUCTIONS if name in toolsets)])
 
 
 class LlamaMCPServer(MCPServer[Services]):
     """The SDK's server, with our failures in words and our schemas made small."""
 
     services: Services | None = None
+    offered: frozenset[str] = TOOLS
+    """The tools of ours that clients are offered; set before these are added."""
     _parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     _catalogue: Sequence[Tool] = ()
 
     @cached_property
     def _results(self) -> dict[str, type[BaseModel]]:
-        """What each of our tools gives."""
+        """What each of our tools gives, in the order in which they are listed."""
+        return {}
+
+    @cached_property
+    def _unmade(self) -> dict[str, Callable[[], None]]:
+        """What makes those of our tools that nobody has called or listed yet."""
         return {}
 
     def add_tool(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Add a tool; the schema of what ours give is made when somebody asks for the list.
+        """Add a tool; one of ours is made when it is called or listed.
 
-        The SDK makes a schema for each tool at registration: 40 ms before the first answer.
+        The SDK makes a model and schemas of each tool at once: for all of ours that takes as long
+        as a tenth of the SDK's import, and the first call waits for it.
         """
+        kwargs["description"] = kwargs.get("description") or docstring_of(fn)
         returned = get_args(getattr(fn, "__annotations__", {}).get("return"))
+        self._catalogue, self._parameters = (), {}
         if len(returned) == 2 and returned[0] is CallToolResult:
+            if fn.__name__ not in TOOLS:
+                raise ValueError(f"{fn.__name__} is in none of the toolsets")
+            if fn.__name__ not in self.offered:
+                return
             self._results[fn.__name__] = returned[1]
             kwargs["structured_output"] = False
-        self._catalogue = ()
-        super().add_tool(fn, *args, **kwargs)
+            self._unmade[fn.__name__] = partial(super().add_tool, fn, *args, **kwargs)
+        else:
+            super().add_tool(fn, *args, **kwargs)
 
     def current_services(self) -> Services:
         """Return the services; there are none outside the server's lifespan.
@@ -93,18 +119,49 @@ class LlamaMCPServer(MCPServer[Services]):
         if self.services is not None:
             self.services.announce_shutdown()
 
+    async def announce_what_there_is(
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Leave prompts out of the capabilities while there is none; the SDK always has them."""
+        result = await call_next(ctx)
+        if (
+            ctx.method in ("initialize", "server/discover")
+            and isinstance(result, dict)
+            and not await self.list_prompts()
+        ):
+            result["capabilities"].pop("prompts", None)
+        return result
+
     async def list_tools(self) -> list[Tool]:
         """Return the tools with compacted descriptions and schemas."""
         if not self._catalogue:
+            self._make(*self._unmade)
             schemas = {model: model.model_json_schema() for model in set(self._results.values())}
             results = {name: schemas[model] for name, model in self._results.items()}
             self._catalogue = compact_catalogue(
                 tool.model_copy(
                     update={"output_schema": results.get(tool.name, tool.output_schema)}
                 )
-                for tool in await super().list_tools()
+                for tool in sorted(await super().list_tools(), key=self._place)
             )
         return list(self._catalogue)
+
+    async def _parameters_of(self, name: str) -> Mapping[str, Any]:
+        if name not in self._parameters:
+            self._make(*({name} & self._unmade.keys()))
+            made = await super().list_tools()
+            self._parameters = {tool.name: tool.input_schema["properties"] for tool in made}
+        if name not in self._parameters:
+            raise unknown_tool(name, [tool.name for tool in await self.list_tools()])
+        return self._parameters[name]
+
+    def _make(self, *names: str) -> None:
+        for name in names:
+            self._unmade.pop(name)()
+
+    def _place(self, tool: Tool) -> int:
+        names = list(self._results)
+        return names.index(tool.name) if tool.name in names else len(names)
 
     async def list_resources(self) -> list[Resource]:
         """Return the resources that are always there, and the newest sessions' transcripts."""
@@ -117,22 +174,19 @@ class LlamaMCPServer(MCPServer[Services]):
         except LlamaMCPError as error:
             # The rest of the list is right without them; reading a session says what is wrong.
             logger.warning("Sessions are missing from the list of resources: %s", error)
-        runs_dir = self.services.settings.runs_dir
-        return [*dated(always_there, transcripts, runs_dir), *transcripts]
+        with suppress(LlamaMCPError):  # without a home nothing has a date
+            always_there = dated(always_there, transcripts, self.services.settings.runs_dir)
+        return [*always_there, *transcripts]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Services, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; what fails is raised as a ToolError that says what to do."""
-        if not self._parameters:
-            tools = await super().list_tools()
-            self._parameters = {tool.name: tool.input_schema["properties"] for tool in tools}
-        if name in self._parameters:
-            check_names(name, arguments, self._parameters[name])
+        check_names(name, arguments, await self._parameters_of(name))
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as failure:
-            raise explain_tool_failure(failure) from failure.__cause__
+            raise explain_tool_failure(failure, self.offered) from failure.__cause__
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Services, Any] | None = None
@@ -141,7 +195,7 @@ class LlamaMCPServer(MCPServer[Services]):
         try:
             return await super().read_resource(uri, context)
         except ResourceError as failure:
-            raise explain_resource_failure(failure) from failure.__cause__
+            raise explain_resource_failure(failure, self.offered) from failure.__cause__
 
     async def get_prompt(
         self,
@@ -156,13 +210,17 @@ class LlamaMCPServer(MCPServer[Services]):
 
 
 def build_server(
-    settings: Settings, environment: Mapping[str, str] | None = None
+    settings: Settings,
+    environment: Mapping[str, str] | None = None,
+    list_told: SessionMark | None = None,
 ) -> LlamaMCPServer:
     """Return the server, ready to be served; nothing is opened before its lifespan begins.
 
     Args:
         settings: the operator's.
         environment: what llama-server's environment is built from; None takes our own.
+        list_told: the state of the archive that the client's list of resources shows, if it was
+            told one before.
     """
     inherited = inherited_environment() if environment is None else environment
 
@@ -181,6 +239,7 @@ def build_server(
             server.services = opened
             tasks.start_soon(llama_server_watcher.watch)
             tasks.start_soon(session_watcher.watch)
+            tasks.start_soon(model_watcher.watch)
             try:
                 yield opened
             finally:
@@ -192,21 +251,26 @@ def build_server(
         NAME,
         title="llama-mcp",
         description="A local model through llama.cpp's llama-server, with kept conversations.",
-        instructions=INSTRUCTIONS,
+        instructions=instructions_of(settings.toolsets),
         version=version("llama-mcp"),
         lifespan=lifespan,
         log_level=settings.log_level,
         subscriptions=subscriptions.bus,
         middleware=[subscriptions],
     )
+    server.middleware.append(server.announce_what_there_is)
+    server.offered = settings.offered_tools
     services = server.current_services
     llama_server_watcher = LlamaServerWatcher(subscriptions, services)
-    session_watcher = SessionWatcher(subscriptions, services)
+    model_watcher = ModelWatcher(subscriptions, services)
+    session_watcher = SessionWatcher(subscriptions, services, list_told)
     LifecycleTools(services).register(server)
-    ConversationTools(services).register(server)
+    ConversationTools(services, server.offered).register(server)
     SessionTools(services).register(server)
+    ModelTools(services).register(server)
     ObservingTools(services).register(server)
     Completions(services).register(server)
     LlamaServerResources(services).register(server)
+    ModelResources(services).register(server)
     SessionResources(services).register(server)
     return server

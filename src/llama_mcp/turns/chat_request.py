@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.ranges import MaxTokens, Seed, Share, StopText, Temperature, TopK
 from llama_mcp.sessions.records import Message
+from llama_mcp.turns.schemas.grammar_form import grammar_form
 
 # What llama-server streams besides the reply: the usage chunk and progress of reading the prompt.
 STREAM_OPTIONS: Mapping[str, Any] = {
@@ -17,6 +18,10 @@ STREAM_OPTIONS: Mapping[str, Any] = {
     "cache_prompt": True,
 }
 
+
+# llama-server goes on with a last message of the assistant, and sends only what is new
+# (llama.cpp: common/chat.cpp, common_chat_continuation_parse).
+GO_ON: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
 
 # What to do when history no longer fits the window: leave the oldest turns out, or refuse.
 Overflow = Literal["trim", "error"]
@@ -65,13 +70,18 @@ class ChatRequest:
 def build_body(messages: Sequence[Mapping[str, str]], sampling: Sampling) -> dict[str, Any]:
     """Return the body for /v1/chat/completions; what is unset is left to llama-server.
 
+    Messages that end with one of the assistant ask for the rest of it.
+
     The schema goes nested: the flat form of llama-server's README is ignored by it
     (llama.cpp: server-common.cpp:1307-1309).
     """
     body: dict[str, Any] = {"messages": list(messages), **STREAM_OPTIONS, **sampling.given()}
+    if messages and messages[-1]["role"] == "assistant":
+        body |= GO_ON
     schema = body.pop("json_schema", None)
     if schema is not None:
-        body["response_format"] = {"type": "json_schema", "json_schema": {"schema": schema}}
+        form = {"schema": grammar_form(schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": form}
     thinking = body.pop("thinking", None)
     if thinking is not None:
         body["chat_template_kwargs"] = {"enable_thinking": thinking}

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from llama_mcp.turns.partial_reply import PartialReply
+from llama_mcp.turns.replies.partial_reply import PartialReply
 
 # Sends what is new of a reply. Returns 0, or how many seconds too early the call was.
 Report = Callable[[PartialReply], Awaitable[float]]

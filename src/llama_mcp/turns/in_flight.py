@@ -1,28 +1,36 @@
-"""The turns of this process that are under way: how one begins, is found, and ends.
+"""The turns of this process that are under way: how one begins, is found, and ends."""
 
-It also answers for turns of other processes, from what the archive has of them.
-"""
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import anyio
 from anyio.abc import TaskGroup
 
-from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import TurnStatus
-from llama_mcp.sessions.session_ids import check_session_id
+from llama_mcp.sessions.errors import ArchiveError, SessionBusyError, SessionNotFoundError
+from llama_mcp.sessions.left_turns import CutOffCall
+from llama_mcp.sessions.records import BegunTurn, TurnStatus
+from llama_mcp.turns.archived_reply import archived_reply
+from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
-from llama_mcp.turns.errors import ReplyElsewhereError, TurnFailedError
-from llama_mcp.turns.json_schema import check_schema, check_taken
-from llama_mcp.turns.reply import ChatReply
-from llama_mcp.turns.reply_building import reply_from_archive
+from llama_mcp.turns.errors import ReplyElsewhereError
+from llama_mcp.turns.generation import TurnParts
+from llama_mcp.turns.going_on.adoption import Left, adopt
+from llama_mcp.turns.going_on.reopening import Reopened, reopen
+from llama_mcp.turns.json_schema import check_taken, with_schema_read
+from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.turn import Turn
 
 # Turns that are over and still known whole, for a caller that comes back late.
 KEPT_TURNS = 64
-# Another process writes what it has received about once a second.
-ARCHIVE_POLL_SECONDS = 0.5
+NOTHING_STOPPED = "The reply had ended before this call, which has stopped nothing."
+# Another process looks about once a second whether its reply should stop.
+CANCEL_SECONDS = 10.0
+# How long a caller waits for what came of a reply while nobody read it.
+CATCH_UP_SECONDS = 2.0
+CATCH_UP_POLL_SECONDS = 0.01
 
 
 class InFlight:
@@ -31,6 +39,7 @@ class InFlight:
     def __init__(
         self,
         servers: ReadyServers,
+        left: LeftReplies,
         archive: Archive,
         tasks: TaskGroup,
         *,
@@ -40,6 +49,8 @@ class InFlight:
         self._archive = archive
         self._tasks = tasks
         self._turns: dict[str, Turn] = {}
+        self.left = left
+        self._calls = Calls()
         self._queue = SlotQueue()
         self._traces_content = traces_content
         # Set during shutdown: a turn that breaks off then was not cancelled by its caller.
@@ -49,32 +60,74 @@ class InFlight:
         """Return the turns of this process that are not over, oldest first."""
         return [turn for turn in self._turns.values() if not turn.is_over]
 
-    def count_open(self) -> int:
-        """Return how many turns of this process are not over."""
-        return len(self.open_turns())
-
     @property
     def waiting(self) -> int:
-        """How many turns of this process wait for a slot."""
-        return self._queue.waiting
+        """How many turns of this process wait for a slot, or for their model."""
+        loading = [turn for turn in self.open_turns() if turn.reply.load]
+        return self._queue.waiting + len(loading)
 
-    async def take_turn(self, request: ChatRequest, wait_seconds: float) -> Turn:
-        """Begin a turn: check it, wait for a model that loads, archive the message, start it.
+    async def ask(self, request: ChatRequest) -> Call:
+        """Join the turn of the same call that was cut off, else begin one.
+
+        Raises:
+            LlamaMCPError: As take_turn.
+        """
+        digest = digest_of(request)
+        await self._calls.settle(digest)
+        if joined := self._calls.join(digest):
+            return joined
+        cut_off = await self._archive.cut_off_call(digest)
+        if cut_off is None or cut_off.is_cancelled:
+            turn = await self.take_turn(request, digest, cut_off)
+            before = (cut_off.session_id, cut_off.turn) if cut_off else None
+            is_same = (turn.session_id, turn.number) == before
+            return self._calls.note(digest, turn, 2 if is_same else 1)
+        left = await self.latest(cut_off.session_id)
+        return self._calls.note(digest, left, 2) if left else Call(cut_off.session_id, None)
+
+    async def answered(self, call: Call, reply: ChatReply) -> ChatReply:
+        """Return the reply as the call gives it; from now on its caller has had a result."""
+        if call.asked is not None and call.is_latest:
+            call.asked.answered_at = anyio.current_time()
+        may_be_known_again = reply.status in (TurnStatus.IN_PROGRESS, TurnStatus.CANCELLED)
+        if call.is_latest and (call.is_joined or may_be_known_again):
+            with suppress(ArchiveError):
+                await self._archive.note_told(reply.session_id, reply.turn)
+        notes = [JOINED, *reply.notes] if call.is_joined else reply.notes
+        return reply.model_copy(update={"notes": notes})
+
+    async def take_turn(
+        self, request: ChatRequest, digest: str | None = None, cancelled: CutOffCall | None = None
+    ) -> Turn:
+        """Begin a turn: check it, see to a llama-server, archive the message, start it.
+
+        A model that loads is waited for by the turn, when its message is in the archive.
 
         The session is checked first, so that a turn that cannot begin starts no llama-server.
+
+        Args:
+            request: What is asked.
+            digest: What the same call is known by.
+            cancelled: The same call before, which its client cancelled; it is gone on with where
+                that can be.
 
         Raises:
             LlamaMCPError: One of its kinds; nothing was archived then.
         """
         request.check()
-        if request.sampling.json_schema is not None:
-            await check_schema(request.sampling.json_schema)
+        request, schema_notes = await with_schema_read(request)
         if request.session_id is not None:
-            await self._check_session(request.session_id)
-        server = await self._servers.ready_server(wait_seconds)
-        if request.sampling.json_schema is not None:
+            with _new_session_offered():
+                await self._check_session(request.session_id)
+        server = await self._servers.ready_server()
+        if request.sampling.json_schema is not None and server.load is None:
             await check_taken(server, request.sampling)
-        return await self._begin(request, server)
+        if cancelled is not None:
+            again = await reopen(self._archive, cancelled, request, server)
+            if again is not None:
+                notes = [*server.notes, *schema_notes, *again.notes]
+                return self._start(again.begun, request, server, notes, reopened=again)
+        return await self._begin(request, server, schema_notes, digest)
 
     async def latest(self, session_id: str) -> Turn | None:
         """Return the session's last turn if this process began it and still knows it whole.
@@ -84,68 +137,102 @@ class InFlight:
         Raises:
             SessionNotFoundError: There is no such session.
         """
-        session_id = check_session_id(session_id)
+        session_id = await self._archive.find_id(session_id)
         turn = self._turns.get(session_id)
+        if turn is None or (turn.is_over and turn.is_saved):
+            turn = await self.take_over(session_id) or turn
         if turn is None or not turn.is_over or not turn.is_saved:
             return turn
-        session = await self._archive.session(session_id)
-        return turn if session.turns == turn.number else None
+        # Another process may have gone on with the session, or with a turn that was cancelled here.
+        known, last = turn.snapshot(), await self._archive.last_turn(session_id)
+        is_last = (turn.number, known.status, known.reply) == (last.turn, last.status, last.reply)
+        return turn if is_last else None
 
     async def archived_reply(self, session_id: str, wait_seconds: float) -> ChatReply:
-        """Return the session's last reply; one that another process generates is waited for.
-
-        Args:
-            session_id: The session.
-            wait_seconds: How long to wait for the end of the reply.
-
-        Raises:
-            NoReplyUnderwayError: The session has no turn.
-            TurnFailedError: The last turn broke off.
-        """
-        session_id = check_session_id(session_id)
-        last = await self._archive.last_turn(session_id)
-        with anyio.move_on_after(wait_seconds):
-            while last.status is TurnStatus.IN_PROGRESS:
-                await anyio.sleep(ARCHIVE_POLL_SECONDS)
-                last = await self._archive.last_turn(session_id)
-        if last.error:
-            raise TurnFailedError(session_id, last.turn, LlamaMCPError(last.error), last.reply)
-        return reply_from_archive(session_id, last)
+        """Return the session's last reply, whoever receives it: archived_reply.py."""
+        return await archived_reply(self._archive, session_id, wait_seconds)
 
     async def cancel(self, session_id: str) -> ChatReply:
         """Stop the reply that is being generated in the session, and return what came of it.
 
-        A reply that is over already is returned as it is.
+        A reply that is over already is returned as it is, with a note.
 
         Raises:
-            ReplyElsewhereError: Another process generates it.
+            ReplyElsewhereError: Another process generates it, and does not stop.
             NoReplyUnderwayError: The session has no turn.
-            TurnFailedError: The last turn, which is over, broke off.
+            TurnFailedError: The last turn broke off before it could be stopped.
         """
         turn = await self.latest(session_id)
-        if turn is not None:
+        if turn is not None and not turn.is_over:
             await turn.cancel()
-            return turn.snapshot()
-        reply = await self.archived_reply(session_id, wait_seconds=0)
+            return await turn.deliver()
+        over = turn and await turn.deliver()
+        reply = over or await self.archived_reply(session_id, wait_seconds=0)
         if reply.status is TurnStatus.IN_PROGRESS:
-            raise ReplyElsewhereError(reply.session_id)
-        return reply
+            point = await self._archive.ask_cancel(reply.session_id, reply.turn)
+            if point is not None:
+                # Its slot is free at once, however long the other process takes to look.
+                await self.left.stop(point)
+            reply = await self.archived_reply(reply.session_id, CANCEL_SECONDS)
+            if reply.status is TurnStatus.IN_PROGRESS:
+                raise ReplyElsewhereError(reply.session_id, CANCEL_SECONDS)
+            return reply
+        return reply.model_copy(update={"notes": [*reply.notes, NOTHING_STOPPED]})
 
-    async def withdraw(self, turn: Turn) -> None:
-        """Cancel the turn because its caller cancelled the request; not during shutdown."""
-        if not self.is_shutting_down:
+    async def take_over(self, session_id: str, *, is_asked_for: bool = True) -> Turn | None:
+        """Read on with the session's reply if the process that received it has ended.
+
+        Returns:
+            The turn, once it has what had come before; None when nothing was left of one.
+        """
+        # Shielded: what was taken over must be read.
+        with anyio.CancelScope(shield=True):
+            left = await adopt(self._archive, self.left, session_id, is_asked_for=is_asked_for)
+            if left is None:
+                return None
+            turn = self._start(left.begun, left.request, left.server, left.notes, left)
+        with anyio.move_on_after(CATCH_UP_SECONDS):
+            while not (turn.is_over or turn.is_caught_up):
+                await anyio.sleep(CATCH_UP_POLL_SECONDS)
+        await turn.save()
+        return turn
+
+    async def take_finished(self) -> None:
+        """Take into the archive what has ended of the replies whose processes have."""
+        for left in await self._archive.left_turns():
+            point = left.point
+            is_open = await self.left.is_going_on(point) or await self.left.can_be_sent(
+                point, left.age_seconds
+            )
+            if not is_open:
+                await self.take_over(left.session_id, is_asked_for=False)
+        await self.left.clear(await self._archive.stream_ids())
+
+    async def withdraw(self, call: Call) -> None:
+        """Cancel the call's turn because its caller cancelled the request.
+
+        Not during shutdown, nor when another call has joined the turn since.
+        """
+        turn = call.turn or self._turns.get(call.session_id)
+        if turn is not None and call.is_latest and not self.is_shutting_down:
             with anyio.CancelScope(shield=True):
                 await turn.cancel()
 
     async def _check_session(self, session_id: str) -> None:
-        session_id = check_session_id(session_id)
-        if last := self._turns.get(session_id):
+        session_id = await self._archive.find_id(session_id)
+        if last := await self.take_over(session_id) or self._turns.get(session_id):
             await last.wait_if_cancelled()
         await self._archive.check_idle(session_id)
 
-    async def _begin(self, request: ChatRequest, server: ReadyServer) -> Turn:
+    async def _begin(
+        self,
+        request: ChatRequest,
+        server: ReadyServer,
+        schema_notes: Sequence[str],
+        digest: str | None,
+    ) -> Turn:
         # Once the message is in the archive the turn must start, or it would seem under way.
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), _new_session_offered():
             begun = await self._archive.begin_turn(
                 request.session_id,
                 request.message,
@@ -154,17 +241,34 @@ class InFlight:
                 model=server.model,
                 run=server.serving_id,
                 sampling=request.sampling.given(),
+                call=digest,
+                stream_id=await server.new_stream_id(),
             )
         notice = self._archive.notice()
-        turn = Turn(
-            begun,
-            request,
-            server,
-            self._archive,
-            self._queue,
-            [*server.notes, *([notice] if notice else [])],
+        notes = [*server.notes, *schema_notes, *([notice] if notice else [])]
+        return self._start(begun, request, server, notes)
+
+    def _start(
+        self,
+        begun: BegunTurn,
+        request: ChatRequest,
+        server: ReadyServer,
+        notes: Sequence[str],
+        left: Left | None = None,
+        reopened: Reopened | None = None,
+    ) -> Turn:
+        parts = TurnParts(
+            begun=begun,
+            request=request,
+            server=server,
+            archive=self._archive,
+            queue=self._queue,
             traces_content=self._traces_content,
+            servers=self._servers,
+            left=left,
+            reopened=reopened,
         )
+        turn = Turn(parts, notes)
         self._turns.pop(turn.session_id, None)  # the newest goes to the end
         self._turns[turn.session_id] = turn
         self._tasks.start_soon(self._run, turn)
@@ -181,3 +285,13 @@ class InFlight:
         over = [turn for turn in self._turns.values() if turn.is_over and turn.is_saved]
         for turn in over[:-KEPT_TURNS]:
             del self._turns[turn.session_id]
+
+
+@contextmanager
+def _new_session_offered() -> Iterator[None]:
+    """Name a way out that only a message has: it needs no session."""
+    try:
+        yield
+    except (SessionBusyError, SessionNotFoundError) as error:
+        error.next_step += " Or leave session_id out to begin another session."
+        raise

@@ -7,19 +7,21 @@ never does; only calls with a json_schema pay for it.
 
 import json
 import logging
+import math
 import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.keeper.spawning import CREATION_FLAGS
+from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.ready_server import ReadyServer
-from llama_mcp.turns.chat_request import Sampling, build_body
+from llama_mcp.settings import inherited_environment
+from llama_mcp.turns.chat_request import ChatRequest, Sampling, build_body
 from llama_mcp.turns.schema_check import ENDED_BY_LIMIT, PROGRAM, Kind
+from llama_mcp.turns.schemas.reading import read_schema
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ PROCESS_SECONDS = 60.0
 TAKE_SECONDS = 10
 # JSON readers, those of MCP clients too, stop at about 200 levels.
 MAX_DEPTH = 100
-MAX_REASON = 300
+MAX_REASON = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class ParsedReply:
 
     data: Any = None
     notes: tuple[str, ...] = ()
+    miss: str | None = None
+    """In what way it misses the schema; None when it keeps to it, or could not be checked."""
+    is_whole: bool = False
+    """It keeps to the schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,21 @@ class Verdict:
 
     kind: Kind
     reason: str
+
+
+async def with_schema_read(request: ChatRequest) -> tuple[ChatRequest, Sequence[str]]:
+    """Return the request with the schema that its json_schema means, and notes about it.
+
+    Raises:
+        InvalidArgumentError: It is no schema, or one that cannot be kept to or checked.
+    """
+    given = request.sampling.json_schema
+    if given is None:
+        return request, ()
+    read = read_schema(given)
+    await check_schema(read.schema)
+    sampling = request.sampling.model_copy(update={"json_schema": read.schema})
+    return replace(request, sampling=sampling), read.notes
 
 
 async def check_schema(schema: Mapping[str, Any]) -> None:
@@ -73,9 +94,13 @@ async def check_taken(server: ReadyServer, sampling: Sampling) -> None:
         InvalidArgumentError: It cannot.
         LlamaMCPError: It does not answer.
     """
-    body = build_body([{"role": "user", "content": "."}], sampling)
+    messages = [{"role": "user", "content": "."}]
+    plain = sampling.model_copy(update={"json_schema": None})
     try:
-        problem = await server.why_refused(body, TAKE_SECONDS)
+        problem = await server.why_refused(build_body(messages, sampling), TAKE_SECONDS)
+        # A template that refuses any such conversation says nothing about the schema.
+        if problem and await server.why_refused(build_body(messages, plain), TAKE_SECONDS):
+            return
     except TimeoutError as error:
         raise InvalidArgumentError(
             "json_schema",
@@ -85,7 +110,7 @@ async def check_taken(server: ReadyServer, sampling: Sampling) -> None:
     if problem is not None:
         raise InvalidArgumentError(
             "json_schema",
-            f"cannot be kept to by llama-server ({problem})",
+            f"cannot be kept to by llama-server: {problem}",
             "Use a simpler one: types, properties, required, enum, items.",
         )
 
@@ -103,34 +128,66 @@ async def parse_reply(
     if sampling.json_schema is None:
         return ParsedReply()
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        problem = "The reply is not complete JSON; a larger max_tokens may help."
-        return ParsedReply(notes=(problem,))
+        data = _read_json(text)
+    except RecursionError:
+        return _too_deep()
+    except ValueError as error:
+        if not text.strip():
+            return ParsedReply(miss="it was empty")
+        return ParsedReply(notes=(f"The reply is not JSON: {error}.",), miss=f"not JSON, {error}")
     if _is_deeper(data, MAX_DEPTH):
-        problem = "The reply is JSON nested too deeply to be given as parsed."
-        return ParsedReply(notes=(problem,))
+        return _too_deep()
     verdict = await _ask(limit_seconds, schema=sampling.json_schema, data=data)
     if verdict.kind is Kind.FINE:
-        return ParsedReply(data)
-    problem = (
-        "does not keep to json_schema"
-        if verdict.kind is Kind.FAULT
-        else "could not be checked against json_schema"
+        return ParsedReply(data, is_whole=True)
+    if verdict.kind is Kind.FAULT:
+        problem = f"The reply does not keep to json_schema: {verdict.reason}"
+        return ParsedReply(data, (problem,), miss=verdict.reason)
+    return ParsedReply(
+        data, (f"The reply could not be checked against json_schema: {verdict.reason}",)
     )
-    return ParsedReply(data, (f"The reply {problem}: {verdict.reason}",))
+
+
+def _too_deep() -> ParsedReply:
+    return ParsedReply(notes=("The reply is nested too deeply to be given as parsed.",))
+
+
+def data_of(text: str) -> Any:
+    """Return JSON as data; None when it is none, or nested deeper than clients can read."""
+    try:
+        data = _read_json(text)
+    except (ValueError, RecursionError):
+        return None
+    return None if _is_deeper(data, MAX_DEPTH) else data
+
+
+def _read_json(text: str) -> Any:
+    """Return what Python reads, without the numbers that JSON does not have: clients get null."""
+    return json.loads(text, parse_constant=_not_a_number, parse_float=_finite)
+
+
+def _not_a_number(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"{digits[:40]} is too large a number")
+    return number
 
 
 async def _ask(limit_seconds: float, **what: Any) -> Verdict:
     """Have a process of its own check the data, or without data the schema; it always answers."""
     try:
+        inherited = inherited_environment()
         question = json.dumps({"limit_seconds": limit_seconds, **what})
         with anyio.fail_after(PROCESS_SECONDS):
             done = await anyio.run_process(
-                [sys.executable, "-P", "-m", PROGRAM],
+                spawning.program_command(PROGRAM),
                 input=question.encode(),
+                env=spawning.python_environment(inherited, inherited),
                 check=False,
-                creationflags=CREATION_FLAGS,
+                creationflags=spawning.CREATION_FLAGS,
             )
     except RecursionError as error:
         return Verdict(Kind.TOO_DEEP, str(error))

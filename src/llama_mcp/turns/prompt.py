@@ -10,16 +10,19 @@ from dataclasses import dataclass
 
 from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE, ReadyServer
 from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
-from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.errors import ContextFullError, HistoryFullError
+from llama_mcp.turns.replies.thoughts import part_thoughts
 
 TARGET_SHARE = 0.6
-# Without max_tokens this share of the window stays free for the reply.
+# No turn is left out to give the reply more than this share of the window.
 FREE_SHARE = 1 / 8
 # What a template adds besides the messages, such as a system prompt of its own.
 TEMPLATE_TOKENS = 512
 
 ChatMessages = list[dict[str, str]]
+# Returns the prompt's tokens without that many of the oldest turns.
+Count = Callable[[int], Awaitable[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,15 @@ class Window:
     max_tokens: int | None
 
     @property
+    def reserve(self) -> int:
+        """What a prompt leaves free for the reply at least."""
+        least = max(int(self.limit * FREE_SHARE), 1)
+        return min(self.max_tokens or least, least)
+
+    @property
     def prompt_limit(self) -> int:
         """How long a prompt may be so that the reply has room."""
-        reserved = self.max_tokens or int(self.limit * FREE_SHARE)
-        return max(self.limit - min(reserved, self.limit // 2), 1)
+        return max(self.limit - self.reserve, 1)
 
     @property
     def target(self) -> int:
@@ -47,32 +55,80 @@ class Prompt:
 
     messages: ChatMessages
     first_turn: int
+    sampling: Sampling
+    notes: tuple[str, ...] = ()
+    """What the caller should know of how it was made to fit."""
+    models_system_prompt: str | None = None
+    """The one that the model brings, where the session has none."""
 
 
 async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer) -> Prompt:
     """Return the prompt, without as many of the oldest turns as the window demands.
+
+    A reply that may be longer than the room that is left is limited to it.
 
     Raises:
         ContextFullError: The message does not fit even alone.
         HistoryFullError: Turns must be left out, and the request forbids it.
         LlamaMCPError: llama-server could not count.
     """
+    first = begun.first_turn_in_prompt
+    own = begun.session.system_prompt
+    models = None if own else server.system_prompt
     window = Window(server.slot_ctx_size, request.sampling.max_tokens)
+    counted: dict[int, int] = {}
 
     def messages_without(left_out: int) -> ChatMessages:
         earlier = begun.earlier[left_out:]
-        return build_messages(begun.session.system_prompt, earlier, request.message)
+        return build_messages(own or models, earlier, request.message)
 
     async def count(left_out: int) -> int:
-        return await server.count_tokens(messages_without(left_out))
+        if left_out not in counted:
+            counted[left_out] = await server.count_tokens(messages_without(left_out))
+        return counted[left_out]
 
     messages = messages_without(0)
     if surely_fits(messages, window):
-        return Prompt(messages, begun.first_turn_in_prompt)
+        return Prompt(messages, first, request.sampling, (), models)
     cut = await choose_cut(len(begun.earlier), window, count)
+    if cut is None:
+        tokens, trained = await count(len(begun.earlier)), await server.model_ctx_size()
+        raise ContextFullError(tokens, window.prompt_limit, window.limit, trained)
     if cut and request.overflow == "error":
-        raise HistoryFullError(begun.session.session_id, cut, window.limit)
-    return Prompt(messages_without(cut), begun.first_turn_in_prompt + cut)
+        raise HistoryFullError(
+            begun.session.session_id,
+            cut,
+            await count(0),
+            window.prompt_limit,
+            window.limit,
+            await server.model_ctx_size(),
+        )
+    notes = [_cut_note(first, cut, await count(0), window)] if cut else []
+    sampling = capped(request.sampling, window.limit, await count(cut))
+    if sampling != request.sampling:
+        notes.append(
+            f"max_tokens={request.sampling.max_tokens} was capped to {sampling.max_tokens}: the "
+            f"window is {window.limit} and the prompt has {await count(cut)}."
+        )
+    return Prompt(messages_without(cut), first + cut, sampling, tuple(notes), models)
+
+
+def capped(sampling: Sampling, limit: int, prompt_tokens: int) -> Sampling:
+    """Return the sampling with a max_tokens that ends where the window of so many tokens does."""
+    room = limit - prompt_tokens
+    if sampling.max_tokens is None or sampling.max_tokens <= room:
+        return sampling
+    return sampling.model_copy(update={"max_tokens": room})
+
+
+def _cut_note(first: int, cut: int, tokens: int, window: Window) -> str:
+    last = first + cut - 1
+    turns = f"Turn {first}, the oldest, was" if cut == 1 else f"Turns {first} to {last} were"
+    return (
+        f"{turns} left out of the prompt: with all turns it has {tokens} tokens, and at most "
+        f"{window.prompt_limit} of the window's {window.limit} are free for it. The archive still "
+        "has every turn."
+    )
 
 
 def build_messages(
@@ -81,47 +137,46 @@ def build_messages(
     """Return the prompt: system prompt, turns in order, new message.
 
     A turn without a reply is left out whole: many templates refuse two user messages in a row.
+    Thoughts of earlier turns are not sent again, as no template sends them.
     """
     messages: ChatMessages = []
     if system_prompt:
         messages.append({"role": "system", "content": system_prompt})
     for turn in turns:
-        if turn.reply:
+        _, reply = part_thoughts(turn.reply)
+        if reply:
             messages.append({"role": "user", "content": turn.message})
-            messages.append({"role": "assistant", "content": turn.reply})
+            messages.append({"role": "assistant", "content": reply})
     messages.append({"role": "user", "content": message})
     return messages
 
 
 def surely_fits(messages: Sequence[Mapping[str, str]], window: Window) -> bool:
-    """Return whether the prompt fits with any tokenizer, so that nothing has to be counted.
+    """Return whether prompt and reply fit with any tokenizer, so that nothing has to be counted.
 
     A token stands for at least one byte of text.
     """
     text_bytes = sum(len(message["content"].encode("utf-8")) for message in messages)
     template_tokens = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE * len(messages)
-    return text_bytes + template_tokens <= window.prompt_limit
+    reply_tokens = max(window.reserve, window.max_tokens or 0)
+    return text_bytes + template_tokens + reply_tokens <= window.limit
 
 
-async def choose_cut(
-    turn_count: int, window: Window, count: Callable[[int], Awaitable[int]]
-) -> int:
+async def choose_cut(turn_count: int, window: Window, count: Count) -> int | None:
     """Return how many of the oldest turns to leave out.
 
-    0 when all turns fit, else the smallest number that brings the prompt down to the target.
+    0 when all turns fit, else the smallest number that brings the prompt down to the target; None
+    when the message does not fit even alone.
 
     Args:
         turn_count: How many turns there are.
         window: What the prompt has to fit into.
-        count: Returns the prompt's tokens without that many of the oldest turns.
-
-    Raises:
-        ContextFullError: The message does not fit even alone.
+        count: Counts the prompt.
     """
     if await count(0) <= window.prompt_limit:
         return 0
-    if (tokens := await count(turn_count)) > window.prompt_limit:
-        raise ContextFullError(tokens, window.prompt_limit, window.limit)
+    if await count(turn_count) > window.prompt_limit:
+        return None
     low, high = 1, turn_count
     while low < high:
         middle = (low + high) // 2

@@ -7,15 +7,43 @@ llama-server has a queue of its own, but sends nothing while a request is in it,
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import anyio
+
+# How many of the sessions before it a place names.
+SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the queue a turn waits."""
+
+    number: int | None
+    """1 is next; None in llama-server's own queue, which tells no places."""
+    behind: tuple[str, ...]
+    """The sessions that come before it: those that generate, then those that wait."""
+
+    def __str__(self) -> str:
+        shown = " and ".join(filter(None, (", ".join(self.behind[:SHOWN]), self._left_out())))
+        return (
+            f"behind {shown}" if self.number is None else f"at place {self.number}, behind {shown}"
+        )
+
+    def _left_out(self) -> str:
+        left_out = len(self.behind) - SHOWN
+        return f"{left_out} more" if left_out > 0 else ""
+
+
+# Called with each new place in the queue, and with None once the slot is held.
+TellPlace = Callable[[Place | None], None]
 
 
 class SlotQueue:
     """Admits as many turns as there are slots; the rest wait, first come, first served."""
 
     def __init__(self) -> None:
-        self._inside = 0
+        self._inside: list[str] = []
         self._waiting: deque[_Ticket] = deque()
 
     @property
@@ -24,52 +52,62 @@ class SlotQueue:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def slot(self, total: int, tell_place: Callable[[int], None]) -> AsyncIterator[None]:
+    async def slot(self, session_id: str, total: int, tell_place: TellPlace) -> AsyncIterator[None]:
         """Wait for a slot and hold it.
 
         Args:
+            session_id: Whose turn it is; a session has one turn at a time.
             total: How many slots there are.
-            tell_place: Called with each new place in the queue, 1 being next, and with 0 once the
-                slot is held.
+            tell_place: Is told of the wait.
         """
-        if self._inside >= total or self._waiting:
-            await self._wait(tell_place)
+        if len(self._inside) >= total or self._waiting:
+            await self._wait(_Ticket(session_id, tell_place))
         else:
-            self._inside += 1
-        tell_place(0)
+            self._inside.append(session_id)
+        tell_place(None)
         try:
             yield
         finally:
-            self._leave()
+            self._leave(session_id)
 
-    async def _wait(self, tell_place: Callable[[int], None]) -> None:
-        ticket = _Ticket(tell_place)
+    async def _wait(self, ticket: "_Ticket") -> None:
         self._waiting.append(ticket)
-        tell_place(len(self._waiting))
+        self._tell_places()
         try:
             await ticket.called.wait()
         except BaseException:
             # Called and cancelled at the same moment: the slot goes to the next.
             if ticket.called.is_set():
-                self._leave()
+                self._leave(ticket.session_id)
             else:
                 self._waiting.remove(ticket)
                 self._tell_places()
             raise
 
-    def _leave(self) -> None:
-        if not self._waiting:
-            self._inside -= 1
-            return
-        self._waiting.popleft().called.set()
-        self._tell_places()
+    def _leave(self, session_id: str) -> None:
+        self._inside.remove(session_id)
+        if self._waiting:
+            ticket = self._waiting.popleft()
+            self._inside.append(ticket.session_id)
+            ticket.called.set()
+            self._tell_places()
 
     def _tell_places(self) -> None:
-        for place, ticket in enumerate(self._waiting, start=1):
-            ticket.tell_place(place)
+        before = list(self._inside)
+        for number, ticket in enumerate(self._waiting, start=1):
+            ticket.take_place(Place(number, tuple(before)))
+            before.append(ticket.session_id)
 
 
 class _Ticket:
-    def __init__(self, tell_place: Callable[[int], None]) -> None:
+    def __init__(self, session_id: str, tell_place: TellPlace) -> None:
+        self.session_id = session_id
         self.called = anyio.Event()
-        self.tell_place = tell_place
+        self._tell_place = tell_place
+        self._place: Place | None = None
+
+    def take_place(self, place: Place) -> None:
+        """Tell of the place if it is another one."""
+        if place != self._place:
+            self._place = place
+            self._tell_place(place)

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_
 from opentelemetry.util.types import AttributeValue
 
 from llama_mcp.turns.chat_request import Sampling
-from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.replies.reply import ChatReply
 
 if TYPE_CHECKING:
     from llama_mcp.llama_server.ready_server import ReadyServer

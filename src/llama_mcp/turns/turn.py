@@ -6,81 +6,71 @@ and whole at the end, however the turn ends. Only then do callers hear that it i
 """
 
 import logging
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ReadyServer
-from llama_mcp.sessions.archive import Archive
+from llama_mcp.llama_server.ready_server import ReplyLostError
 from llama_mcp.sessions.errors import ArchiveError
-from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
-from llama_mcp.turns import tracing
-from llama_mcp.turns.cache_miss import ServingFacts, why_recomputed
-from llama_mcp.turns.chat_request import ChatRequest, build_body
+from llama_mcp.sessions.records import INTERRUPTED, TurnEnding, TurnStatus
+from llama_mcp.turns.awaited_model import await_model
 from llama_mcp.turns.errors import TurnFailedError
 from llama_mcp.turns.following import Following
+from llama_mcp.turns.generation import Generation, TurnParts
+from llama_mcp.turns.going_on.continuation import rest_after_crash
 from llama_mcp.turns.json_schema import ParsedReply, parse_reply
-from llama_mcp.turns.partial_reply import PartialReply
-from llama_mcp.turns.prompt import ChatMessages, Prompt, fit_prompt
-from llama_mcp.turns.reply import ChatReply
-from llama_mcp.turns.reply_building import TurnFacts, reply_from
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.replies.reply import ChatReply
+from llama_mcp.turns.replies.reply_building import TurnFacts, reply_from
+from llama_mcp.turns.second_try import SecondTry
+from llama_mcp.turns.slot_queue import Place
 
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
+STOPPED_ELSEWHERE = "It was stopped from another llama-mcp process than its own."
 BUG = "an unexpected error inside llama-mcp; its log has the details"
 
 
 class Turn:
     """A turn under way or just over."""
 
-    def __init__(
-        self,
-        begun: BegunTurn,
-        request: ChatRequest,
-        server: ReadyServer,
-        archive: Archive,
-        queue: SlotQueue,
-        notes: Sequence[str],
-        *,
-        traces_content: bool,
-    ) -> None:
-        self.session_id = begun.session.session_id
-        self.number = begun.turn
-        self.reply = PartialReply(model=server.model)
+    def __init__(self, parts: TurnParts, notes: Sequence[str]) -> None:
+        self.session_id = parts.begun.session.session_id
+        self.number = parts.begun.turn
+        left, server = parts.left, parts.server
+        before = left or parts.reopened
+        self.reply = before.reply if before else PartialReply(model=server.model, load=server.load)
         self.following = Following(self.reply)
         self.is_saved = False
         self.error: LlamaMCPError | None = None
-        self._begun = begun
-        self._request = request
-        self._server = server
-        self._archive = archive
-        self._queue = queue
-        self._traces_content = traces_content
-        self._first_turn_in_prompt = begun.first_turn_in_prompt
-        # llama-server's prompt cache when this turn got its slot.
-        self._cache_mark = 0
+        self._sampling = parts.request.sampling
+        self._server = parts.server
+        self._servers = parts.servers
+        self._archive = parts.archive
         self._scope = anyio.CancelScope()
         self._is_cancel_asked = False
-        self._heard_at = time.monotonic()
-        self._saved_tokens = 0
+        self._saved_tokens = self.reply.generated
         # What the caller should know besides the reply.
         self._notes = list(notes)
         self._parsed = ParsedReply()
         self._result: ChatReply | None = None
+        self._is_first_try_over = left is not None and left.is_second_try
+        self._generation = Generation(
+            parts, self.reply, self.following.note_change, self.snapshot, self._notes
+        )
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether a reply that is read on has all that had come before, and more is to come."""
+        return self.reply.load is not None or self._generation.is_caught_up
 
     @property
     def is_over(self) -> bool:
         """Whether the reply is in the archive, or cannot be written to it."""
         return self.following.is_over
-
-    @property
-    def max_tokens(self) -> int | None:
-        """The longest reply that the caller allows; None when there is no limit."""
-        return self._request.sampling.max_tokens
 
     async def run(self) -> None:
         """Generate the reply and archive it. The turn is over when this returns or raises."""
@@ -89,22 +79,28 @@ class Turn:
             with self._scope:
                 status = await self._generate()
                 if status is TurnStatus.COMPLETE:
-                    if self._request.sampling.json_schema is not None:
+                    if self._sampling.json_schema is not None:
                         await self.save()  # the check may take seconds
                     # A cancellation leaves this out, and the reply is complete all the same.
-                    self._parsed = await parse_reply(self.reply.text, self._request.sampling)
+                    await self._keep_to_schema()
             if status is TurnStatus.INTERRUPTED and self._is_cancel_asked:
                 status = TurnStatus.CANCELLED
         finally:
             try:
                 with anyio.CancelScope(shield=True):
-                    await self._end(status)
+                    # Who watches the load may end before the turn does, which then says so.
+                    is_ours = self.error is None or self.reply.load is not None
+                    is_cut_off = status is TurnStatus.INTERRUPTED and is_ours
+                    if not (is_cut_off and await self._leave()):
+                        await self._end(status)
             except Exception:
                 # Callers that wait for this turn must hear of it, and other turns continue.
                 logger.exception("Turn %s of session %s has no end", self.number, self.session_id)
                 self.error = LlamaMCPError(BUG)
             finally:
                 self.following.end()
+                with anyio.CancelScope(shield=True):
+                    await self._generation.close(is_saved=self.is_saved)
 
     async def cancel(self) -> None:
         """Stop generating and wait until what was received is archived."""
@@ -126,94 +122,129 @@ class Turn:
         if self.is_over and self.error is not None:
             raise TurnFailedError(self.session_id, self.number, self.error, self.reply.text)
         reply = self.snapshot()
+        self._generation.is_told |= reply.status is TurnStatus.IN_PROGRESS
         await self.save()
-        return reply
+        await self._generation.note_saved()
+        place = reply.place or await self._place_behind_others()
+        return reply.model_copy(update={"place": place})
 
     async def save(self) -> None:
         """Write down what was received so far; a failure becomes a note of the reply."""
-        if self.is_over or self.reply.generated == self._saved_tokens:
-            return
-        self._saved_tokens = self.reply.generated
+        if not self.is_over and self.reply.generated != self._saved_tokens:
+            await self._save()
+
+    async def _save(self) -> None:
+        self._saved_tokens, point = self.reply.generated, self._generation.point()
         try:
             await self._archive.save_partial(
-                self.session_id, self.number, self.reply.text, self.reply.reasoning
+                self.session_id, self.number, self.reply.text, self.reply.reasoning, point
             )
         except ArchiveError as error:
             self._note_unsaved(error)
+        else:
+            await self._generation.note_saved(point)
 
     def snapshot(self) -> ChatReply:
         """Return the reply so far."""
         return self._result or self._reply(TurnStatus.IN_PROGRESS)
 
-    async def _generate(self) -> TurnStatus:
+    async def _place_behind_others(self) -> Place | None:
+        """Return the place in llama-server's own queue, behind turns of other processes."""
+        has_been_sent = self.reply.queue_ms is not None and not self.is_over
+        if not has_been_sent or self.reply.is_answered:
+            return None
+        try:
+            earlier = await self._archive.earlier_underway(self.session_id, self._server.serving_id)
+        except ArchiveError:
+            return None
+        return Place(None, earlier) if len(earlier) >= self._server.total_slots else None
+
+    async def _generate(self, second_try: SecondTry | None = None) -> TurnStatus:
+        if second_try is None and self._is_first_try_over:
+            return TurnStatus.COMPLETE
         status = TurnStatus.FAILED
+        generation = self._generation
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._save_regularly)
-                with anyio.CancelScope() as stream:
-                    tasks.start_soon(self._watch_for_silence, stream)
-                    status = await self._stream()
+                run = generation.run_again(second_try) if second_try else self._first_try()
+                error = await run
+                if error is not None and second_try is None:
+                    error = await self._go_on_after(error)
+                self.error = error
                 tasks.cancel_scope.cancel()
+            status = await self._how_it_broke_off() if self.error else TurnStatus.COMPLETE
         except Exception:
             # A bug must end this turn only, not the server and every other turn.
             logger.exception("Turn %s of session %s failed", self.number, self.session_id)
             self.error = LlamaMCPError(BUG)
         return status
 
-    async def _stream(self) -> TurnStatus:
+    async def _first_try(self) -> LlamaMCPError | None:
+        """Generate the reply once the model has loaded; return why it broke off."""
+        note_change = self.following.note_change
         try:
-            prompt = await self._fit()
-            async with self._queue.slot(self._server.total_slots, self._note_place):
-                await self._receive(prompt.messages)
+            self._server = await await_model(self._server, self._sampling, self.reply, note_change)
         except LlamaMCPError as error:
-            self.error = await self._server.explain_loss(error)
-        else:
-            return TurnStatus.COMPLETE
-        return TurnStatus.FAILED
+            return error
+        self._generation.use(self._server)
+        return await self._generation.run()
 
-    async def _fit(self) -> Prompt:
-        prompt = await fit_prompt(self._begun, self._request, self._server)
-        if prompt.first_turn != self._first_turn_in_prompt:
-            await self._archive.set_cut(self.session_id, prompt.first_turn)
-            self._first_turn_in_prompt = prompt.first_turn
-        return prompt
-
-    async def _receive(self, messages: ChatMessages) -> None:
-        sampling = self._request.sampling
-        body = build_body(messages, sampling)
-        with tracing.span_of_call(self.session_id, self._server, sampling) as span:
-            try:
-                async with self._server.stream_chat(body) as chunks:
-                    async for chunk in chunks:
-                        self.reply.take(chunk)
-                        self._note_sign_of_life()
-            finally:
-                if span.is_recording():
-                    tracing.note_reply(span, self.snapshot())
-                    if self._traces_content:
-                        tracing.note_content(span, messages, self.snapshot())
-
-    async def _watch_for_silence(self, stream: anyio.CancelScope) -> None:
-        self.error = await self._server.wait_until_silent(
-            # Nothing comes while the turn waits for a slot.
-            lambda: time.monotonic() if self.reply.queue_place else self._heard_at
+    async def _go_on_after(self, broken_off: LlamaMCPError) -> LlamaMCPError | None:
+        """Go on with a reply that a crash broke off, where that can be; return what ended it."""
+        rest = await rest_after_crash(
+            broken_off, self._generation.prompt_with, self.reply, self._server, self._servers
         )
-        stream.cancel()
+        if rest is None:
+            return broken_off
+        self._server = rest.server
+        self._notes.append(rest.note)
+        self.reply.go_on()
+        return await self._generation.go_on(rest.server, rest.prompt)
+
+    async def _keep_to_schema(self) -> None:
+        self._parsed = await parse_reply(self.reply.text, self._sampling)
+        second_try = SecondTry(self.reply, self._parsed, self._sampling)
+        # One that was left can be read although its llama-server is over: the keeper has it.
+        if second_try.can_help and (self._server.total_slots or self._is_first_try_over):
+            await self._generate(second_try)
+            problem, self.error = self.error, None
+            self._parsed, note = await second_try.result(problem)
+            self._notes.append(note)
 
     async def _save_regularly(self) -> None:
         while True:
             await anyio.sleep(SAVE_SECONDS)
             await self.save()
+            if await self._is_cancelled_elsewhere():
+                self._notes.append(STOPPED_ELSEWHERE)
+                self._is_cancel_asked = True
+                self._scope.cancel()
 
-    def _note_place(self, place: int) -> None:
-        self.reply.take_place(place)
-        if not place:
-            self._cache_mark = self._server.prompt_cache_mark()
-        self._note_sign_of_life()
+    async def _how_it_broke_off(self) -> TurnStatus:
+        """Return the status of a reply with an error; one that is no failure is taken back."""
+        if isinstance(self.error, ReplyLostError):
+            if not self.error.was_unwanted:
+                return TurnStatus.INTERRUPTED
+            self._notes.append(self.error.situation)
+        elif await self._is_cancelled_elsewhere():
+            # Who asked has ended the stream itself.
+            self._notes.append(STOPPED_ELSEWHERE)
+        else:
+            return TurnStatus.FAILED
+        self.error = None
+        return TurnStatus.CANCELLED
 
-    def _note_sign_of_life(self) -> None:
-        self._heard_at = time.monotonic()
-        self.following.note_change()
+    async def _leave(self) -> bool:
+        """Leave the turn to whoever asks for it next, where that one can go on with it."""
+        if self._generation.stream is not None:
+            await self._save()
+        return self._generation.can_be_left
+
+    async def _is_cancelled_elsewhere(self) -> bool:
+        with suppress(ArchiveError):
+            return await self._archive.is_cancel_asked(self.session_id, self.number)
+        return False
 
     def _note_unsaved(self, error: ArchiveError) -> None:
         note = f"This reply is not saved: {error}"
@@ -222,7 +253,12 @@ class Turn:
             self._notes.append(note)
 
     async def _end(self, status: TurnStatus) -> None:
-        cache_miss = self._why_recomputed()
+        if status is not TurnStatus.COMPLETE:
+            await self._generation.stop()
+        if status is TurnStatus.INTERRUPTED and self.error is None:
+            self._notes.append(INTERRUPTED)
+        self.reply.end()
+        cache_miss = self._generation.why_recomputed()
         result = self._reply(status, cache_miss)
         ending = TurnEnding(
             status=status,
@@ -251,20 +287,13 @@ class Turn:
             turn=self.number,
             status=status,
             parsed=self._parsed,
-            context_limit=self._server.slot_ctx_size,
-            n_gpu_layers=self._server.n_gpu_layers,
-            turns_dropped=self._first_turn_in_prompt - 1,
+            sampling=self._sampling.given(),
+            context_limit=self._server.slot_ctx_size or None,
+            model_ctx_size=self._generation.model_ctx_size,
+            why_slow=self._server.why_slow,
+            turns_dropped=self._generation.first_turn_in_prompt - 1,
             cache_miss=cache_miss,
-            notes=self._notes,
+            notes=[*self._notes, *self._generation.notes],
+            has_stop_texts=bool(self._sampling.stop),
         )
         return reply_from(self.reply, facts)
-
-    def _why_recomputed(self) -> str | None:
-        kept = self._begun.cache
-        serving = ServingFacts(
-            run=self._server.serving_id,
-            is_history_cut=self._first_turn_in_prompt != self._begun.first_turn_in_prompt,
-            says_not_supported=not kept.is_first_turn
-            and self._server.says_prompt_lost(self._cache_mark),
-        )
-        return why_recomputed(self.reply.usage(), kept, serving)

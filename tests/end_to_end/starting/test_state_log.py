@@ -22,6 +22,10 @@ async def logged(llama_mcp: LlamaMCP, path: Path) -> AsyncIterator[RawClient]:
         async with raw_client(llama_mcp.having(LOG_LEVEL="INFO"), stderr) as client:
             await client.hello()
             yield client
+            # Left in peace, it writes out what it has logged; one that is killed may not.
+            assert client.process.stdin is not None
+            await client.process.stdin.aclose()
+            assert await client.exit_code() == 0
 
 
 def events(path: Path) -> list[tuple[str, int, str]]:

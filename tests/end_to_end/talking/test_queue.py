@@ -34,11 +34,11 @@ class Visitor:
             )
 
     def has_heard(self, line: str) -> bool:
-        return line in self.progress.messages
+        return any(message.startswith(line) for message in self.progress.messages)
 
 
 def place(number: int) -> str:
-    return f"waiting for a slot, at place {number}"
+    return f"waiting for a slot, at place {number}, behind "
 
 
 @pytest.fixture
@@ -109,6 +109,16 @@ async def test_a_reply_whose_wait_is_over_keeps_its_place_in_the_queue(
     holder = await hold_the_slot(connection)
     first = await connection.call("chat", message="a", wait_seconds=0)
     await until_waiting(connection, 1)
+    waits = {"session_id": first["session_id"], "wait_seconds": 0}
+    result = await connection.result("wait_for_reply", **waits)
+    assert result.structured_content is not None
+    note = f"Waits for a slot, at place 1, behind {holder}; wait_for_reply gives the reply."
+    assert result.structured_content["status"] == "waiting"
+    assert result.structured_content["notes"] == [note]
+    assert text_of(result).endswith(f", waiting]\nNote: {note}")
+    in_use = await connection.refusal("stop_llama_server")
+    assert f"session {holder} (h) generates a reply in this llama-mcp" in in_use
+    assert f"session {first['session_id']} (a) waits for a slot in this llama-mcp" in in_use
     async with anyio.create_task_group() as tasks:
         second = Visitor("b")
         tasks.start_soon(second.chat, connection)
@@ -118,3 +128,27 @@ async def test_a_reply_whose_wait_is_over_keeps_its_place_in_the_queue(
         whole = await connection.call("wait_for_reply", session_id=first["session_id"])
         assert (whole["status"], whole["reply"]) == ("complete", SENTENCE)
     assert served(fake_folder) == "hab"
+
+
+async def test_a_reply_that_another_process_keeps_waiting_says_behind_which_session(
+    llama_mcp: LlamaMCP, fake_folder: Path
+) -> None:
+    # llama-server's own queue: it sends nothing, not even headers, while a request is in it.
+    by_text = {"waits": {"hang_before_headers": True}}
+    fake = install_fake(fake_folder, hang_at_token=3, by_text=by_text)
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), PARALLEL="1")
+    async with having.connect() as one, having.connect() as other:
+        await one.call("start_llama_server")
+        first = await one.call("chat", message="Go on", wait_seconds=0)
+        await one.reply_until(SENTENCE[:15], first["session_id"])
+        part = await other.call("chat", message="waits", wait_seconds=0)
+        session = {"session_id": part["session_id"], "wait_seconds": 0}
+        waits = await other.call_until(
+            lambda part: part["status"] == "waiting", "wait_for_reply", **session
+        )
+        behind = f"Waits for a slot, behind {first['session_id']}; wait_for_reply gives the reply."
+        assert waits["notes"] == [behind]
+        # Nobody is before it any more: what keeps it waiting now is not known.
+        await one.call("cancel_reply", session_id=first["session_id"])
+        assert (await other.call("wait_for_reply", **session))["status"] == "in_progress"
+        await other.call("cancel_reply", session_id=part["session_id"])

@@ -1,8 +1,10 @@
 """Every reply says what its time went into, and why its prompt had to be read again."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+from llama_mcp.surface.results.replies import RECEIPT
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP
 
@@ -10,7 +12,10 @@ LONG = "Tell me about all the rivers of the world, one after another, and their 
 
 
 async def say(connection: Connection, message: str, **arguments: Any) -> dict[str, Any]:
-    return await connection.call("chat", message=message, max_tokens=8, **arguments)
+    """Return a reply with what is beside it."""
+    result = await connection.result("chat", message=message, max_tokens=8, **arguments)
+    assert result.structured_content is not None and result.meta is not None
+    return {**result.structured_content, **result.meta[RECEIPT]}
 
 
 async def test_the_cause_is_named_for_everything_that_empties_the_cache(
@@ -35,7 +40,8 @@ async def test_the_cause_is_named_for_everything_that_empties_the_cache(
             message = f"{len(replies)} times I asked. {LONG}"
             replies.append(await say(connection, message, session_id=session_id))
         read = await connection.call("read_session", session_id=session_id)
-        last = await connection.call("wait_for_reply", session_id=session_id)
+        last = await connection.receipt("wait_for_reply", session_id=session_id)
+        data = json.loads(await connection.read(f"llama://sessions/{session_id}.json"))
     causes = [reply["receipt"].get("cache_miss", "").partition(":")[0] for reply in replies]
     assert causes[:5] == [
         "first turn",
@@ -50,8 +56,12 @@ async def test_the_cause_is_named_for_everything_that_empties_the_cache(
         assert receipt["cached_tokens"] + receipt["recomputed_tokens"] == usage["prompt_tokens"]
         assert receipt["queue_ms"] >= 0 and receipt["generation_ms"] > 0
         assert receipt["prompt_ms"] > 0
-    assert [turn["receipt"] for turn in read["turns"]] == [reply["receipt"] for reply in replies]
+    assert [turn["receipt"] for turn in data["turns"]] == [reply["receipt"] for reply in replies]
     assert last["receipt"] == replies[-1]["receipt"]
+    # What the model reads has each figure once.
+    for turn, reply in zip(read["turns"], replies, strict=True):
+        assert (turn["usage"], turn["timing"]) == (reply["usage"], reply["timing"])
+        assert turn["receipt"].items() < reply["receipt"].items()
 
 
 async def test_a_model_that_cannot_reuse_its_cache_is_told_from_llama_servers_log(
@@ -81,8 +91,11 @@ async def test_waiting_for_a_slot_is_part_of_the_receipt(
         parts = [await connection.call("chat", message=LONG, wait_seconds=0) for _ in range(2)]
         await connection.call_until(lambda status: status.get("waiting_turns") == 1, "status")
         set_faults(fake_folder)
-        replies = [
-            await connection.call("wait_for_reply", session_id=part["session_id"]) for part in parts
+        for part in parts:
+            await connection.rest_of_reply(part)
+        receipts = [
+            await connection.receipt("wait_for_reply", session_id=part["session_id"])
+            for part in parts
         ]
-    first, second = (reply["receipt"] for reply in replies)
+    first, second = (beside["receipt"] for beside in receipts)
     assert first["queue_ms"] < second["queue_ms"]

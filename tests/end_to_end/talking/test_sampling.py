@@ -22,19 +22,21 @@ VALUES: list[tuple[str, Any]] = [
     ("top_p", 1),
     ("top_k", 0),
     ("top_k", 40),
+    ("top_k", 2**31 - 1),
     ("min_p", 0),
     ("min_p", 0.05),
     ("min_p", 1),
     ("max_tokens", 1),
     ("max_tokens", 2**31 - 1),
     ("seed", 0),
-    ("seed", 2**32 - 1),
+    ("seed", 2**32 - 2),
     ("stop", ["\n\n", "</s>", "\u00fc", "\U0001f600"]),
     ("json_schema", OBJECT),
     ("thinking", True),
     ("thinking", False),
 ]
 TOGETHER = dict(VALUES)
+WINDOW = 1024
 # JSON schemas that llama-server cannot make a grammar of.
 BEYOND_LLAMA_SERVER: list[dict[str, Any]] = [
     {"type": "object", "properties": {"a": {"$ref": "#/$defs/nowhere"}}},
@@ -45,9 +47,16 @@ BEYOND_LLAMA_SERVER: list[dict[str, Any]] = [
 NOT_SAMPLING = {"messages", "stream", "stream_options", "return_progress", "cache_prompt"}
 
 
-def as_sent(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters under the names that llama-server has for them."""
+def as_sent(given: dict[str, Any], room: int) -> dict[str, Any]:
+    """Return the parameters under the names that llama-server has for them.
+
+    Args:
+        given: as chat takes them.
+        room: what the window has left for the reply, in tokens.
+    """
     sent = dict(given)
+    if "max_tokens" in sent:
+        sent["max_tokens"] = min(sent["max_tokens"], room)
     if "json_schema" in sent:
         # Nested: the flat form of llama-server's README is ignored by it.
         schema = {"schema": sent.pop("json_schema")}
@@ -60,7 +69,8 @@ def as_sent(given: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 async def connection(llama_mcp: LlamaMCP, fake_folder: Path) -> AsyncIterator[Connection]:
     fake = install_fake(fake_folder, reply='{"n": 1}')
-    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+    having = llama_mcp.having(LLAMA_CPP_PATH=str(fake), CTX_SIZE=str(WINDOW))
+    async with having.connect() as connection:
         await connection.call("start_llama_server")
         yield connection
 
@@ -82,7 +92,8 @@ async def test_each_parameter_alone_and_all_together_reach_llama_server_as_they_
         reply = await connection.call("chat", message="Hello", **given)
         bodies = chats(fake_folder)
         assert len(bodies) == number + 1
-        assert sampling_of(bodies[-1]) == as_sent(given)
+        room = WINDOW - reply["usage"]["prompt_tokens"]
+        assert sampling_of(bodies[-1]) == as_sent(given, room)
         page = await connection.call("read_session", session_id=reply["session_id"])
         assert page["turns"][0].get("sampling", {}) == given
     # A later turn of a session takes nothing over from the one before it.
@@ -123,8 +134,18 @@ async def test_stop_texts_end_a_reply_on_real_engines_and_are_not_part_of_it(
         whole = (await connection.call("chat", **ask))["reply"]
         stop = whole[20:24]
         cut = await connection.call("chat", stop=["never said", stop], **ask)
-        assert cut["finish_reason"] == "stop"
+        assert "finish_reason" not in cut  # the model ended it itself
         assert cut["reply"] == whole[: whole.index(stop)]
+
+
+async def test_one_stop_text_may_come_without_a_list_and_none_may_be_empty(
+    connection: Connection, fake_folder: Path
+) -> None:
+    await connection.call("chat", message="Hello", stop="\n\n")
+    assert chats(fake_folder)[-1]["stop"] == ["\n\n"]
+    for stop in ("", [""]):
+        refusal = await connection.refusal("chat", message="Hello", stop=stop)
+        assert "stop.0" in refusal and "at least 1 character" in refusal
 
 
 async def test_a_schema_that_is_none_is_refused_before_anything_is_sent(

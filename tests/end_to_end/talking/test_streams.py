@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.visible_text import visible
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP, Progress
 from tests.support.quick import first_quick
@@ -216,7 +217,8 @@ async def is_kept(connection: Connection, session_id: str, expected: str) -> dic
     assert all(is_valid(text) for text in texts_of(page))
     data = json.loads(await connection.read(f"llama://sessions/{session_id}.json"))
     assert data["turns"][0]["reply"] == expected
-    assert expected in await connection.read(f"llama://sessions/{session_id}")
+    shown = visible(expected).replace("\n", "\n> ")
+    assert shown in await connection.read(f"llama://sessions/{session_id}")
     return turn
 
 

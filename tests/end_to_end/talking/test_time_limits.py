@@ -1,5 +1,7 @@
 """Clients that give each request a short time, and replies that take longer than that."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ async def test_a_reply_that_outlasts_the_clients_limit_arrives_without_a_token_l
         calls = [Progress()]
         part = await connection.call("chat", calls[0], message="Go on", wait_seconds=WAIT_SECONDS)
         session = {"session_id": part["session_id"]}
+        told = part["reply"]
         while part["status"] == "in_progress":
             if len(calls) == WAITS:
                 set_faults(fake_folder, **REPLY)
@@ -42,9 +45,10 @@ async def test_a_reply_that_outlasts_the_clients_limit_arrives_without_a_token_l
             part = await connection.call(
                 "wait_for_reply", calls[-1], wait_seconds=WAIT_SECONDS, **session
             )
+            told += part["reply"]
         assert len(calls) > WAITS
         assert part["status"] == "complete"
-        assert "".join(call.text for call in calls) == part["reply"] == WHOLE
+        assert "".join(call.text for call in calls) == told == WHOLE
         assert all(call.rises for call in calls)
         # A call goes on where the one before it ended, in tokens too.
         values = [value for call in calls for value in call.values]
@@ -71,7 +75,7 @@ async def test_a_wait_that_its_caller_gives_up_stops_nothing_and_loses_nothing(
         whole = await connection.call("wait_for_reply", last, **session)
         assert whole["status"] == "complete"
         # What a call told that was never answered is told again.
-        assert first.text + last.text == whole["reply"] == WHOLE
+        assert first.text + last.text == part["reply"] + whole["reply"] == WHOLE
         assert last.text.startswith(given_up.text)
 
 
@@ -90,3 +94,24 @@ async def test_a_reply_that_nobody_waits_for_is_finished_and_archived(
         turn = page["turns"][-1]
         assert turn["status"] == "complete"
         assert turn["usage"]["completion_tokens"] == len(turn["reply"]) == 300
+
+
+async def test_an_archive_that_another_program_holds_is_told_in_time_and_holds_up_nobody_else(
+    llama_mcp: LlamaMCP,
+) -> None:
+    async with llama_mcp.connect() as connection:
+        await connection.call("start_llama_server")
+        session = {"session_id": (await connection.call("chat", message="Hi"))["session_id"]}
+        refused: list[str] = []
+
+        async def chat() -> None:
+            refused.append(await connection.refusal("chat", message="A", wait_seconds=2, **session))
+
+        with closing(sqlite3.connect(llama_mcp.home / "sessions.db", isolation_level=None)) as held:
+            held.execute("BEGIN EXCLUSIVE")
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(chat)
+                assert (await connection.call("list_sessions"))["total"] == 1
+                assert (await connection.call("read_session", **session))["total"] == 1
+        assert "locked by another program" in refused[0] and "was not sent" in refused[0]
+        assert (await connection.call("chat", message="B", **session))["turn"] == 2

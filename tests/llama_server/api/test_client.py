@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from llama_mcp.llama_server.api.client import LlamaServerClient, error_from
+from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.api.refusals import error_from
 from llama_mcp.llama_server.api.token_count import count_prompt_tokens
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from tests.fake_llama_server.install import install_fake, set_faults

@@ -15,6 +15,7 @@ from llama_mcp.llama_server.diagnosis.causes import (
     diagnose,
     diagnose_refusal,
     warnings_in_log,
+    was_short_of_memory,
 )
 from llama_mcp.llama_server.diagnosis.log import without_prefix
 from llama_mcp.llama_server.diagnosis.machine_symptoms import (
@@ -23,8 +24,8 @@ from llama_mcp.llama_server.diagnosis.machine_symptoms import (
     FROM_OUTSIDE,
     SIGKILL,
     SIGNALS,
-    WARNINGS,
 )
+from llama_mcp.llama_server.diagnosis.notices import WARNINGS
 from llama_mcp.llama_server.diagnosis.windows_endings import (
     ENDED_FROM_OUTSIDE,
     STATUSES,
@@ -325,3 +326,21 @@ def test_every_ending_in_the_tables_has_a_text_without_gaps() -> None:
         diagnosis = diagnose(None, number, [], LAUNCH)
 
         assert not set("{}") & set(diagnosis.cause + diagnosis.advice)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "lines", "is_short"),
+    [
+        (1, ["E ggml_backend_cuda: cudaMalloc failed: out of memory"], True),
+        (-6, ["terminate called after throwing an instance of 'std::bad_alloc'"], True),
+        (-1073741801, [], True),  # 0xC0000017 of Windows
+        (-6, ["GGML_ASSERT(n_tokens > 0) failed"], False),
+        (None, [], False),
+        # Of a start that was tried again with less, and then went well.
+        (1, ["E cudaMalloc failed: out of memory", "I srv: model loaded", "E abort"], False),
+    ],
+)
+def test_want_of_memory_is_told_from_other_crashes(
+    exit_code: int | None, lines: list[str], is_short: bool
+) -> None:
+    assert was_short_of_memory(exit_code, lines) is is_short

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.embedded.presence import embedded_command
+from llama_mcp.embedded import presence
+from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
 from llama_mcp.llama_server.diagnosis.causes import Diagnosis, diagnose
 from tests.support.tiny_model import write_tiny_model
@@ -24,7 +25,7 @@ ADDRESS_SPACE_KIB = 6_000_000
 
 
 def engines() -> Sequence[object]:
-    found = [pytest.param(embedded_command(), id="embedded")]
+    found = [pytest.param(spawning.program_command(presence.MODULE), id="embedded")]
     named = os.environ.get("LLAMA_MCP_TEST_LLAMA_CPP_PATH")
     if named:
         path = Path(named)

@@ -84,7 +84,7 @@ def test_bytes_that_are_not_text_become_replacement_characters(log: Path) -> Non
 def test_lines_end_where_a_terminal_ends_them(log: Path) -> None:
     log.write_bytes("one\r\n 10%\r 20%\r\nsame\u2028line\x0b\x85\n".encode())
 
-    assert read_log_tail(log, 10) == ["one", " 10%", " 20%", "same\u2028line"]
+    assert read_log_tail(log, 10) == ["one", " 10%", " 20%", r"same\u2028line"]
 
 
 def test_a_very_long_line_is_cut_with_an_ellipsis(log: Path) -> None:
@@ -105,12 +105,13 @@ def test_a_very_long_line_is_cut_with_an_ellipsis(log: Path) -> None:
         ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
         ("\x1b(Bplain\x1b7", "plain"),
         ("\x1b]unfinished title, then an error", "unfinished title, then an error"),
-        ("bell\x07 null\x00 delete\x7f", "bell null delete"),
+        ("bell\x07 null\x00 delete\x7f", r"bell\x07 null\x00 delete\x7f"),
+        ("turned \u202eround\u2066 and \u2029 cut", r"turned \u202eround\u2066 and \u2029 cut"),
         ("tab\tstays", "tab\tstays"),
         ("lone \ud800 surrogate", "lone ? surrogate"),
     ],
 )
-def test_what_is_not_text_is_taken_out_of_a_line(raw: str, clean: str) -> None:
+def test_terminal_codes_are_taken_out_and_other_controls_shown(raw: str, clean: str) -> None:
     assert clean_line(raw) == clean
 
 
@@ -119,7 +120,7 @@ def test_a_clean_line_is_valid_unicode_on_one_line(text: str) -> None:
     clean = clean_line(text)
 
     assert clean.encode()[:0] == b""
-    assert not {"\x1b", "\n", "\r", "\x00"} & set(clean)
+    assert not {"\x1b", "\n", "\r", "\x00", "\x9b", "\u202e", "\u2028"} & set(clean)
 
 
 @given(st.binary(max_size=300), st.integers(1, 50), st.integers(1, 200))
@@ -169,7 +170,18 @@ def test_the_end_of_a_log_is_shown_with_its_path_and_whether_there_is_more(log: 
 
 
 def test_a_missing_log_is_shown_as_no_lines(log: Path) -> None:
-    assert read_log(log, 10) == ServerLog(log_path=str(log))
+    missing = read_log(log, 10)
+    assert (missing.lines, missing.log_path, missing.truncated) == ([], str(log), False)
+    assert missing.note is not None and "There is no file" in missing.note
+
+
+def test_a_log_without_lines_says_why(log: Path) -> None:
+    log.write_bytes(b"")
+    assert "is empty" in (read_log(log, 10).note or "")
+    log.write_text("0.00.000.001 I srv init: loaded\n")
+    assert "no line of level error;" in (read_log(log, 10, "error").note or "")
+    assert "no line of level warning or worse;" in (read_log(log, 10, "warning").note or "")
+    assert read_log(log, 10).note is None
 
 
 MIXED = """\

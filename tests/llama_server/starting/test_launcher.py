@@ -51,6 +51,12 @@ def test_crashes_before_the_window_are_forgotten() -> None:
     assert again is not None and again.first_failure == "today" and len(again.restarts) == 1
 
 
+def test_crashes_in_the_future_were_before_the_clock_was_set_back_and_do_not_count() -> None:
+    launch = launch_of(restarts=[NOW + 86_400] * MAX_RESTARTS, first_failure="long ago")
+    again = next_restart(launch, "today", NOW)
+    assert again is not None and again.first_failure == "today" and again.restarts == [NOW]
+
+
 async def test_what_crashed_is_launched_again_as_it_was(
     lock: StartLock, launcher: Launcher
 ) -> None:

@@ -29,11 +29,56 @@ async def test_titles_messages_and_replies_are_searched_and_the_piece_is_shown(
     assert session.match == "Sourdough"
 
 
-async def test_all_words_must_be_in_one_turn_or_title(archive: Archive) -> None:
-    await say(archive, "apples", "and pears")
+async def test_a_session_is_found_when_it_has_all_words_in_whatever_turns(
+    archive: Archive,
+) -> None:
+    found = await say(archive, "apples", "and pears")
+    await say(archive, "cherries", "and grapes", found)
     await say(archive, "apples", "and plums")
-    page = await archive.list_sessions("pears apples")
-    assert (page.total, len(page.sessions)) == (1, 1)
+    page = await archive.list_sessions("pears apples cherries")
+    assert [session.session_id for session in page.sessions] == [found]
+    assert (page.total, page.note) == (1, None)
+    # The turn that has most of the words is shown.
+    assert page.sessions[0].match == "apples and pears"
+
+
+async def test_without_a_session_that_has_all_words_those_with_most_come_first(
+    archive: Archive,
+) -> None:
+    await say(archive, "one word", "the capital")
+    await say(archive, "two words", "the capital of Italy")
+    await say(archive, "one word, later", "the capital")
+    await say(archive, "no word", "nothing")
+
+    page = await archive.list_sessions("Italian capital of yesterday", limit=2)
+    rest = await archive.list_sessions(
+        "Italian capital of yesterday", limit=2, before=page.next_before
+    )
+
+    assert titles(page) == ["two words", "one word, later"]
+    assert titles(rest) == ["one word"]
+    assert page.total == rest.total == 3
+    assert page.note == "No session has all of these words; 3 have some, most of them first."
+
+
+async def test_a_search_that_finds_nothing_says_among_how_many_sessions(archive: Archive) -> None:
+    assert (await archive.list_sessions("pear")).note == "Searched 0 sessions: none has this word."
+    await say(archive, "apple", "")
+    assert (await archive.list_sessions("pear")).note == "Searched 1 session: none has this word."
+    assert (await archive.list_sessions("a pear")).note == (
+        "Searched 1 session: none has any of these words."
+    )
+    assert (await archive.list_sessions("!?")).note == "Searched 1 session: none has this text."
+
+
+async def test_only_so_many_words_are_looked_for_and_it_is_said(archive: Archive) -> None:
+    words = [f"word{number}" for number in range(5000)]
+    await say(archive, "many", " ".join(words))
+    page = await archive.list_sessions(" ".join(words))
+    assert titles(page) == ["many"]
+    assert page.note == "Only the first 16 of the 5000 words were looked for."
+    (long_word,) = (await archive.list_sessions("长" * 100_000 + " many")).sessions
+    assert long_word.title == "many"
 
 
 async def test_a_session_is_listed_once_with_the_newest_of_its_matches(archive: Archive) -> None:
@@ -80,12 +125,19 @@ async def test_a_search_is_paged_like_the_list(archive: Archive) -> None:
     assert (first.total, second.total, second.next_before) == (5, 5, None)
 
 
-async def test_a_blank_query_lists_everything_and_one_without_words_finds_nothing(
-    archive: Archive,
-) -> None:
+async def test_a_blank_query_lists_everything(archive: Archive) -> None:
     await say(archive, "hello", "hi!!")
     assert (await archive.list_sessions("  ")).total == 1
-    assert (await archive.list_sessions("!! ?")).total == 0
+
+
+@pytest.mark.parametrize("query", ["!!", "(x)[0]", "…", '"', "\u0301", "😀", "%", "€", "C++"])
+async def test_what_has_no_word_is_searched_for_as_it_is(archive: Archive, query: str) -> None:
+    await say(archive, "found", f"before{query}after and {query}")
+    await say(archive, query, "a title")
+    await say(archive, "unrelated", "C and x, one two")
+    page = await archive.list_sessions(query)
+    assert sorted(titles(page)) == sorted(["found", query])
+    assert all(query in (session.match or "") for session in page.sessions)
 
 
 async def test_the_index_stays_in_step_with_titles_forks_and_deletions(archive: Archive) -> None:

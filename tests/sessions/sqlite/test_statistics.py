@@ -16,7 +16,8 @@ from llama_mcp.sessions.records import (
     TurnStatistics,
     TurnStatus,
 )
-from llama_mcp.sessions.sqlite.statistics import Statistics, read_only_uri, read_statistics
+from llama_mcp.sessions.sqlite.connecting import read_only_uri
+from llama_mcp.sessions.sqlite.statistics import Statistics, read_statistics
 from tests.sessions.talk import put
 
 

@@ -1,8 +1,9 @@
+import sys
 from pathlib import Path
 
 import pytest
 
-from llama_mcp.sessions.sqlite.writers import Writers
+from llama_mcp.sessions.sqlite.writers import Writers, _is_locked
 from tests.sessions.talk import start_writer
 
 
@@ -61,4 +62,27 @@ def test_lock_files_are_for_their_owner_only(tmp_path: Path) -> None:
 
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+    writers.close()
+
+
+@pytest.mark.posix
+def test_a_lock_that_cannot_be_written_is_tried_without_disturbing_others_who_try_it(
+    tmp_path: Path,
+) -> None:
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    writers = Writers(tmp_path / "writers")
+    held = tmp_path / "writers" / f"{writers.own_id()}.lock"
+    assert _is_locked(held)
+    free = tmp_path / "free.lock"
+    assert not _is_locked(free)  # its writer has closed
+    free.touch()
+    assert not _is_locked(free)
+    with free.open() as tried:
+        fcntl.flock(tried, fcntl.LOCK_SH)
+        assert not _is_locked(free)
+        fcntl.flock(tried, fcntl.LOCK_EX)
+        assert _is_locked(free)
     writers.close()

@@ -32,6 +32,12 @@ class Watched:
     elsewhere: Archive
     told: list[object]
 
+    async def until_it_watches(self) -> None:
+        """Wait until the watch has seen what there is: only what differs from that is a change."""
+        await anyio.wait_all_tasks_blocked()
+        # The archive does one thing after the other, and the watch has asked it before.
+        await self.services.archive.list_sessions()
+
     def told_uris(self) -> list[str]:
         return [event.uri for event in self.told if isinstance(event, ResourceUpdated)]
 
@@ -64,6 +70,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 
 async def test_a_session_made_elsewhere_is_told_with_the_list(watched: Watched) -> None:
     async with watched.client.listen(resource_subscriptions=[SESSIONS]):
+        await watched.until_it_watches()
         session_id = await have_session(watched.elsewhere, turns=1)
         await until(lambda: watched.list_changes() > 0, "the list is told of")
         await until(lambda: SESSIONS in watched.told_uris(), "the index is told of")
@@ -74,9 +81,10 @@ async def test_a_session_deleted_elsewhere_is_told_to_its_own_listeners(watched:
     session_id = await have_session(watched.elsewhere, turns=1)
     markdown, _ = session_uris(session_id)
     async with watched.client.listen(resource_subscriptions=[markdown]):
-        await anyio.wait_all_tasks_blocked()
+        await watched.until_it_watches()
         await watched.elsewhere.delete_session(session_id)
-        await until(lambda: markdown in watched.told_uris(), "its end is told")
+        await until(lambda: watched.list_changes() > 0, "the list is told of, after its end")
+        assert markdown in watched.told_uris()
         assert watched.list_changes() == 1
 
 
@@ -87,6 +95,7 @@ async def test_a_change_of_this_process_is_told_once_also_while_it_is_watched(
     session_id = await have_session(watched.elsewhere, turns=1)
     markdown, _ = session_uris(session_id)
     async with watched.client.listen(resource_subscriptions=[markdown]):
+        await watched.until_it_watches()
         for count in (1, 2):
             await archive.update_session(session_id, title=f"Title {count}")
             await until(lambda: markdown in watched.told_uris(), "the change is told")

@@ -1,6 +1,7 @@
 """The list of resources: what it names, and that it costs the same however much was said."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,13 @@ from mcp import Client
 
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.settings import Settings
-from llama_mcp.surface.resources.sessions import TRANSCRIPTS_LISTED
+from llama_mcp.surface.resources.listing import TRANSCRIPTS_LISTED
 from llama_mcp.surface.resources.uris import (
     LLAMA_SERVER,
+    MODEL_TEMPLATE,
+    SESSION_DATA_PAGE_TEMPLATE,
     SESSION_DATA_TEMPLATE,
+    SESSION_PAGE_TEMPLATE,
     SESSION_TEMPLATE,
     SESSIONS,
     session_id_of,
@@ -26,7 +30,13 @@ async def test_every_resource_has_its_uri_in_one_place(tmp_path: Path) -> None:
     resources = {str(resource.uri) for resource in await server.list_resources()}
     templates = {template.uri_template for template in await server.list_resource_templates()}
     assert resources == {*LLAMA_SERVER, SESSIONS}
-    assert templates == {SESSION_TEMPLATE, SESSION_DATA_TEMPLATE}
+    assert templates == {
+        MODEL_TEMPLATE,
+        SESSION_TEMPLATE,
+        SESSION_DATA_TEMPLATE,
+        SESSION_PAGE_TEMPLATE,
+        SESSION_DATA_PAGE_TEMPLATE,
+    }
 
 
 async def test_no_turn_is_read_for_the_list_of_resources(tmp_path: Path) -> None:
@@ -34,7 +44,7 @@ async def test_no_turn_is_read_for_the_list_of_resources(tmp_path: Path) -> None
     archive = Archive(settings.archive_path)
     ids = [await have_session(archive, turns=2) for _ in range(TRANSCRIPTS_LISTED + 1)]
     await archive.close()
-    with sqlite3.connect(settings.archive_path) as connection:
+    with closing(sqlite3.connect(settings.archive_path)) as connection, connection:
         connection.execute("ALTER TABLE turns RENAME TO out_of_reach")
     connection.close()
     async with Client(build_server(settings)) as client:
@@ -43,7 +53,7 @@ async def test_no_turn_is_read_for_the_list_of_resources(tmp_path: Path) -> None
     newest = [session_uris(session_id)[0] for session_id in reversed(ids[1:])]
     assert [str(resource.uri) for resource in transcripts] == newest
     assert all(resource.size is None for resource in transcripts)
-    assert "2 turn(s)" in (transcripts[0].description or "")
+    assert "2 turns" in (transcripts[0].description or "")
 
 
 @pytest.mark.parametrize(

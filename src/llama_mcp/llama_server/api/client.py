@@ -3,13 +3,16 @@
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 import anyio
 import httpx2
 
+from llama_mcp.llama_server.api.chunks import StreamMark, chunks_of, decoded
+from llama_mcp.llama_server.api.fields import member
+from llama_mcp.llama_server.api.refusals import error_from
 from llama_mcp.llama_server.api.shared_answer import SharedAnswer
 from llama_mcp.llama_server.api.stream_transport import StreamTransport
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
@@ -26,11 +29,8 @@ POST_TIMEOUT_SECONDS = 30.0
 # The tokens of a prompt, as numbers, are the longest whole answer.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_REFUSAL_BYTES = 64 * 1024
-# How many characters of a refusal an error repeats.
-SHOWN = 1000
-# One SSE line; a whole reply in one chunk stays far below, an endless line does not.
-MAX_LINE_BYTES = 16 * 1024 * 1024
-DONE = b"[DONE]"
+STREAM = "/v1/stream"
+LOOKUP = "/v1/streams/lookup"
 # httpx2 raises RuntimeError when the client is closed during a request, as a stop does.
 FAILURES = (httpx2.HTTPError, httpx2.StreamError, RuntimeError)
 
@@ -51,6 +51,7 @@ class LlamaServerClient:
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
         self._stream_transport = StreamTransport(CONNECT_TIMEOUT_SECONDS)
+        self._has_streams: bool | None = None
         self._slots: SharedAnswer[Any | None] = SharedAnswer(SLOTS_AGE_SECONDS)
         self._streams = httpx2.AsyncClient(
             base_url=url,
@@ -77,11 +78,21 @@ class LlamaServerClient:
         self, path: str, timeout_seconds: float = GET_TIMEOUT_SECONDS
     ) -> Any | None:
         """Return the JSON of a GET endpoint; None when this build has none or does not answer."""
+        status, content = await self.look(path, timeout_seconds)
+        return content if httpx2.codes.is_success(status) else None
+
+    async def look(
+        self, path: str, timeout_seconds: float = GET_TIMEOUT_SECONDS
+    ) -> tuple[int, Any | None]:
+        """Return status and JSON of a GET endpoint: 0 without an answer, None without JSON."""
         try:
             status, content = await self._fetch("GET", path, timeout_seconds)
-            return _decode(content) if httpx2.codes.is_success(status) else None
-        except (*FAILURES, LlamaServerLostError):
-            return None
+        except FAILURES:
+            return 0, None
+        try:
+            return status, decoded(content)
+        except LlamaServerLostError:
+            return status, None
 
     async def slots(self) -> Any | None:
         """Return the JSON of /slots, at most a moment old; None when this build does not give it.
@@ -90,6 +101,12 @@ class LlamaServerClient:
         """
         changes = self._stream_transport.changes
         return await self._slots.get(changes, partial(self.get_or_none, "/slots"))
+
+    async def names_tag(self, tag: str) -> bool:
+        """Tell whether its model has that tag (--tags), which /v1/models lists."""
+        models = member(await self.get_or_none("/v1/models"), "data")
+        tags = member(models[0], "tags") if isinstance(models, list) and models else None
+        return isinstance(tags, list) and tag in tags
 
     async def metrics_text(self) -> str | None:
         """Return the Prometheus text of /metrics; None when this build has none."""
@@ -115,8 +132,8 @@ class LlamaServerClient:
         if status in (httpx2.codes.NOT_FOUND, httpx2.codes.NOT_IMPLEMENTED):
             return None
         if not httpx2.codes.is_success(status):
-            raise error_from(status, content)
-        return _decode(content)
+            raise error_from(status, content, body)
+        return decoded(content)
 
     async def _fetch(
         self, method: str, path: str, seconds: float, content: bytes | None = None
@@ -140,10 +157,13 @@ class LlamaServerClient:
             raise httpx2.ReadTimeout(f"no whole answer within {seconds:g} s") from error
 
     @asynccontextmanager
-    async def stream_chat(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
+    async def stream_chat(
+        self, body: Mapping[str, Any], mark: StreamMark | None = None
+    ) -> AsyncIterator[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives.
 
-        Leaving the context closes the stream, which makes llama-server stop generating.
+        Leaving the context closes the stream, which makes llama-server stop generating; with a mark
+        it goes on, and the mark says where to read on (read_stream).
 
         Raises:
             CompletionError: llama-server refused the request, or reports an error in mid-stream.
@@ -153,22 +173,77 @@ class LlamaServerClient:
             "POST",
             "/v1/chat/completions",
             content=_encode({**body, "stream": True}),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json"} | (mark.headers if mark else {}),
         )
+        async with self._answer(request, body) as pieces:
+            yield chunks_of(pieces, body, mark)
+
+    @asynccontextmanager
+    async def read_stream(
+        self, stream_id: str, first_byte: int
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give the body of a stream from that byte on, as it arrives.
+
+        Raises:
+            CompletionError: it is not known any more, or no longer from that byte on.
+            LlamaServerLostError: the connection broke.
+        """
+        query = {"conv_id": stream_id, "from": str(first_byte)}
+        async with self._answer(
+            self._streams.build_request("GET", STREAM, params=query), {}
+        ) as pieces:
+            yield pieces
+
+    async def end_stream(self, stream_id: str) -> None:
+        """Stop what is generated for a stream, and forget it; one that is not known is no error."""
+        with suppress(*FAILURES):
+            await self._fetch("DELETE", f"{STREAM}?conv_id={stream_id}", GET_TIMEOUT_SECONDS)
+
+    async def has_streams(self) -> bool:
+        """Tell whether this build goes on with a stream whose reader is gone; asked once."""
+        if self._has_streams is None:
+            try:
+                answer = await self.post(LOOKUP, {"conversation_ids": []}, GET_TIMEOUT_SECONDS)
+            except CompletionError:
+                return False
+            self._has_streams = answer is not None
+        return self._has_streams
+
+    async def look_up_stream(self, stream_id: str) -> Any | None:
+        """Return what is known of a stream; None when it is not known.
+
+        Raises:
+            CompletionError: it does not answer.
+        """
+        found = await self.post(LOOKUP, {"conversation_ids": [stream_id]}, GET_TIMEOUT_SECONDS)
+        return found[0] if isinstance(found, list) and found else None
+
+    @asynccontextmanager
+    async def _answer(
+        self, request: httpx2.Request, body: Mapping[str, Any]
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         try:
             response = await self._streams.send(request, stream=True)
         except FAILURES as error:
             raise LlamaServerLostError(_describe(error)) from error
         try:
             if response.status_code != httpx2.codes.OK:
-                raise await _refusal(response)
-            yield _chunks(response)
+                raise await _refusal(response, body)
+            yield _pieces(response)
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
 
 
-async def _refusal(response: httpx2.Response) -> CompletionError:
+async def _pieces(response: httpx2.Response) -> AsyncIterator[bytes]:
+    try:
+        async for piece in response.aiter_raw():
+            yield piece
+    except FAILURES as error:
+        raise LlamaServerLostError(_describe(error)) from error
+
+
+async def _refusal(response: httpx2.Response, body: Mapping[str, Any]) -> CompletionError:
     """Return what a refusal says, as far as its body arrives within GET_TIMEOUT_SECONDS."""
     content = b""
     try:
@@ -179,75 +254,11 @@ async def _refusal(response: httpx2.Response) -> CompletionError:
                     break
     except FAILURES as error:
         return LlamaServerLostError(_describe(error))
-    return error_from(response.status_code, content)
-
-
-async def _chunks(response: httpx2.Response) -> AsyncIterator[Any]:
-    """Give each `data:` line as JSON. Lines end with LF only: JSON text may hold other breaks."""
-    pending = b""
-    try:
-        async for piece in response.aiter_raw():
-            *lines, pending = (pending + piece).split(b"\n")
-            for line in lines:
-                field, _, value = line.strip().partition(b":")
-                if field == b"data" and value.strip() == DONE:
-                    return
-                if field == b"error":  # how builds before 2025 send it
-                    raise error_from(httpx2.codes.INTERNAL_SERVER_ERROR, value)
-                if field == b"data" and value.strip():
-                    yield _checked_chunk(value)
-            if len(pending) > MAX_LINE_BYTES:
-                raise LlamaServerLostError("its stream holds a line without an end")
-    except FAILURES as error:
-        raise LlamaServerLostError(_describe(error)) from error
-    raise LlamaServerLostError("its stream ended before the reply was complete")
-
-
-def _checked_chunk(data: bytes) -> Any:
-    chunk = _decode(data)
-    if isinstance(chunk, dict) and chunk.get("error"):
-        code = chunk["error"].get("code") if isinstance(chunk["error"], dict) else None
-        status = code if isinstance(code, int) else 0
-        is_status = 400 <= status < 600
-        raise error_from(status if is_status else httpx2.codes.INTERNAL_SERVER_ERROR, data)
-    return chunk
-
-
-def error_from(status: int, content: bytes) -> CompletionError:
-    """Turn llama-server's error envelope into words; the message tells more than the type."""
-    try:
-        fault = json.loads(content)
-        message = str(fault.get("error", fault)["message"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        message = content.decode("utf-8", "replace").strip()[:300] or "no explanation"
-    shown = message if len(message) <= SHOWN else message[:SHOWN] + "…"
-    return CompletionError(f"{shown} (HTTP {int(status)})", _next_step(status, message))
-
-
-def _next_step(status: int, message: str) -> str:
-    if (
-        "exceeds the available context size" in message
-        or "context size has been" in message.lower()
-    ):
-        return "Begin a new session, shorten the message, or start with a larger ctx_size."
-    if "mmproj" in message:
-        return "This model reads text only."
-    if status == httpx2.codes.SERVICE_UNAVAILABLE:
-        return "The model is still loading; {status}, then try again."
-    if status < httpx2.codes.INTERNAL_SERVER_ERROR:
-        return "Change the parameter that it names and try again."
-    return "{Status}; if it happens again, {stop}, then {start}."
+    return error_from(response.status_code, content, body)
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _decode(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
-        raise LlamaServerLostError("it sent something that is not JSON") from error
 
 
 def _describe(error: Exception) -> str:

@@ -15,24 +15,37 @@ from llama_mcp.llama_server.diagnosis import windows_endings
 from llama_mcp.llama_server.diagnosis.advice import LaunchFacts, advice_for
 from llama_mcp.llama_server.diagnosis.executable_symptoms import KILLED_AS_IT_STARTED
 from llama_mcp.llama_server.diagnosis.input_symptoms import Ending
-from llama_mcp.llama_server.diagnosis.log import clean_line, level_of, without_prefix
+from llama_mcp.llama_server.diagnosis.log import (
+    clean_line,
+    level_of,
+    without_prefix,
+    without_variables,
+)
 from llama_mcp.llama_server.diagnosis.machine_symptoms import (
     EXIT_CODES,
     FAILURES,
     FROM_OUTSIDE,
+    MEMORY,
     SIGKILL,
     SIGNALS,
-    WARNINGS,
+    TOLD_TO_END,
 )
+from llama_mcp.llama_server.diagnosis.notices import WARNINGS
 from llama_mcp.llama_server.diagnosis.windows_endings import describe_exit_code, unsigned
+from llama_mcp.wording import shortened
 
 MAX_EVIDENCE = 6
 MAX_EVIDENCE_CHARS = 300
 _MAX_QUOTE_CHARS = 160
 _MAX_LINES = 1000
 _MAX_LINE_CHARS = 600
+_MAX_USAGE_CHARS = 300
 
 _READY = re.compile(r"\bmodel loaded$|listening on (?:http|/)")
+# What llama-server prints of a flag whose value it refuses (common/arg.cpp).
+_USAGE = re.compile(r"usage:\s*$")
+_USAGE_END = re.compile(r"to show complete usage")
+_CLEANING_UP = re.compile(r"cleaning up before exit")
 _LOADING = re.compile(r"loading model")
 _ERROR = re.compile(
     r"error|fail|fatal|abort|exception|terminate called|what\(\)|GGML_ASSERT|insufficient|denied",
@@ -45,7 +58,7 @@ _CONSEQUENCE = re.compile(
 )
 
 _UNKNOWN_ADVICE = (
-    "The newest folder of runs has the whole log. Try again with extra_args=[], ctx_size=2048, "
+    "Its log has the rest. Try again with extra_args=[], ctx_size=2048, "
     "parallel=1 and n_gpu_layers=0, and add back one at a time."
 )
 
@@ -89,15 +102,19 @@ def diagnose(
         launch: How it was launched.
         platform: Where it ran, as sys.platform says it.
     """
-    lines = _clean(log_lines)
+    lines, usage = _without_usage(_clean(log_lines))
     number = signal or _signal_in(exit_code)
     code = None if number else exit_code
     recent = _since_ready(lines)
     status = unsigned(code) if code is not None else None
-    finding = (
+    from_outside = (
         _from_table(_killed_as_it_started(lines, platform), number)
         or _from_table(FROM_OUTSIDE, number)
         or _from_table(windows_endings.ENDED_FROM_OUTSIDE, status)
+        or (status == 0 and _told_to_end(lines))
+    )
+    finding = (
+        from_outside
         or _in_log(recent)
         or _from_table(SIGNALS, number)
         or _from_table(windows_endings.STATUSES, status)
@@ -105,9 +122,12 @@ def diagnose(
         or _from_table(EXIT_CODES, code)
         or _Finding(_unknown(code, number), _UNKNOWN_ADVICE)
     )
-    facts = _facts(launch, finding.groups or {}, _when(lines, recent))
+    facts = _facts(launch, finding.groups or {}, _when(lines, recent), usage)
     cause = _fill(finding.cause, facts).rstrip(" .")
-    return Diagnosis(cause, _fill(finding.advice, facts), _evidence(recent, finding.line))
+    # What a healthy llama-server was doing is no evidence of who ended it.
+    last_lines = 0 if from_outside else MAX_EVIDENCE
+    evidence = _evidence(recent, finding.line, last_lines)
+    return Diagnosis(cause, _fill(finding.advice, facts), evidence)
 
 
 def diagnose_refusal(
@@ -131,6 +151,19 @@ def diagnose_refusal(
     return diagnose(exit_code, None, output, nothing, platform) if is_known else None
 
 
+def was_short_of_memory(exit_code: int | None, log_lines: Sequence[str]) -> bool:
+    """Tell whether a llama-server that was ready ended for want of memory, as far as it told.
+
+    Args:
+        exit_code: Its exit code.
+        log_lines: The end of its log, oldest first.
+    """
+    lines = _since_ready(_clean(log_lines))
+    is_said = any(row.pattern.search(line) for row in MEMORY for line in lines)
+    status = unsigned(exit_code) if exit_code is not None else None
+    return is_said or status in windows_endings.WANT_OF_MEMORY
+
+
 def warnings_in_log(log_lines: Sequence[str], launch: LaunchFacts) -> tuple[str, ...]:
     """Give what the user of a running server should be told, one sentence or two each.
 
@@ -149,6 +182,23 @@ def warnings_in_log(log_lines: Sequence[str], launch: LaunchFacts) -> tuple[str,
 
 def _clean(log_lines: Sequence[str]) -> list[str]:
     return [clean_line(line)[:_MAX_LINE_CHARS] for line in log_lines[-_MAX_LINES:]]
+
+
+def _without_usage(lines: Sequence[str]) -> tuple[list[str], str]:
+    """Part what llama-server prints of a flag's use from the lines; the second is empty without."""
+    first = next((index for index, line in enumerate(lines) if _USAGE.match(line)), None)
+    if first is None:
+        return list(lines), ""
+    rest = range(first + 1, len(lines))
+    last = next((index for index in rest if _USAGE_END.search(lines[index])), len(lines))
+    usage = " ".join(" ".join(lines[first + 1 : last]).split())
+    usage = without_variables(usage).strip()
+    return [*lines[:first], *lines[last + 1 :]], shortened(usage, _MAX_USAGE_CHARS)
+
+
+def _told_to_end(lines: Sequence[str]) -> _Finding | None:
+    is_told = any(map(_CLEANING_UP.search, lines)) and any(map(_READY.search, lines))
+    return _Finding(TOLD_TO_END.cause, TOLD_TO_END.advice) if is_told else None
 
 
 def _signal_in(exit_code: int | None) -> int | None:
@@ -182,8 +232,9 @@ def _from_table(table: Mapping[int, Ending], number: int | None) -> _Finding | N
 def _in_log(lines: Sequence[str]) -> _Finding | None:
     bare = [without_prefix(line) for line in lines]
     for row in FAILURES:
+        pattern = row.pattern
         for line in bare:
-            if match := row.pattern.search(line):
+            if match := pattern.search(line):
                 return _Finding(row.cause, row.advice, line, match.groupdict(""))
     return None
 
@@ -196,12 +247,12 @@ def _unknown(exit_code: int | None, number: int | None) -> str:
     return f"exit code {describe_exit_code(exit_code)}; the cause is not one we know"
 
 
-def _evidence(lines: Sequence[str], deciding: str) -> tuple[str, ...]:
-    """The deciding line, then other errors; without any of those, the last lines."""
+def _evidence(lines: Sequence[str], deciding: str, last_lines: int) -> tuple[str, ...]:
+    """The deciding line, then other errors; without any of those, so many of the last lines."""
     errors = [without_prefix(line) for line in lines if _is_error(line)]
     causes = [line for line in errors if not _CONSEQUENCE.search(line)]
     shown = [deciding, *causes] if deciding or causes else errors
-    shown = shown or [without_prefix(line) for line in lines[-MAX_EVIDENCE:]]
+    shown = shown or [without_prefix(line) for line in lines[len(lines) - last_lines :]]
     unique = tuple(dict.fromkeys(line[:MAX_EVIDENCE_CHARS] for line in shown if line))
     return unique[:MAX_EVIDENCE] if deciding else unique[-MAX_EVIDENCE:]
 
@@ -217,7 +268,9 @@ def _fill(template: str, facts: Mapping[str, str]) -> str:
     return re.sub(r" +", " ", text.replace(" ()", "")).strip()
 
 
-def _facts(launch: LaunchFacts, groups: Mapping[str, str], when: str) -> dict[str, str]:
+def _facts(
+    launch: LaunchFacts, groups: Mapping[str, str], when: str, usage: str = ""
+) -> dict[str, str]:
     quotes = {name: value.strip()[:_MAX_QUOTE_CHARS] for name, value in groups.items()}
-    facts = advice_for(launch, quotes.get("flag", "")) | {"when": when} | quotes
+    facts = advice_for(launch, quotes.get("flag", ""), usage) | {"when": when} | quotes
     return {name: clean_line(text) for name, text in facts.items()}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from llama_mcp.llama_server.status import MAX_LOG_LINES, Level, ServerLog
+from llama_mcp.visible_text import visible_line
 
 LONGEST_LINE = 2000
 _CLIPPED = "…"
@@ -38,8 +39,8 @@ _TERMINAL_CODE = re.compile(
 _ERROR_WORD = re.compile(
     r"\b(error|fail(ed|ure)?|fatal|abort(ed|ing)?|terminate|exception)\b", re.I
 )
+_VARIABLE = re.compile(r"\(env: \w+\)")
 _WARNING_WORD = re.compile(r"\bwarn(ing)?\b", re.I)
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 def read_log_tail(path: Path, lines: int, *, max_bytes: int = 262_144) -> list[str]:
@@ -81,7 +82,20 @@ def read_log(path: Path, lines: int, level: Level | None = None) -> ServerLog:
         raw = found = list(_of_level(cleaned, level))
     shown = _newest_that_fit(found[-min(lines, MAX_LOG_LINES) :])
     truncated = not is_whole or len(shown) < len(raw)
-    return ServerLog(lines=shown, log_path=str(path), truncated=truncated)
+    note = None if shown else _why_nothing(path, level, is_whole)
+    return ServerLog(lines=shown, log_path=str(path), truncated=truncated, note=note)
+
+
+def _why_nothing(path: Path, level: Level | None, is_whole: bool) -> str:
+    if not path.exists():
+        return "There is no file: llama-server has written none, or somebody has deleted it."
+    if not log_size(path):
+        return "The log is empty: llama-server has written nothing yet."
+    if level is None:
+        return "The log could not be read."
+    where = "The log" if is_whole else f"The last {_MAX_SEARCHED_BYTES // 1024} KiB of the log"
+    worse = "" if level == "error" else " or worse"
+    return f"{where} has no line of level {level}{worse}; without level it is given as it is."
 
 
 def last_line(path: Path) -> str:
@@ -114,9 +128,14 @@ def says_prompt_not_reusable(path: Path, since_bytes: int) -> bool:
 
 
 def clean_line(text: str) -> str:
-    """Take out of one line what is not text: terminal codes, control characters, surrogates."""
-    text = _CONTROL.sub("", _TERMINAL_CODE.sub("", text))
-    return text.encode("utf-8", "replace").decode("utf-8").rstrip()
+    """Take terminal codes and surrogates out of one line; other control characters are shown."""
+    text = visible_line(_TERMINAL_CODE.sub("", text).rstrip())
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def without_variables(usage: str) -> str:
+    """Take out the names of variables, which llama-server's words about a flag end with."""
+    return _VARIABLE.sub("", usage)
 
 
 def level_of(line: str) -> str | None:

@@ -1,28 +1,16 @@
-"""The table of symptoms as a whole, with the rows about the machine, the signals and warnings.
+"""The table of symptoms as a whole, with the rows about the machine, the signals and exit codes.
 
 The rows are made as in input_symptoms.py, whose docstring names what may stand in braces.
 """
 
-import re
 import sys
-from typing import NamedTuple
 
 from llama_mcp.llama_server.diagnosis.executable_symptoms import EXECUTABLE
 from llama_mcp.llama_server.diagnosis.input_symptoms import (
     WHAT_IT_WAS_GIVEN,
     Ending,
     Symptom,
-    symptom,
 )
-
-
-class Notice(NamedTuple):
-    """A line of a server that runs, and what the user should be told."""
-
-    pattern: re.Pattern[str]
-    text: str
-    asked_for_gpu: bool = False
-
 
 # The numbers of Linux and macOS; Python on Windows has no names for most of them.
 SIGHUP = 1
@@ -36,8 +24,8 @@ SIGTERM = 15
 SIGBUS = 10 if sys.platform == "darwin" else 7
 
 _GPU_DRIVER = (
-    "Check the GPU and its driver (nvidia-smi or its like), or pass n_gpu_layers=0 to run on the "
-    "CPU."
+    "Pass n_gpu_layers=0 to run on the CPU, or ask the user to check the GPU and its driver "
+    "(nvidia-smi or its like)."
 )
 _BUG = (
     "Start it again; if it comes back, try extra_args=[], another llama.cpp release "
@@ -46,43 +34,43 @@ _BUG = (
 _AGAIN = "Start it again if it is still wanted."
 
 # A context that the GPU has no room for is a matter of the GPU, so those rows come first.
-_MEMORY = (
-    symptom(
+MEMORY = (
+    Symptom(
         r"(?:cuda|hip)Malloc failed: out of memory|(?:CUDA|ROCm|HIP) error: out of memory|"
         r"unable to allocate (?:CUDA|ROCm|HIP)\w* buffer|CUBLAS_STATUS_ALLOC_FAILED",
         "the GPU's memory (CUDA or ROCm) is too small",
         "{gpu_advice}",
     ),
-    symptom(
+    Symptom(
         r"ErrorOutOfDeviceMemory|unable to allocate Vulkan\w* buffer|"
         r"Requested buffer size exceeds device",
         "the GPU's memory (Vulkan) is too small",
         "{gpu_advice}",
     ),
-    symptom(
+    Symptom(
         r"kIOGPUCommandBufferCallbackErrorOutOfMemory|Insufficient Memory|"
         r"unable to allocate (?:Metal|MTL)\w* buffer",
         "the GPU's memory (Metal) is too small",
         "{gpu_advice}",
     ),
-    symptom(
+    Symptom(
         r"OUT_OF_DEVICE_MEMORY|unable to allocate (?!CPU)(?P<device>\w+) buffer",
         "the memory of the device {device} is too small",
         "{gpu_advice}",
     ),
-    symptom(
+    Symptom(
         r"failed to allocate buffer for (?:kv|rs) cache|"
         r"failed to initialize the context: (?:failed to allocate|std::bad_alloc)|"
         r"failed to allocate compute (?:pp |tg |graph )?buffers",
         "there is not enough memory for {context}",
         "{memory_advice}",
     ),
-    symptom(
+    Symptom(
         r"insufficient memory \(attempted to allocate\s+(?P<size>[\d.]+) MB\)",
         "there is not enough memory: {size} MB more could not be had",
         "{memory_advice}",
     ),
-    symptom(
+    Symptom(
         r"std::bad_alloc|[Cc]annot allocate memory|GGML_ASSERT\(ctx->mem_buffer != NULL\)|"
         r"failed to allocate|unable to allocate CPU",
         "there is not enough memory",
@@ -91,62 +79,64 @@ _MEMORY = (
 )
 
 _FILES = (
-    symptom(
+    Symptom(
         r"No space left on device",
         "the disk is full",
-        "Free some space on the disk that holds llama-mcp's home, and on the one of any file "
-        "named in extra_args.",
+        "Ask the user to free some space on the disk that holds llama-mcp's home, and on the one "
+        "of any file named in extra_args.",
     ),
-    symptom(
+    Symptom(
         r"failed to open(?: GGUF)?(?: file)? '?(?P<file>[^']+?)'?[: (]+No such file",
         "the file {file} does not exist",
         "Check the path for a typing error; an absolute path is safest.",
     ),
-    symptom(
+    Symptom(
         r"failed to open(?: GGUF)?(?: file)? '?(?P<file>[^']+?)'?[: (]+Permission denied",
         "there is no permission to read {file}",
-        "Give the user who runs llama-mcp the right to read it and its folders (chmod).",
+        "Ask the user to give who runs llama-mcp the right to read it and its folders (chmod).",
     ),
-    symptom(
+    Symptom(
         r"failed to open GGUF file '(?P<file>[^']*)'",
         "the file {file} cannot be opened",
         "Check that it exists and may be read.",
     ),
-    symptom(
+    Symptom(
         r"[Pp]ermission denied:? ?(?P<file>[^)]*)",
         "permission was denied ({file})",
-        "Give the user who runs llama-mcp the right to it; llama-server itself must be executable "
+        "Ask the user to give who runs llama-mcp the right to it; llama-server must be executable "
         "(chmod +x).",
     ),
-    symptom(
+    Symptom(
         r"Too many open files",
         "there are too many open files",
-        "Raise the limit (ulimit -n) for llama-mcp.",
+        "Ask the user to raise the limit (ulimit -n) for llama-mcp.",
     ),
-    symptom(
+    Symptom(
         r"Input/output error|read error: (?P<problem>.+)",
         "a file could not be read to its end ({problem})",
         "Check the disk or the network share that the model lies on.",
     ),
-    symptom(
+    Symptom(
         r"Resource temporarily unavailable",
         "the system refused it another thread",
-        'Put a smaller "--threads" into extra_args, or raise the limit of processes (ulimit -u).',
+        'Put a smaller "--threads" into extra_args, or ask the user to raise the limit of '
+        "processes (ulimit -u).",
     ),
 )
 
 _DEVICES = (
-    symptom(
+    Symptom(
         r"CUDA driver version is insufficient|no kernel image is available",
         "the GPU or its driver does not fit this llama-server's CUDA",
-        "Update the driver, pass as llama_cpp_path a build for this GPU, or pass n_gpu_layers=0.",
+        "Pass n_gpu_layers=0, or a build for this GPU as llama_cpp_path, or ask the user to update "
+        "the driver.",
     ),
-    symptom(
+    Symptom(
         r"(?:CUDA|ROCm|HIP|MUSA) error(?:: (?P<text>.*))?",
         "the GPU failed: {text}",
         _GPU_DRIVER,
     ),
-    symptom(
+    Symptom(
         r"(?P<text>ErrorDeviceLost|vk::\w+Error.*|kIOGPUCommandBufferCallbackError\w+)",
         "the GPU failed: {text}",
         _GPU_DRIVER,
@@ -155,28 +145,29 @@ _DEVICES = (
 
 # Last of all: rows that only repeat what llama-server says.
 _ITS_OWN_WORDS = (
-    symptom(
+    Symptom(
         r"(?<![\w.-])(?P<file>[\w.-]+\.(?:cpp|cuh?|cc?|hp?p?|mm?)):(?P<line>\d+): "
         r"(?!internal-error)(?P<text>.+)",
         "llama-server found a fault in itself and aborted ({file}:{line}: {text})",
         _BUG,
     ),
-    symptom(
+    Symptom(
         r"what\(\): *(?P<text>.+)",
         "llama-server ended on an error it did not handle ({text})",
         _BUG,
     ),
-    symptom(
+    Symptom(
         r"error loading model: (?P<text>.+)",
         "the model could not be loaded ({text})",
-        "Download the model again, or update llama.cpp (llama_cpp_path).",
+        "Pass another model or a newer llama.cpp (llama_cpp_path), or ask the user to download the "
+        "model again.",
     ),
-    symptom(
+    Symptom(
         r"^error: (?P<text>.+)",
         "llama-server gave up: {text}",
         "Correct it if it comes from extra_args; its log has more.",
     ),
-    symptom(
+    Symptom(
         r"^(?P<text>\w+(?:Error|Exception): .+)",
         "the engine ended on an error it did not handle ({text})",
         _BUG,
@@ -186,7 +177,7 @@ _ITS_OWN_WORDS = (
 FAILURES: tuple[Symptom, ...] = (
     *EXECUTABLE,
     *WHAT_IT_WAS_GIVEN,
-    *_MEMORY,
+    *MEMORY,
     *_FILES,
     *_DEVICES,
     *_ITS_OWN_WORDS,
@@ -194,15 +185,14 @@ FAILURES: tuple[Symptom, ...] = (
 
 # The sender decides, and llama-server's own last words are not the reason.
 FROM_OUTSIDE: dict[int, Ending] = {
-    SIGKILL: Ending(
-        "it was killed (SIGKILL){when}, which is what the system does to a program when memory "
-        "runs out",
-        "{memory_advice}",
-    ),
+    SIGKILL: Ending("it was killed (SIGKILL){when}{killer}", "{kill_advice}"),
     SIGTERM: Ending("somebody told it to end (SIGTERM){when}", _AGAIN),
     SIGINT: Ending("somebody interrupted it (SIGINT){when}", _AGAIN),
     SIGHUP: Ending("its terminal or session was closed (SIGHUP){when}", _AGAIN),
 }
+
+# llama-server ends in order, with exit code 0, when it is told to: it says so in its log.
+TOLD_TO_END = Ending("somebody told it to end (exit code 0, as after SIGTERM or Ctrl-C)", _AGAIN)
 
 SIGNALS: dict[int, Ending] = {
     SIGILL: Ending(
@@ -224,7 +214,13 @@ SIGNALS: dict[int, Ending] = {
 }
 
 EXIT_CODES: dict[int, Ending] = {
-    0: Ending("it ended by itself (exit code 0){when}, as it does when told to", _AGAIN),
+    0: Ending(
+        "the program ended{when} without an error (exit code 0), and llama-server does so only "
+        "when it is told to; a wrapper that puts it into the background ends so too, and one with "
+        "a pipe (`llama-server | tee`) hides how it ended",
+        "Pass llama-server itself as llama_cpp_path; a wrapper has to stay until llama-server "
+        "ends, and to end as it does (`exec llama-server ...`).",
+    ),
     126: Ending(
         "{engine} could not be executed (exit code 126)",
         "Make it executable (chmod +x), and pass a llama_cpp_path for this machine.",
@@ -245,46 +241,3 @@ PARAMETERS = {
     "-ngl": "n_gpu_layers",
     "--port": "port",
 }
-
-WARNINGS: tuple[Notice, ...] = (
-    Notice(
-        re.compile(r"no usable GPU found|offloaded 0/\d+ layers to GPU"),
-        "n_gpu_layers={n_gpu_layers} has no effect: this llama-server found no usable GPU, or was "
-        "built without GPU support, and runs on the CPU.",
-        asked_for_gpu=True,
-    ),
-    Notice(
-        re.compile(r"failed to initialize (?:CUDA|ROCm|HIP): (?P<text>.+)"),
-        "The GPU cannot be used ({text}); llama-server runs on the CPU.",
-    ),
-    Notice(
-        re.compile(r"^Failed to connect to (?P<endpoint>\S+)"),
-        "The RPC server {endpoint} was not reached; llama-server runs without it.",
-    ),
-    Notice(
-        re.compile(
-            r"slot context \((?P<asked>\d+)\) exceeds .* model \((?P<trained>\d+)\) - capping"
-        ),
-        "Each conversation gets {trained} tokens and not {asked}: the model was trained for no "
-        "more. ctx_size={trained} saves the memory.",
-    ),
-    # Builds of 2025 did not cap it.
-    Notice(
-        re.compile(r"n_ctx_per_seq \((?P<asked>\d+)\) > n_ctx_train \((?P<trained>\d+)\)"),
-        "The window of {asked} tokens is larger than the {trained} the model was trained for; "
-        "replies get worse beyond those. ctx_size={trained} is the most it can use well.",
-    ),
-    Notice(
-        re.compile(r"failed to mlock"),
-        "The model could not be locked into memory (ulimit -l is too low); it may be swapped out.",
-    ),
-    Notice(
-        re.compile(r"GENERATION QUALITY WILL BE DEGRADED"),
-        "The model file does not say how it splits text into tokens; replies may be poor. A newer "
-        "GGUF of this model helps.",
-    ),
-    Notice(
-        re.compile(r"\b(?P<what>\w+) is not supported by this context, it will be disabled"),
-        "{what} is not supported for this model and is off.",
-    ),
-)

@@ -16,7 +16,7 @@ _BUG = (
 _MISSING_DLL = (
     "Keep llama-server.exe in the folder it came in, with all its .dll files. A CUDA build needs "
     "cudart and cublas beside it (llama.cpp offers them as a download of their own). Most builds "
-    "need the Microsoft Visual C++ Redistributable (x64): install it."
+    "need the Microsoft Visual C++ Redistributable (x64): ask the user for it."
 )
 _PAGE_FILE = "{memory_advice} A larger page file helps where the model would fit into memory."
 
@@ -79,14 +79,15 @@ STATUSES: dict[int, Ending] = {
     ),
     0xC0000142: Ending(
         "a DLL of llama-server.exe failed as it was loaded (0xC0000142)",
-        "A GPU driver or a session that is just ending does this: update the driver, or start "
-        "again.",
+        "A GPU driver or a session that is just ending does this: start again, or ask the user to "
+        "update the driver.",
     ),
     0xC0000374: Ending("llama-server crashed (0xC0000374, heap corruption){when}", _BUG),
     0xC0000409: Ending("llama-server aborted itself (0xC0000409, fail fast){when}", _BUG),
     0xC0000428: Ending(
         "Windows does not accept the signature of llama-server.exe or one of its DLLs (0xC0000428)",
-        "Download llama.cpp's release again, or ask who manages this machine to allow it.",
+        "Ask the user to download llama.cpp's release again, or who manages the machine to allow "
+        "it.",
     ),
     0x40000015: Ending("llama-server aborted itself (0x40000015){when}", _BUG),
     0xC06D007E: Ending(
@@ -106,3 +107,5 @@ EXIT_CODES: dict[int, Ending] = {
     ),
     3: Ending("llama-server aborted itself (exit code 3){when}", _BUG),
 }
+
+WANT_OF_MEMORY = frozenset(code for code, ending in STATUSES.items() if ending.advice == _PAGE_FILE)

@@ -1,8 +1,7 @@
-"""From what was asked to llama-server's command line and environment; nothing here has effects."""
+"""From what was asked to llama-server's command line; nothing here has effects."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from llama_mcp.llama_server.engine.capabilities import Capabilities
 from llama_mcp.llama_server.status import LaunchArguments
@@ -14,24 +13,6 @@ ALL_LAYERS_AS_NUMBER = "999"
 HOST = "127.0.0.1"
 # Frequent pings let llama-server notice sooner that a client of its streams is gone.
 SSE_PING_SECONDS = "5"
-
-# What a program and a GPU driver need. Everything else, LLAMA_* above all, would configure
-# llama-server behind our back (llama.cpp: common/arg.cpp reads LLAMA_ARG_* for every flag).
-KEPT_VARIABLES = frozenset(
-    (
-        *("APPDATA", "COMSPEC", "DISPLAY", "DRI_PRIME", "HOME", "HOMEDRIVE", "HOMEPATH", "LANG"),
-        *("LANGUAGE", "LOGNAME", "PROGRAMFILES(X86)", "PROGRAMW6432"),
-        *("LD_LIBRARY_PATH", "LOCALAPPDATA", "NUMBER_OF_PROCESSORS", "PATH", "PATHEXT"),
-        *("PROCESSOR_ARCHITECTURE", "PROGRAMDATA", "PROGRAMFILES", "SHELL", "SSL_CERT_DIR"),
-        *("SSL_CERT_FILE", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER"),
-        *("USERNAME", "USERPROFILE", "WINDIR"),
-    )
-)
-KEPT_PREFIXES = (
-    *("AMD_", "CUDA_", "DYLD_", "GGML_", "GOMP_", "GPU_", "HIP_", "HSA_", "KMP_", "LC_", "MESA_"),
-    *("MTL_", "MKL_", "NVIDIA_", "OMP_", "ONEAPI_", "ROCM_", "ROCR_", "SYCL_", "UR_", "VK_"),
-    *("XDG_", "ZE_", "ZES_"),
-)
 
 
 class LaunchConfig(LaunchSettings):
@@ -53,12 +34,20 @@ class CommandLine:
 
 
 def build_command_line(
-    config: LaunchConfig, capabilities: Capabilities, *, model: str, alias: str, port: int
+    config: LaunchConfig,
+    capabilities: Capabilities,
+    *,
+    model: str,
+    alias: str,
+    port: int,
+    tag: str = "",
+    for_model: Sequence[str] = (),
 ) -> CommandLine:
     """Return llama-server's flags for config, leaving out what this build does not have.
 
     ctx_size is the window of each conversation. An explicit -np keeps slots apart (no unified KV),
-    so -c is their sum (llama.cpp: server-context.cpp, n_ctx / n_parallel).
+    so -c is their sum (llama.cpp: server-context.cpp, n_ctx / n_parallel). What follows from the
+    model (model_flags.py) stands before the caller's extra_args, which count if both name a flag.
     """
     arguments = ["-m", model, "--host", HOST, "--port", str(port)]
     arguments += ["-c", str(config.ctx_size * config.parallel), "-np", str(config.parallel)]
@@ -66,24 +55,20 @@ def build_command_line(
     if config.n_gpu_layers is not None:
         arguments += _gpu_layers(config.n_gpu_layers, capabilities, notes)
     arguments += _alias(alias, capabilities)
+    arguments += ["--tags", tag] if tag and "--tags" in capabilities else []
     arguments += _switches(capabilities)
-    return CommandLine([*arguments, *config.extra_args], notes)
+    return CommandLine([*arguments, *for_model, *config.extra_args], notes)
 
 
-def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for llama-server: what it needs, and nothing that configures it."""
-    kept = {
-        name: value
-        for name, value in inherited.items()
-        if name.upper() in KEPT_VARIABLES or name.upper().startswith(KEPT_PREFIXES)
-    }
-    # Without it an abort forks a debugger that hangs on our file handles (llama.cpp: ggml.c).
-    return kept | {"GGML_NO_BACKTRACE": "1"}
+def model_alias(name: str) -> str:
+    """Return a model's name for API and status: one that llama-server gives back unchanged.
 
-
-def model_alias(model: Path) -> str:
-    """Return the model's name for API and status; llama-server takes a comma as a separator."""
-    return model.stem.replace(",", "_")
+    It is text, whatever bytes a file's name has. llama-server parts an alias at commas, takes
+    blanks off its ends, and takes an empty one for none (llama.cpp: common/arg.cpp, --alias).
+    """
+    text = name.encode("utf-8", "replace").decode("utf-8")
+    printable = "".join(char if char.isprintable() else " " for char in text.replace(",", "_"))
+    return printable.strip() or "model"
 
 
 def differences(running: LaunchConfig, wanted: LaunchConfig) -> list[str]:

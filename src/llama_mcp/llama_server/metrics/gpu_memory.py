@@ -1,14 +1,12 @@
 """How much memory of NVIDIA GPUs llama-server uses, where NVML can tell.
 
-NVML comes with the driver, its Python binding (`pynvml`) with the extra `gpu`. Nothing is imported
-before somebody asks. In a container NVML may name the host's pids: then it tells nothing.
+In a container NVML may name the host's pids: then it tells nothing.
 """
 
 from collections.abc import Collection, Iterator
-from functools import cache
-from importlib import import_module
 from typing import Any
 
+from llama_mcp.llama_server.engine.nvml import load_nvml, name_of
 from llama_mcp.llama_server.metrics.figures import GpuMemory
 
 
@@ -29,27 +27,12 @@ def gpu_memory_of(pids: Collection[int]) -> list[GpuMemory]:
     return [use for use in uses if use is not None]
 
 
-@cache
-def load_nvml() -> Any | None:
-    """Return the initialized binding; None without one, or without a driver."""
-    try:
-        nvml = import_module("pynvml")
-    except ImportError:
-        return None
-    try:
-        nvml.nvmlInit()
-    except nvml.NVMLError:
-        return None
-    return nvml
-
-
 def _use(nvml: Any, device: Any, pids: Collection[int]) -> GpuMemory | None:
     used_bytes = _used_bytes(nvml, device, pids)
     if not used_bytes:
         return None
-    name = nvml.nvmlDeviceGetName(device)
     return GpuMemory(
-        name=name.decode() if isinstance(name, bytes) else str(name),
+        name=name_of(nvml, device),
         used_bytes=used_bytes,
         total_bytes=int(nvml.nvmlDeviceGetMemoryInfo(device).total),
     )

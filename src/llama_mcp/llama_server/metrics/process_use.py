@@ -1,9 +1,7 @@
-"""What llama-server takes of the machine: memory and processor time, with its child processes."""
+"""What llama-server takes of the machine: memory and processor time of all its processes."""
 
-import os
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import psutil
@@ -11,7 +9,7 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class ProcessUse:
-    """What a process and its descendants use at one moment."""
+    """What some processes use at one moment."""
 
     at: float
     """By time.monotonic()."""
@@ -22,12 +20,9 @@ class ProcessUse:
     """Since they were started; those that have ended are not in it."""
 
 
-def measure(pid: int) -> ProcessUse | None:
-    """Measure a process and its children; None when it is gone or may not be read.
-
-    May have to look at every process of the machine, so it belongs on a worker thread.
-    """
-    uses = list(_each(pid))
+def measure(pids: Collection[int]) -> ProcessUse | None:
+    """Measure these processes together; None when all are gone or may not be read."""
+    uses = list(_each(pids))
     if not uses:
         return None
     return ProcessUse(
@@ -46,33 +41,13 @@ def cpu_percent(earlier: ProcessUse, later: ProcessUse) -> float | None:
     return round(100 * used_seconds / seconds, 1)
 
 
-def _each(pid: int) -> Iterator[tuple[int, int, float]]:
-    """Give pid, memory and processor time of a process and of all below it."""
-    try:
-        process = psutil.Process(pid)
-        with process.oneshot():
-            times = process.cpu_times()
-            yield pid, process.memory_info().rss, times.user + times.system
-        children = _children_of(process)
-    except psutil.Error:
-        return
-    for child in children:
-        yield from _each(child)
-
-
-def _children_of(process: psutil.Process) -> list[int]:
-    if sys.platform == "linux":
+def _each(pids: Collection[int]) -> Iterator[tuple[int, int, float]]:
+    """Give pid, memory and processor time of each that is there."""
+    for pid in pids:
         try:
-            return _linux_children_of(process.pid)
-        except OSError:  # a kernel that does not tell, or a thread that has just ended
-            pass
-    return [child.pid for child in process.children()]
-
-
-def _linux_children_of(pid: int) -> list[int]:
-    """Return what the kernel lists; psutil would read every process of the machine."""
-    children: list[int] = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
-            children += map(int, file.read().split())
-    return children
+            process = psutil.Process(pid)
+            with process.oneshot():
+                times = process.cpu_times()
+                yield pid, process.memory_info().rss, times.user + times.system
+        except psutil.Error:
+            continue

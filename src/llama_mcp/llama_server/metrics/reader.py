@@ -127,7 +127,7 @@ class MetricsReader:
 
     async def _read(self, run_state: RunState) -> Reading:
         self._forget_old_traces(run_state.pid)
-        machine = await self._measure_machine(run_state.pid)
+        machine = await self._measure_machine(run_state)
         answers = _Answers(run_state.state)
         if run_state.state is ServerState.READY:
             answers = await _ask(run_state, await self._attachment.connect(run_state.run))
@@ -147,16 +147,18 @@ class MetricsReader:
         cpu_seconds = machine.use.cpu_seconds if machine.use else None
         return Reading(LlamaServerFigures.model_validate(content), answers.text, cpu_seconds)
 
-    async def _measure_machine(self, pid: int | None) -> _MachineUse:
-        if pid is None:
+    async def _measure_machine(self, run_state: RunState) -> _MachineUse:
+        # In a thread: the system may have to look at every process of the machine.
+        pids = await anyio.to_thread.run_sync(lambda: run_state.pids)
+        if not pids:
             return _MachineUse()
         latest = time.monotonic() - CPU_SAMPLE_SECONDS
         uses = (trace.use for trace in reversed(self._traces) if trace.use)
         before = next((use for use in uses if use.at <= latest), None)
         if before is None:
-            before = await anyio.to_thread.run_sync(process_use.measure, pid)
+            before = await anyio.to_thread.run_sync(process_use.measure, pids)
             await anyio.sleep(CPU_SAMPLE_SECONDS)
-        use = await anyio.to_thread.run_sync(process_use.measure, pid)
+        use = await anyio.to_thread.run_sync(process_use.measure, pids)
         if use is None:
             return _MachineUse()
         percent = process_use.cpu_percent(before, use) if before else None

@@ -4,11 +4,10 @@ import signal as signals
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.diagnosis.advice import LaunchFacts
-from llama_mcp.llama_server.diagnosis.causes import Diagnosis, diagnose
+from llama_mcp.llama_server.diagnosis.causes import Diagnosis, diagnose, was_short_of_memory
+from llama_mcp.llama_server.diagnosis.free_memory import available_bytes
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
 from llama_mcp.llama_server.diagnosis.windows_endings import describe_exit_code
 from llama_mcp.llama_server.errors import (
@@ -18,7 +17,9 @@ from llama_mcp.llama_server.errors import (
     StartInterruptedError,
     UnreadableRunError,
 )
+from llama_mcp.llama_server.runs import neighbours, places, ports
 from llama_mcp.llama_server.runs.records import KeeperState, Launch
+from llama_mcp.llama_server.runs.run import Run, place_of
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.status import LastExit, ServerState
 
@@ -27,20 +28,33 @@ LOG_LINES_TO_SHOW = 12
 
 
 def last_exit(state: RunState) -> LastExit | None:
-    """Explain how a run ended by itself; None when it runs or was stopped."""
+    """Explain how a run ended by itself; None when it runs or was stopped.
+
+    Like all that explains an ending here, it reads the log and may look at every socket of the
+    machine, so it belongs on a worker thread.
+    """
+    explained = _explain_ending(state)
+    return explained[0] if explained else None
+
+
+def _explain_ending(state: RunState) -> tuple[LastExit, Sequence[str]] | None:
+    """Return how a run ended by itself and the lines of its log that show it; None as above."""
     failure = state.outcome.failure if state.outcome else None
     if state.state is not ServerState.CRASHED and not failure:
         return None
     exit_code, number = _ending(state.keeper)
     tail = read_log_tail(state.run.log_path, LOG_LINES_FOR_DIAGNOSIS)
     verdict = explain(state, tail)
-    return LastExit(
+    advice = state.outcome.advice if state.outcome else None
+    # How one ended that was given up says nothing: we ended it.
+    ended = LastExit(
         exit_code=exit_code,
         signal=number,
-        cause=f"{failure}; {verdict.cause}" if failure else verdict.cause,
-        advice=verdict.advice,
-        log_tail=tail[-LOG_LINES_TO_SHOW:],
+        cause=failure or verdict.cause,
+        advice=(failure and advice) or verdict.advice,
+        log_tail=tail[-LOG_LINES_TO_SHOW:] if failure or verdict.evidence else [],
     )
+    return ended, verdict.evidence or (tuple(ended.log_tail) if failure else ())
 
 
 def explain(state: RunState, log_lines: Sequence[str]) -> Diagnosis:
@@ -52,14 +66,64 @@ def explain(state: RunState, log_lines: Sequence[str]) -> Diagnosis:
             "Check that it is a llama-server for this system, or pass another llama_cpp_path.",
             (),
         )
-    if keeper and keeper.exit is None and not keeper.keeper.is_alive():
-        return Diagnosis(
-            "its keeper process was killed, and it ended with it",
-            "If nobody killed it, the machine may be out of memory.",
-            tuple(log_lines[-3:]),
-        )
+    if state.run.has_lost_its_keeper():
+        return Diagnosis(*_how_the_keeper_went(state.run), tuple(log_lines[-3:]))
+    if state.has_ended_below:
+        return _ended_below(state, log_lines)
     exit_code, number = _ending(keeper)
+    if keeper and keeper.exit and keeper.exit.left_others and exit_code == 0:
+        return _left_in_background(state, log_lines)
+    if exit_code == 0 and not state.was_ready and not ports.is_free(launch.port):
+        return _started_elsewhere(state, log_lines)
     return diagnose(exit_code, number, log_lines, launch_facts(launch))
+
+
+def _how_the_keeper_went(run: Run) -> tuple[str, str]:
+    """Return cause and advice for a run whose keeper is gone without a record of the end."""
+    place, ours = place_of(run), places.here()
+    if place is not None and not places.is_same_boot(place):
+        return "the machine was started again while it ran", "Start it again."
+    if place is not None and place.namespaces != ours.namespaces and place.namespaces:
+        return "the container that it ran in is gone", "Start it again."
+    return (
+        "its keeper process is gone and has left no record of the end, and it ended with it",
+        "Start it again. The system's log (journalctl -k, dmesg) tells of processes that the "
+        "system ended for want of memory.",
+    )
+
+
+def _left_in_background(state: RunState, log_lines: Sequence[str]) -> Diagnosis:
+    when = "" if state.was_ready else " at once"
+    return Diagnosis(
+        f"the executable ended{when} without an error, and what it had started lived on: a wrapper "
+        "that puts llama-server into the background cannot be looked after",
+        f'Let {state.run.launch.engine.path} end with exec llama-server "$@", so that it becomes '
+        "llama-server; what it had left running was ended.",
+        tuple(log_lines[-3:]),
+    )
+
+
+def _ended_below(state: RunState, log_lines: Sequence[str]) -> Diagnosis:
+    wrapper = state.run.launch.engine.path
+    return Diagnosis(
+        f"llama-server has ended, and {wrapper}, which had started it, lives on and does not say "
+        "how it ended",
+        f'Start it again. If {wrapper} ends with exec llama-server "$@", the next such end is told '
+        "with its exit code.",
+        tuple(log_lines[-3:]),
+    )
+
+
+def _started_elsewhere(state: RunState, log_lines: Sequence[str]) -> Diagnosis:
+    launch = state.run.launch
+    return Diagnosis(
+        f"the executable ended at once without an error, and {ports.describe_holder(launch.port)} "
+        f"listens on its port {launch.port}",
+        f"If {launch.engine.path} is a wrapper that has started this in the background: it cannot "
+        "be looked after, so end it, and let the wrapper stay as long as llama-server (docker run "
+        'without -d, exec llama-server "$@").',
+        tuple(log_lines[-3:]),
+    )
 
 
 def launch_facts(launch: Launch) -> LaunchFacts:
@@ -74,7 +138,8 @@ def launch_facts(launch: Launch) -> LaunchFacts:
         n_gpu_layers=config.n_gpu_layers,
         extra_args=config.extra_args,
         model_bytes=model.stat().st_size if model.is_file() else None,
-        memory_available_bytes=psutil.virtual_memory().available,
+        memory_available_bytes=available_bytes(),
+        fitting_ctx_size=launch.fitting_ctx_size,
         engine_path=launch.engine.path,
     )
 
@@ -90,19 +155,31 @@ def describe_ending(state: RunState) -> str:
 
 def start_error(state: RunState) -> LlamaMCPError:
     """Return the error for a start that led to no llama-server."""
-    ended = last_exit(state)
-    if ended is None:
+    explained = _explain_ending(state)
+    if explained is None:
         return StartInterruptedError()
-    evidence = explain(state, ended.log_tail).evidence or tuple(ended.log_tail)
+    ended, evidence = explained
     return StartFailedError(_what_happened(state, ended), ended.advice, evidence)
 
 
 def crash_error(state: RunState) -> CrashedError:
     """Return the error for a llama-server that died after it was ready."""
-    ended = last_exit(state)
-    if ended is None:
+    explained = _explain_ending(state)
+    if explained is None:
         return CrashedError("its process is gone", "", ())
-    return CrashedError(_what_happened(state, ended), ended.advice, ended.log_tail[-6:])
+    ended, evidence = explained
+    error = CrashedError(_what_happened(state, ended), ended.advice, evidence)
+    # What was too much for the memory is too much for it again.
+    tail = read_log_tail(state.run.log_path, LOG_LINES_FOR_DIAGNOSIS)
+    error.can_go_on = not was_short_of_memory(ended.exit_code, tail)
+    return error
+
+
+def restart_note(crashed: RunState) -> str:
+    """Say why a llama-server has been started again, to who waited for it meanwhile."""
+    ended = last_exit(crashed)
+    cause = f": {_what_happened(crashed, ended)}" if ended else ""
+    return f"llama-server was started again after a crash{cause}."
 
 
 def unreadable_error(state: UnreadableState) -> UnreadableRunError:
@@ -110,16 +187,26 @@ def unreadable_error(state: UnreadableState) -> UnreadableRunError:
     return UnreadableRunError(str(state.run.folder), state.pid, state.run.problem)
 
 
-def not_running_error(state: RunState | None) -> NotRunningError:
-    """Return the error for a chat that finds no llama-server."""
+def not_running_error(state: RunState | None, runs_dir: Path) -> NotRunningError:
+    """Return the error for a chat that finds no llama-server.
+
+    Args:
+        state: what ran last.
+        runs_dir: where runs are, those of elsewhere too.
+    """
     ended = last_exit(state) if state else None
-    return NotRunningError(f"the last one did not start: {ended.cause}" if ended else None)
+    last = f"the last one did not start: {ended.cause}. {ended.advice}" if ended else None
+    return NotRunningError(last, neighbours.describe(runs_dir))
 
 
 def _what_happened(state: RunState, ended: LastExit) -> str:
-    if ended.exit_code is None and ended.signal is None:
+    was_given_up = state.outcome is not None and state.outcome.failure
+    is_known = ended.exit_code is not None or ended.signal is not None
+    ending = describe_ending(state)
+    is_named = ending.removeprefix("ended by ").split(" (")[0] in ended.cause
+    if was_given_up or is_named or not is_known:
         return ended.cause
-    return f"{ended.cause} ({describe_ending(state)})"
+    return f"{ended.cause} ({ending})"
 
 
 def _ending(keeper: KeeperState | None) -> tuple[int | None, int | None]:

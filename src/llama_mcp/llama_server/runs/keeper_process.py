@@ -1,14 +1,18 @@
 """The keeper as a process: started, asked to stop llama-server, and cleaned up after."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import anyio
+import anyio.to_thread
 
 from llama_mcp.keeper import identity, spawning
+from llama_mcp.llama_server.diagnosis.windows_endings import describe_exit_code
 from llama_mcp.llama_server.errors import StartFailedError, StopFailedError
+from llama_mcp.llama_server.runs import members
 from llama_mcp.llama_server.runs.records import KeeperState
 from llama_mcp.llama_server.runs.run import RunFolder
 from llama_mcp.llama_server.runs.run_state import KEEPER_START_SECONDS
@@ -31,6 +35,12 @@ async def spawn(run: RunFolder) -> "subprocess.Popen[bytes]":
     Raises:
         StartFailedError: the keeper itself did not come up.
     """
+    if identity.process_start(os.getpid()) is None:
+        raise StartFailedError(
+            "the system does not tell when a process started, so nobody could tell it from another",
+            "Let llama-mcp read /proc (on Linux: /proc/PID/stat).",
+            (),
+        )
     error_log = run.folder / "keeper.log"
     with error_log.open("wb") as log:
         keeper = _start(run.folder, log)
@@ -43,38 +53,31 @@ async def spawn(run: RunFolder) -> "subprocess.Popen[bytes]":
         keeper.kill()
         code = keeper.wait()
         tail = error_log.read_text(errors="replace").splitlines()[-3:]
-        what = "the process that keeps it did not come up"
-        if (was_slow or code == -_SIGKILL) and not tail:
-            raise StartFailedError(f"{what}: it was killed or slow", "Start it again.", ())
-        advice = "This is a fault of the installation: reinstall llama-mcp."
-        raise StartFailedError(what, advice, tail)
+        raise _did_not_come_up(code, was_slow, tail)
     return keeper
 
 
+def _did_not_come_up(code: int, was_slow: bool, log_lines: list[str]) -> StartFailedError:
+    """Return the error for a keeper that recorded nothing, as far as its ending tells why."""
+    if was_slow:
+        how, advice = f"recorded nothing for {KEEPER_START_SECONDS:g} s", "Start it again."
+    elif code == -_SIGKILL:
+        how, advice = "was killed (SIGKILL) before it began", "Start it again."
+    else:
+        how = f"ended with exit code {describe_exit_code(code)} before it began"
+        advice = "What it printed says why; a module that is missing needs a new installation."
+    return StartFailedError(f"the process that keeps it {how}", advice, log_lines)
+
+
 def _start(folder: Path, error_log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    options: dict[str, Any] = {"start_new_session": True, "stderr": error_log}
-    if sys.platform != "win32":
-        return _popen(folder, options)
-    options["creationflags"] = spawning.CREATION_FLAGS
-    try:
-        # A client may hold its processes in a job, and end them all with it.
-        leaving = {"creationflags": spawning.CREATION_FLAGS | subprocess.CREATE_BREAKAWAY_FROM_JOB}
-        return _popen(folder, options | leaving)
-    except PermissionError:
-        # A job that lets nobody go. The keeper records that it is in one, and status says so.
-        return _popen(folder, options)
-
-
-def _popen(folder: Path, options: dict[str, Any]) -> "subprocess.Popen[bytes]":
-    # asyncio's own would keep a thread waiting for each child (CPython 3.11). This one returns as
-    # soon as the child has exec'd.
-    return subprocess.Popen(
-        [*spawning.python_command(), "-m", "llama_mcp.keeper", str(folder)],
-        env=spawning.python_environment(inherited_environment()),
+    inherited = inherited_environment()
+    return spawning.start_apart(
+        [*spawning.program_command("llama_mcp.keeper"), str(folder)],
+        env=spawning.python_environment(inherited, inherited),
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        **options,
+        stderr=error_log,
     )
 
 
@@ -97,7 +100,7 @@ async def stop(run: RunFolder) -> None:
 
 
 async def end_leftovers(run: RunFolder) -> None:
-    """Kill what a run has left behind, each process only when it is proved to be the one.
+    """Kill what a run has left behind, each process only when it is proved to be the run's.
 
     Raises:
         StopFailedError: the system does not let go of it.
@@ -105,9 +108,13 @@ async def end_leftovers(run: RunFolder) -> None:
     state = run.state()
     if state is None:
         return
-    for record in (state.llama_server, state.keeper):
-        if record and not _is_over(state):
-            identity.signal_same_process(record.pid, record.start, _SIGKILL)
+    if not _is_over(state):
+        # The keeper first: its guard then ends the tree.
+        for record in (state.keeper, state.llama_server):
+            if record:
+                identity.signal_same_process(record.pid, record.start, _SIGKILL)
+    if run.has_lost_its_keeper():
+        await anyio.to_thread.run_sync(members.end_left_by, run)
     with anyio.move_on_after(KILL_TIMEOUT_SECONDS):
         while state.llama_server and state.llama_server.is_alive():
             await anyio.sleep(POLL_SECONDS)

@@ -5,15 +5,19 @@ that was added after the first version has a default; fields that a version does
 out.
 """
 
+import math
+import time
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from llama_mcp.keeper import identity
+from llama_mcp.keeper import clock, identity, run_dir
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
-from llama_mcp.llama_server.status import EngineInfo
+from llama_mcp.llama_server.runs import places
+from llama_mcp.llama_server.runs.places import Place
+from llama_mcp.llama_server.status import AboutModel, EngineInfo
 
-API_KEY_VARIABLE = "LLAMA_API_KEY"
+API_KEY_VARIABLE = run_dir.API_KEY_VARIABLE
 
 
 # Raised when a field changes its meaning. A new field with a default does not raise it.
@@ -21,24 +25,37 @@ LAUNCH_FORMAT = 2
 
 
 class Launch(BaseModel):
-    """launch.json: one start as it was carried out. The first three are the keeper's."""
+    """launch.json: one start as it was carried out. The first five are the keeper's."""
 
     model_config = ConfigDict(frozen=True)
 
     argv: list[str]
     environment: dict[str, str]
     linger_seconds: float
+    port: int
+    # Older versions have no streams that outlive their reader.
+    finish_seconds: float = 0
     config: LaunchConfig
     engine: EngineInfo
     alias: str
-    port: int
     at: float
     notes: list[str] = []
+    fitting_ctx_size: int | None = None
+    """The largest that would have fitted into memory, where the one that was asked for did not."""
+    system_prompt: str | None = None
+    """What the model is told in a session that has none of its own."""
+    about_model: AboutModel | None = None
+    """What the header of its file said; None where that was not read."""
     # The first version wrote no number.
     format: int = 1
+    # Random, on the command line: proves a server that no process of the run listens for.
+    tag: str | None = None
     # When it was started again after a crash, and why the first time.
     restarts: list[float] = []
     first_failure: str | None = None
+    # Where it was launched, and when by the clock that nobody sets (keeper/clock.py).
+    place: Place | None = None
+    clock: float | None = None
 
     @field_validator("format")
     @classmethod
@@ -71,6 +88,13 @@ class Launch(BaseModel):
             return content  # the fields' own validation says what is wrong
 
     @property
+    def age_seconds(self) -> float:
+        """How long ago it was launched; infinite before the machine was last switched on."""
+        if self.place is not None and not places.is_same_boot(self.place):
+            return math.inf
+        return seconds_since(self.clock, self.at)
+
+    @property
     def api_key(self) -> str | None:
         """The key that llama-server asks for; it reads it from its environment."""
         return self.environment.get(API_KEY_VARIABLE)
@@ -87,14 +111,18 @@ def _value_of(flag: str, argv: list[str]) -> str:
     return backwards[backwards.index(flag) - 1]
 
 
-class LoadingOutcome(BaseModel, frozen=True):
-    """outcome.json: how loading came out, written by the first who knows."""
+def seconds_since(reading: float | None, at: float) -> float:
+    """Return how long ago something was.
 
-    ready_after_seconds: float | None = None
-    failure: str | None = None
-    warnings: list[str] = []
-    total_slots: int | None = None
-    slot_ctx_size: int | None = None
+    Args:
+        reading: the clock that nobody sets, then; None in records of older versions.
+        at: the wall clock then; seconds since 1970.
+    """
+    elapsed = None if reading is None else clock.seconds() - reading
+    if elapsed is not None and elapsed >= 0:
+        return elapsed
+    # A reading that is ahead is of before the machine was switched on, where no boot has a name.
+    return max(time.time() - at, 0.0)
 
 
 class ProcessRecord(BaseModel):
@@ -103,10 +131,25 @@ class ProcessRecord(BaseModel):
     pid: int
     start: str | None
     at: float | None = None
+    clock: float | None = None
 
     def is_alive(self) -> bool:
         """Tell whether that very process lives."""
         return identity.is_same_process(self.pid, self.start)
+
+
+class LoadingOutcome(BaseModel, frozen=True):
+    """outcome.json: how loading came out, written by the first who knows."""
+
+    ready_after_seconds: float | None = None
+    failure: str | None = None
+    """Why we gave it up, when it did not end by itself."""
+    advice: str | None = None
+    warnings: list[str] = []
+    total_slots: int | None = None
+    slot_ctx_size: int | None = None
+    # What a wrapper has started and listens: it may end while the wrapper lives on.
+    listeners: list[ProcessRecord] = []
 
 
 class SpawnError(BaseModel):
@@ -123,6 +166,8 @@ class Exit(BaseModel):
     signal: int | None
     was_asked_to: bool
     at: float
+    # What it had started outlived it, and was ended by the keeper.
+    left_others: bool = False
 
 
 class KeeperState(BaseModel, frozen=True):
@@ -135,8 +180,13 @@ class KeeperState(BaseModel, frozen=True):
     spawn_error: SpawnError | None = None
     exit: Exit | None = None
 
+    @property
+    def says_how_it_ended(self) -> bool:
+        """Tell whether nothing is left for the keeper to record."""
+        return self.exit is not None or self.spawn_error is not None
+
 
 class Pointer(BaseModel, frozen=True):
-    """current.json: the name of the run's folder."""
+    """current.json: the name of the folder of the run that was launched last, here or elsewhere."""
 
     run: str

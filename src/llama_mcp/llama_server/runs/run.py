@@ -4,6 +4,7 @@ Each launch has a folder of its own under runs/, so that a keeper that is slow t
 writes into its successor's files; `current.json` names the one that counts.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,9 +14,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from llama_mcp.keeper import run_dir, sharing
+from llama_mcp.llama_server.runs import places
+from llama_mcp.llama_server.runs.plain_run import CURRENT
 from llama_mcp.llama_server.runs.records import KeeperState, Launch, LoadingOutcome, Pointer
 
-CURRENT = "current.json"
 OUTCOME = "outcome.json"
 # Its existence says that llama-server was found to generate nothing any more.
 UNRESPONSIVE = "unresponsive"
@@ -47,6 +49,14 @@ class RunFolder:
     def state(self) -> KeeperState | None:
         """Return what the keeper recorded last; None before it has spawned anything."""
         return _read_or_none(self._path(run_dir.STATE), KeeperState)
+
+    def has_lost_its_keeper(self) -> bool:
+        """Tell whether the keeper is gone without having recorded how llama-server ended."""
+        state = self.state()
+        if state is None or state.says_how_it_ended or state.keeper.is_alive():
+            return False
+        state = self.state()  # it may have recorded the ending and left since
+        return state is not None and not state.says_how_it_ended
 
     def outcome(self) -> LoadingOutcome | None:
         """Return how loading came out; None while nobody knows."""
@@ -105,18 +115,49 @@ class UnreadableRun(RunFolder):
 
 
 def current_run(runs_dir: Path) -> Run | UnreadableRun | None:
-    """Return the run that counts; None when there never was one.
+    """Return the run that counts here; None when there never was one.
 
-    That is the one that current.json names. If current.json cannot be read, it is the run folder
-    that was changed last.
+    That is the one that current.json names. If current.json cannot be read, or names a run of
+    elsewhere, it is the run of this place whose folder was changed last.
     """
-    folder = _named_folder(runs_dir) or _newest_folder(runs_dir)
-    if folder is None:
-        return None
+    named = _named_folder(runs_dir)
+    if named is not None and is_here(run := read_run(named)):
+        return run
+    for folder in sorted(set(run_folders(runs_dir)) - {named}, key=changed_at, reverse=True):
+        if is_here(run := read_run(folder)):
+            return run
+    return None
+
+
+def read_run(folder: Path) -> Run | UnreadableRun:
+    """Return the run of a folder."""
     try:
-        return Run(folder, _read(f"{folder}{os.sep}{run_dir.LAUNCH}", Launch))
+        return Run(folder, read_launch(folder))
     except (OSError, ValueError) as error:
         return UnreadableRun(folder, f"{run_dir.LAUNCH}: {_problem(error)}")
+
+
+def read_launch(folder: Path) -> Launch:
+    """Return what a run's launch.json says.
+
+    Raises:
+        OSError, ValueError: it cannot be read.
+    """
+    return _read(f"{folder}{os.sep}{run_dir.LAUNCH}", Launch)
+
+
+def is_here(run: Run | UnreadableRun) -> bool:
+    """Tell whether a run is of this place, and so to be judged by the processes of this place."""
+    place = place_of(run)
+    return place is None or places.is_here(place, str(run.folder), places.here())
+
+
+def place_of(run: Run | UnreadableRun) -> places.Place | None:
+    """Return where a run was launched; None when its records do not say."""
+    if isinstance(run, Run) and run.launch.place is not None:
+        return run.launch.place
+    state = run.state()
+    return places.of_older_record(state.keeper.start) if state else None
 
 
 def _named_folder(runs_dir: Path) -> Path | None:
@@ -126,10 +167,6 @@ def _named_folder(runs_dir: Path) -> Path | None:
         return folder if os.path.isdir(folder) else None
     except (OSError, ValueError):
         return None
-
-
-def _newest_folder(runs_dir: Path) -> Path | None:
-    return max(run_folders(runs_dir), key=changed_at, default=None)
 
 
 def run_folders(runs_dir: Path) -> list[Path]:
@@ -172,7 +209,12 @@ def _read(path: str, kind: type[Record]) -> Record:
 # The state is read often, but the files seldom say anything new.
 @lru_cache(maxsize=32)
 def _parse(kind: type[Record], content: bytes) -> Record:
-    return kind.model_validate_json(content)
+    # Not pydantic's own JSON: that takes no lone surrogate, which is how Python writes a byte of a
+    # path or a variable that is no UTF-8. The keeper reads launch.json by the same means.
+    try:
+        return kind.model_validate(json.loads(content))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _problem(error: OSError | ValueError) -> str:

@@ -1,13 +1,12 @@
 """The state of a run, told from its records and from processes that are proved to be its own."""
 
-import time
 from dataclasses import dataclass
 
 import anyio
-import psutil
 
 from llama_mcp.llama_server.api.client import LlamaServerClient
-from llama_mcp.llama_server.runs.records import KeeperState, LoadingOutcome
+from llama_mcp.llama_server.runs import members, ports
+from llama_mcp.llama_server.runs.records import KeeperState, LoadingOutcome, seconds_since
 from llama_mcp.llama_server.runs.run import Run, RunFolder, UnreadableRun
 from llama_mcp.llama_server.status import ServerState
 
@@ -16,6 +15,8 @@ RECORD_POLL_SECONDS = 0.01
 # A keeper that has not recorded anything by then is not going to. It is quick itself; importing
 # Python on a machine under load is not.
 KEEPER_START_SECONDS = 30.0
+# Most wrappers follow their llama-server, and then say how it ended.
+FOLLOW_SECONDS = 0.5
 _LIVE = (ServerState.STARTING, ServerState.READY, ServerState.UNRESPONSIVE)
 _DEAD = (ServerState.STOPPED, ServerState.CRASHED)
 
@@ -40,6 +41,11 @@ class FolderState:
         return self.outcome is not None and self.outcome.ready_after_seconds is not None
 
     @property
+    def has_ended_below(self) -> bool:
+        """Tell whether llama-server is gone, and the wrapper that has started it lives on."""
+        return _has_ended_below(self.run, self.keeper, self.outcome)
+
+    @property
     def last_pid(self) -> int | None:
         """The pid that llama-server has or had; None when none was ever spawned."""
         record = self.keeper.llama_server if self.keeper else None
@@ -51,10 +57,15 @@ class FolderState:
         return self.last_pid if self.state not in _DEAD else None
 
     @property
+    def pids(self) -> frozenset[int]:
+        """The pids of a llama-server that lives: of its whole tree; empty for one that does not."""
+        return members.pids_of(self.keeper) if self.pid is not None else frozenset()
+
+    @property
     def uptime_seconds(self) -> float | None:
         """How long the llama-server has lived; None for one that does not."""
         record = self.keeper.llama_server if self.keeper and self.pid is not None else None
-        return round(time.time() - record.at, 1) if record and record.at else None
+        return round(seconds_since(record.clock, record.at), 1) if record and record.at else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,12 @@ async def read_run_state(run: Run) -> RunState:
     """
     keeper = await _settled_keeper_state(run)
     outcome = run.outcome()
-    return RunState(run, _state(run, keeper, outcome), keeper, outcome)
+    state = _state(run, keeper, outcome)
+    if state in _DEAD and _has_left_no_ending(keeper):
+        # It died between the two looks: how is recorded only now.
+        keeper = await _settled_keeper_state(run)
+        state = _state(run, keeper, outcome)
+    return RunState(run, state, keeper, outcome)
 
 
 async def read_unreadable_state(run: UnreadableRun) -> UnreadableState:
@@ -125,22 +141,16 @@ async def check_health(state: RunState, client: LlamaServerClient) -> tuple[RunS
     return state, ServerState.UNRESPONSIVE if state.is_live else state.state
 
 
-def memory_of(pid: int | None) -> int | None:
-    """Return the resident memory of a process in bytes; None when it is gone."""
-    if pid is None:
-        return None
-    try:
-        rss: int = psutil.Process(pid).memory_info().rss
-    except psutil.Error:
-        return None
-    return rss
-
-
 async def _settled_keeper_state(run: RunFolder) -> KeeperState | None:
     keeper = run.state()
     if _is_exit_pending(keeper):
         with anyio.move_on_after(RECORD_SECONDS):
             while _is_exit_pending(keeper):
+                await anyio.sleep(RECORD_POLL_SECONDS)
+                keeper = run.state()
+    if not run.is_ending() and _has_ended_below(run, keeper, run.outcome()):
+        with anyio.move_on_after(FOLLOW_SECONDS):
+            while keeper and not keeper.says_how_it_ended:
                 await anyio.sleep(RECORD_POLL_SECONDS)
                 keeper = run.state()
     if keeper and keeper.exit is None and not keeper.keeper.is_alive():
@@ -149,16 +159,31 @@ async def _settled_keeper_state(run: RunFolder) -> KeeperState | None:
 
 
 def _is_exit_pending(keeper: KeeperState | None) -> bool:
+    return keeper is not None and _has_left_no_ending(keeper) and keeper.keeper.is_alive()
+
+
+def _has_left_no_ending(keeper: KeeperState | None) -> bool:
     if keeper is None or keeper.exit or keeper.llama_server is None:
         return False
-    return not keeper.llama_server.is_alive() and keeper.keeper.is_alive()
+    return not keeper.llama_server.is_alive()
+
+
+def _has_ended_below(
+    run: RunFolder, keeper: KeeperState | None, outcome: LoadingOutcome | None
+) -> bool:
+    if keeper is None or keeper.says_how_it_ended or outcome is None or not outcome.listeners:
+        return False
+    if any(listener.is_alive() for listener in outcome.listeners) or not isinstance(run, Run):
+        return False
+    # A wrapper may have started it again by itself.
+    return not ports.listeners_among(members.pids_of(keeper), run.launch.port)
 
 
 def _state(run: Run, keeper: KeeperState | None, outcome: LoadingOutcome | None) -> ServerState:
     if keeper is None:
         if run.is_ending():
             return ServerState.STOPPED
-        young = time.time() - run.launch.at < KEEPER_START_SECONDS
+        young = run.launch.age_seconds < KEEPER_START_SECONDS
         return ServerState.STARTING if young else ServerState.STOPPED
     if keeper.exit:
         return ServerState.STOPPED if keeper.exit.was_asked_to else ServerState.CRASHED
@@ -168,7 +193,7 @@ def _state(run: Run, keeper: KeeperState | None, outcome: LoadingOutcome | None)
     if run.is_ending():
         return ServerState.STOPPING if is_alive else ServerState.STOPPED
     # Without its keeper nobody would stop it once it is unused: the next start ends it.
-    if not is_alive or not keeper.keeper.is_alive():
+    if not is_alive or not keeper.keeper.is_alive() or _has_ended_below(run, keeper, outcome):
         return ServerState.CRASHED
     if run.is_unresponsive():
         return ServerState.UNRESPONSIVE

@@ -3,6 +3,8 @@
 Only who holds it can launch and end runs: these two are methods of what `hold` gives.
 """
 
+import errno
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +13,10 @@ import anyio
 import anyio.to_thread
 from filelock import FileLock, Timeout
 
-from llama_mcp.llama_server.errors import PortTakenError
-from llama_mcp.llama_server.runs import keeper_process, ports
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.errors import OutlivedStopError, PortTakenError, PortUnusableError
+from llama_mcp.llama_server.runs import keeper_process, neighbours, ports
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.creating import (
     create_run,
@@ -25,6 +29,10 @@ from llama_mcp.llama_server.runs.run_state import read_state
 from llama_mcp.llama_server.runs.state_log import log_event
 
 LOCK_POLL_SECONDS = 0.02
+FIRST_PORT_OF_USERS = 1024
+# How long a container, for example, may take to follow the command that ran it.
+OUTSIDE_SECONDS = 5.0
+OUTSIDE_POLL_SECONDS = 0.1
 
 
 class Exclusive:
@@ -43,12 +51,12 @@ class Exclusive:
 
         Raises:
             PortTakenError: somebody else listens on its port.
+            PortUnusableError: the system gives nobody the port.
             StartFailedError: the keeper did not come up.
             StateFolderError: the run cannot be recorded.
         """
-        if not ports.is_free(launch.port):
-            holder = await anyio.to_thread.run_sync(ports.describe_holder, launch.port)
-            raise PortTakenError(launch.port, holder)
+        if (problem := ports.why_unusable(launch.port)) is not None:
+            raise await anyio.to_thread.run_sync(port_error, launch.port, problem, self._runs_dir)
         run = create_run(self._runs_dir, launch)
         # Before the keeper lives: it stops a llama-server on which nobody holds a lease.
         self._attachment.take_lease(run)
@@ -65,17 +73,37 @@ class Exclusive:
 
         Raises:
             StopFailedError: the system does not let go of it.
+            OutlivedStopError: no process of the run is left, but its llama-server answers.
         """
         # llama-server does not end while a connection is open, so ours go first.
         await self._attachment.release()
         state = await read_state(run)
         if state.keeper is None:
             run.request_stop()  # its keeper never came, and must not come any more
-        elif state.pid is not None:
+        elif state.pid is not None or state.has_ended_below:
             await keeper_process.stop(run)
         else:
             await keeper_process.end_leftovers(run)
         self._attachment.state_log.note(await read_state(run))
+        if isinstance(run, Run):
+            await _see_it_gone(run.launch)
+
+
+async def _see_it_gone(launch: Launch) -> None:
+    """Raise OutlivedStopError when a server of this launch, not below its keeper, goes on."""
+    if launch.tag is None or ports.is_free(launch.port):
+        return
+    # Without the key: nobody knows yet who answers, and this endpoint needs none.
+    client = LlamaServerClient(launch.url)
+    try:
+        with anyio.move_on_after(OUTSIDE_SECONDS):
+            while await client.names_tag(launch.tag):
+                await anyio.sleep(OUTSIDE_POLL_SECONDS)
+            return
+    finally:
+        await client.aclose()
+    holder = await anyio.to_thread.run_sync(ports.describe_holder, launch.port)
+    raise OutlivedStopError(launch.engine.path, launch.url, holder)
 
 
 class StartLock:
@@ -109,10 +137,32 @@ class StartLock:
             lock.release()
 
 
+def port_error(port: int, problem: OSError, runs_dir: Path) -> LlamaMCPError:
+    """Return the error for a port that cannot be bound, by what the system said."""
+    # Windows says EACCES, too, of a port that somebody holds for himself.
+    if problem.errno == errno.EADDRINUSE or (sys.platform == "win32" and ports.is_held(port)):
+        elsewhere = neighbours.describe_holder(runs_dir, port)
+        return PortTakenError(port, elsewhere or ports.describe_holder(port))
+    reason = problem.strerror or str(problem)
+    if problem.errno in (errno.EACCES, errno.EPERM):
+        if port < FIRST_PORT_OF_USERS:
+            reason = f"it needs privileges that this user does not have ({reason})"
+            return PortUnusableError(port, reason, "Pass a port above 1023, or port=0.")
+        reason = f"the system forbids it ({reason}), as sandboxes and reserved ranges do"
+        return PortUnusableError(port, reason, "Pass another port, or port=0 for any free one.")
+    if problem.errno == errno.EADDRNOTAVAIL:
+        reason = f"this machine or container has no address 127.0.0.1 ({reason})"
+        return PortUnusableError(
+            port, reason, "Bring the loopback interface up (ip link set lo up)."
+        )
+    return PortUnusableError(port, reason, "Pass another port, or port=0 for any free one.")
+
+
 def _lock_in(folder: Path) -> FileLock:
     with state_folder_errors(folder):
         make_private_folder(folder)
-    return FileLock(folder / "start.lock", mode=0o600)
+    # Without the kernel's locks a process that is killed would leave its lock for ever.
+    return FileLock(folder / "start.lock", mode=0o600, fallback_to_soft=False)
 
 
 def _try(lock: FileLock, folder: Path) -> bool:

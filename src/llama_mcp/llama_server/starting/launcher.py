@@ -4,8 +4,10 @@ Also how a start is ended whose caller is gone.
 """
 
 import time
+from functools import partial
 
 import anyio
+import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.engine.command_line import LaunchConfig, differences
@@ -20,6 +22,7 @@ from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
+from llama_mcp.llama_server.starting.fit_note import Unfit, why_unfit
 from llama_mcp.llama_server.starting.preparation import Preparation
 
 MAX_RESTARTS = 3
@@ -61,8 +64,14 @@ class Launcher:
             LlamaMCPError: it could not be launched; ReplaceFailedError when something was replaced.
         """
         try:
+            # Now that what it replaces has ended, and has left its memory.
+            unfit = await anyio.to_thread.run_sync(
+                partial(why_unfit, preparation.memory, has_ended_another=replaced is not None)
+            )
             port = preparation.config.port or ports.find_free()
             launch = preparation.launch_on(port, time.time())
+            if unfit is not None:
+                launch = _noted(launch, unfit)
             return await exclusive.launch(
                 launch, f"replaces run={replaced.name}" if replaced else ""
             )
@@ -83,12 +92,13 @@ class Launcher:
             CrashLoopError: it has crashed too often.
         """
         if not self._auto_restart:
-            raise endings.crash_error(crashed)
+            raise await anyio.to_thread.run_sync(endings.crash_error, crashed)
         async with self._lock.hold() as exclusive:
             current = await self._attachment.current_state()
             if current is None or current.run.folder != crashed.run.folder:
                 return current
-            failure = str(endings.crash_error(crashed))
+            error = await anyio.to_thread.run_sync(endings.crash_error, crashed)
+            failure = error.situation
             launch = next_restart(crashed.run.launch, failure, time.time())
             if launch is None:
                 first = crashed.run.launch.first_failure or failure
@@ -117,6 +127,11 @@ async def _launch_again(exclusive: Exclusive, replaced: Launch) -> None:
     await exclusive.launch(launch, "restored, since what was to replace it did not start")
 
 
+def _noted(launch: Launch, unfit: Unfit) -> Launch:
+    noted = {"notes": [*launch.notes, unfit.note], "fitting_ctx_size": unfit.fitting_ctx_size}
+    return launch.model_copy(update=noted)
+
+
 def refusal_to_join(
     state: RunState | UnreadableState, wanted: LaunchConfig
 ) -> LlamaMCPError | None:
@@ -138,7 +153,8 @@ def next_restart(crashed: Launch, failure: str, now: float) -> Launch | None:
             it.
         now: seconds since 1970.
     """
-    recent = [at for at in crashed.restarts if now - at < RESTART_WINDOW_SECONDS]
+    # One in the future was before the clock was set back: nobody knows when.
+    recent = [at for at in crashed.restarts if 0 <= now - at < RESTART_WINDOW_SECONDS]
     if len(recent) >= MAX_RESTARTS:
         return None
     first = crashed.first_failure if recent and crashed.first_failure else failure

@@ -1,31 +1,39 @@
 """Everything that a start needs to know before it has any effect: engine, flags and model."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
 
+from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.engine.command_line import (
     LaunchConfig,
     build_command_line,
-    child_environment,
-    model_alias,
 )
-from llama_mcp.llama_server.engine.extra_args import check_extra_args, check_files_in
+from llama_mcp.llama_server.engine.devices import devices_for_start, no_gpu_note
+from llama_mcp.llama_server.engine.environment import child_environment
+from llama_mcp.llama_server.engine.extra_args import check_extra_args
+from llama_mcp.llama_server.engine.extra_files import with_files_found
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
-from llama_mcp.llama_server.errors import EngineUnusableError
+from llama_mcp.llama_server.errors import EngineUnusableError, OperatorsValueError
 from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch
+from llama_mcp.llama_server.starting.fit_note import FitQuestion
+from llama_mcp.llama_server.starting.model_in_use import ModelInUse, model_in_use
 from llama_mcp.llama_server.status import EngineInfo, LaunchArguments
 from llama_mcp.long_paths import MAX_CHARACTERS, for_programs
 from llama_mcp.models import starter_model
 from llama_mcp.models.errors import ModelUnusableError
-from llama_mcp.models.library import find_model
+from llama_mcp.models.library import library_of
+from llama_mcp.models.model import Model
 from llama_mcp.models.model_file import check_model_file
+from llama_mcp.models.naming import find_model
 from llama_mcp.paths import check_path
+from llama_mcp.ranges import LARGEST_CONTEXT
 from llama_mcp.settings import LlamaServerSettings
 
 # A folder that never exists.
@@ -39,20 +47,31 @@ class Preparation:
     config: LaunchConfig
     engine: Engine
     capabilities: Capabilities
-    model: Path
+    model: Model
     model_argument: str
     """The model's name for llama-server."""
     environment: dict[str, str]
     linger_seconds: float
+    finish_seconds: float
+    in_use: ModelInUse
+    memory: FitQuestion
+    notes: tuple[str, ...] = ()
+    """What the caller should know of the start."""
 
     def launch_on(self, port: int, at: float) -> Launch:
         """Return the launch on that port, begun at that time (seconds since 1970)."""
-        alias = model_alias(self.model)
+        alias, tag = self.in_use.alias, f"llama-mcp-{secrets.token_hex(16)}"
         command = build_command_line(
-            self.config, self.capabilities, model=self.model_argument, alias=alias, port=port
+            self.config,
+            self.capabilities,
+            model=self.model_argument,
+            alias=alias,
+            port=port,
+            tag=tag,
+            for_model=self.in_use.flags.arguments,
         )
-        notes = list(command.notes)
-        if starter_model.is_starter_model(self.model):
+        notes = [*command.notes, *self.in_use.flags.notes, *self.notes]
+        if starter_model.is_starter_model(self.model.path):
             notes.append(
                 "This is the starter model, small and quick but often wrong. For real work pass "
                 "model_path with a model of your own."
@@ -61,14 +80,18 @@ class Preparation:
             argv=[*self.engine.command, *command.arguments],
             environment=self.environment,
             linger_seconds=self.linger_seconds,
+            finish_seconds=self.finish_seconds,
             config=self.config,
             engine=EngineInfo(
                 kind=self.engine.kind, version=self.capabilities.version, path=self.engine.path
             ),
             alias=alias,
             port=port,
+            tag=tag,
             at=at,
             notes=notes,
+            system_prompt=starter_model.system_prompt_of(self.model.path),
+            about_model=self.in_use.about,
         )
 
 
@@ -85,24 +108,35 @@ async def prepare(
     Raises:
         LlamaMCPError: one of its kinds for each thing that can be wrong with them.
     """
+    settings.check(set(LlamaServerSettings.model_fields) - set(arguments.given()))
     # In a thread: a folder on a network that hangs must not stop everything else.
     config, engine, model = await anyio.to_thread.run_sync(
         _resolve_checked, settings, inherited, arguments
     )
-    allowed = settings.allowed_paths
-    model_argument = _name_for_llama_server(model)
-    check_batch_arguments(engine, (model_argument, model_alias(model), *config.extra_args))
+    model_argument = _name_for_llama_server(model.path)
     # llama.cpp reads llama.cpp/config.ini below it, which would configure it behind our back.
-    environment = child_environment(inherited) | {
+    environment = child_environment(inherited, settings.pass_env) | {
         "XDG_CONFIG_HOME": str(settings.state_dir / NO_CONFIGURATION)
     }
     if engine.kind == "embedded":
-        environment = spawning.python_environment(environment)
-    capabilities = await learn_capabilities(engine, environment)
-    check_extra_args(config.extra_args, capabilities, settings.rpc_servers)
-    check_files_in(config.extra_args, capabilities, allowed)
+        environment = spawning.python_environment(environment, inherited)
+    with blaming_operator("llama_cpp_path", settings, arguments):
+        capabilities = await learn_capabilities(engine, environment)
+    with blaming_operator("extra_args", settings, arguments):
+        check_extra_args(config.extra_args, capabilities, settings.rpc_servers)
+        files_found = await anyio.to_thread.run_sync(
+            with_files_found, config.extra_args, capabilities, settings.allowed_paths
+        )
+    config = config.model_copy(update={"extra_args": files_found})
+    facts_of = library_of(settings, inherited).facts_of
+    in_use = await anyio.to_thread.run_sync(
+        model_in_use, model, config, capabilities, settings.allowed_paths, facts_of
+    )
+    names = (model_argument, in_use.alias)
+    check_batch_arguments(engine, (*names, *in_use.flags.arguments, *config.extra_args))
     if settings.api_key == "auto":
         environment = environment | {API_KEY_VARIABLE: _fresh_key(engine, capabilities)}
+    devices = await devices_for_start(config, engine, capabilities, environment)
     return Preparation(
         config=config,
         engine=engine,
@@ -111,18 +145,58 @@ async def prepare(
         model_argument=model_argument,
         environment=environment,
         linger_seconds=settings.linger_seconds,
+        finish_seconds=settings.finish_seconds,
+        in_use=in_use,
+        memory=FitQuestion(
+            facts=model.facts,
+            size_bytes=model.size_bytes,
+            config=config,
+            arguments=(*in_use.flags.arguments, *config.extra_args),
+            capabilities=capabilities,
+            devices=devices,
+            environment=environment,
+        ),
+        notes=no_gpu_note(config, devices),
     )
 
 
 def _resolve_checked(
     settings: LlamaServerSettings, inherited: Mapping[str, str], arguments: LaunchArguments
-) -> tuple[LaunchConfig, Engine, Path]:
+) -> tuple[LaunchConfig, Engine, Model]:
     config, engine, model = resolve(settings, inherited, arguments)
-    check_path(model, "model_path", settings.allowed_paths)
+    with blaming_operator("model_path", settings, arguments):
+        check_path(model.path, "model_path", settings.allowed_paths)
+        check_model_file(model.path)
     if engine.kind == "llama-server":
-        check_path(Path(engine.path), "llama_cpp_path", settings.allowed_paths)
-    check_model_file(model)
+        with blaming_operator("llama_cpp_path", settings, arguments):
+            check_path(Path(engine.path), "llama_cpp_path", settings.allowed_paths)
+    check_context(config)
     return config, engine, model
+
+
+def check_context(config: LaunchConfig) -> None:
+    """Raise InvalidArgumentError when all windows together are more than llama-server takes."""
+    tokens = config.ctx_size * config.parallel
+    if tokens > LARGEST_CONTEXT:
+        raise InvalidArgumentError(
+            "ctx_size",
+            f"times parallel is {tokens:,} tokens ({config.ctx_size:,} for each of "
+            f"{config.parallel:,} conversations), and llama-server takes {LARGEST_CONTEXT:,}",
+            "Pass a smaller ctx_size or parallel; most models are trained for 131,072 or less.",
+        )
+
+
+@contextmanager
+def blaming_operator(
+    parameter: str, settings: LlamaServerSettings, arguments: LaunchArguments
+) -> Iterator[None]:
+    """Tell in an error about a value that the call has not passed whose value it is."""
+    try:
+        yield
+    except LlamaMCPError as error:
+        if getattr(arguments, parameter) is None and getattr(settings, parameter):
+            raise OperatorsValueError(error, parameter) from error
+        raise
 
 
 def _name_for_llama_server(model: Path) -> str:
@@ -170,10 +244,12 @@ def _fresh_key(engine: Engine, capabilities: Capabilities) -> str:
 
 def resolve(
     settings: LlamaServerSettings, inherited: Mapping[str, str], arguments: LaunchArguments
-) -> tuple[LaunchConfig, Engine, Path]:
+) -> tuple[LaunchConfig, Engine, Model]:
     """Return the config with the paths that it comes down to, the engine and the model."""
     config = LaunchConfig.of(settings, arguments)
-    engine = locate_engine(config.llama_cpp_path, inherited.get("PATH", ""))
-    model = find_model(config.model_path, settings.model_dirs)
-    paths = {"llama_cpp_path": engine.path, "model_path": str(model)}
+    with blaming_operator("llama_cpp_path", settings, arguments):
+        engine = locate_engine(config.llama_cpp_path, inherited.get("PATH", ""))
+    with blaming_operator("model_path", settings, arguments):
+        model = find_model(config.model_path, library_of(settings, inherited))
+    paths = {"llama_cpp_path": engine.path, "model_path": str(model.path)}
     return config.model_copy(update=paths), engine, model

@@ -1,33 +1,40 @@
 """When a llama-server is ready: our process lives, its own model is loaded and it answers.
 
-/health alone proves nothing: any server on the port could answer it. The answer counts only when
-/props names our model and the process that was spawned is still alive afterwards.
+proof.py says whether what answers is ours. Here it is waited for: while it loads, as long as that
+takes; while something speaks against it that waiting cannot change, for a few seconds.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 import anyio.to_thread
 
+from llama_mcp.keeper import identity
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
 from llama_mcp.llama_server.diagnosis.causes import warnings_in_log
 from llama_mcp.llama_server.diagnosis.log import read_log_tail
 from llama_mcp.llama_server.errors import CompletionError
-from llama_mcp.llama_server.runs import ports
+from llama_mcp.llama_server.runs import members, ports
 from llama_mcp.llama_server.runs.endings import launch_facts
-from llama_mcp.llama_server.runs.records import LoadingOutcome
+from llama_mcp.llama_server.runs.records import LoadingOutcome, ProcessRecord
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import KEEPER_START_SECONDS
+from llama_mcp.llama_server.starting import proof
+from llama_mcp.llama_server.starting.proof import Doubt
 
 FIRST_POLL_SECONDS = 0.005
 # A start returns within 50 ms of the moment when llama-server can answer.
 MAX_POLL_SECONDS = 0.02
 POLL_GROWTH = 1.5
-# /props waits in llama-server's queue, behind its warm-up for example. A start depends on the
-# answer, so it has more time than a look.
-PROOF_TIMEOUT_SECONDS = 15.0
+# A doubt costs a look at many sockets, and changes slowly.
+DOUBT_POLL_SECONDS = 0.25
+# How long something may speak against a start before the start is given up: another server on the
+# port, until ours has failed to listen there and ended.
+DOUBT_SECONDS = 5.0
+SILENCE_LOOK_SECONDS = 1.0
 # What /apply-template must give back: a template that loses it loses every message.
 SENTINEL = "llama-mcp-sentinel-7d1f"
 
@@ -39,74 +46,100 @@ class EndedWhileLoadingError(Exception):
     """llama-server ended before it was ready. `Loading` handles it."""
 
 
-async def wait_until_ready(run: Run, client: LlamaServerClient) -> LoadingOutcome:
+class UnprovedError(Exception):
+    """What answers is not the llama-server that was started. `Loading` handles it."""
+
+    def __init__(self, doubt: Doubt) -> None:
+        super().__init__(doubt.what)
+        self.doubt = doubt
+
+
+async def wait_until_ready(
+    run: Run, client: LlamaServerClient, note_doubt: Callable[[Doubt | None], None]
+) -> LoadingOutcome:
     """Wait until llama-server can answer, and return what it says of itself.
+
+    Args:
+        run: the launch.
+        client: the connection to it.
+        note_doubt: is told what speaks against it now, and None when nothing does.
 
     Raises:
         EndedWhileLoadingError: it ended, or never was.
+        UnprovedError: what answers is another llama-server, or none, and stays so.
     """
-    pause_seconds = FIRST_POLL_SECONDS
+    pause_seconds, silence = FIRST_POLL_SECONDS, _Silence(run)
+    accepted_at = time.monotonic()
     while True:
         if has_ended(run):
             raise EndedWhileLoadingError
-        if await client.is_healthy():
-            outcome = await _examine(run, client)
-            if outcome is not None:
-                return outcome
-        await anyio.sleep(pause_seconds)
+        found = await _look(run, client, silence)
+        if isinstance(found, dict):
+            return await _examine(run, client, found)
+        note_doubt(found)
+        if found is None or not found.is_certain:
+            accepted_at = time.monotonic()
+        elif time.monotonic() - accepted_at > DOUBT_SECONDS:
+            raise UnprovedError(found)
+        await anyio.sleep(DOUBT_POLL_SECONDS if found else pause_seconds)
         pause_seconds = min(pause_seconds * POLL_GROWTH, MAX_POLL_SECONDS)
+
+
+async def _look(
+    run: Run, client: LlamaServerClient, silence: "_Silence"
+) -> dict[str, Any] | Doubt | None:
+    """Return /props of the run's own llama-server, else what speaks against it; None: it loads."""
+    status, _ = await client.look("/health")
+    if status == 0:
+        return await silence.reason()
+    if proof.is_success(status):
+        return await proof.prove(run, client)
+    return await proof.odd_health(status, run, client)
+
+
+class _Silence:
+    """Why nothing answers; looked for now and then, since most that is silent only loads."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._reason: Doubt | None = None
+        self._looks_again_at = time.monotonic() + SILENCE_LOOK_SECONDS
+
+    async def reason(self) -> Doubt | None:
+        if time.monotonic() > self._looks_again_at:
+            self._reason = await anyio.to_thread.run_sync(proof.why_silent, self._run)
+            self._looks_again_at = time.monotonic() + SILENCE_LOOK_SECONDS
+        return self._reason
 
 
 def has_ended(run: Run) -> bool:
     """Tell whether llama-server or its keeper is gone."""
     state = run.state()
     if state is None:
-        return run.is_ending() or time.time() - run.launch.at > KEEPER_START_SECONDS
+        return run.is_ending() or run.launch.age_seconds > KEEPER_START_SECONDS
     if state.exit or state.spawn_error or state.llama_server is None:
         return True
     return not state.llama_server.is_alive()
 
 
-async def props_if_ours(run: Run, client: LlamaServerClient) -> dict[str, Any] | None:
-    """Return /props when the server that answers is proved to be the run's; None when it is not.
-
-    Proved: the recorded process lives, the port is its own as far as the system tells, and it names
-    the model that was launched.
-    """
-    state = run.state()
-    props = await client.get_or_none("/props", PROOF_TIMEOUT_SECONDS)
-    if state is None or state.llama_server is None or not isinstance(props, dict):
-        return None
-    # In a thread: the system may have to look through the sockets of many processes.
-    is_held = await anyio.to_thread.run_sync(
-        ports.is_held_by, run.launch.port, state.llama_server.pid
-    )
-    if is_held is False or not _names_our_model(props, run) or not state.llama_server.is_alive():
-        return None
-    return props
-
-
-async def _examine(run: Run, client: LlamaServerClient) -> LoadingOutcome | None:
-    """Return the outcome when the server that answers is ours; None when that is not proved."""
-    props = await props_if_ours(run, client)
-    if props is None:
-        return None
+async def _examine(run: Run, client: LlamaServerClient, props: dict[str, Any]) -> LoadingOutcome:
     return LoadingOutcome(
-        ready_after_seconds=round(time.time() - run.launch.at, 3),
+        ready_after_seconds=round(run.launch.age_seconds, 3),
         warnings=[*await _template_warnings(client), *_log_warnings(run)],
         total_slots=count_or_none(props.get("total_slots")),
         slot_ctx_size=count_or_none(member(props.get("default_generation_settings"), "n_ctx")),
+        listeners=await anyio.to_thread.run_sync(_listeners_below, run),
     )
 
 
-def _names_our_model(props: dict[str, Any], run: Run) -> bool:
-    """Tell whether /props is that of our launch; a build that names no model cannot say."""
-    if props.get("role") == "router":
-        return False
-    if alias := props.get("model_alias"):
-        return bool(alias == run.launch.alias)
-    path = props.get("model_path")
-    return not path or path == run.launch.config.model_path
+def _listeners_below(run: Run) -> list[ProcessRecord]:
+    """Return what listens below a wrapper; none when the process that was spawned does itself."""
+    state = run.state()
+    root = state.llama_server.pid if state and state.llama_server else 0
+    pids = ports.listeners_among(members.pids_of(state), run.launch.port)
+    if root in pids:
+        return []
+    return [ProcessRecord(pid=pid, start=identity.process_start(pid)) for pid in pids]
 
 
 async def _template_warnings(client: LlamaServerClient) -> list[str]:

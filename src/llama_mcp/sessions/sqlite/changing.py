@@ -6,10 +6,12 @@ from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.session_ids import mint_session_id
-from llama_mcp.sessions.sqlite.reading import find_session, is_underway, refuse_busy
+from llama_mcp.sessions.sqlite.naming import find_session
+from llama_mcp.sessions.sqlite.reading import read_underway, refuse_busy
 from llama_mcp.sessions.sqlite.rows import TURN_COLUMNS, build_turn_key, to_session
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 from llama_mcp.sessions.texts import clean_text, clean_title, utc_now
+from llama_mcp.wording import counted
 
 
 def insert_session(
@@ -89,7 +91,7 @@ def fork_session(store: Store, session_id: str, at_turn: int | None) -> Session:
     settle_dead_turns(store)
     with store.writing() as connection:
         origin = find_session(connection, session_id)
-        last = _last_turn_to_copy(connection, origin, at_turn)
+        last = _last_turn_to_copy(store, origin, at_turn)
         copy = insert_session(connection, origin["title"], origin["system_prompt"], last)
         # A cut that lies beyond the copy would leave all of it out.
         cut = origin["first_turn_in_prompt"]
@@ -107,7 +109,7 @@ def delete_session(store: Store, session_id: str) -> Session:
     settle_dead_turns(store)
     with store.writing() as connection:
         session = find_session(connection, session_id)
-        refuse_busy(connection, session)
+        refuse_busy(store, session)
         key = session["session_key"]
         connection.execute(
             "DELETE FROM turns WHERE turn_key BETWEEN ? AND ?",
@@ -118,17 +120,20 @@ def delete_session(store: Store, session_id: str) -> Session:
         return to_session(session)
 
 
-def _last_turn_to_copy(
-    connection: sqlite3.Connection, origin: sqlite3.Row, at_turn: int | None
-) -> int:
+def _last_turn_to_copy(store: Store, origin: sqlite3.Row, at_turn: int | None) -> int:
     count: int = origin["turn_count"]
-    ended = count - 1 if is_underway(connection, origin) else count
+    underway = read_underway(store, origin)
+    ended = count - 1 if underway else count
     last = ended if at_turn is None else at_turn
-    if last > ended and last == count or not ended:
-        raise SessionBusyError(origin["session_id"])
-    if not 1 <= last <= ended:
+    if underway and (last == count or at_turn is None and not ended):
+        raise SessionBusyError(
+            underway, next_step=f"Pass at_turn={ended} to copy what has ended, or {{wait}} first."
+        )
+    if not 0 <= last <= ended:
         raise InvalidArgumentError(
-            "at_turn", f"is {last}, and the session has turns 1 to {ended}", "Pass one of them."
+            "at_turn",
+            f"is {last}, and the session has {counted(ended, 'turn')}",
+            f"Pass at most {ended}; 0 copies no turn.",
         )
     return last
 

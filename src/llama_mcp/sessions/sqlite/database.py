@@ -5,6 +5,7 @@ written (a full disk) is kept in memory. It is written before the next work, and
 session continues from the whole reply.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -37,7 +38,8 @@ class Database:
         self._store: Store | None = None
         self._notice: str | None = None
         self._unwritten: dict[tuple[str, int], tuple[TurnEnding, ArchiveError]] = {}
-        self._has_short_waits = False
+        self.has_short_waits = False
+        self._opened_at_change: Hashable = None
 
     def take_notice(self) -> str | None:
         """Return, once, what the user should know: that a damaged file was moved aside."""
@@ -46,7 +48,7 @@ class Database:
 
     def exists(self) -> bool:
         """Return whether there is a file. Any thread may ask."""
-        return self._path.exists()
+        return os.path.exists(self._path)
 
     def run(self, work: Callable[[Store], T]) -> T:
         """Do the work on the open file.
@@ -64,6 +66,7 @@ class Database:
         Raises:
             ArchiveError: It cannot be written now.
         """
+        self._unwritten.pop((session_id, turn), None)  # of an attempt before this one
         try:
             self.run(lambda store: end_turn(store, session_id, turn, ending))
         except ArchiveError as error:
@@ -81,7 +84,7 @@ class Database:
 
     def shorten_waits(self) -> None:
         """Wait for other processes only briefly from now on. Any thread may ask."""
-        self._has_short_waits = True
+        self.has_short_waits = True
 
     def close(self) -> None:
         """Close the file; the next work opens it again."""
@@ -116,12 +119,19 @@ class Database:
                 "is now at this path is used from here on."
             )
             self._forget_store()
+        if self._store is not None and self._store.is_read_only and self._has_changed_since():
+            self._forget_store()
         if self._store is None:
+            self._opened_at_change = self.last_change()
             self._store = Store(self._path)
             self._notice = self._store.notice or self._notice
-        if self._has_short_waits:
+        if self.has_short_waits:
             self._store.shorten_waits()
         return self._store
+
+    def _has_changed_since(self) -> bool:
+        # A file that may only be read is taken for one that nobody writes (opening.py).
+        return self.last_change() != self._opened_at_change
 
     def _write_late_endings(self, store: Store) -> None:
         for (session_id, turn), (ending, _) in list(self._unwritten.items()):
@@ -162,6 +172,6 @@ def _explained(path: Path) -> Iterator[None]:
 def _change_of(path: Path) -> tuple[int, int] | None:
     try:
         about = path.stat()
-    except FileNotFoundError:
+    except OSError:
         return None
     return about.st_mtime_ns, about.st_size

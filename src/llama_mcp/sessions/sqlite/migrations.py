@@ -84,7 +84,8 @@ CREATE TABLE underway (
 
 # Only an index: the texts are in turns and sessions already. Row session_key << 20 is the title.
 # What is deleted must be passed again exactly as it was inserted, so searchable()
-# (search_words.py) may not change without a migration that fills the index again.
+# (search_words.py) may not change without a migration that fills the index again. The last of
+# these migrations says how the index is made.
 _SEARCH = """
 CREATE VIRTUAL TABLE search USING fts5 (
     words, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2'
@@ -148,6 +149,16 @@ _TURN_TRIGGERS = (
     """,
 )
 
+FILL_SEARCH = (
+    """
+    INSERT INTO search (rowid, words) SELECT session_key << 20, searchable(title, '') FROM sessions
+    """,
+    """
+    INSERT INTO search (rowid, words)
+        SELECT turn_key, searchable(message, reply) FROM turns WHERE status <> 'in_progress'
+    """,
+)
+
 MIGRATIONS = (
     Migration(
         "keep sessions and turns, and an index to search them",
@@ -175,6 +186,50 @@ MIGRATIONS = (
         (
             "ALTER TABLE totals ADD COLUMN last_change INTEGER NOT NULL DEFAULT 0",
             "UPDATE totals SET last_change = (SELECT coalesce(max(last_change), 0) FROM sessions)",
+        ),
+    ),
+    Migration(
+        "index words in one spelling, and symbols",
+        (
+            "DROP TABLE search",
+            # searchable() alone says what a word is: this tokenizer parts at blanks, whatever
+            # Unicode SQLite knows. It takes what an older llama-mcp that has the file open writes.
+            """
+            CREATE VIRTUAL TABLE search USING fts5 (
+                words, content='', columnsize=0, tokenize='ascii tokenchars ''#$%&+<=>@|~'''
+            )
+            """,
+            *FILL_SEARCH,
+        ),
+    ),
+    Migration(
+        "say of a turn under way which process generates it, and that it should stop",
+        (
+            "ALTER TABLE underway ADD COLUMN writer_pid INTEGER",
+            "ALTER TABLE underway ADD COLUMN is_cancel_asked INTEGER NOT NULL DEFAULT 0",
+        ),
+    ),
+    Migration(
+        "say of a turn under way where another process can read on with its reply",
+        (
+            "ALTER TABLE underway ADD COLUMN stream_id TEXT /* a secret: who has it can read */",
+            "ALTER TABLE underway ADD COLUMN stream_run TEXT /* the launch of llama-server */",
+            "ALTER TABLE underway ADD COLUMN stream_byte INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE underway ADD COLUMN stream_state TEXT /* JSON: all but the texts */",
+        ),
+    ),
+    Migration(
+        "know a call again that was cut off and is made once more",
+        (
+            # Apart from turns: only the last minute's are kept, so that no index is needed.
+            """
+            CREATE TABLE recent_calls (
+                turn_key INTEGER PRIMARY KEY,
+                call TEXT NOT NULL, -- a digest of all that was asked
+                is_told INTEGER NOT NULL DEFAULT 0, -- a caller has had a result
+                is_left INTEGER NOT NULL DEFAULT 0 -- its process has ended, and with it its caller
+            )
+            """,
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 The order: take the opening lock, make the file private, connect, check whose file it is without
 writing, only then write. A newer file, or another program's, is refused and not changed. A damaged
-one is moved aside and a new one opened.
+one is moved aside and a new one opened. Where nothing may be written, the file is opened to read.
 
 The opening lock lets one process at a time open, migrate or move the file. Without it a process
 could hold the old file together with the new file's -wal.
@@ -19,15 +19,14 @@ from pathlib import Path
 from filelock import FileLock
 
 from llama_mcp.sessions.errors import ArchiveError
-from llama_mcp.sessions.sqlite.failures import is_damage
+from llama_mcp.sessions.sqlite import connecting
+from llama_mcp.sessions.sqlite.connecting import connect_to_read
+from llama_mcp.sessions.sqlite.failures import is_damage, is_refusal
 from llama_mcp.sessions.sqlite.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
 from llama_mcp.sessions.sqlite.search_words import searchable
 
 logger = logging.getLogger(__name__)
 
-# How long a write waits for another process's. Ours take milliseconds, but SQLite has no queue: on
-# a loaded machine one of two busy writers waited for more than 5 s.
-BUSY_TIMEOUT_SECONDS = 20
 # A -wal that one long transaction made huge is cut back to this.
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -40,16 +39,29 @@ class OpenedFile:
     inode: int | None
     notice: str | None
     """What the user should know: that a damaged file was moved, and where to."""
+    is_read_only: bool = False
 
 
 def open_file(path: Path) -> OpenedFile:
-    """Open the archive; create it if there is none.
+    """Open the archive, only to read where nothing may be written; create it if there is none.
 
     Raises:
         ArchiveError: The file is newer than this program, or another program's.
         sqlite3.Error: SQLite could not open it.
         OSError: The folder or the file cannot be made.
     """
+    try:
+        return _open_to_write(path)
+    except (OSError, sqlite3.OperationalError) as error:
+        if not is_refusal(error) or not os.access(path, os.R_OK):
+            raise
+        try:
+            return _open_to_read(path)
+        except sqlite3.OperationalError:
+            raise error from None
+
+
+def _open_to_write(path: Path) -> OpenedFile:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _opening_lock(path):
         try:
@@ -92,7 +104,26 @@ def describe_damage(moved_to: Path, error: sqlite3.Error) -> str:
 
 def _opening_lock(path: Path) -> FileLock:
     lock_path = path.with_name(path.name + ".lock")
-    return FileLock(lock_path, timeout=BUSY_TIMEOUT_SECONDS, mode=0o600, thread_local=False)
+    return FileLock(
+        lock_path, timeout=connecting.BUSY_TIMEOUT_SECONDS, mode=0o600, thread_local=False
+    )
+
+
+def _open_to_read(path: Path) -> OpenedFile:
+    inode, connection = inode_of(path), connect_to_read(path)
+    try:
+        _check_owner(connection, path)
+        if applied_count(connection) < len(MIGRATIONS):
+            raise ArchiveError(
+                str(path),
+                "is of an older llama-mcp and has to be brought up to date, and cannot be written",
+                "Make the file and its folder writable for the user that runs llama-mcp.",
+            )
+        _give_names(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return OpenedFile(connection, inode, None, is_read_only=True)
 
 
 def _refuse_newer(path: Path, version: int) -> None:
@@ -110,7 +141,7 @@ def _connect(path: Path, notice: str | None) -> OpenedFile:
     inode = inode_of(path)
     # One worker at a time uses the connection, but not always the same thread (database.py).
     connection = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        path, timeout=connecting.BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
         _check_owner(connection, path)
@@ -149,9 +180,14 @@ def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA query_only = OFF")
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _give_names(connection: sqlite3.Connection) -> None:
+    """Have columns and functions known by the names that the statements use."""
     connection.row_factory = sqlite3.Row
     connection.create_function("searchable", 2, searchable, deterministic=True)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    _give_names(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     # FULL: what was committed outlives a power cut too, for 0.4 ms a commit.
     connection.execute("PRAGMA synchronous = FULL")

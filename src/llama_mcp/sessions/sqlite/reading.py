@@ -2,12 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionBusyError, SessionNotFoundError
+from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionBusyError
 from llama_mcp.sessions.records import (
+    INTERRUPTED,
     ArchivedTurn,
     CacheFacts,
     Session,
@@ -15,17 +19,33 @@ from llama_mcp.sessions.records import (
     SessionList,
     SessionMark,
     TranscriptPage,
+    TurnStatus,
+    TurnUnderway,
 )
-from llama_mcp.sessions.sqlite.rows import SELECT_TURNS, build_turn_key, to_session, to_turn
+from llama_mcp.sessions.sqlite.naming import find_session
+from llama_mcp.sessions.sqlite.newest import EMPTY_MARK, MARK
+from llama_mcp.sessions.sqlite.rows import (
+    FROM_UNDERWAY,
+    SELECT_TURNS,
+    SELECT_UNDERWAY,
+    build_turn_key,
+    to_session,
+    to_turn,
+)
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
+from llama_mcp.sessions.texts import moment_text
+from llama_mcp.wording import counted
 
+_UNFINISHED = """
+SELECT session_id, status FROM sessions JOIN json_each(?) ON session_id = value
+JOIN turns ON turn_key = (sessions.session_key << 20) + turn_count
+WHERE status IN ('in_progress', 'interrupted')
+"""
 # The greatest integer of SQLite. A test for NULL would keep the list from using its index.
 _AFTER_ALL_CHANGES = 2**63 - 1
+_AFTER_ALL_TIMES = "~"
 
-_MARK = """
-SELECT last_change, sessions, (SELECT coalesce(max(session_key), 0) FROM sessions) FROM totals
-"""
-_EMPTY = SessionMark(last_change=0, sessions=0, newest_key=0)
+_EMPTY = SessionMark(*EMPTY_MARK)
 
 
 def _settle_if_possible(store: Store) -> None:
@@ -34,34 +54,50 @@ def _settle_if_possible(store: Store) -> None:
         settle_dead_turns(store)
 
 
-def find_session(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
-    """Return the session's row."""
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM sessions WHERE session_id = ?", (session_id,)
-    ).fetchone()
-    if row is None:
-        raise SessionNotFoundError(session_id)
-    return row
-
-
-def is_underway(connection: sqlite3.Connection, session: sqlite3.Row) -> bool:
-    """Return whether a reply is being generated in the session."""
+def read_underway(store: Store, session: sqlite3.Row) -> TurnUnderway | None:
+    """Return the turn whose reply is being generated in the session; None when it is idle."""
     key = build_turn_key(session["session_key"], session["turn_count"])
-    found = connection.execute("SELECT 1 FROM underway WHERE turn_key = ?", (key,)).fetchone()
-    return found is not None
+    row = store.connection.execute(SELECT_UNDERWAY + "WHERE turn_key = ?", (key,)).fetchone()
+    return None if row is None else _to_underway(store, row)
 
 
-def refuse_busy(connection: sqlite3.Connection, session: sqlite3.Row) -> None:
+def _to_underway(store: Store, row: sqlite3.Row) -> TurnUnderway | None:
+    values = dict(row)
+    writer_id, stream_id = values.pop("writer_id"), values.pop("stream_id")
+    can_be_left = stream_id is not None or store.is_read_only
+    is_left = can_be_left and not store.writers.is_alive(writer_id)
+    # Where nothing can be written nobody reads its reply on.
+    return None if is_left and store.is_read_only else TurnUnderway(**values, is_left=is_left)
+
+
+def turns_underway(store: Store) -> tuple[TurnUnderway, ...]:
+    """Return the turns whose replies are being generated, by all processes, oldest first."""
+    _settle_if_possible(store)
+    rows = store.connection.execute(SELECT_UNDERWAY + "ORDER BY started_at_utc")
+    return tuple(turn for row in rows if (turn := _to_underway(store, row)))
+
+
+def refuse_busy(store: Store, session: sqlite3.Row) -> None:
     """Raise SessionBusyError while a reply is being generated in the session."""
-    if is_underway(connection, session):
-        raise SessionBusyError(session["session_id"])
+    if underway := read_underway(store, session):
+        raise SessionBusyError(underway)
+
+
+def is_cancel_asked(store: Store, session_id: str, turn: int) -> bool:
+    """Return whether a process wants the reply to be stopped."""
+    row = store.connection.execute(
+        "SELECT is_cancel_asked FROM sessions JOIN underway ON turn_key = (session_key << 20) + ?"
+        " WHERE session_id = ?",
+        (turn, session_id),
+    ).fetchone()
+    return row is not None and bool(row["is_cancel_asked"])
 
 
 def check_idle(store: Store, session_id: str) -> None:
     """Raise SessionBusyError while a reply is being generated in the session."""
     _settle_if_possible(store)
     with store.reading() as connection:
-        refuse_busy(connection, find_session(connection, session_id))
+        refuse_busy(store, find_session(connection, session_id))
 
 
 def read_turns(
@@ -76,7 +112,20 @@ def read_turns(
     return tuple(map(to_turn, rows))
 
 
-def read_cache_facts(connection: sqlite3.Connection, session: sqlite3.Row) -> CacheFacts:
+def _as_known(
+    store: Store, session: sqlite3.Row, turns: tuple[ArchivedTurn, ...]
+) -> tuple[ArchivedTurn, ...]:
+    """Return the turns; one whose writer is dead says so where that cannot be written."""
+    is_open = turns and turns[-1].status is TurnStatus.IN_PROGRESS
+    if not (is_open and store.is_read_only) or read_underway(store, session):
+        return turns
+    left = {"status": TurnStatus.INTERRUPTED, "error": INTERRUPTED}
+    return (*turns[:-1], turns[-1].model_copy(update=left))
+
+
+def read_cache_facts(
+    connection: sqlite3.Connection, session: sqlite3.Row | Mapping[str, Any]
+) -> CacheFacts:
     """Return what is known before a turn about what llama-server can have kept of the session."""
     key, turn = session["session_key"], session["turn_count"]
     last = connection.execute(
@@ -113,7 +162,19 @@ def read_last_turn(store: Store, session_id: str) -> ArchivedTurn:
         count = session["turn_count"]
         if not count:
             raise NoReplyUnderwayError(session_id)
-        return read_turns(connection, session, count, count)[0]
+        return _as_known(store, session, read_turns(connection, session, count, count))[0]
+
+
+def earlier_underway(store: Store, session_id: str, run: str) -> tuple[str, ...]:
+    """Return the sessions with a turn under way, with this launch, that began before this one's."""
+    _settle_if_possible(store)
+    began = f"SELECT started_at_utc {FROM_UNDERWAY} WHERE session_id = ?1"
+    rows = store.connection.execute(
+        f"SELECT session_id {FROM_UNDERWAY} WHERE run = ?2 AND started_at_utc < ({began})"
+        " ORDER BY started_at_utc",
+        (session_id, run),
+    )
+    return tuple(row["session_id"] for row in rows)
 
 
 def read_page(store: Store, session_id: str, offset: int, limit: int) -> TranscriptPage:
@@ -122,28 +183,48 @@ def read_page(store: Store, session_id: str, offset: int, limit: int) -> Transcr
     with store.reading() as connection:
         session = find_session(connection, session_id)
         total = session["turn_count"]
-        offset = min(max(0, offset), total)
-        turns = read_turns(connection, session, offset + 1, offset + max(0, limit))
-    end = offset + len(turns)
+        first = min(max(0, offset), total)
+        turns = read_turns(connection, session, first + 1, first + max(0, limit))
+        turns = _as_known(store, session, turns)
+    end = first + len(turns)
+    is_behind = offset > 0 and offset >= total
     return TranscriptPage(
         session=to_session(session),
         turns=turns,
-        offset=offset,
+        offset=first,
         total=total,
         next_offset=end if end < total else None,
+        note=f"offset is {offset}, and the session has {counted(total, 'turn')}."
+        if is_behind
+        else None,
     )
 
 
-def list_sessions(store: Store, limit: int, before: int) -> SessionList:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Where a list goes on: behind a place in it, and with sessions that changed before a time."""
+
+    place: int = _AFTER_ALL_CHANGES
+    time_utc: str = _AFTER_ALL_TIMES
+
+
+def list_sessions(store: Store, limit: int, before: Before) -> SessionList:
     """Return the sessions that changed last, of those that changed before `before`."""
     with store.reading() as connection:
-        total = connection.execute("SELECT sessions FROM totals").fetchone()[0]
+        total = count_sessions(connection)
         rows = connection.execute(
-            "SELECT * FROM sessions WHERE last_change < ? ORDER BY last_change DESC LIMIT ?",
-            (before, limit + 1),
+            "SELECT * FROM sessions WHERE last_change < ? AND updated_at_utc < ?"
+            " ORDER BY last_change DESC LIMIT ?",
+            (before.place, before.time_utc, limit + 1),
         ).fetchall()
     sessions = tuple(map(to_session, rows[:limit]))
     return SessionList(sessions=sessions, total=total, next_before=next_before(rows, limit))
+
+
+def count_sessions(connection: sqlite3.Connection) -> int:
+    """Return how many sessions there are."""
+    count: int = connection.execute("SELECT sessions FROM totals").fetchone()[0]
+    return count
 
 
 def next_before(rows: list[sqlite3.Row], limit: int) -> str | None:
@@ -151,34 +232,31 @@ def next_before(rows: list[sqlite3.Row], limit: int) -> str | None:
     return str(rows[limit - 1]["last_change"]) if len(rows) > limit else None
 
 
-def parse_before(before: str | None) -> int:
-    """Return the cursor as the change it stands for; without one, a change after all."""
+def parse_before(before: str | None) -> Before:
+    """Return what a caller passes as before: a place that a page gave, a date, a time or nothing.
+
+    Raises:
+        InvalidArgumentError: It is none of these.
+    """
     if before is None:
-        return _AFTER_ALL_CHANGES
+        return Before()
     text = before.strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return Before(place=int(text))
+    try:
+        return Before(time_utc=moment_text(datetime.fromisoformat(text)))
+    except (ValueError, OverflowError):
         raise InvalidArgumentError(
             "before",
-            "is not a place in the list",
-            "Pass what the previous page gave, or leave it out.",
-        )
-    return int(text)
-
-
-def complete_ids(store: Store, prefix: str, limit: int) -> tuple[str, ...]:
-    """Return the ids that begin with the prefix, the session that changed last first."""
-    rows = store.connection.execute(
-        "SELECT session_id FROM sessions WHERE session_id >= ?1 AND session_id < ?1 || '~'"
-        " ORDER BY last_change DESC LIMIT ?2",
-        (prefix, limit),
-    )
-    return tuple(row["session_id"] for row in rows)
+            "is neither a place in the list nor a date",
+            "Pass what the previous page gave, a date such as 2026-11-25, or leave it out.",
+        ) from None
 
 
 def changes_since(store: Store, mark: SessionMark | None) -> SessionChanges:
     """Return the sessions that changed since the mark; none when there is no mark."""
     with store.reading() as connection:
-        now = SessionMark(*connection.execute(_MARK).fetchone())
+        now = SessionMark(*connection.execute(MARK).fetchone())
         changed = () if mark in (None, now) else _changed_after(connection, mark or now, now)
     return SessionChanges(changed, _is_list_changed(mark, now), now)
 
@@ -195,6 +273,14 @@ def existing_ids(store: Store, session_ids: Collection[str]) -> frozenset[str]:
         (json.dumps(list(session_ids)),),
     )
     return frozenset(row["session_id"] for row in rows)
+
+
+def unfinished(store: Store, session_ids: Collection[str]) -> dict[str, str]:
+    """Return the status of the last turn of those of the sessions whose reply is not whole."""
+    _settle_if_possible(store)
+    states = dict(store.connection.execute(_UNFINISHED, (json.dumps(list(session_ids)),)))
+    known = {turn.session_id for turn in turns_underway(store)} if store.is_read_only else states
+    return states | dict.fromkeys(states.keys() - known, TurnStatus.INTERRUPTED.value)
 
 
 def _changed_after(

@@ -41,6 +41,10 @@ _SELECTED += [f"coalesce(underway.{name}, turns.{name}) AS {name}" for name in _
 SELECT_TURNS = (
     f"SELECT turns.turn, {', '.join(_SELECTED)} FROM turns LEFT JOIN underway USING (turn_key) "
 )
+FROM_UNDERWAY = "FROM underway JOIN turns USING (turn_key) JOIN sessions USING (session_key) "
+SELECT_UNDERWAY = (
+    f"SELECT session_id, title, started_at_utc, writer_pid, writer_id, stream_id {FROM_UNDERWAY}"
+)
 
 
 def build_turn_key(session_key: int, turn: int) -> int:

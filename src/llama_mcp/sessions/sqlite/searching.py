@@ -2,86 +2,160 @@
 
 import json
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from llama_mcp.sessions.records import Session, SessionList
-from llama_mcp.sessions.sqlite.reading import list_sessions, next_before
+from llama_mcp.sessions.sqlite.migrations import FILL_SEARCH
+from llama_mcp.sessions.sqlite.reading import Before, count_sessions, list_sessions
 from llama_mcp.sessions.sqlite.rows import TURNS_PER_SESSION, to_session
-from llama_mcp.sessions.sqlite.search_words import build_match, cut_snippet
+from llama_mcp.sessions.sqlite.search_words import (
+    QueryWord,
+    cut_snippets,
+    spelled,
+    split_query,
+)
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
+from llama_mcp.wording import counted
+
+# More would make a query slow and find nothing.
+_MOST_WORDS = 16
+# In the list of what was found, sessions with more of the words come before later changes.
+_CHANGES = 1 << 50
+
+_WITH_WORD = "SELECT rowid AS place, {} AS word FROM search WHERE search MATCH ?"
+# For punctuation, which the index does not have; every text is read.
+_WITH_TEXT = """
+SELECT turn_key AS place, 0 AS word FROM turns WHERE status <> 'in_progress'
+    AND instr(spelled(message || char(10) || reply), ?)
+UNION ALL SELECT session_key << 20, 0 FROM sessions WHERE instr(spelled(title), ?)
+"""
 
 
-def search_sessions(store: Store, query: str, limit: int, before: int) -> SessionList:
-    """Return the sessions where a title or a turn has all words of the query."""
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is looked for: words in the index, or a text that has no word."""
+
+    words: tuple[QueryWord, ...]
+    text: str
+
+    @property
+    def size(self) -> int:
+        """How many things are looked for."""
+        return len(self.words) or 1
+
+    @property
+    def hits(self) -> str:
+        """SQL for the rows of the index where something was found."""
+        parts = map(_WITH_WORD.format, range(len(self.words)))
+        return " UNION ALL ".join(parts) or _WITH_TEXT
+
+    @property
+    def values(self) -> list[str]:
+        """The values of hits."""
+        return [word.match for word in self.words] or [self.text, self.text]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A session with some of the words: how many, and its place in the list."""
+
+    session_key: int
+    words: int
+    place: int
+
+
+def search_sessions(store: Store, query: str, limit: int, before: Before) -> SessionList:
+    """Return the sessions that have all words of the query; without one, those that have some."""
     if not query.strip():
         return list_sessions(store, limit, before)
-    match = build_match(query)
-    if match is None:
-        return SessionList(total=0)
+    words = split_query(query)
+    search = _Search(words[:_MOST_WORDS], spelled(query.strip()))
     settle_dead_turns(store)
+    store.connection.create_function("spelled", 1, spelled, deterministic=True)
     with store.reading() as connection:
-        matching = [
-            row[0]
-            for row in connection.execute(
-                "SELECT DISTINCT rowid >> 20 FROM search WHERE search MATCH ?", (match,)
-            )
-        ]
-        rows = _newest_of(connection, matching, limit + 1, before)
-        found = _newest_matches(connection, match, rows[:limit])
-        sessions = tuple(
-            _to_match(connection, row, found[row["session_key"]], query) for row in rows[:limit]
+        some = _find(connection, search, before.time_utc)
+        found = [each for each in some if each.words == search.size] or some
+        page = [each for each in found if each.place < before.place][: limit + 1]
+        return SessionList(
+            sessions=_read_matches(connection, search, page[:limit]),
+            total=len(found),
+            next_before=str(page[limit - 1].place) if len(page) > limit else None,
+            note=_note(search, len(words), found, count_sessions(connection)),
         )
-    total = len(matching)
-    return SessionList(sessions=sessions, total=total, next_before=next_before(rows, limit))
 
 
 def rebuild_index(store: Store) -> None:
     """Fill the search index again from the texts."""
     with store.writing() as connection:
         connection.execute("INSERT INTO search (search) VALUES ('delete-all')")
-        connection.execute(
-            "INSERT INTO search (rowid, words)"
-            " SELECT session_key << 20, searchable(title, '') FROM sessions"
-        )
-        connection.execute(
-            "INSERT INTO search (rowid, words)"
-            " SELECT turn_key, searchable(message, reply) FROM turns WHERE status <> 'in_progress'"
-        )
+        for statement in FILL_SEARCH:
+            connection.execute(statement)
 
 
-def _newest_of(
-    connection: sqlite3.Connection, session_keys: list[int], count: int, before: int
-) -> list[sqlite3.Row]:
-    return connection.execute(
-        """
-        SELECT sessions.* FROM json_each(?) JOIN sessions ON session_key = value
-        WHERE last_change < ? ORDER BY last_change DESC LIMIT ?
+def _find(connection: sqlite3.Connection, search: _Search, time_utc: str) -> list[_Found]:
+    """Return the sessions that have any of the words, in the order of the list."""
+    rows = connection.execute(
+        f"""
+        WITH hits AS ({search.hits})
+        SELECT session_key, count(*) AS words, last_change
+        FROM (SELECT DISTINCT place >> 20 AS session_key, word FROM hits)
+        JOIN sessions USING (session_key) WHERE updated_at_utc < ? GROUP BY session_key
         """,
-        (json.dumps(session_keys), before, count),
-    ).fetchall()
+        [*search.values, time_utc],
+    )
+    found = [_Found(key, words, words * _CHANGES + change) for key, words, change in rows]
+    return sorted(found, key=lambda each: -each.place)
 
 
-def _newest_matches(
-    connection: sqlite3.Connection, match: str, sessions: list[sqlite3.Row]
-) -> dict[int, int]:
-    """Return, by session, the newest row of the index that matches."""
+def _read_matches(
+    connection: sqlite3.Connection, search: _Search, page: Sequence[_Found]
+) -> tuple[Session, ...]:
+    keys = json.dumps([each.session_key for each in page])
+    rows = connection.execute(
+        "SELECT sessions.* FROM json_each(?) JOIN sessions ON session_key = value", (keys,)
+    )
+    sessions = {row["session_key"]: row for row in rows}
     # One query for all sessions: every query of the index collects all matches of all words.
-    return dict(
-        connection.execute(
-            """
-            SELECT rowid >> 20, max(rowid) FROM search
-            WHERE search MATCH ? AND rowid >> 20 IN (SELECT value FROM json_each(?))
-            GROUP BY rowid >> 20
-            """,
-            (match, json.dumps([row["session_key"] for row in sessions])),
-        ).fetchall()
+    # Of each session's rows the last is the newest of those with the most words.
+    best = connection.execute(
+        f"""
+        WITH hits AS ({search.hits})
+        SELECT place >> 20, place FROM hits WHERE place >> 20 IN (SELECT value FROM json_each(?))
+        GROUP BY place ORDER BY count(*), place
+        """,
+        [*search.values, keys],
+    )
+    places = dict(best.fetchall())
+    return tuple(
+        _to_match(connection, sessions[each.session_key], places[each.session_key], search)
+        for each in page
     )
 
 
-def _to_match(connection: sqlite3.Connection, row: sqlite3.Row, found: int, query: str) -> Session:
+def _to_match(
+    connection: sqlite3.Connection, row: sqlite3.Row, place: int, search: _Search
+) -> Session:
     texts: tuple[str, ...] = (row["title"],)
-    if found % TURNS_PER_SESSION:
+    if place % TURNS_PER_SESSION:
         turn = connection.execute(
-            "SELECT message, reply FROM turns WHERE turn_key = ?", (found,)
+            "SELECT message, reply FROM turns WHERE turn_key = ?", (place,)
         ).fetchone()
         texts = (turn["message"], turn["reply"])
-    return to_session(row, cut_snippet(texts, query))
+    return to_session(row, cut_snippets(texts, search.words or search.text))
+
+
+def _note(search: _Search, asked: int, found: Sequence[_Found], sessions: int) -> str | None:
+    """Return what the list does not tell by itself."""
+    notes = []
+    if not found:
+        what = "this word" if search.words else "this text"
+        what = what if search.size == 1 else "any of these words"
+        notes.append(f"Searched {counted(sessions, 'session')}: none has {what}.")
+    elif found[0].words < search.size:
+        have = f"{counted(len(found), 'has', 'have')} some"
+        order = ", most of them first" if len(found) > 1 else ""
+        notes.append(f"No session has all of these words; {have}{order}.")
+    if asked > search.size:
+        notes.append(f"Only the first {search.size} of the {asked} words were looked for.")
+    return " ".join(notes) or None

@@ -4,14 +4,13 @@ They are read on a connection of their own, apart from the archive's one worker,
 waits for them.
 """
 
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from llama_mcp.sessions.records import Quantiles, TurnStatistics
+from llama_mcp.sessions.sqlite.connecting import connect_to_read
 
 # Reading these takes 50 ms. Older turns say little about how it is now.
 NEWEST_TURNS = 10_000
@@ -87,21 +86,13 @@ def read_statistics(path: Path, known: Statistics, newest_turns: int = NEWEST_TU
     """
     if not path.exists():
         return Statistics()
-    with closing(sqlite3.connect(read_only_uri(path.resolve()), uri=True)) as connection:
+    with closing(connect_to_read(path.resolve())) as connection:
         connection.execute("BEGIN")
         version: Version = connection.execute(_VERSION).fetchone()
         if version == known.version:
             return known
         rows = connection.execute(_STATISTICS, (newest_turns,)).fetchall()
     return Statistics(version, tuple(map(_to_statistics, rows)))
-
-
-def read_only_uri(path: PurePath) -> str:
-    r"""Return the URI by which SQLite opens a file for reading only.
-
-    Not the path's own URI: SQLite takes no host in it, which is what `\\server\share` becomes.
-    """
-    return f"file:{quote(str(path), safe='')}?mode=ro"
 
 
 def _to_statistics(row: tuple[Any, ...]) -> TurnStatistics:

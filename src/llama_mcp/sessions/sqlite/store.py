@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from llama_mcp.sessions.records import INTERRUPTED
 from llama_mcp.sessions.sqlite.opening import inode_of, open_file
 from llama_mcp.sessions.sqlite.writers import Writers
 
 # Clients kill a server 2 s after they have closed its stdin.
 SHORT_TIMEOUT_MS = 400
-
-_INTERRUPTED = "The process that was receiving this reply ended before the reply did."
 
 
 class Store:
@@ -28,6 +27,7 @@ class Store:
         self.connection = opened.connection
         self.notice = opened.notice
         self.inode = opened.inode
+        self.is_read_only = opened.is_read_only
         self.writers = Writers(path.with_name("writers"))
         self.path = path
 
@@ -70,8 +70,16 @@ class Store:
 
 
 def settle_dead_turns(store: Store) -> None:
-    """Mark the turns interrupted whose writer died, with the text that it had saved."""
-    rows = store.connection.execute("SELECT DISTINCT writer_id FROM underway").fetchall()
+    """Mark the turns interrupted whose writer died, with the text that it had saved.
+
+    Not those whose replies another process may read on (leaving.py). Where nothing may be written
+    they are shown as they were left.
+    """
+    if store.is_read_only:
+        return
+    rows = store.connection.execute(
+        "SELECT DISTINCT writer_id FROM underway WHERE stream_id IS NULL"
+    ).fetchall()
     dead = [row["writer_id"] for row in rows if not store.writers.is_alive(row["writer_id"])]
     if not dead:
         return
@@ -87,7 +95,10 @@ def _interrupt_turns_of(connection: sqlite3.Connection, writer_id: str) -> None:
             reasoning = underway.reasoning, reply = underway.reply
         FROM underway
         WHERE turns.turn_key = underway.turn_key AND underway.writer_id = ?
+            AND underway.stream_id IS NULL
         """,
-        (_INTERRUPTED, writer_id),
+        (INTERRUPTED, writer_id),
     )
-    connection.execute("DELETE FROM underway WHERE writer_id = ?", (writer_id,))
+    connection.execute(
+        "DELETE FROM underway WHERE writer_id = ? AND stream_id IS NULL", (writer_id,)
+    )

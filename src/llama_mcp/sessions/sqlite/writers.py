@@ -5,11 +5,16 @@ kernel drops the lock when the process dies, however it dies. If the file can be
 exist, its writer will not finish the turn. Age proves nothing: a reply may take an hour.
 """
 
+import os
 import secrets
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+if sys.platform != "win32":
+    import fcntl
 
 # Besides its owner, only a process that probes the file holds it, and for microseconds.
 _OWN_LOCK_TIMEOUT_SECONDS = 5
@@ -47,6 +52,8 @@ class Writers:
             lock.acquire(timeout=0)
         except Timeout:
             return True
+        except OSError:
+            return _is_locked(path)
         # Removed while it is locked, so that no other process locks it in between.
         with suppress(OSError):
             path.unlink(missing_ok=True)
@@ -72,3 +79,26 @@ class Writers:
 def _lock(path: Path) -> FileLock:
     # Not per thread: worker threads come and go.
     return FileLock(path, mode=0o600, thread_local=False)
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether somebody holds a lock on a file that cannot be written; true if not known.
+
+    Windows locks only what is open for writing; there nothing is known.
+    """
+    if sys.platform != "win32":
+        try:
+            fd = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return False  # its writer has just closed
+        except OSError:
+            return True
+        try:
+            # Shared: others that try it meanwhile hold nothing, and NFS takes it from a reader.
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(fd)
+        return False
+    return True

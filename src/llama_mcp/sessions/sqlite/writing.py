@@ -1,17 +1,17 @@
 """Turns, written as they happen: begun, saved while the reply comes in, ended."""
 
+import os
 import sqlite3
+from dataclasses import astuple
 
 from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.history import ImportedHistory, import_history
+from llama_mcp.sessions.left_turns import StreamPoint
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
+from llama_mcp.sessions.sqlite.calls import note_call
 from llama_mcp.sessions.sqlite.changing import insert_session, touch
-from llama_mcp.sessions.sqlite.reading import (
-    find_session,
-    read_cache_facts,
-    read_turns,
-    refuse_busy,
-)
+from llama_mcp.sessions.sqlite.naming import find_session
+from llama_mcp.sessions.sqlite.reading import read_cache_facts, read_turns, refuse_busy
 from llama_mcp.sessions.sqlite.rows import (
     ENDING_COLUMNS,
     TURNS_PER_SESSION,
@@ -40,26 +40,36 @@ def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
             session = _begin_session(connection, imported, new)
         else:
             session = find_session(connection, session_id)
-            refuse_busy(connection, session)
+            refuse_busy(store, session)
             _refuse_first_turn_parameters(session, new)
         turn = session["turn_count"] + 1
         cache = read_cache_facts(connection, session)
         first = session["first_turn_in_prompt"]
         earlier = read_turns(connection, session, first, turn - 1)
-        _insert_turn(connection, build_turn_key(session["session_key"], turn), new, writer_id)
+        key = build_turn_key(session["session_key"], turn)
+        _insert_turn(connection, key, new, writer_id)
         touch(connection, session["session_key"], turn_count=turn)
         changed = find_session(connection, session["session_id"])
-    return BegunTurn(to_session(changed), turn, earlier, first, cache)
+    return BegunTurn(to_session(changed), turn, earlier, first, cache, new.stream_id)
 
 
-def save_partial(store: Store, session_id: str, turn: int, reply: str, reasoning: str) -> None:
-    """Write down what was received of the reply so far, both texts whole."""
+def save_partial(
+    store: Store,
+    session_id: str,
+    turn: int,
+    reply: str,
+    reasoning: str,
+    point: StreamPoint | None = None,
+) -> None:
+    """Write down what was received of the reply so far, both texts whole, and where it goes on."""
     with store.writing() as connection:
         key = _find_turn(store, session_id, turn)
         texts = (clean_text(reasoning), clean_text(reply))
+        # One statement: what is saved ends exactly where reading on begins.
         saved = connection.execute(
-            "UPDATE underway SET saved_at_utc = ?, reasoning = ?, reply = ? WHERE turn_key = ?",
-            (utc_now(), *texts, key),
+            "UPDATE underway SET saved_at_utc = ?, reasoning = ?, reply = ?, stream_id = ?,"
+            " stream_run = ?, stream_byte = ?, stream_state = ? WHERE turn_key = ?",
+            (utc_now(), *texts, *_point_values(point), key),
         )
         if not saved.rowcount:
             # Another process took this writer for dead (its lock file was removed).
@@ -68,6 +78,18 @@ def save_partial(store: Store, session_id: str, turn: int, reply: str, reasoning
                 " WHERE turn_key = ? AND status = 'interrupted'",
                 (*texts, key),
             )
+
+
+def ask_cancel(store: Store, session_id: str, turn: int) -> StreamPoint | None:
+    """Let the process that receives the reply know that it should stop; return its stream."""
+    with store.writing() as connection:
+        row = connection.execute(
+            "UPDATE underway SET is_cancel_asked = 1 WHERE turn_key = ?"
+            " RETURNING stream_id, stream_run",
+            (_find_turn(store, session_id, turn),),
+        ).fetchone()
+        has_stream = row is not None and row["stream_id"] and row["stream_run"]
+        return StreamPoint(row["stream_id"], row["stream_run"]) if has_stream else None
 
 
 def end_turn(store: Store, session_id: str, turn: int, ending: TurnEnding) -> None:
@@ -120,14 +142,17 @@ def _insert_turn(
     connection: sqlite3.Connection, turn_key: int, new: NewTurn, writer_id: str
 ) -> None:
     now = utc_now()
+    if new.call is not None:
+        note_call(connection, turn_key, new.call)
     connection.execute(
         "INSERT INTO turns (turn_key, status, model, sampling, started_at_utc, message, run)"
         " VALUES (?, 'in_progress', ?, ?, ?, ?, ?)",
         (turn_key, _clean(new.model), to_json(new.sampling), now, clean_text(new.message), new.run),
     )
     connection.execute(
-        "INSERT INTO underway (turn_key, writer_id, saved_at_utc) VALUES (?, ?, ?)",
-        (turn_key, writer_id, now),
+        "INSERT INTO underway (turn_key, writer_id, writer_pid, saved_at_utc, stream_id,"
+        " stream_run) VALUES (?, ?, ?, ?, ?, ?)",
+        (turn_key, writer_id, os.getpid(), now, new.stream_id, new.run),
     )
 
 
@@ -136,6 +161,10 @@ def _refuse_first_turn_parameters(session: sqlite3.Row, new: NewTurn) -> None:
         raise SessionUnderwayError(session["session_id"], "system_prompt")
     if new.history:
         raise SessionUnderwayError(session["session_id"], "history")
+
+
+def _point_values(point: StreamPoint | None) -> tuple[str | int | None, ...]:
+    return (None, None, 0, None) if point is None else astuple(point)
 
 
 def _clean(text: str | None) -> str | None:

@@ -7,10 +7,16 @@ from mcp.server.mcpserver import Context
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.texts import clean_text
-from llama_mcp.turns.partial_reply import PartialReply
+from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.visible_text import visible_line
+from llama_mcp.wording import counted
 
 MIN_INTERVAL_SECONDS = 0.05
 MAX_LINE_CHARACTERS = 200
+# While a model loads progress is below 1, which is the first token; half of that after a minute.
+HALF_LOAD_SECONDS = 60.0
+# Six bytes each at most; a client that reads slowly lets a reply of any length come together.
+MAX_MESSAGE_CHARACTERS = 1_000_000
 Stream = Literal["chunks", "status", "off"]
 
 
@@ -23,7 +29,9 @@ class RisingProgress:
 
     async def report_seconds(self, seconds: float, message: str) -> None:
         """Report how many seconds something has been going on."""
-        await self.report(max(round(seconds, 3), self.last + 0.001), None, clean_text(message))
+        await self.report(
+            max(round(seconds, 3), self.last + 0.001), None, visible_line(clean_text(message))
+        )
 
     async def report(self, value: float, total: float | None, message: str | None) -> bool:
         """Report a value if it has risen; tell whether it was sent. The text is valid Unicode."""
@@ -40,12 +48,9 @@ class ReplyProgress:
     With `chunks` the messages, joined, are exactly the text from first_piece on.
     """
 
-    def __init__(
-        self, ctx: Context[Services], stream: Stream, max_tokens: int | None, first_piece: int = 0
-    ) -> None:
+    def __init__(self, ctx: Context[Services], stream: Stream, first_piece: int = 0) -> None:
         self._progress = RisingProgress(ctx)
         self._stream = stream
-        self._max_tokens = max_tokens
         self.sent_pieces = first_piece
         self._sent_at = anyio.current_time()
         self._line = ""
@@ -76,21 +81,35 @@ class ReplyProgress:
             message = _line(reply)
         total = reply.prompt_total
         if total is not None:
-            total = total + self._max_tokens if self._max_tokens else None
+            total = total + reply.max_tokens if reply.max_tokens else None
         value: float = reply.tokens_handled
-        if self._stream == "status" and message != self._line:
+        if reply.load:
+            value = reply.load.seconds / (reply.load.seconds + HALF_LOAD_SECONDS)
+        elif self._stream == "status" and message != self._line:
             # A line without a token handled, such as a place in the queue, still has to rise.
             value = max(value, self._progress.last + 0.001)
             self._line = message
-        if await self._progress.report(value, total, message or None):
+        if await self._send(value, total, message):
             self.sent_pieces = pieces
             self._sent_at = anyio.current_time()
+
+    async def _send(self, value: float, total: float | None, message: str) -> bool:
+        """Report a value with a message, in as many notifications as it needs."""
+        last, was_sent = self._progress.last, False
+        for start in range(0, len(message) or 1, MAX_MESSAGE_CHARACTERS):
+            end = start + MAX_MESSAGE_CHARACTERS
+            share = min(1.0, end / (len(message) or 1))
+            so_far = value if share == 1 else last + (value - last) * share
+            was_sent = await self._progress.report(so_far, total, message[start:end] or None)
+        return was_sent
 
 
 def _line(reply: PartialReply) -> str:
     """Return a line for a person: how far the prompt is read, else the end of the reply."""
+    if reply.load:
+        return visible_line(clean_text(reply.load.line))
     if reply.queue_place:
-        return f"waiting for a slot, at place {reply.queue_place}"
+        return f"waiting for a slot, {reply.queue_place}"
     if not reply.generated:
         if not reply.prompt_total:
             return "waiting for llama-server"
@@ -98,6 +117,6 @@ def _line(reply: PartialReply) -> str:
         seconds = reply.prompt_seconds_left
         left = f", about {seconds:.0f} s left" if seconds and seconds >= 1 else ""
         return f"reading the prompt, {share:.0f} %{left}"
-    tail = " ".join("".join(reply.pieces[-40:]).split())
-    head = f"{reply.generated} tokens: "
+    tail = visible_line(" ".join("".join(reply.pieces[-40:]).split()))
+    head = f"{counted(reply.generated, 'token')}: "
     return head + tail[-(MAX_LINE_CHARACTERS - len(head)) :]

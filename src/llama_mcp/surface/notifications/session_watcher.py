@@ -23,9 +23,23 @@ POLL_SECONDS = 0.5
 class SessionWatcher:
     """Tells subscribers which sessions changed, came or went."""
 
-    def __init__(self, subscriptions: Subscriptions, services: Callable[[], Services]) -> None:
+    def __init__(
+        self,
+        subscriptions: Subscriptions,
+        services: Callable[[], Services],
+        list_told: SessionMark | None = None,
+    ) -> None:
+        """Watch for whoever listens.
+
+        Args:
+            subscriptions: who listens, and who is told.
+            services: gives the services.
+            list_told: what the client knows from a list of resources that it was told before; it is
+                told what has changed since.
+        """
         self._subscriptions = subscriptions
         self._services = services
+        self._list_told = list_told
         self._is_watching = False
         # What this process has changed and the watch has not told yet.
         self._own_changes: dict[str, bool] = {}
@@ -45,14 +59,29 @@ class SessionWatcher:
         while True:
             while not self._heard():
                 await self._subscriptions.wait_for_listener()
+                await self._catch_up()
             try:
                 await self._watch_while_heard()
+            except LlamaMCPError as error:  # there is no home for an archive
+                logger.debug("Sessions cannot be watched: %s", error)
+                await self._wait()
             finally:
                 self._is_watching = False
 
+    async def _catch_up(self) -> None:
+        """Tell a client of the initialize era, which need not listen for that, of a new list."""
+        if self._list_told is not None and self._subscriptions.has_legacy_client:
+            await self._wait()  # not beside the client's first call
+            told, self._list_told = self._list_told, None
+            try:
+                await self._tell_since(told)
+            except LlamaMCPError as error:
+                logger.debug("Sessions cannot be watched: %s", error)
+
     async def _watch_while_heard(self) -> None:
         archive = self._services().archive
-        last_change, mark = archive.last_change(), await self._tell_since(None)
+        told, self._list_told = self._list_told, None
+        last_change, mark = archive.last_change(), await self._tell_since(told)
         self._is_watching = True
         while self._heard():
             await self._wait()

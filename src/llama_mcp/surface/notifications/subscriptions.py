@@ -87,8 +87,13 @@ class Subscriptions:
         legacy = [client.uris for client in self._legacy.values()]
         return set().union(*legacy, (uri for uri, count in self._listened.items() if count > 0))
 
+    @property
+    def has_legacy_client(self) -> bool:
+        """Whether a client of the initialize era is there, which hears of lists unasked."""
+        return bool(self._legacy)
+
     async def wait_for_listener(self) -> None:
-        """Wait until somebody begins to listen to something."""
+        """Wait until somebody begins to listen to something, or an initialize-era client comes."""
         await self._listener_came.wait()
 
     async def tell(self) -> None:
@@ -109,6 +114,7 @@ class Subscriptions:
         if connection not in self._legacy:
             self._legacy[connection] = _LegacyClient(ctx.session)
             connection.exit_stack.callback(self._legacy.pop, connection, None)
+            self._wake_watchers()
         return self._legacy[connection]
 
     def _wake_watchers(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from mcp.types import Annotations, Resource
 
 from llama_mcp.observing.last_changes import read_last_changes
-from llama_mcp.surface.resources.uris import CONFIG, LOG, SESSIONS, STATUS
+from llama_mcp.surface.resources.listing import times_by_uri
 
 
 def dated(
@@ -20,9 +20,9 @@ def dated(
         runs_dir: where runs of llama-server are recorded.
     """
     changes = read_last_changes(runs_dir)
-    times = {STATUS: changes.state_at_utc, CONFIG: changes.state_at_utc, LOG: changes.log_at_utc}
-    if transcripts and (newest := transcripts[0].annotations):
-        times[SESSIONS] = newest.last_modified
+    newest = transcripts[0].annotations if transcripts else None
+    newest_at = newest.last_modified if newest else None
+    times = times_by_uri(changes.state_at_utc, changes.log_at_utc, newest_at)
     return [_dated(resource, times.get(str(resource.uri))) for resource in resources]
 
 

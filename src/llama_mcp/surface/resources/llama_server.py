@@ -46,15 +46,17 @@ class LlamaServerResources:
             )(read)
 
     async def status(self) -> str:
-        """What llama-server is doing: the same as the tool status."""
-        return json_text(with_next_step(await self._services().observer.status()))
+        """What llama-server is doing."""
+        services = self._services()
+        status = await services.observer.status()
+        return json_text(with_next_step(status, services.settings.offered_tools))
 
     async def config(self) -> str:
-        """The settings of llama-server: the same as the tool get_config."""
+        """The settings of llama-server, its own or those of the next start."""
         return json_text(await self._services().observer.config())
 
     async def metrics(self) -> str:
-        """Tokens, speed, load and memory: the same as the tool server_metrics."""
+        """Tokens, speed, load and memory."""
         return json_text(await self._services().observer.metrics())
 
     async def prometheus(self) -> str:
@@ -66,6 +68,6 @@ class LlamaServerResources:
         return json_text(await self._services().observer.slots())
 
     async def log(self) -> str:
-        """The end of llama-server's log: the same as the tool server_log."""
+        """The end of llama-server's log."""
         log = await self._services().observer.log_end(LOG_LINES)
         return "".join(f"{line}\n" for line in log.lines)

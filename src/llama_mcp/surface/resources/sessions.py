@@ -1,27 +1,32 @@
 """The resources that show what was said: sessions and their transcripts."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations, Resource
+from pydantic import Field
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import ArchivedTurn, Session
 from llama_mcp.sessions.texts import clean_text
+from llama_mcp.surface.resources.listing import MARKDOWN, TRANSCRIPTS_LISTED, transcript_entry
 from llama_mcp.surface.resources.uris import (
+    SESSION_DATA_PAGE_TEMPLATE,
     SESSION_DATA_TEMPLATE,
+    SESSION_PAGE_TEMPLATE,
     SESSION_TEMPLATE,
     SESSIONS,
     session_uris,
 )
+from llama_mcp.surface.results.pages import page_of, turns_before, with_short_prompt
 from llama_mcp.surface.results.tool_results import JSON, json_text, structure_of
 from llama_mcp.surface.results.transcripts import transcript
+from llama_mcp.surface.results.unfinished import list_with_unfinished, with_unfinished
 
-MARKDOWN = "text/markdown"
 TURNS_PER_READ = 200
 SESSIONS_IN_INDEX = 100
-# Enough to pick from; llama://sessions and list_sessions have the rest.
-TRANSCRIPTS_LISTED = 20
+Offset = Annotated[int, Field(ge=0, le=2**53)]
 FOR_ALL = Annotations(audience=["user", "assistant"], priority=0.6)
 
 
@@ -37,34 +42,72 @@ class SessionResources:
             (SESSIONS, "sessions", "Sessions", JSON, self.index),
             (SESSION_DATA_TEMPLATE, "session-data", "Transcript as data", JSON, self.data),
             (SESSION_TEMPLATE, "session-transcript", "Transcript", MARKDOWN, self.transcript),
+            (
+                SESSION_DATA_PAGE_TEMPLATE,
+                "session-data-page",
+                "Page of a transcript as data",
+                JSON,
+                self.data_page,
+            ),
+            (
+                SESSION_PAGE_TEMPLATE,
+                "session-transcript-page",
+                "Page of a transcript",
+                MARKDOWN,
+                self.transcript_page,
+            ),
         ):
             server.resource(uri, name=name, title=title, mime_type=mime_type, annotations=FOR_ALL)(
                 read
             )
 
     async def index(self) -> str:
-        """The sessions that changed last, newest first: the same as the tool list_sessions."""
-        page = await self._services().archive.list_sessions(limit=SESSIONS_IN_INDEX)
-        return json_text(page)
+        """The sessions that changed last, newest first."""
+        services = self._services()
+        page = await services.archive.list_sessions(limit=SESSIONS_IN_INDEX)
+        return json_text(await list_with_unfinished(services, page))
 
     async def data(self, session_id: str) -> str:
-        """Everything that was said in a session and all figures, as JSON."""
-        session, turns = await self._whole_session(session_id)
-        data = structure_of(session) | {"turns": [structure_of(turn) for turn in turns]}
-        return json_text(data)
+        """Everything that was said in a session and all figures, as JSON; long ones in pages."""
+        return await self.data_page(session_id)
 
     async def transcript(self, session_id: str) -> str:
-        """Everything that was said in a session, as Markdown."""
-        return clean_text(transcript(*await self._whole_session(session_id)))
+        """Everything that was said in a session, as Markdown; long ones in pages."""
+        return await self.transcript_page(session_id)
 
-    async def _whole_session(self, session_id: str) -> tuple[Session, list[ArchivedTurn]]:
+    async def data_page(self, session_id: str, offset: Offset = 0) -> str:
+        """A page of a long session as JSON; its `next` is the URI of the page after it."""
+        session, turns, next_offset = await self._page(session_id, offset)
+        data = structure_of(session) | {"turns": [structure_of(turn) for turn in turns]}
+        if next_offset:
+            data["next"] = f"{session_uris(session.session_id)[1]}?offset={next_offset}"
+        return json_text(data)
+
+    async def transcript_page(self, session_id: str, offset: Offset = 0) -> str:
+        """A page of a long session as Markdown; its last line has the URI of the page after it."""
+        session, turns, next_offset = await self._page(session_id, offset)
+        uri = f"{session_uris(session.session_id)[0]}?offset={next_offset}"
+        return clean_text(transcript(session, turns, uri if next_offset else None))
+
+    async def _page(
+        self, session_id: str, offset: int
+    ) -> tuple[Session, list[ArchivedTurn], int | None]:
+        """Return the session, the turns of the page, and the offset of the next if there is one."""
         archive = self._services().archive
-        page = await archive.turns(session_id, 0, TURNS_PER_READ)
+        first = turns_before(offset)
+        await self._services().read_on(session_id)
+        page = await archive.turns(session_id, first, TURNS_PER_READ)
         turns = list(page.turns)
-        while page.turns and len(turns) < page.total:
-            page = await archive.turns(session_id, len(turns), TURNS_PER_READ)
+        shown, next_offset = page_of(turns, offset)
+        while page.turns and next_offset == first + len(turns) < page.total:
+            page = await archive.turns(session_id, next_offset, TURNS_PER_READ)
             turns += page.turns
-        return page.session, turns
+            shown, next_offset = page_of(turns, offset)
+        is_last = next_offset == page.total or not shown
+        # A system prompt is told once, at the beginning.
+        session = page.session.model_copy(update={"system_prompt": None} if offset else {})
+        session = await with_unfinished(self._services(), session)
+        return with_short_prompt(session), shown, None if is_last else next_offset
 
 
 async def newest_transcripts(services: Services) -> list[Resource]:
@@ -73,19 +116,7 @@ async def newest_transcripts(services: Services) -> list[Resource]:
     No turn is read for it: clients list resources as they connect, and a session may be long. An
     archive that does not exist yet is not created either.
     """
-    if not services.settings.archive_path.exists():
+    if not services.archive.exists():
         return []
-    page = await services.archive.list_sessions(limit=TRANSCRIPTS_LISTED)
-    return [_entry(session) for session in page.sessions]
-
-
-def _entry(session: Session) -> Resource:
-    uri, _ = session_uris(session.session_id)
-    return Resource(
-        uri=uri,
-        name=f"session-{session.session_id}",
-        title=session.title,
-        description=f"Transcript of {session.turns} turn(s).",
-        mime_type=MARKDOWN,
-        annotations=Annotations(last_modified=session.updated_at_utc),
-    )
+    sessions = await services.archive.newest_sessions(TRANSCRIPTS_LISTED)
+    return [Resource.model_validate(transcript_entry(*session)) for session in sessions]

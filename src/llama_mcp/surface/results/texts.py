@@ -1,27 +1,38 @@
 """Results in words: what matters of each, in few lines."""
 
-from llama_mcp.llama_server.status import ServerConfig, ServerLog, ServerStatus
+import json
+
+from llama_mcp.llama_server.status import (
+    AboutModel,
+    ServerConfig,
+    ServerLog,
+    ServerStatus,
+    SlotCount,
+)
 from llama_mcp.observing.figures import ServerMetrics
-from llama_mcp.sessions.records import Receipt, TurnStatistics, TurnStatus
-from llama_mcp.turns.cache_miss import FIRST_TURN
-from llama_mcp.turns.reply import ChatReply
+from llama_mcp.sessions.records import Session, SessionList, TurnStatistics
+from llama_mcp.wording import counted, lasting
 
 
 def status_text(status: ServerStatus) -> str:
     """Return a ServerStatus in words."""
     lines = [status.message]
-    if status.already_running:
-        lines.append("It was already running with these settings.")
     figures = [
+        status.state.value,
+        "already running with these settings" if status.already_running else "",
+        status.url if status.url and status.url not in status.message else "",
         f"pid {status.pid}" if status.pid else "",
         f"{status.engine.kind} {status.engine.version}" if status.engine and status.pid else "",
-        f"{status.slots.busy} of {status.slots.total} slots busy" if status.slots else "",
-        f"{status.waiting_turns} turns waiting" if status.waiting_turns else "",
+        _slots(status.slots),
+        f"{counted(status.waiting_turns, 'turn')} waiting" if status.waiting_turns else "",
         f"{status.memory_bytes / 2**20:.0f} MiB" if status.memory_bytes else "",
-        f"{status.clients} client(s)" if status.clients else "",
+        counted(status.clients, "client") if status.clients else "",
+        f"up {lasting(status.uptime_seconds)}" if status.uptime_seconds else "",
+        _if(status.ready_after_seconds, "ready after {:.1f} s"),
+        f"model_path={status.model_path}" if status.model_path else "",
+        about_text(status.about_model),
     ]
-    if any(figures):
-        lines.append("[" + ", ".join(figure for figure in figures if figure) + "]")
+    lines.append(f"[{_joined(figures)}]")
     lines += status.notes or []
     if status.last_exit and status.last_exit.log_tail:
         lines += ["From its log:", *(f"  {line}" for line in status.last_exit.log_tail)]
@@ -32,48 +43,59 @@ def config_text(config: ServerConfig) -> str:
     """Return a ServerConfig in words."""
     whose = "The running llama-server has" if config.running else "A start would use now"
     layers = "automatic" if config.n_gpu_layers is None else str(config.n_gpu_layers)
-    return (
+    settings = (
         f"{whose}: llama_cpp_path={config.llama_cpp_path}, model_path={config.model_path}, "
         f"port={config.port}, ctx_size={config.ctx_size}, parallel={config.parallel}, "
-        f"n_gpu_layers={layers}, extra_args={config.extra_args}."
+        f"n_gpu_layers={layers}, extra_args={json.dumps(config.extra_args)}."
     )
+    about = about_text(config.about_model)
+    lines = [settings, f"The model: {about}." if about else ""]
+    return "\n".join(filter(None, [*lines, *(f"Note: {note}" for note in config.notes)]))
 
 
-def reply_text(reply: ChatReply) -> str:
-    """Return a ChatReply as the reply itself and one short line with id and figures."""
-    usage, timing, context = reply.usage, reply.timing, reply.context
-    figures = [
-        f"session_id={reply.session_id}",
-        f"turn {reply.turn}",
-        "" if reply.status is TurnStatus.COMPLETE else reply.status.value,
-        f"{usage.completion_tokens} tokens" if usage.completion_tokens else "",
-        f"{timing.tokens_per_second:.1f} tokens/s" if timing.tokens_per_second else "",
-        f"context {context.tokens_used}/{context.limit}"
-        if context.tokens_used and context.limit
-        else "",
-        _read_again(reply.receipt),
-    ]
-    lines = [reply.reply] if reply.reply else []
-    lines.append("[" + ", ".join(figure for figure in figures if figure) + "]")
-    lines += [f"Note: {note}" for note in reply.notes]
-    if reply.status is TurnStatus.IN_PROGRESS:
-        lines.append("The reply is still being generated; wait_for_reply gives the rest.")
-    return "\n".join(lines)
-
-
-def _read_again(receipt: Receipt) -> str:
-    # That a first turn reads its prompt is no news.
-    if not receipt.cache_miss or receipt.cache_miss == FIRST_TURN:
+def about_text(about: AboutModel | None) -> str:
+    """Return what a header says of a model, in words."""
+    if about is None:
         return ""
-    return f"prompt read again: {receipt.cache_miss.partition(':')[0]}"
+    defaults = " ".join(f"{name}={value:g}" for name, value in about.sampling.items())
+    parts = [
+        f"kind={about.kind}",
+        _if(about.context_length, "context_length={}"),
+        "vision" if about.vision else "",
+        "audio" if about.audio else "",
+        f"its author's sampling {defaults}" if defaults else "",
+    ]
+    return _joined(parts)
+
+
+def list_text(sessions: SessionList) -> str:
+    """Return a page of sessions, a line or two for each, and how to get the next one."""
+    found = f"{len(sessions.sessions)} of {counted(sessions.total, 'session')}"
+    lines = [sessions.note or "", found if sessions.total else ""]
+    lines += [session_line(session) for session in sessions.sessions]
+    if sessions.next_before:
+        lines.append(f"More: before={sessions.next_before}")
+    return "\n".join(filter(None, lines))
+
+
+def session_line(session: Session) -> str:
+    """Return a session in a line, and what was found in it in another."""
+    origin = ""
+    if session.forked_from:
+        origin = f", forked from {session.forked_from} at turn {session.forked_at_turn or 0}"
+    unfinished = f", reply {session.unfinished}" if session.unfinished else ""
+    # On one line, or what was said in it could pass for another session.
+    found = f"\n  {' '.join(session.match.split())}" if session.match else ""
+    return (
+        f"{session.session_id}  {session.title}  ({counted(session.turns, 'turn')}{origin}, "
+        f"changed {session.updated_at_utc}{unfinished}){found}"
+    )
 
 
 def log_text(log: ServerLog) -> str:
     """Return a ServerLog in words."""
-    if log.log_path is None:
-        return "There is no log: no llama-server was started yet."
     about = f"[{log.log_path}{', older lines left out' if log.truncated else ''}]"
-    return "\n".join([*log.lines, about])
+    return "\n".join([*log.lines, *filter(None, [log.note, about if log.log_path else ""])])
 
 
 def metrics_text(metrics: ServerMetrics) -> str:
@@ -82,21 +104,27 @@ def metrics_text(metrics: ServerMetrics) -> str:
     asleep = ", asleep" if metrics.is_sleeping else ""
     lines = [f"{head}{asleep}{_if(metrics.uptime_seconds, ', up {:.0f} s')}"]
     parts = [
-        _if(metrics.prompt_tokens_total, "{} prompt tokens read"),
+        _counted(metrics.prompt_tokens_total, "prompt token", " read"),
         _if(metrics.cached_prompt_tokens_total, "{} cached"),
+        _if(metrics.cache_hit_share and metrics.cache_hit_share * 100, "{:.0f} % from the cache"),
         _if(metrics.generated_tokens_total, "{} generated"),
         _if(metrics.prompt_tokens_per_second, "read at {:.1f} tokens/s"),
         _if(metrics.generated_tokens_per_second, "generated at {:.1f} tokens/s"),
-        _if(metrics.generated_tokens_per_second_now, "lately at {:.1f} tokens/s"),
+        _if(metrics.prompt_tokens_per_second_now, "lately read at {:.1f} tokens/s"),
+        _if(metrics.generated_tokens_per_second_now, "lately generated at {:.1f} tokens/s"),
     ]
     lines.append(_joined(parts))
     parts = [
-        f"{metrics.slots.busy} of {metrics.slots.total} slots busy" if metrics.slots else "",
-        _if(metrics.requests_deferred or None, "{} requests deferred"),
-        _if(metrics.waiting_turns or None, "{} turns waiting"),
+        _slots(metrics.slots),
+        _counted(metrics.requests_processing or None, "request", " under way"),
+        _counted(metrics.requests_deferred or None, "request", " deferred"),
+        _counted(metrics.waiting_turns or None, "turn", " waiting"),
         _if(metrics.memory_bytes and metrics.memory_bytes / 2**20, "{:.0f} MiB"),
         _if(metrics.cpu_percent, "CPU {:.0f} %"),
-        *(f"{gpu.name} {gpu.used_bytes / 2**20:.0f} MiB" for gpu in metrics.gpu_memory),
+        *(
+            f"{gpu.name} {gpu.used_bytes / 2**20:.0f} of {gpu.total_bytes / 2**20:.0f} MiB"
+            for gpu in metrics.gpu_memory
+        ),
     ]
     lines.append(_joined(parts))
     lines += [_turns_text(turns) for turns in metrics.own_turns]
@@ -114,6 +142,14 @@ def _turns_text(turns: TurnStatistics) -> str:
         f"{rate.median:.1f} tokens/s (p95 {rate.p95:.1f})" if rate else "",
     ]
     return _joined(parts)
+
+
+def _slots(slots: SlotCount | None) -> str:
+    return "" if slots is None else f"{slots.busy} of {counted(slots.total, 'slot')} busy"
+
+
+def _counted(count: int | None, one: str, what: str) -> str:
+    return "" if count is None else counted(count, one) + what
 
 
 def _if(value: float | None, text: str) -> str:

@@ -20,12 +20,18 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter, Callable[[], None]]
 
 
-async def take_over_stdio() -> Wire:
-    """Move the wire to private descriptors and return it as streams, and what closes them."""
+async def take_over_stdio(unread: bytes = b"") -> Wire:
+    """Move the wire to private descriptors and return it as streams, and what closes them.
+
+    Args:
+        unread: what was read from stdin before, and is read again.
+    """
     can_poll = _can_poll_stdio()
-    sys.stdout.flush()
+    if sys.stdout is not None:  # Python's, when it was closed
+        sys.stdout.flush()
     wire_in, wire_out = _moved(0, os.devnull), _moved(1, 2)
     reader = asyncio.StreamReader(limit=MAX_MESSAGE_BYTES)
+    reader.feed_data(unread)  # before the transport does
     feeding = asyncio.StreamReaderProtocol(reader)
     draining = asyncio.streams.FlowControlMixin()
     read_transport: asyncio.ReadTransport

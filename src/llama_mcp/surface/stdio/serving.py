@@ -12,16 +12,20 @@ import anyio
 from mcp.server.lowlevel import NotificationOptions
 from mcp.server.mcpserver import MCPServer
 
+from llama_mcp.early.handover import Handover
 from llama_mcp.surface.stdio.ending import call_when_asked_to_end
 from llama_mcp.surface.stdio.messages import message_streams
 
 
-async def serve_stdio(server: MCPServer[Any], on_end: Callable[[], None]) -> None:
+async def serve_stdio(
+    server: MCPServer[Any], on_end: Callable[[], None], handover: Handover | None = None
+) -> None:
     """Serve until stdin is closed or we are asked to end; the server's lifespan ends first.
 
     Args:
         server: what is served.
         on_end: called when the end begins, before requests under way are cancelled.
+        handover: what was read and answered before; None when nothing was.
     """
     low_level = server._lowlevel_server
     options = low_level.create_initialization_options(
@@ -38,6 +42,6 @@ async def serve_stdio(server: MCPServer[Any], on_end: Callable[[], None]) -> Non
             tasks.cancel_scope.cancel()
 
         tasks.start_soon(call_when_asked_to_end, end)
-        async with message_streams(on_end) as (reader, writer):
+        async with message_streams(on_end, handover or Handover()) as (reader, writer):
             await low_level.run(reader, writer, options)
         tasks.cancel_scope.cancel()

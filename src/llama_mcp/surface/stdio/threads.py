@@ -8,6 +8,7 @@ process.
 import asyncio
 import os
 import queue
+import select
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +51,7 @@ class ReadingThread(asyncio.ReadTransport):
         data = b"?"
         while data:
             try:
-                data = os.read(self._descriptor, CHUNK_BYTES)
+                data = _read(self._descriptor)
             except OSError:
                 data = b""  # whoever wrote is gone
             self._may_read.clear()
@@ -108,7 +109,7 @@ class WritingThread(asyncio.WriteTransport):
     def _write(self) -> None:
         while (data := self._waiting.get()) is not None:
             try:
-                _write_all(self._descriptor, data)
+                write_all(self._descriptor, data)
             except OSError as error:
                 _call(self._loop, self._lose, error)
                 return
@@ -125,10 +126,26 @@ class WritingThread(asyncio.WriteTransport):
         self._protocol.connection_lost(error)
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of the data, however long that takes.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     remaining = memoryview(data)
     while remaining:
-        remaining = remaining[os.write(descriptor, remaining) :]
+        try:
+            remaining = remaining[os.write(descriptor, remaining) :]
+        except BlockingIOError:  # whoever shares it has set O_NONBLOCK; only POSIX has that
+            select.select([], [descriptor], [])
+
+
+def _read(descriptor: int) -> bytes:
+    while True:
+        try:
+            return os.read(descriptor, CHUNK_BYTES)
+        except BlockingIOError:
+            select.select([descriptor], [], [])
 
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *args: Any) -> bool:

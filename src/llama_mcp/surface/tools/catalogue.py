@@ -3,8 +3,10 @@
 What is left out is what a reader can do without; what is left is true.
 """
 
+import ast
 import inspect
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from mcp.types import Tool
@@ -12,34 +14,81 @@ from mcp.types import Tool
 # A property's name says what its title says.
 _NEEDLESS_IN_INPUT = frozenset({"title"})
 # What comes back explains itself; its descriptions are for readers of our code.
-_NEEDLESS_IN_OUTPUT = frozenset({"title", "description", "default"})
+_NEEDLESS_IN_OUTPUT = frozenset({"title", "description", "default", "minimum", "maximum"})
+# A definition's description is for readers of our code, too.
+_NEEDLESS_INSIDE = {"$defs": {"description"}}
 # What a schema says by saying nothing: leaving out is the same as passing null, "" or anything.
 _IDLE = (("default", None), ("default", ""), ("additionalProperties", True))
 
 Schema = dict[str, Any]
 
+# Claude Code shows its model only the names of most tools (`_meta` of a tool, 2026-11): those with
+# the mark whole and at once, the others when it searches by words, their hints among them. What an
+# agent cannot do without: to ask, to get the rest, and to choose the model or its settings.
+_SHOWN_AT_ONCE = frozenset({"chat", "wait_for_reply", "start_llama_server"})
+# What somebody may look for, besides the words of the name and the description.
+_SEARCH_HINTS = {
+    "stop_llama_server": "unload the local LLM, free RAM and VRAM",
+    "status": "is the local LLM running, loading, crashed",
+    "get_config": "model, context size, GPU layers of the local LLM",
+    "cancel_reply": "abort the local LLM",
+    "list_sessions": "search past local LLM chats",
+    "read_session": "transcript, history of a local LLM chat",
+    "update_session": "rename a local LLM chat",
+    "fork_session": "branch, copy a local LLM chat",
+    "delete_session": "remove a local LLM chat",
+    "list_models": "which local LLMs, GGUF files are there",
+    "download_model": "get a GGUF from Hugging Face, pull an LLM",
+    "server_metrics": "why the local LLM is slow, tokens per second",
+    "server_log": "llama.cpp output, why the local LLM crashed",
+}
+
 
 def compact_catalogue(tools: Iterable[Tool]) -> list[Tool]:
     """Return the tools with compact descriptions and schemas.
 
-    A result that several tools give is spelled out by the first of them. The others name it, in
-    the title, and what is always in it.
+    A result that several tools give is spelled out by the first of them; the others name it, in
+    the title.
     """
     known: list[Schema] = []
     compact = []
     for tool in tools:
         output = tool.output_schema and compact_output_schema(tool.output_schema)
         if output in known:
-            output = {name: item for name, item in output.items() if name != "properties"}
+            output = {name: output[name] for name in ("title", "type")}
         elif output:
             known.append(output)
         changes = {
             "description": tool.description and one_line_a_paragraph(tool.description),
             "input_schema": compact_input_schema(tool.input_schema),
             "output_schema": output,
+            "meta": _how_shown(tool.name),
         }
         compact.append(tool.model_copy(update=changes))
     return compact
+
+
+def _how_shown(name: str) -> dict[str, Any] | None:
+    if name in _SHOWN_AT_ONCE:
+        return {"anthropic/alwaysLoad": True}
+    hint = _SEARCH_HINTS.get(name)
+    return {"anthropic/searchHint": hint} if hint else None
+
+
+def docstring_of(method: Callable[..., Any]) -> str | None:
+    """Return a method's docstring, from its source where Python has left it out.
+
+    PYTHONOPTIMIZE=2, which some images set for all programs, takes docstrings away.
+    """
+    if method.__doc__:
+        return method.__doc__
+    try:
+        function = ast.parse(textwrap.dedent(inspect.getsource(method))).body[0]
+    except (OSError, SyntaxError):
+        return None
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    return ast.get_docstring(function)
 
 
 def one_line_a_paragraph(docstring: str) -> str:
@@ -73,7 +122,7 @@ def _compact(value: Any, needless: frozenset[str]) -> Any:
     if not isinstance(value, dict):
         return value
     kept = {
-        name: _compact_names(item, needless)
+        name: _compact_names(item, needless | _NEEDLESS_INSIDE.get(name, set()))
         if name in ("properties", "$defs")
         else _compact(item, needless)
         for name, item in value.items()

@@ -9,10 +9,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from llama_mcp.services import Services
+from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.sessions.records import Message
 from llama_mcp.surface.notifications.progress import ReplyProgress, Stream
-from llama_mcp.surface.results.texts import reply_text
-from llama_mcp.surface.results.tool_results import tool_result
+from llama_mcp.surface.results.hints import Offered
+from llama_mcp.surface.results.replies import NOTHING, Telling, ToldReply
 from llama_mcp.surface.tools.parameters import (
     ADDITIVE,
     DESTRUCTIVE,
@@ -30,10 +31,10 @@ from llama_mcp.surface.tools.parameters import (
     Thinking,
     TopKParameter,
     TopP,
-    WaitForReply,
+    WaitUntilBack,
 )
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
-from llama_mcp.turns.reply import ChatReply
+from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.tracing import note_turn
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ if TYPE_CHECKING:
 # result removes the handler before queued progress is handled).
 LAST_PROGRESS_SECONDS = 0.001
 
-ReplyResult = Annotated[CallToolResult, ChatReply]
+ReplyResult = Annotated[CallToolResult, ToldReply]
 History = Annotated[
     list[Message] | None,
-    Field(description="For a new session: the conversation so far, user and assistant."),
+    Field(description="For a new session: the conversation so far."),
 ]
 OverflowParameter = Annotated[
     Overflow, Field(description="History too long: leave out the oldest turns, or refuse.")
@@ -59,8 +60,9 @@ StreamParameter = Annotated[
 class ConversationTools:
     """Talking to the model: send, wait, cancel."""
 
-    def __init__(self, services: Callable[[], Services]) -> None:
+    def __init__(self, services: Callable[[], Services], offered: Offered) -> None:
         self._services = services
+        self._telling = Telling(offered)
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
@@ -86,13 +88,14 @@ class ConversationTools:
         thinking: Thinking = None,
         overflow: OverflowParameter = "trim",
         stream: StreamParameter = "chunks",
-        wait_seconds: WaitForReply = 50,
+        wait_seconds: WaitUntilBack = None,
     ) -> ReplyResult:
         """Send a message to the local model and get its reply.
 
-        Needs a llama-server (start_llama_server). The conversation is kept under the session_id
-        of the result: pass it to go on, also days later. A reply that outlasts wait_seconds comes
-        back as "in_progress" and goes on; wait_for_reply gives the rest.
+        It sees this conversation only: no files, tools or web. For bounded work: summaries,
+        extraction, drafts. Starts the model if need be. The conversation is kept under the
+        session_id of the result: pass it to go on, also days later. A reply that outlasts
+        wait_seconds comes back in_progress; wait_for_reply gives the rest.
         """
         sampling = Sampling(
             temperature=temperature,
@@ -113,39 +116,56 @@ class ConversationTools:
             sampling=sampling,
             overflow=overflow,
         )
-        return await self._take_turn(request, wait_seconds, ReplyProgress(ctx, stream, max_tokens))
+        patience = self._services().settings.patience(wait_seconds)
+        return await self._take_turn(request, patience, ReplyProgress(ctx, stream))
 
     async def wait_for_reply(
-        self, ctx: Context[Services], session_id: SessionId, wait_seconds: WaitForReply = 50
+        self, ctx: Context[Services], session_id: SessionId, wait_seconds: WaitUntilBack = None
     ) -> ReplyResult:
-        """Get the reply that chat left in_progress, complete or as far as it is after wait_seconds.
+        """Get the rest of a reply that chat left in_progress or waiting.
 
-        Progress carries only the text that is new. Without one under way, gives the last reply.
+        Gives what is new until it is complete or wait_seconds are over; what was told before is
+        not told again. Without one under way, gives the last reply.
         """
-        in_flight = self._services().in_flight
+        in_flight, before = self._services().in_flight, self._telling.so_far
+        patience = self._services().settings.patience(wait_seconds)
         turn = await in_flight.latest(session_id)
         if turn is None:
-            return _reply_result(await in_flight.archived_reply(session_id, wait_seconds))
-        progress = ReplyProgress(ctx, "chunks", turn.max_tokens, turn.following.told_pieces)
-        return await _follow(turn, wait_seconds, progress)
+            reply = await in_flight.archived_reply(session_id, patience)
+        else:
+            progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces)
+            reply = await _follow(turn, patience, progress)
+        return self._telling.tell(reply, before)
 
     async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
-        """Stop the reply that is being generated in a session; what has come of it is kept."""
-        return _reply_result(await self._services().in_flight.cancel(session_id))
+        """Stop the reply that is being generated in a session.
+
+        What has come of it is kept; gives what was not told yet.
+        """
+        before = self._telling.so_far
+        reply = await self._services().in_flight.cancel(session_id)
+        return self._telling.tell(reply, before)
 
     async def _take_turn(
         self, request: ChatRequest, wait_seconds: float, progress: ReplyProgress
     ) -> CallToolResult:
-        deadline = anyio.current_time() + wait_seconds
-        turn = await self._services().in_flight.take_turn(request, wait_seconds)
+        deadline, in_flight = anyio.current_time() + wait_seconds, self._services().in_flight
+        with waiting_at_most(wait_seconds):
+            call = await in_flight.ask(request)
         try:
-            return await _follow(turn, max(0.0, deadline - anyio.current_time()), progress)
+            turn = call.turn or await in_flight.latest(call.session_id)
+            left_seconds = max(0.0, deadline - anyio.current_time())
+            if turn is None:
+                reply = await in_flight.archived_reply(call.session_id, left_seconds)
+            else:
+                reply = await _follow(turn, left_seconds, progress)
+            return self._telling.tell(await in_flight.answered(call, reply), NOTHING)
         except anyio.get_cancelled_exc_class():
-            await self._services().in_flight.withdraw(turn)
+            await in_flight.withdraw(call)
             raise
 
 
-async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> CallToolResult:
+async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> ChatReply:
     following = turn.following
     await following.follow(seconds, progress.report)
     await progress.flush(turn.reply)
@@ -154,8 +174,4 @@ async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> Call
     following.told_pieces = progress.sent_pieces
     reply = await turn.deliver()
     note_turn(reply, turn.reply.model)
-    return _reply_result(reply)
-
-
-def _reply_result(reply: ChatReply) -> CallToolResult:
-    return tool_result(reply_text(reply), reply)
+    return reply

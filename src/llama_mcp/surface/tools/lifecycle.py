@@ -15,7 +15,6 @@ from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import (
     DESTRUCTIVE,
     READ_ONLY,
-    STARTING,
     CtxSizeParameter,
     ExtraArgs,
     Force,
@@ -26,7 +25,7 @@ from llama_mcp.surface.tools.parameters import (
     ParallelParameter,
     PortParameter,
     Replace,
-    WaitForModel,
+    WaitUntilBack,
 )
 
 StatusResult = Annotated[CallToolResult, ServerStatus]
@@ -41,7 +40,7 @@ class LifecycleTools:
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
-        server.tool(title="Start the local model", annotations=STARTING)(self.start_llama_server)
+        server.tool(title="Start the local model", annotations=DESTRUCTIVE)(self.start_llama_server)
         server.tool(title="Stop the local model", annotations=DESTRUCTIVE)(self.stop_llama_server)
         server.tool(title="Status of the local model", annotations=READ_ONLY)(self.status)
         server.tool(title="Settings of the local model", annotations=READ_ONLY)(self.get_config)
@@ -57,15 +56,16 @@ class LifecycleTools:
         n_gpu_layers: GpuLayersParameter = None,
         extra_args: ExtraArgs = None,
         replace: Replace = False,
-        wait_seconds: WaitForModel = 50,
+        wait_seconds: WaitUntilBack = None,
         timeout_seconds: GiveUpLoading = 600,
     ) -> StatusResult:
-        """Start llama.cpp's llama-server so that chat can be used.
+        """Start llama.cpp's llama-server, to choose its model or settings.
 
-        Needs no argument: what is left out comes from the operator's settings (get_config shows
-        them). Returns when the model is ready; if loading outlasts wait_seconds the state is
-        "starting", loading goes on, and status tells how far it is. Calling it again with the
-        same settings returns the running server.
+        A message starts it by itself with the operator's settings (get_config), which also hold for
+        what is left out here. Returns when the model is ready; if loading outlasts wait_seconds it
+        goes on, and status tells how far it is. With the same settings again, returns the running
+        server. It runs until stop_llama_server, or unused for LLAMA_MCP_LINGER_SECONDS (300).
+        Flags in extra_args that open the machine, or have a parameter here, are refused.
         """
         arguments = LaunchArguments(
             llama_cpp_path=llama_cpp_path or None,
@@ -76,37 +76,36 @@ class LifecycleTools:
             n_gpu_layers=n_gpu_layers,
             extra_args=None if extra_args is None else tuple(extra_args),
         )
-        status = await self._services().supervisor.start(
+        services = self._services()
+        status = await services.supervisor.start(
             arguments,
             replace=replace,
-            wait_seconds=wait_seconds,
+            wait_seconds=services.settings.patience(wait_seconds),
             timeout_seconds=timeout_seconds,
             progress=RisingProgress(ctx).report_seconds,
         )
-        return _status_result(status)
+        return self._status_result(status)
 
     async def stop_llama_server(self, force: Force = False) -> StatusResult:
         """Stop llama-server and free its memory.
 
         Refused while other clients use it or a reply is being generated, unless force is set.
-        Sessions are kept. Stopping a stopped server changes nothing.
+        Sessions are kept.
         """
-        status = await self._services().supervisor.stop(force=force)
-        return _status_result(status)
+        return self._status_result(await self._services().supervisor.stop(force=force))
 
     async def status(self) -> StatusResult:
-        """Tell whether llama-server is stopped, starting, ready, stopping, crashed or unresponsive.
+        """Tell what llama-server is doing: state, model, address, memory and busy slots.
 
-        Also gives model, address, memory, busy slots and, after a crash, its cause and what to do.
+        After a crash also its cause and what to do.
         """
-        return _status_result(await self._services().observer.status())
+        return self._status_result(await self._services().observer.status())
 
     async def get_config(self) -> ConfigResult:
         """Show the running server's settings, or those that start_llama_server would use now."""
         config = await self._services().observer.config()
         return tool_result(config_text(config), config)
 
-
-def _status_result(status: ServerStatus) -> CallToolResult:
-    told = with_next_step(status)
-    return tool_result(status_text(told), told)
+    def _status_result(self, status: ServerStatus) -> CallToolResult:
+        told = with_next_step(status, self._services().settings.offered_tools)
+        return tool_result(status_text(told), told)

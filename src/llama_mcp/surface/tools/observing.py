@@ -32,11 +32,17 @@ class ObservingTools:
         server.tool(title="Log of the local model", annotations=READ_ONLY)(self.server_log)
 
     async def server_metrics(self) -> MetricsResult:
-        """Show tokens, speed, load, memory, and what earlier turns saw. Wakes no sleeping model."""
+        """Show token counts, speed, load, memory, and how long earlier turns took.
+
+        For why it is slow, not whether it runs.
+        """
         metrics = await self._services().observer.metrics()
         return tool_result(metrics_text(metrics), metrics)
 
     async def server_log(self, lines: Lines = 100, level: LeastLevel = None) -> LogResult:
-        """Show the end of llama-server's log, also after it has stopped or crashed."""
+        """Show the end of llama-server's log, also after it has stopped or crashed.
+
+        When its state or an error says too little.
+        """
         log = await self._services().observer.log_end(lines, level)
         return tool_result(log_text(log), log)

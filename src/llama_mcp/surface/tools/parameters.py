@@ -23,18 +23,17 @@ from llama_mcp.ranges import (
     WaitSeconds,
 )
 
-# Clients decide by these whether to ask their user first.
-READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-STARTING = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-)
-ADDITIVE = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-)
-# Ends or overwrites something; done twice it does no more.
+# Clients decide by these whether to ask their user first. What is left out is as the specification
+# has it: not idempotent, and of what reads only nobody asks whether it is.
+READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+ADDITIVE = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+# Ends or overwrites something, if only when it is asked to; done twice it does no more.
 DESTRUCTIVE = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
 )
+
+# Adds a file that comes from elsewhere: what an open world is to the specification, if unsaid.
+FETCHING = ToolAnnotations(destructive_hint=False)
 
 # A plain string, empty when it is left out: for `str | None` the SDK would take a text that happens
 # to be JSON (a system prompt, say) for data. Some models pass null for what they leave out.
@@ -47,7 +46,7 @@ UNSET: Any = None
 
 # A start.
 ModelPath = Annotated[
-    OptionalText, Field(description="GGUF file; a bare name is looked up in the model folders.")
+    OptionalText, Field(description="GGUF file, or a model's name or part of it.")
 ]
 LlamaCppPath = Annotated[
     OptionalText,
@@ -68,14 +67,16 @@ ExtraArgs = Annotated[
     Field(description="More llama-server flags, each flag and value an item."),
 ]
 Replace = Annotated[bool, Field(description="Stop a llama-server that runs with other settings.")]
-WaitForModel = Annotated[WaitSeconds, Field(description="Wait so long for the model.")]
-GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
-Force = Annotated[
-    bool, Field(description="Stop it even while others use it or a reply is written.")
+# The default is not in the schema: the catalogue is the same whatever an operator sets.
+WaitUntilBack = Annotated[
+    WaitSeconds | None,
+    Field(description="Return after so long; else LLAMA_MCP_WAIT_SECONDS (50)."),
 ]
+GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
+Force = Annotated[bool, Field(description="Stop it even while it is used.")]
 
 # A turn.
-SessionId = Annotated[str, Field(description="The session_id that chat returned.")]
+SessionId = Annotated[str, Field(description="A session_id, or its beginning.")]
 MessageText = Annotated[str, Field(description="What to say to the model.")]
 ContinuedSession = Annotated[
     OptionalText, Field(description="Session to go on with; a new one when left out.")
@@ -91,10 +92,14 @@ TopKParameter = Annotated[TopK | None, Field(description="Only the k likeliest t
 MinP = Annotated[Share | None, Field(description="Least share of the best token.")]
 MaxTokensParameter = Annotated[MaxTokens | None, Field(description="Longest reply, in tokens.")]
 SeedParameter = Annotated[Seed | None, Field(description="For a reply that can be repeated.")]
-Stop = Annotated[list[StopText] | None, Field(description="Texts at which the reply ends.")]
+# One text may come as it is, as OpenAI's API takes it.
+Stop = Annotated[
+    list[StopText] | None,
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(description="Texts at which the reply ends."),
+]
 JsonSchema = Annotated[
     dict[str, Any] | None,
     Field(description="JSON schema of the reply; the data is given as parsed."),
 ]
 Thinking = Annotated[bool | None, Field(description="Reason first, where the model can.")]
-WaitForReply = Annotated[WaitSeconds, Field(description="Return what there is after so long.")]

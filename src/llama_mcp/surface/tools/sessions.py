@@ -8,9 +8,23 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from llama_mcp.services import Services
-from llama_mcp.sessions.records import Session, SessionList, TranscriptPage
+from llama_mcp.sessions.records import SessionList, TranscriptPage
+from llama_mcp.surface.results.pages import turns_before
+from llama_mcp.surface.results.replies import page_structure
+from llama_mcp.surface.results.session_results import (
+    CHANGED,
+    DELETED,
+    ToldSession,
+    copied,
+    session_text,
+    told_list,
+    told_page,
+    told_session,
+)
+from llama_mcp.surface.results.texts import list_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.results.transcripts import cut_page, page_text
+from llama_mcp.surface.results.unfinished import list_with_unfinished, with_unfinished
 from llama_mcp.surface.tools.parameters import (
     ADDITIVE,
     DESTRUCTIVE,
@@ -23,16 +37,20 @@ from llama_mcp.surface.tools.parameters import (
 
 ListResult = Annotated[CallToolResult, SessionList]
 PageResult = Annotated[CallToolResult, TranscriptPage]
-SessionResult = Annotated[CallToolResult, Session]
+SessionResult = Annotated[CallToolResult, ToldSession]
 
-Query = Annotated[OptionalText, Field(description="Words to find in titles and texts.")]
+Query = Annotated[
+    OptionalText, Field(description="Words or their beginnings, in titles and texts.")
+]
 SessionsPerPage = Annotated[int, Field(ge=1, le=200, description="Sessions a page.")]
-Before = Annotated[OptionalText, Field(description="next_before of the page before.")]
-SkippedTurns = Annotated[int, Field(ge=0, description="Turns to skip.")]
+Before = Annotated[OptionalText, Field(description="next_before, or a date.")]
+SkippedTurns = Annotated[int, Field(ge=0, description="Turns to skip, or next_offset.")]
 TurnsPerPage = Annotated[int, Field(ge=1, le=200, description="Turns a page.")]
 NewTitle = Annotated[OptionalText, Field(description="New title.")]
 NewSystemPrompt = Annotated[TextOrUnset, Field(description='New system prompt; "" for none.')]
-LastTurn = Annotated[int | None, Field(ge=1, description="Last turn to copy; all when left out.")]
+LastTurn = Annotated[
+    int | None, Field(ge=0, description="Last turn to copy, 0 for none; all when left out.")
+]
 
 
 class SessionTools:
@@ -52,55 +70,59 @@ class SessionTools:
     async def list_sessions(
         self, query: Query = "", limit: SessionsPerPage = 20, before: Before = ""
     ) -> ListResult:
-        """Find earlier conversations, the one that changed last first.
+        """Find earlier conversations, last changed first.
 
-        With query, match shows the piece that was found.
+        With query, those that have all its words, else those with most; match shows what was found.
         """
-        archive = self._services().archive
-        sessions = await archive.list_sessions(query or None, limit, before or None)
-        lines = [f"{len(sessions.sessions)} of {sessions.total} session(s)"]
-        lines += [_line(session) for session in sessions.sessions]
-        if sessions.next_before:
-            lines.append(f"More: before={sessions.next_before}")
-        return tool_result("\n".join(lines), sessions)
+        services = self._services()
+        found = await services.archive.list_sessions(query or None, limit, before or None)
+        told = told_list(found, query, before, services.settings.offered_tools)
+        sessions = await list_with_unfinished(services, told)
+        return tool_result(list_text(sessions), sessions)
 
     async def read_session(
         self, session_id: SessionId, offset: SkippedTurns = 0, limit: TurnsPerPage = 50
     ) -> PageResult:
-        """Read what was said in a session, oldest turn first; nothing is ever cut from it."""
-        page = cut_page(await self._services().archive.turns(session_id, offset, limit))
-        return tool_result(page_text(page), page)
+        """Read what was said in a session, oldest turn first, with the figures of each turn.
+
+        To go on talking, pass its session_id with the next message.
+        """
+        services = self._services()
+        await services.read_on(session_id)
+        read = await services.archive.turns(session_id, turns_before(offset), limit)
+        session = await with_unfinished(services, read.session)
+        read = read.model_copy(update={"session": session})
+        page = told_page(cut_page(read, offset), offset, services.settings.offered_tools)
+        return tool_result(page_text(page), page_structure(page))
 
     async def update_session(
         self, session_id: SessionId, title: NewTitle = "", system_prompt: NewSystemPrompt = UNSET
     ) -> SessionResult:
-        """Change a session's title or its system prompt; what is left out stays."""
+        """Change a session's title or its system prompt; what is left out stays.
+
+        After a new system prompt the next turn reads the whole conversation again.
+        """
         archive = self._services().archive
         session = await archive.update_session(session_id, title or None, system_prompt)
-        return _session_result("Changed", session)
+        return _session_result(told_session(session, CHANGED))
 
     async def fork_session(self, session_id: SessionId, at_turn: LastTurn = None) -> SessionResult:
-        """Copy a session up to a turn into a new one, to go on differently from there."""
-        session = await self._services().archive.fork_session(session_id, at_turn)
-        return _session_result("Forked", session)
+        """Copy a session up to a turn into a new one, to go on differently."""
+        services = self._services()
+        await services.read_on(session_id)
+        session = await services.archive.fork_session(session_id, at_turn)
+        note = copied(session, services.settings.offered_tools)
+        return _session_result(told_session(session, note))
 
     async def delete_session(self, session_id: SessionId) -> SessionResult:
         """Delete a session with all its turns, for good.
 
         Refused while a reply is being generated in it.
         """
+        await self._services().read_on(session_id)
         session = await self._services().archive.delete_session(session_id)
-        return _session_result("Deleted", session)
+        return _session_result(told_session(session, DELETED))
 
 
-def _session_result(verb: str, session: Session) -> CallToolResult:
-    return tool_result(f"{verb}: {_line(session)}", session)
-
-
-def _line(session: Session) -> str:
-    origin = f", forked from {session.forked_from}" if session.forked_from else ""
-    found = f"\n  {session.match}" if session.match else ""
-    return (
-        f"{session.session_id}  {session.title}  ({session.turns} turns{origin}, "
-        f"changed {session.updated_at_utc}){found}"
-    )
+def _session_result(session: ToldSession) -> CallToolResult:
+    return tool_result(session_text(session), session)

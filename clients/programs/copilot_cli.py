@@ -1,0 +1,23 @@
+"""GitHub Copilot CLI, told of llama-mcp as examples/copilot_mcp_config.json says."""
+
+from clients.programs.program import LIMIT_SECONDS, QUESTION, Index, Invocation, Program, Situation
+
+
+def _invocation(situation: Situation) -> Invocation:
+    settings = situation.standard_settings("copilot_mcp_config.json", LIMIT_SECONDS * 1000)
+    situation.write(".copilot/mcp-config.json", settings)
+    variables = {
+        "COPILOT_HOME": str(situation.home / ".copilot"),
+        "COPILOT_AUTO_UPDATE": "false",
+        "COPILOT_OFFLINE": "true",
+        "COPILOT_PROVIDER_BASE_URL": f"{situation.model_url}/v1",
+        "COPILOT_MODEL": "scripted",
+    }
+    loader = situation.installed / "node_modules" / "@github" / "copilot" / "npm-loader.js"
+    run = [situation.node, str(loader), "--allow-all-tools", "--no-color", "-p", QUESTION]
+    return Invocation(run, variables)
+
+
+COPILOT_CLI = Program(
+    "Copilot CLI", Index.NPM, ("@github/copilot@1.0.102",), _invocation, is_light=False
+)

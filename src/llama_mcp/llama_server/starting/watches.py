@@ -1,0 +1,36 @@
+"""The task that waits for a run to get ready: one at a time for each run and process."""
+
+from anyio.abc import TaskGroup
+
+from llama_mcp.llama_server.runs.attachment import Attachment
+from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.starting.launcher import Launcher
+from llama_mcp.llama_server.starting.loading import Loading
+
+
+class Watches:
+    """Watches the run that loads, whichever process has started it."""
+
+    def __init__(self, attachment: Attachment, launcher: Launcher, tasks: TaskGroup) -> None:
+        """Take what it works with.
+
+        Args:
+            attachment: the connection, and where states are read.
+            launcher: starts again what a failed run has replaced.
+            tasks: where runs are watched.
+        """
+        self.attachment = attachment
+        self._launcher = launcher
+        self._tasks = tasks
+        self._latest: Loading | None = None
+
+    async def of(self, run: Run) -> Loading:
+        """Return the watch over the run, begun now if there is none."""
+        # One that is over is watched again when the record of how it came out is lost.
+        latest = self._latest
+        if latest is None or latest.run.folder != run.folder or latest.is_over:
+            client = await self.attachment.connect(run)
+            latest = Loading(run, client, self.attachment, self._launcher.restore)
+            self._latest = latest
+            self._tasks.start_soon(latest.watch)
+        return latest

@@ -1,0 +1,216 @@
+"""Which llama-server takes a turn, and what is done so that there is one.
+
+The one that runs or loads takes it. One that has crashed is started again, and without one the
+start is made that start_llama_server makes without arguments. A model that loads is not waited for
+here: the turn does that, when its message is in the archive.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server import liveness
+from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.errors import CannotChatError, NotStartedForTurnError, StillLoadingError
+from llama_mcp.llama_server.ready_run import OnceLoaded, ReadyRun
+from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
+from llama_mcp.llama_server.runs import endings
+from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.runs.start_lock import StartLock
+from llama_mcp.llama_server.starting import proof
+from llama_mcp.llama_server.starting.launcher import Launcher
+from llama_mcp.llama_server.starting.loading import Loading
+from llama_mcp.llama_server.starting.preparation import prepare
+from llama_mcp.llama_server.starting.watches import Watches
+from llama_mcp.llama_server.status import AboutModel, LaunchArguments, ServerState
+from llama_mcp.models.library import library_of
+from llama_mcp.models.not_for_chat import CANNOT_CHAT, models_that_chat
+from llama_mcp.settings import LlamaServerSettings
+
+# How long one that was found silent may take to generate a token again.
+RECOVERY_SECONDS = 3.0
+# As a start has it that says nothing else.
+LOAD_SECONDS = 600.0
+STARTED = "llama-server was started for this chat ({model})."
+
+
+class TurnServers:
+    """Gives each turn of this process its llama-server."""
+
+    def __init__(
+        self,
+        settings: LlamaServerSettings,
+        environment: Mapping[str, str],
+        lock: StartLock,
+        launcher: Launcher,
+        watches: Watches,
+        on_change: Callable[[], None],
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            settings: the operator's.
+            environment: what llama-server's environment is built from.
+            lock: the start lock.
+            launcher: launches runs.
+            watches: watch runs that load.
+            on_change: called when this process has launched llama-server.
+        """
+        self._settings = settings
+        self._environment = environment
+        self._lock = lock
+        self._launcher = launcher
+        self._watches = watches
+        self._attachment = watches.attachment
+        self._on_change = on_change
+
+    async def ready_server(self, *, may_start: bool = True) -> ReadyRun:
+        """Return a llama-server that takes a turn, which may still load.
+
+        Takes a lease on it, so that it stays while this process lives.
+
+        Args:
+            may_start: one is started if none runs, and the settings allow it.
+
+        Raises:
+            LlamaMCPError: why there is none.
+        """
+        self._settings.check(("auto_restart", "auto_start", "unresponsive_seconds"))
+        state, notes = await self._attachment.readable_state(), []
+        if state is not None and _wants_restart(state):
+            notes.append(await anyio.to_thread.run_sync(endings.restart_note, state))
+            await self._launcher.restart(state)
+            state = await self._attachment.readable_state()
+        if state is not None and state.is_live:
+            await self._check_chats(state)
+        if state is None or not state.is_live or not await self._attachment.join(state.run):
+            state, is_new = await self._start(state, may_start=may_start)
+            notes += [STARTED.format(model=state.run.launch.alias)] if is_new else []
+        if state.state in (ServerState.READY, ServerState.UNRESPONSIVE):
+            return await self._answering(state, notes)
+        loading = await self._watches.of(state.run)
+        # A turn wants it from now on, whatever becomes of the call that has started it.
+        loading.is_left_to_go_on = True
+        return await self._describe(
+            state, notes, _how_far(loading), partial(self._once_loaded, loading, notes)
+        )
+
+    async def _start(self, last: RunState | None, *, may_start: bool) -> tuple[RunState, bool]:
+        """Start what the settings say, unless another process has just started something.
+
+        Returns:
+            Its state, and whether this process has started it.
+        """
+        if not (may_start and self._settings.auto_start):
+            raise await anyio.to_thread.run_sync(
+                endings.not_running_error, last, self._settings.runs_dir
+            )
+        preparation = await prepare(self._settings, self._environment, LaunchArguments())
+        await self._check_can_chat(
+            preparation.in_use.alias, preparation.in_use.about, is_running=False
+        )
+        # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.
+        async with self._lock.hold() as exclusive:
+            with anyio.CancelScope(shield=True):
+                if (state := await self._joined()) is not None:
+                    return state, False
+                if (ended := await self._attachment.current_state()) is not None:
+                    await exclusive.end(ended.run)
+                run = await self._launcher.launch(exclusive, preparation, None)
+                (await self._watches.of(run)).own_start(LOAD_SECONDS, None)
+        self._on_change()
+        return await self._attachment.read_state(run), True
+
+    async def _joined(self) -> RunState | None:
+        """Return the state of what runs or loads, with a lease on it; None without one."""
+        state = await self._attachment.readable_state()
+        # Without a record no keeper came: a process that is bringing one would hold the lock.
+        if state is None or not state.is_live or state.keeper is None:
+            return None
+        await self._check_chats(state)
+        return state if await self._attachment.join(state.run) else None
+
+    async def _check_chats(self, state: RunState) -> None:
+        launch = state.run.launch
+        await self._check_can_chat(launch.alias, launch.about_model, is_running=True)
+
+    async def _check_can_chat(
+        self, model: str, about: AboutModel | None, *, is_running: bool
+    ) -> None:
+        """Raise CannotChatError for a model that has no replies."""
+        if about is not None and about.kind in CANNOT_CHAT:
+            library = library_of(self._settings, self._environment)
+            others = await anyio.to_thread.run_sync(models_that_chat, library)
+            raise CannotChatError(model, CANNOT_CHAT[about.kind], others, is_running=is_running)
+
+    async def _once_loaded(
+        self, loading: Loading, notes: Sequence[str], tell: TellLoad
+    ) -> ReadyRun:
+        """Wait for the run as long as it loads, and return it once it answers."""
+
+        async def report(seconds: float, line: str) -> None:
+            tell(ModelLoad(seconds, line))
+
+        await loading.wait_reporting(math.inf, report)
+        state = await self._attachment.read_state(loading.run)
+        if state.state is ServerState.STARTING:
+            raise StillLoadingError(state.run.launch.age_seconds)
+        if not state.is_live:
+            raise await anyio.to_thread.run_sync(_why_not_ready, state)
+        return await self._answering(state, notes)
+
+    async def _answering(self, state: RunState, notes: Sequence[str]) -> ReadyRun:
+        """Return a run that was ready, once it has shown that it answers and is ours."""
+        server = await self._describe(state, notes)
+        if state.state is ServerState.UNRESPONSIVE:
+            await liveness.check_alive(state.run, server.client, RECOVERY_SECONDS, {})
+        await self._prove(state.run, server.client)
+        return server
+
+    async def _prove(self, run: Run, client: LlamaServerClient) -> None:
+        """Check once for each connection that it leads to the llama-server that was started."""
+        if self._attachment.proved_run is None:
+            await proof.check(run, client)
+            self._attachment.note_proof(run, client)
+
+    async def _describe(
+        self,
+        state: RunState,
+        notes: Sequence[str],
+        load: ModelLoad | None = None,
+        once_loaded: OnceLoaded | None = None,
+    ) -> ReadyRun:
+        return ReadyRun(
+            run=state.run,
+            client=await self._attachment.connect(state.run),
+            slot_ctx_size=state.slot_ctx_size,
+            total_slots=state.total_slots,
+            patience_seconds=self._settings.unresponsive_seconds,
+            read_state=self._attachment.read_state,
+            notes=notes,
+            may_go_on=self._settings.finish_seconds > 0,
+            load=load,
+            once_loaded=once_loaded,
+        )
+
+
+def _wants_restart(state: RunState) -> bool:
+    """Tell whether a chat gets what has crashed; a model without replies is left as it is."""
+    about = state.run.launch.about_model
+    cannot_chat = about is not None and about.kind in CANNOT_CHAT
+    return state.state is ServerState.CRASHED and state.was_ready and not cannot_chat
+
+
+def _how_far(loading: Loading) -> ModelLoad:
+    return ModelLoad(*loading.describe())
+
+
+def _why_not_ready(state: RunState) -> LlamaMCPError:
+    if state.was_ready:
+        return endings.crash_error(state)
+    return NotStartedForTurnError(endings.start_error(state))

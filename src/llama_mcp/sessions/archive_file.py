@@ -1,0 +1,60 @@
+"""The archive's file, used from the event loop without waiting for a disk.
+
+Every call runs on a worker thread, one at a time, so that the database has one user.
+"""
+
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from llama_mcp.sessions.patience import until_unlocked
+from llama_mcp.sessions.sqlite.database import Database
+from llama_mcp.sessions.sqlite.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ArchiveFile:
+    """One file that several processes may use at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+        self._one_at_a_time = anyio.CapacityLimiter(1)
+
+    def notice(self) -> str | None:
+        """Return, once, what the user should know: that a damaged file was moved aside."""
+        return self._database.take_notice()
+
+    def exists(self) -> bool:
+        """Return whether the archive was ever used; asking does not create it."""
+        return self._database.exists()
+
+    def last_change(self) -> Hashable:
+        """Return a value that changes with every write to the archive, by any process."""
+        return self._database.last_change()
+
+    def shorten_waits(self) -> None:
+        """Wait for other processes only briefly from now on, because this process ends."""
+        self._database.shorten_waits()
+
+    async def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._database.close, limiter=self._one_at_a_time)
+
+    async def _run(
+        self, work: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self._patiently(
+            lambda: self._database.run(lambda store: work(store, *args, **kwargs))
+        )
+
+    async def _patiently(self, work: Callable[[], T]) -> T:
+        return await until_unlocked(
+            lambda: anyio.to_thread.run_sync(work, limiter=self._one_at_a_time),
+            is_ending=lambda: self._database.has_short_waits,
+        )

@@ -1,0 +1,47 @@
+"""Which tools there are, in the sets that an operator can offer or leave out.
+
+Made to be imported quickly: early/ answers by it before settings.py can be imported.
+"""
+
+from llama_mcp.copied_text import plain_text
+
+TOOLSETS: dict[str, tuple[str, ...]] = {
+    "server": ("start_llama_server", "stop_llama_server", "status", "get_config"),
+    "chat": ("chat", "wait_for_reply", "cancel_reply"),
+    "sessions": (
+        *("list_sessions", "read_session", "update_session", "fork_session", "delete_session"),
+    ),
+    "models": ("list_models", "download_model"),
+    "observing": ("server_metrics", "server_log"),
+}
+ALL = "all"
+TOOLS = frozenset(tool for tools in TOOLSETS.values() for tool in tools)
+
+# What the server's instructions say of a set, in this order, after what they say in any case.
+INSTRUCTIONS = {
+    "chat": "Call chat: it starts the model. Each result names a session_id: pass it to go on, "
+    "leave it out for a new conversation. wait_for_reply gives the rest of a reply that takes "
+    "long.",
+    "sessions": "list_sessions finds earlier conversations.",
+    "server": "stop_llama_server frees the memory.",
+    "models": "list_models shows which models there are, download_model fetches more.",
+}
+
+
+def toolsets_in(text: str) -> tuple[str, ...]:
+    """Return the sets that the text of a setting names, in the order in which they stand here.
+
+    Raises:
+        ValueError: it names none, or what is none.
+    """
+    parts = [plain_text(part).lower() for part in plain_text(text).split(",")]
+    named = set(filter(None, parts))
+    if not named or not named <= {ALL, *TOOLSETS}:
+        names = ", ".join(TOOLSETS)
+        raise ValueError(f"it takes {ALL}, or some of {names}, with commas between them")
+    return tuple(name for name in TOOLSETS if name in named or ALL in named)
+
+
+def tools_of(toolsets: "tuple[str, ...]") -> frozenset[str]:
+    """Return the names of the tools in these sets."""
+    return frozenset(tool for name in toolsets for tool in TOOLSETS[name])

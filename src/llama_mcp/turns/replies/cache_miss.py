@@ -1,0 +1,49 @@
+"""Why a turn's prompt was not in llama-server's cache.
+
+Pure: the cause follows from known facts, and is "unknown" where they do not suffice.
+"""
+
+from dataclasses import dataclass
+
+from llama_mcp.sessions.records import CacheFacts, Usage
+from llama_mcp.wording import counted
+
+FIRST_TURN = "first turn: llama-server had not seen this session before"
+SERVER_RESTARTED = "server restarted: llama-server was started again since the turn before"
+SYSTEM_PROMPT_CHANGED = "session edited: its system prompt was changed since the turn before"
+HISTORY_CUT = "history cut: the oldest turns were left out to fit the context window"
+NOT_SUPPORTED = (
+    "model does not support it: llama-server says that this model cannot go on from what it has "
+    "read (sliding window or recurrent memory)"
+)
+OTHER_SESSIONS = "pushed out by other sessions: {others} used llama-server since the turn before"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ServingFacts:
+    """What is known of a turn besides the archive's facts."""
+
+    run: str
+    """The launch of llama-server that serves it."""
+    is_history_cut: bool
+    """This turn leaves out turns that the previous one had in its prompt."""
+    says_not_supported: bool
+    """llama-server's log says that the model cannot reuse what it has read."""
+
+
+def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str | None:
+    """Return why more than half of the prompt was read again; None if it was not."""
+    prompt, recomputed = usage.prompt_tokens, usage.recomputed_tokens
+    if not prompt or recomputed is None or recomputed <= prompt / 2:
+        return None
+    others = counted(kept.other_sessions, "other")
+    causes = [
+        (kept.is_first_turn, FIRST_TURN),
+        (kept.last_run is not None and kept.last_run != serving.run, SERVER_RESTARTED),
+        (kept.was_system_prompt_changed, SYSTEM_PROMPT_CHANGED),
+        (serving.is_history_cut, HISTORY_CUT),
+        (serving.says_not_supported, NOT_SUPPORTED),
+        (kept.other_sessions > 0, OTHER_SESSIONS.format(others=others)),
+    ]
+    return next((cause for holds, cause in causes if holds), UNKNOWN)

@@ -1,0 +1,1 @@
+"""What `scripts/clients` is made of: its scripted model, its judgements, its page."""

@@ -1,0 +1,94 @@
+"""A start whose model does not fit is begun, and says what would."""
+
+from pathlib import Path
+
+import pytest
+
+from llama_mcp.llama_server.fits_now import fits_now
+from llama_mcp.llama_server.runs.run import Run, current_run
+from llama_mcp.llama_server.starting.fit_note import judged
+from llama_mcp.llama_server.status import ServerState
+from llama_mcp.models.fitting import Available, Fits
+from llama_mcp.models.needs import StartOptions
+from llama_mcp.settings import Settings
+from tests.llama_server.conftest import Process, process_of, start
+from tests.support.gguf_shapes import write_llama_8b
+from tests.support.llama_8b import LLAMA_8B
+from tests.support.nvml import Gpu, use_gpus
+
+GIB = 2**30
+
+
+def note(available: Available, options: StartOptions) -> str:
+    unfit = judged(Fits(available, options), LLAMA_8B, 5 * GIB, 0)
+    return unfit.note if unfit else ""
+
+
+def test_nothing_is_said_of_what_fits() -> None:
+    assert note(Available(8 * GIB), StartOptions(4096)) == ""
+
+
+def test_needed_available_and_the_largest_context_are_said() -> None:
+    assert note(Available(8 * GIB), StartOptions(32768, 4)) == (
+        "It may not fit into memory: with ctx_size=32768 and parallel=4 it needs about 21.2 GiB, "
+        "and 8.0 GiB is available. With parallel=4, ctx_size=5632 would fit."
+    )
+
+
+def test_a_model_that_is_too_large_itself_is_said_to_be() -> None:
+    told = note(Available(3 * GIB, (GIB,)), StartOptions(4096))
+    assert "3.0 GiB of RAM and 1.0 GiB of GPU memory is available. The model itself is too" in told
+    assert "a smaller quant" in told
+
+
+def test_memory_that_a_gpu_shares_is_named_once() -> None:
+    told = note(Available(3 * GIB, (2 * GIB,), is_unified=True), StartOptions(4096))
+    assert "and 3.0 GiB, which the GPU shares, is available." in told
+
+
+def test_too_many_layers_on_a_gpu_are_said_where_the_whole_would_fit() -> None:
+    available = Available(32 * GIB, (3 * GIB,))
+    told = note(available, StartOptions(4096, n_gpu_layers=-1))
+    assert "n_gpu_layers=-1 wants more on the GPU than is free there" in told
+    assert note(available, StartOptions(4096)) == ""
+
+
+@pytest.mark.posix
+async def test_a_start_that_does_not_fit_is_begun_with_a_note(
+    settings: Settings, tmp_path: Path
+) -> None:
+    model = str(write_llama_8b(tmp_path / "large.gguf", vocabulary=1000))
+    large = settings.model_copy(update={"model_path": model, "ctx_size": 131072, "parallel": 64})
+    async with process_of(large) as process:
+        status = await start(process.supervisor)
+        assert status.state is ServerState.READY
+        (told,) = [note for note in status.notes or [] if "may not fit" in note]
+        assert "with ctx_size=131072 and parallel=64 it needs about 10" in told
+        run = current_run(large.runs_dir)
+        assert isinstance(run, Run) and run.launch.fitting_ctx_size is not None
+        again = await start(process.supervisor, ctx_size=256, parallel=1, replace=True)
+        assert not [note for note in again.notes or [] if "may not fit" in note]
+
+
+@pytest.mark.posix
+async def test_models_are_judged_with_what_the_llama_server_that_runs_would_leave(
+    first: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = await first.supervisor.fits()  # the stand-in says that it has a GPU
+    assert listed.options == StartOptions(4096, 4)
+    assert listed.available.ram_bytes > 0
+    assert listed.available.gpus_bytes == (8000 * 2**20,)
+    status = await start(first.supervisor)
+    assert status.pid is not None
+    gpu = Gpu("Stand-in", 2 * GIB, 8 * GIB, used=((status.pid, 3 * GIB), (1, GIB)))
+    use_gpus(monkeypatch, gpu)
+    assert (await first.supervisor.fits()).available.gpus_bytes == (5 * GIB,)
+    await first.supervisor.stop(force=True)
+    assert (await first.supervisor.fits()).available.gpus_bytes == (2 * GIB,)
+
+
+async def test_without_an_engine_ram_is_judged(settings: Settings) -> None:
+    nowhere = settings.model_copy(update={"llama_cpp_path": "/nowhere", "n_gpu_layers": 7})
+    fits = await fits_now(None, nowhere, {})
+    assert fits.options == StartOptions(4096, 4, 7)
+    assert fits.available.ram_bytes > 0 and fits.available.gpus_bytes == ()
