@@ -3,22 +3,33 @@
 import json
 import os
 import stat
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
 import pytest
 
 from llama_mcp.errors import WrongSettingsError
+from llama_mcp.models.download import records
 from llama_mcp.models.download.errors import DownloadFailedError, DownloadsForbiddenError
 from llama_mcp.reading_settings import read_settings
 from tests.models.download.conftest import MODEL, REPO, Desk, content
 from tests.support.fake_hub import TOKEN, git_sha1_of, sha256_of
-from tests.support.processes import limit_file_size, until
+from tests.support.processes import PATIENCE_SECONDS, limit_file_size, until
 
 MIB = 2**20
 DeskOf = Callable[..., Desk]
+
+
+@contextmanager
+def spawned_downloader(folder: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start one more program for a folder, which begins when its standard input is closed."""
+    command = [sys.executable, "-m", "llama_mcp.models.download", folder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        yield process
 
 
 async def test_a_model_comes_whole_with_its_projector_into_the_cache_of_all_programs(
@@ -222,6 +233,46 @@ async def test_a_download_that_is_cancelled_keeps_what_came_and_goes_on_from_the
     desk.hub.go_on.set()
     assert (await desk.fetch()).state == "complete"
     assert [one.first_byte for one in desk.hub.fetches()] == [0, had]
+
+
+async def test_a_program_that_was_slow_to_start_asks_the_hub_nothing_after_a_cancel(
+    desk: Desk,
+) -> None:
+    desk.hub.add(REPO, desk.folder, {MODEL: content(3 * MIB)})
+    desk.hub.pause_at = 2 * MIB
+    await desk.fetch(wait_seconds=0)
+    (program,) = desk.downloads._programs.values()
+    with spawned_downloader(program.folder) as slow:
+        await until(lambda: bool(desk.halves()), "bytes have come")
+        assert (await desk.downloads.cancel(REPO)).state == "cancelled"
+        before, asked = program.progress(), len(desk.hub.asked)
+        slow.communicate(b"", PATIENCE_SECONDS)
+    assert slow.returncode == 0
+    assert (program.progress(), len(desk.hub.asked)) == (before, asked)
+
+
+async def test_a_download_that_is_begun_again_while_it_ends_goes_on(desk: Desk) -> None:
+    desk.hub.add(REPO, desk.folder, {MODEL: content(3 * MIB)})
+    desk.hub.pause_at = 2 * MIB
+    await desk.fetch(wait_seconds=0)
+    (program,) = desk.downloads._programs.values()
+    await until(lambda: bool(desk.halves()), "bytes have come")
+    program.ask_to_end()
+    desk.hub.pause_at = None
+    desk.hub.go_on.set()
+    assert (await desk.fetch()).state == "complete"
+
+
+async def test_a_cancel_before_the_program_works_is_kept(desk: Desk) -> None:
+    desk.hub.add(REPO, desk.folder, {MODEL: content(10)})
+    await desk.fetch()
+    (program,) = desk.downloads._programs.values()
+    os.unlink(os.path.join(program.folder, records.PROGRESS))
+    with spawned_downloader(program.folder) as slow:
+        program.ask_to_end()
+        slow.communicate(b"", PATIENCE_SECONDS)
+    recorded = records.read(program.folder, records.PROGRESS, records.Progress)
+    assert recorded is not None and (recorded.pid, recorded.state) == (slow.pid, "cancelled")
 
 
 async def test_cancelling_what_is_complete_or_was_never_begun_says_so(desk: Desk) -> None:

@@ -56,7 +56,7 @@ def download(folder: str, request: Request, token: str | None) -> int:
         progress.bytes_per_second = rate.note(
             now, progress.bytes_done, is_receiving=not progress.doing
         )
-        if os.path.exists(os.path.join(folder, records.CANCEL)) and worker.is_alive():
+        if records.is_cancelled(folder) and worker.is_alive():
             progress.state, progress.doing = "cancelled", ""
             records.write(folder, records.PROGRESS, progress)
             # The worker may wait for the hub. What it has is whole up to the last byte.
@@ -67,6 +67,15 @@ def download(folder: str, request: Request, token: str | None) -> int:
     if progress.state == "downloading":
         return 1  # an error that nobody foresaw: Python has printed it into the log
     records.write(folder, records.PROGRESS, progress)
+    return 0
+
+
+def end_before_work(folder: str) -> int:
+    """End because that was asked before the work began; what another one has reached is kept."""
+    reached = records.read(folder, records.PROGRESS, Progress) or Progress()
+    if reached.state in ("downloading", "failed"):
+        reached.pid, reached.state, reached.doing = os.getpid(), "cancelled", ""
+        records.write(folder, records.PROGRESS, reached)
     return 0
 
 
@@ -89,6 +98,8 @@ def main() -> int:
     if request is None:
         print(f"{records.REQUEST} is not there", file=sys.stderr)  # noqa: T201  # its log
         return 1
+    if records.is_cancelled(folder):
+        return end_before_work(folder)
     with contextlib.suppress(KeyboardInterrupt):
         return download(folder, request, token)
     return 1

@@ -57,6 +57,7 @@ class Downloads:
         access, asked = await anyio.to_thread.run_sync(self._opened, model)
         program = self._program(asked, access)
         async with program.starting:
+            await _while(program.is_ending)
             if not await anyio.to_thread.run_sync(program.is_at_work):
                 if (ended := await anyio.to_thread.run_sync(program.untold_end)) is not None:
                     program.has_told = True
@@ -84,9 +85,7 @@ class Downloads:
         program = self._program(asked, access)
         if await anyio.to_thread.run_sync(program.is_at_work):
             program.ask_to_end()
-            with anyio.move_on_after(CANCEL_SECONDS):
-                while await anyio.to_thread.run_sync(program.is_at_work):
-                    await anyio.sleep(POLL_SECONDS)
+            await _while(program.is_at_work)
         if complete := await anyio.to_thread.run_sync(_complete, program):
             return _told(asked, complete, "complete")
         ended = await anyio.to_thread.run_sync(program.progress)
@@ -133,6 +132,13 @@ class Downloads:
         folder = self._settings.state_dir / "downloads"
         folder /= f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
         return self._programs.setdefault(folder, Program(folder, self._environment))
+
+
+async def _while(holds: Callable[[], bool]) -> None:
+    """Wait as long as something holds that is over when a program has ended as it was asked to."""
+    with anyio.move_on_after(CANCEL_SECONDS):
+        while await anyio.to_thread.run_sync(holds):
+            await anyio.sleep(POLL_SECONDS)
 
 
 def _request(asked: Asked, access: HubAccess, available_bytes: int | None) -> Request:

@@ -34,6 +34,10 @@ class Program:
             return True
         return self._is_locked()
 
+    def is_ending(self) -> bool:
+        """Tell whether one works that has been asked to end."""
+        return records.is_cancelled(self.folder) and self.is_at_work()
+
     def _is_locked(self) -> bool:
         return lease_locks.is_locked(os.path.join(self.folder, records.LOCK))
 

@@ -102,6 +102,11 @@ def read(folder: str, name: str, kind: type[Record]) -> Record | None:
     return kind(**known) if is_sound else None
 
 
+def is_cancelled(folder: str) -> bool:
+    """Tell whether somebody has asked the program to end."""
+    return os.path.exists(os.path.join(folder, CANCEL))
+
+
 def _is_like(value: Any, default: Any) -> bool:
     if default is None:
         return value is None or isinstance(value, int)
