@@ -278,7 +278,8 @@ async def test_a_call_that_is_cancelled_before_its_turn_goes_on_leaves_it_as_it_
 ) -> None:
     call, turn = await ask(room)
     await room.in_flight.withdraw(call)
-    room.set_faults(healthy_but_dead=True)
+    # What a turn that goes on asks first, and never hears of.
+    room.set_faults(raw_answers={"/apply-template": {"pieces": ["HTTP/1.1 "], "then": "hang"}})
     before = len(received_requests(room.fake_folder))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(room.in_flight.ask, REQUEST)

@@ -110,7 +110,7 @@ async def test_a_session_without_a_turn_or_that_is_unknown_has_nothing_to_wait_f
     connection: Connection,
 ) -> None:
     for tool in ("wait_for_reply", "cancel_reply"):
-        assert "There is no session" in await connection.refusal(tool, session_id="x")
+        assert "There is no session" in await connection.refusal(tool, session_id="zzzz-zzzz-zzzz")
 
 
 async def test_the_same_seed_gives_the_same_reply(connection: Connection) -> None:
