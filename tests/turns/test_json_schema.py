@@ -140,7 +140,14 @@ async def test_data_that_no_client_could_read_is_left_to_the_text(
 
 
 def checks_under_way() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if PROGRAM in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if _is_check(child)]
+
+
+def _is_check(child: psutil.Process) -> bool:
+    try:
+        return PROGRAM in " ".join(child.cmdline())
+    except psutil.Error:  # it has ended
+        return False
 
 
 DRAFT = "http://json-schema.org/draft-0{}/schema#"

@@ -10,10 +10,12 @@ import logging
 import math
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
+from anyio.abc import ByteReceiveStream
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.keeper import spawning
@@ -179,22 +181,41 @@ def _finite(digits: str) -> float:
 async def _ask(limit_seconds: float, **what: Any) -> Verdict:
     """Have a process of its own check the data, or without data the schema; it always answers."""
     try:
-        inherited = inherited_environment()
         question = json.dumps({"limit_seconds": limit_seconds, **what})
         with anyio.fail_after(PROCESS_SECONDS):
-            done = await anyio.run_process(
-                spawning.program_command(PROGRAM),
-                input=question.encode(),
-                env=spawning.python_environment(inherited, inherited),
-                check=False,
-                creationflags=spawning.CREATION_FLAGS,
-            )
+            done = await _run_check(question.encode())
     except RecursionError as error:
         return Verdict(Kind.TOO_DEEP, str(error))
     except (OSError, anyio.BrokenResourceError) as error:
         logger.warning("The check of a json_schema did not run: %r", error)
         return Verdict(Kind.NOT_CHECKED, f"the check did not run ({error})")
     return _verdict_of(done, limit_seconds)
+
+
+async def _run_check(question: bytes) -> "subprocess.CompletedProcess[bytes]":
+    command, inherited = spawning.program_command(PROGRAM), inherited_environment()
+    # A cancellation in here would leave a process that nobody waits for (anyio.run_process does).
+    with anyio.CancelScope(shield=True):
+        process = await anyio.open_process(
+            command,
+            env=spawning.python_environment(inherited, inherited),
+            creationflags=spawning.CREATION_FLAGS,
+        )
+    outputs: dict[str, bytes] = {}
+
+    async def read(name: str, stream: ByteReceiveStream) -> None:
+        outputs[name] = b"".join([piece async for piece in stream])
+
+    async with process:
+        assert process.stdin and process.stdout and process.stderr
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read, "stdout", process.stdout)
+            tasks.start_soon(read, "stderr", process.stderr)
+            with suppress(anyio.BrokenResourceError):  # it has ended; its answer says why
+                await process.stdin.send(question)
+            await process.stdin.aclose()
+        code = await process.wait()
+    return subprocess.CompletedProcess(command, code, outputs["stdout"], outputs["stderr"])
 
 
 def _verdict_of(done: "subprocess.CompletedProcess[bytes]", limit_seconds: float) -> Verdict:

@@ -15,7 +15,13 @@ import pytest
 from tests.fake_llama_server.install import install_fake, received_requests, set_faults
 from tests.fake_llama_server.running import CHAT
 from tests.support.client_process import Connection, LlamaMCP
-from tests.support.processes import has_llama_server, processes_of, until
+from tests.support.processes import (
+    PATIENCE_SECONDS,
+    POLL_SECONDS,
+    has_llama_server,
+    processes_of,
+    until,
+)
 from tests.support.quick import first_quick
 from tests.support.raw_client import RawClient, raw_client
 
@@ -75,6 +81,14 @@ async def leave_a_reply(llama_mcp: LlamaMCP, end: Ending) -> dict[str, Any]:
 async def last_turn(connection: Connection, session: dict[str, Any]) -> dict[str, Any]:
     page = await connection.call("read_session", **session)
     turn: dict[str, Any] = page["turns"][-1]
+    return turn
+
+
+async def ended_turn(connection: Connection, session: dict[str, Any]) -> dict[str, Any]:
+    """Return the last turn once it is over: what has come is taken into the archive first."""
+    with anyio.fail_after(PATIENCE_SECONDS):
+        while (turn := await last_turn(connection, session))["status"] == "in_progress":
+            await anyio.sleep(POLL_SECONDS)
     return turn
 
 
@@ -393,7 +407,7 @@ async def test_a_reply_that_nobody_was_told_to_come_back_for_is_cancelled_and_ke
         session = {
             "session_id": (await connection.call("list_sessions"))["sessions"][0]["session_id"]
         }
-        turn = await last_turn(connection, session)
+        turn = await ended_turn(connection, session)
         assert (turn["status"], turn["reply"]) == ("cancelled", PART)
         assert await busy_slots(connection) == 0
         await connection.call("stop_llama_server", force=True)
