@@ -8,6 +8,8 @@ from pathlib import Path
 
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.contents.formats import format_of
+from llama_mcp.files.contents.pictures import check_decodable
+from llama_mcp.files.documents.running import check_installed
 from llama_mcp.files.errors import (
     BadNameError,
     BinaryFileError,
@@ -17,7 +19,7 @@ from llama_mcp.files.errors import (
     NothingFoundError,
     TooManyFilesError,
 )
-from llama_mcp.files.named import Found, LeftOut, NamedFile
+from llama_mcp.files.named import FileKind, Found, LeftOut, NamedFile
 from llama_mcp.files.naming.asked import Asked, take_apart
 from llama_mcp.files.naming.listing import (
     Listed,
@@ -167,11 +169,16 @@ class _Search:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             try:
                 size_bytes = os.fstat(descriptor).st_size
-                found = format_of(*ends_of(file, size_bytes))
+                head, tail = ends_of(file, size_bytes)
             except OSError as error:
                 raise unreadable(name, error) from error
+        found = format_of(head, tail)
         if found.kind is None:
             raise BinaryFileError(name, found.what)
+        if found.kind is FileKind.PICTURE:
+            check_decodable(head, name, found.what)
+        if found.kind is FileKind.DOCUMENT:
+            check_installed(name, found.suffix, found.what)
         self.seen.add(key)
         self.files.append(
             NamedFile(name, real, asked.first_line, asked.last_line, found.kind, size_bytes)
