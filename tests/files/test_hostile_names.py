@@ -22,9 +22,7 @@ from tests.files.hostile_tree import PRIVATE, SECRET, Tree, make_tree, names
 from tests.files.seen_opens import needs_inotify, watching
 
 pytestmark = [pytest.mark.posix, needs_inotify]
-SOME_OR_MANY = pytest.mark.parametrize(
-    "count", [500, pytest.param(10_000, marks=pytest.mark.slow)]
-)
+SOME_OR_MANY = pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.slow)])
 
 
 def examples(count: int) -> settings:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -189,9 +190,13 @@ class _Search:
         try:
             path = Path(os.path.realpath(base / Path(asked.text).expanduser()))
             self.border.check_readable(path, asked.text)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.lstat(path)
             names = [entry.name for entry in entries_of(path.parent, self.border.read_dirs)]
         except FileRefusedError as error:
             return error
+        except PermissionError as error:
+            return unreadable(asked.text, error)
         except (OSError, ValueError, RuntimeError):
             return FileMissingError(asked.text, base)
         nearest = get_close_matches(path.name, sorted(names, key=natural), n=5, cutoff=0.5)

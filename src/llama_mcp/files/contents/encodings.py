@@ -57,7 +57,10 @@ def detected(sample: bytes) -> str | None:
     # Imported here: it is only needed for old encodings.
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample[:_DETECTED_BYTES], cp_exclusion=sorted(_UTF_7)).best()
+    # Lines of ASCII alone say nothing, and many of them lead the library astray.
+    lines = [line for line in sample.split(b"\n") if not line.isascii()]
+    told = b"\n".join(lines)[:_DETECTED_BYTES]
+    best = from_bytes(told, cp_exclusion=sorted(_UTF_7)).best()
     if best is None:
         return None
     # Of those that read the sample alike, the usual one.

@@ -7,6 +7,7 @@ expat, which stops at entities that multiply.
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date, time
+from io import BytesIO
 from pathlib import PurePosixPath
 from posixpath import normpath
 from typing import BinaryIO
@@ -40,8 +41,9 @@ def read_docx(document: BinaryIO) -> Iterator[str]:
 
     _check_unpacked(zipfile.ZipFile(document))
     document.seek(0)
+    unnamed = BytesIO(document.read())  # of a file with a name, it looks for what lies beside it
     no_pictures = mammoth.images.img_element(lambda _: {"src": ""})
-    html = mammoth.convert_to_html(document, convert_image=no_pictures).value
+    html = mammoth.convert_to_html(unnamed, convert_image=no_pictures).value
     yield text_of_html(html.encode())
 
 
