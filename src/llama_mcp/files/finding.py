@@ -195,6 +195,8 @@ class _Search:
             raise BinaryFileError(name, found.what)
         if found.kind is FileKind.PICTURE:
             check_decodable(head, name, found.what)
+            if asked.first_line is not None:
+                raise BadNameError(asked.text, "a picture has no lines", "Pass its path alone.")
         if found.kind is FileKind.DOCUMENT:
             check_installed(name, found.suffix, found.what)
         self.seen.add(key)
