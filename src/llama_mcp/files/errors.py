@@ -52,9 +52,13 @@ class NothingFoundError(FileRefusedError):
 class BadNameError(FileRefusedError):
     """A text that cannot name a file here."""
 
+    verb = "used"  # for reading and for writing alike
+
 
 class OutsideBorderError(FileRefusedError):
     """A file outside the folders that may be read or written, whether it is there or not."""
+
+    verb = "used"  # for reading and for writing alike
 
     def __init__(self, name: object, folders: Sequence[object], setting: str) -> None:
         inside = ", ".join(map(shown, folders))
@@ -79,6 +83,8 @@ class NoFoldersError(LlamaMCPError):
 class SecretFileError(FileRefusedError):
     """A file whose name says that it holds secrets."""
 
+    verb = "used"  # for reading and for writing alike
+
     def __init__(self, name: object, pattern: str) -> None:
         super().__init__(
             name,
@@ -90,6 +96,8 @@ class SecretFileError(FileRefusedError):
 
 class NotAFileError(FileRefusedError):
     """A device, a FIFO, a socket, a file of the kernel, or a folder where a file belongs."""
+
+    verb = "used"  # for reading and for writing alike
 
     def __init__(self, name: object, what: str, advice: str = "Name an ordinary file.") -> None:
         super().__init__(name, f"it is {what}", advice)
