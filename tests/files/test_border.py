@@ -125,3 +125,11 @@ def test_a_folder_is_the_same_however_a_link_spells_it(opened: Path) -> None:
     assert border.read_dirs == (opened,)
     (file,) = find([str(opened.parent / "other-name" / "a.txt")], border).files
     assert (file.name, file.path) == ("a.txt", opened / "a.txt")
+
+
+def test_an_operator_who_opens_nothing_is_named_as_the_reason(opened: Path) -> None:
+    border = border_of(FileSettings(file_dirs=(), save_dirs=()), [opened])
+    with pytest.raises(NoFoldersError, match="because LLAMA_MCP_FILE_DIRS says so"):
+        find(["a.txt"], border)
+    with pytest.raises(NoFoldersError, match="because LLAMA_MCP_SAVE_DIRS says so"):
+        check_save("a.txt", border)

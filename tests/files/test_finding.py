@@ -1,6 +1,5 @@
 """What a caller names is found as it is meant, and only inside the border."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from llama_mcp.files.errors import (
 )
 from llama_mcp.files.finding import MAX_FILES, find
 from llama_mcp.files.named import LeftOut
+from tests.support.pipes import make_pipe
 
 
 def made(folder: Path, *names: str) -> None:
@@ -148,7 +148,7 @@ def test_secrets_are_refused_by_name_and_left_out_of_patterns(
 def test_a_fifo_a_socket_and_a_device_are_named_for_what_they_are(
     opened: Path, border: FileBorder
 ) -> None:
-    os.mkfifo(opened / "pipe")
+    make_pipe(opened / "pipe")
     with pytest.raises(NotAFileError, match="a FIFO"):
         find(["pipe"], border)
     (opened / "zero").symlink_to("/dev/zero")

@@ -15,6 +15,7 @@ from llama_mcp.files.errors import (
 )
 from llama_mcp.files.saving import check_save
 from tests.support.ordinary_user import an_ordinary_user
+from tests.support.pipes import make_pipe
 
 
 def test_a_reply_is_saved_in_folders_that_are_made(opened: Path, border: FileBorder) -> None:
@@ -98,7 +99,7 @@ def test_nothing_is_written_over_a_folder_a_fifo_or_a_dangling_link(
     opened: Path, closed: Path, border: FileBorder
 ) -> None:
     (opened / "folder").mkdir()
-    os.mkfifo(opened / "pipe")
+    make_pipe(opened / "pipe")
     (opened / "nowhere").symlink_to(closed / "new.txt")
     (opened / "a.txt").write_text("a", encoding="utf-8")
     for asked in ("folder", "pipe", "nowhere", "a.txt/b.md", "x" * 300):
