@@ -8,6 +8,7 @@ read before the schema is.
 import sqlite3
 from dataclasses import dataclass
 
+from llama_mcp.sessions.sqlite.job_tables import JOB_TABLES
 from llama_mcp.sessions.texts import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
@@ -232,6 +233,7 @@ MIGRATIONS = (
             """,
         ),
     ),
+    Migration("keep the finished pieces of jobs over files", JOB_TABLES),
 )
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llama_mcp.sessions.records import INTERRUPTED
+from llama_mcp.sessions.sqlite.job_tables import gather_pieces
 from llama_mcp.sessions.sqlite.opening import inode_of, open_file
 from llama_mcp.sessions.sqlite.writers import Writers
 
@@ -89,6 +90,7 @@ def settle_dead_turns(store: Store) -> None:
 
 
 def _interrupt_turns_of(connection: sqlite3.Connection, writer_id: str) -> None:
+    gather_pieces(connection, writer_id)
     connection.execute(
         """
         UPDATE turns SET status = 'interrupted', error = ?, ended_at_utc = underway.saved_at_utc,
