@@ -6,6 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+JOB_INTERRUPTED = (
+    "The llama-mcp process that worked on this job ended before the job did. Its finished pieces "
+    "are kept: make the same call again to go on with them."
+)
+
 
 class LeftOutPart(BaseModel, frozen=True):
     """A file, or lines of one, that no result covers."""
@@ -89,6 +94,21 @@ class KeptJob:
     state: JobState
     pieces: tuple[FinishedPiece, ...]
     """The finished ones of a job that is not complete, in order."""
+
+
+def job_of(kept: KeptJob, state: JobState | None = None) -> JobState:
+    """Return what has come of a job: of one that is not complete, the results of its pieces.
+
+    Args:
+        kept: as the archive has it.
+        state: what is known of it besides; the archive's when it is left out.
+    """
+    state = state or kept.state
+    read = [piece for piece in kept.pieces if piece.level == 0]
+    if not read or state.results:
+        return state
+    results = [FileResult(file=each.file, lines=each.lines, reply=each.reply) for each in read]
+    return state.model_copy(update={"results": tuple(results)})
 
 
 def pieces_text(pieces: Iterable[FinishedPiece]) -> str:

@@ -1,8 +1,11 @@
 """What can go wrong with one turn."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.sessions.errors import SessionBusyError, SessionNotFoundError
 from llama_mcp.wording import counted
 
 # How much of a broken reply an error repeats; the archive has the rest.
@@ -86,3 +89,13 @@ class ReplyElsewhereError(LlamaMCPError):
             f"one was asked to stop it, and has not done so within {seconds:.0f} s: it may hang, "
             "or be of an older version that cannot be asked."
         )
+
+
+@contextmanager
+def new_session_offered() -> Iterator[None]:
+    """Name a way out that only a message has: it needs no session."""
+    try:
+        yield
+    except (SessionBusyError, SessionNotFoundError) as error:
+        error.next_step += " Or leave session_id out to begin another session."
+        raise

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from llama_mcp.sessions.jobs import FinishedPiece, pieces_text
+from llama_mcp.sessions.jobs import JOB_INTERRUPTED, FinishedPiece, pieces_text
 
 JOB_TABLES = (
     """
@@ -53,9 +53,15 @@ def read_pieces(connection: sqlite3.Connection, turn_key: int) -> tuple[Finished
     )
 
 
-def gather_pieces(connection: sqlite3.Connection, writer_id: str) -> None:
-    """Give the jobs of a writer that has died the text of the pieces that it had finished."""
-    keys = [row["turn_key"] for row in connection.execute(_OF_WRITER, (writer_id,)).fetchall()]
-    for key in keys:
-        text = pieces_text(read_pieces(connection, key))
-        connection.execute("UPDATE underway SET reply = ? WHERE turn_key = ?", (text, key))
+def jobs_of(connection: sqlite3.Connection, writer_id: str) -> list[int]:
+    """Return the keys of the jobs under way of a writer."""
+    return [row["turn_key"] for row in connection.execute(_OF_WRITER, (writer_id,)).fetchall()]
+
+
+def gather_pieces(connection: sqlite3.Connection, turn_key: int) -> None:
+    """Give a job that was interrupted the text of the pieces that it had finished."""
+    text = pieces_text(read_pieces(connection, turn_key))
+    connection.execute(
+        "UPDATE turns SET reply = ?, error = ? WHERE turn_key = ?",
+        (text, JOB_INTERRUPTED, turn_key),
+    )

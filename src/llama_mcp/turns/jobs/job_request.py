@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.turns.chat_request import Sampling
@@ -46,6 +46,10 @@ class JobRequest:
             raise InvalidArgumentError(
                 "save_to", "ends in .jsonl, which has a line for each file", "Pass each=true too."
             )
+
+    def with_sampling(self, sampling: Sampling) -> "JobRequest":
+        """Return the request with another sampling."""
+        return replace(self, sampling=sampling)
 
     def digest(self) -> str:
         """Return what is the same for two calls that ask the same; where it is saved is no part."""

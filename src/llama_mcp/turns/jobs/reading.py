@@ -12,10 +12,11 @@ import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.files.border import FileBorder
+from llama_mcp.files.contents.text_stream import TextStream
 from llama_mcp.files.errors import FileRefusedError
 from llama_mcp.files.named import FileKind, NamedFile
 from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Measure
-from llama_mcp.files.reading import TextStream, open_text
+from llama_mcp.files.reading import open_text
 from llama_mcp.sessions.jobs import LeftOutPart
 from llama_mcp.turns.jobs.asking import Asker
 from llama_mcp.turns.jobs.errors import InstructionTooLongError

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from llama_mcp.llama_server.ready_server import ModelLoad
+from llama_mcp.sessions.jobs import JobState
 from llama_mcp.sessions.records import Receipt, Timing, TurnStatus, Usage
 from llama_mcp.turns.slot_queue import Place
 
@@ -39,3 +40,5 @@ class ChatReply(BaseModel, frozen=True):
     sampling: dict[str, Any] = {}
     """What the caller set of how the reply is drawn."""
     notes: list[str] = []
+    job: JobState | None = None
+    """How far a job over files is, or what has come of it; None of a conversation."""

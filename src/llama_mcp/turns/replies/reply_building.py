@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llama_mcp.sessions.jobs import KeptJob, job_of
 from llama_mcp.sessions.records import ArchivedTurn, TurnStatus, Usage
 from llama_mcp.turns.json_schema import ParsedReply, data_of
 from llama_mcp.turns.replies.partial_reply import PartialReply
@@ -71,8 +72,16 @@ def reply_from(partial: PartialReply, facts: TurnFacts) -> ChatReply:
     )
 
 
-def reply_from_archive(session_id: str, turn: ArchivedTurn) -> ChatReply:
-    """Return an archived turn as the reply that its caller saw."""
+def reply_from_archive(
+    session_id: str, turn: ArchivedTurn, kept: KeptJob | None = None
+) -> ChatReply:
+    """Return an archived turn as the reply that its caller saw.
+
+    Args:
+        session_id: the session.
+        turn: the turn.
+        kept: the job that it is; None of a conversation.
+    """
     return ChatReply(
         session_id=session_id,
         turn=turn.turn,
@@ -86,7 +95,8 @@ def reply_from_archive(session_id: str, turn: ArchivedTurn) -> ChatReply:
         receipt=turn.receipt,
         context=ContextUse(tokens_used=turn.context_tokens),
         sampling=turn.sampling,
-        notes=list(turn.notes),
+        notes=[*turn.notes, *([turn.error] if turn.error else [])],
+        job=None if kept is None else job_of(kept),
     )
 
 
