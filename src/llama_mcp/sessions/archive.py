@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from llama_mcp.sessions.archive_file import ArchiveFile
+from llama_mcp.sessions.changes import SessionChanges, SessionMark
 from llama_mcp.sessions.left_turns import AdoptedTurn, CutOffCall, LeftTurn, StreamPoint
 from llama_mcp.sessions.patience import (
     ENDING_SECONDS,
@@ -22,9 +23,7 @@ from llama_mcp.sessions.records import (
     Message,
     NewTurn,
     Session,
-    SessionChanges,
     SessionList,
-    SessionMark,
     TranscriptPage,
     TurnEnding,
     TurnStatistics,

@@ -26,7 +26,7 @@ from pydantic import AnyUrl, BaseModel
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
-from llama_mcp.sessions.records import SessionMark
+from llama_mcp.sessions.changes import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.surface.failures import (
     check_names,

@@ -9,15 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.sessions.changes import SessionChanges, SessionMark
 from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionBusyError
 from llama_mcp.sessions.records import (
     INTERRUPTED,
     ArchivedTurn,
     CacheFacts,
     Session,
-    SessionChanges,
     SessionList,
-    SessionMark,
     TranscriptPage,
     TurnStatus,
     TurnUnderway,
