@@ -159,6 +159,21 @@ FILL_SEARCH = (
     """,
 )
 
+_ATTACHMENTS = """
+CREATE TABLE attachments (
+    turn_key INTEGER NOT NULL,
+    position INTEGER NOT NULL, -- counted from 1, in the order in which they were sent
+    name TEXT NOT NULL,
+    first_line INTEGER,
+    last_line INTEGER,
+    media_type TEXT, -- of a picture
+    size_bytes INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    content BLOB NOT NULL, -- last, because it is long: text for text, bytes for a picture
+    PRIMARY KEY (turn_key, position)
+)
+"""
+
 MIGRATIONS = (
     Migration(
         "keep sessions and turns, and an index to search them",
@@ -230,6 +245,20 @@ MIGRATIONS = (
                 is_left INTEGER NOT NULL DEFAULT 0 -- its process has ended, and with it its caller
             )
             """,
+        ),
+    ),
+    Migration(
+        "keep the files of a turn: those that were sent with it, and the one its reply goes to",
+        (
+            _ATTACHMENTS,
+            # A trigger, because whatever removes a turn must take its files along.
+            """
+            CREATE TRIGGER turn_files_removed AFTER DELETE ON turns BEGIN
+                DELETE FROM attachments WHERE turn_key = old.turn_key;
+            END
+            """,
+            "ALTER TABLE turns ADD COLUMN save_to TEXT /* a JSON object */",
+            "ALTER TABLE turns ADD COLUMN saved_bytes INTEGER",
         ),
     ),
 )
