@@ -97,7 +97,7 @@ async def test_a_deleted_session_leaves_no_content(archive: Archive, path: Path)
 async def test_a_turn_that_is_begun_again_has_its_files_and_where_its_reply_goes(
     archive: Archive,
 ) -> None:
-    save_to = SaveTo(path="/there", overwrite=True)
+    save_to = SaveTo(path="/there/a.md", folder="/there", overwrite=True)
     first = await archive.begin_turn(None, "Go.", attached=[NOTES], save_to=save_to)
 
     begun, archived = await archive.begun_again(first.session.session_id)

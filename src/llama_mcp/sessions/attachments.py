@@ -37,5 +37,8 @@ class SaveTo(BaseModel, frozen=True):
     """The file that a reply goes to."""
 
     path: str
+    """Absolute, without links."""
+    folder: str
+    """The open folder that it lies in: nothing is written outside, whatever becomes of the path."""
     overwrite: bool = False
     """Whether it may take the place of a file that there is."""

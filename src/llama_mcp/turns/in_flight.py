@@ -1,20 +1,21 @@
 """The turns of this process that are under way: how one begins, is found, and ends."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 
 import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.errors import ArchiveError, SessionBusyError, SessionNotFoundError
+from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.left_turns import CutOffCall
 from llama_mcp.sessions.records import BegunTurn, TurnStatus
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
-from llama_mcp.turns.errors import ReplyElsewhereError
+from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
+from llama_mcp.turns.file_check import check_files
 from llama_mcp.turns.generation import TurnParts
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
@@ -117,9 +118,10 @@ class InFlight:
         request.check()
         request, schema_notes = await with_schema_read(request)
         if request.session_id is not None:
-            with _new_session_offered():
+            with new_session_offered():
                 await self._check_session(request.session_id)
         server = await self._servers.ready_server()
+        server = await check_files(request, server, self._archive)
         if request.sampling.json_schema is not None and server.load is None:
             await check_taken(server, request.sampling)
         if cancelled is not None:
@@ -232,7 +234,7 @@ class InFlight:
         digest: str | None,
     ) -> Turn:
         # Once the message is in the archive the turn must start, or it would seem under way.
-        with anyio.CancelScope(shield=True), _new_session_offered():
+        with anyio.CancelScope(shield=True), new_session_offered():
             begun = await self._archive.begin_turn(
                 request.session_id,
                 request.message,
@@ -243,6 +245,8 @@ class InFlight:
                 sampling=request.sampling.given(),
                 call=digest,
                 stream_id=await server.new_stream_id(),
+                attached=request.files,
+                save_to=request.save_to,
             )
         notice = self._archive.notice()
         notes = [*server.notes, *schema_notes, *([notice] if notice else [])]
@@ -285,13 +289,3 @@ class InFlight:
         over = [turn for turn in self._turns.values() if turn.is_over and turn.is_saved]
         for turn in over[:-KEPT_TURNS]:
             del self._turns[turn.session_id]
-
-
-@contextmanager
-def _new_session_offered() -> Iterator[None]:
-    """Name a way out that only a message has: it needs no session."""
-    try:
-        yield
-    except (SessionBusyError, SessionNotFoundError) as error:
-        error.next_step += " Or leave session_id out to begin another session."
-        raise

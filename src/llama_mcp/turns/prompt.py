@@ -13,7 +13,7 @@ from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE, Rea
 from llama_mcp.sessions.attachments import Attachment
 from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
-from llama_mcp.turns.errors import ContextFullError, HistoryFullError
+from llama_mcp.turns.errors import ContextFullError, FilesFullError, HistoryFullError
 from llama_mcp.turns.message_parts import (
     ChatMessage,
     ChatMessages,
@@ -105,6 +105,8 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
     cut = await choose_cut(len(begun.earlier), window, count)
     if cut is None:
         tokens, trained = await count(len(begun.earlier)), await server.model_ctx_size()
+        if files:
+            raise FilesFullError(tokens, window.prompt_limit, window.limit, {}, trained)
         raise ContextFullError(tokens, window.prompt_limit, window.limit, trained)
     if cut and request.overflow == "error":
         raise HistoryFullError(

@@ -28,7 +28,7 @@ LEFT_OUT_OF_COPIES = {"turn_key", "session_key", "turn", "run"}
 # Written as a turn begins.
 BEGINNING = {"message", "sampling", "save_to", "started_at_utc", "imported"}
 ENDED_AT = "ended_at_utc"
-SAVE_TO = SaveTo(path="/there", overwrite=True)
+SAVE_TO = SaveTo(path="/there/a.md", folder="/there", overwrite=True)
 TEXT = Attachment(
     AttachedFile(
         name="name", first_line=1, last_line=2, media_type="type", size_bytes=3, sha256="sum"
