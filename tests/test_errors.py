@@ -44,6 +44,7 @@ GIVEN: dict[str, Any] = {
     "most_bytes": 900,
     "model": "some-model",
     "model_ctx_size": 6000,
+    "name": "big.log",
     "next_step": "{Status} at once.",
     "old": "old-model",
     "others": {"9rst-vwxz-2345": "About pears"},

@@ -63,6 +63,8 @@ class ChatRequest:
     overflow: Overflow = "trim"
     files: tuple[Attachment, ...] = ()
     """What is sent with the message."""
+    file_notes: tuple[str, ...] = ()
+    """What the caller should know of how they were read."""
     save_to: SaveTo | None = None
     """Where the reply is to be written."""
 

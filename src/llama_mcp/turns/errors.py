@@ -73,6 +73,18 @@ class FilesTooLargeError(LlamaMCPError):
         )
 
 
+class FileTooLargeForChatError(LlamaMCPError):
+    """A file, with those before it, is more than any context window holds."""
+
+    next_step = _FEWER.rstrip()
+
+    def __init__(self, name: str, text_bytes: int, most_bytes: int) -> None:
+        super().__init__(
+            f"{name} has {text_bytes:,} bytes, and the files of one message may have "
+            f"{most_bytes:,} in all: no window holds more. Nothing was sent."
+        )
+
+
 class CannotSeeError(LlamaMCPError):
     """Pictures for a model that reads text only."""
 

@@ -117,6 +117,7 @@ class InFlight:
         """
         request.check()
         request, schema_notes = await with_schema_read(request)
+        request_notes = [*schema_notes, *request.file_notes]
         if request.session_id is not None:
             with new_session_offered():
                 await self._check_session(request.session_id)
@@ -127,9 +128,9 @@ class InFlight:
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
             if again is not None:
-                notes = [*server.notes, *schema_notes, *again.notes]
+                notes = [*server.notes, *request_notes, *again.notes]
                 return self._start(again.begun, request, server, notes, reopened=again)
-        return await self._begin(request, server, schema_notes, digest)
+        return await self._begin(request, server, request_notes, digest)
 
     async def latest(self, session_id: str) -> Turn | None:
         """Return the session's last turn if this process began it and still knows it whole.
@@ -230,7 +231,7 @@ class InFlight:
         self,
         request: ChatRequest,
         server: ReadyServer,
-        schema_notes: Sequence[str],
+        request_notes: Sequence[str],
         digest: str | None,
     ) -> Turn:
         # Once the message is in the archive the turn must start, or it would seem under way.
@@ -249,7 +250,7 @@ class InFlight:
                 save_to=request.save_to,
             )
         notice = self._archive.notice()
-        notes = [*server.notes, *schema_notes, *([notice] if notice else [])]
+        notes = [*server.notes, *request_notes, *([notice] if notice else [])]
         return self._start(begun, request, server, notes)
 
     def _start(

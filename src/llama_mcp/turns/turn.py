@@ -50,7 +50,6 @@ class Turn:
         self._sampling = parts.request.sampling
         self._save_to = parts.request.save_to
         self._written = Written()
-        self._files = len(parts.begun.attached.get(self.number, ()))
         self._server = parts.server
         self._servers = parts.servers
         self._archive = parts.archive
@@ -290,6 +289,5 @@ class Turn:
             has_stop_texts=bool(self._sampling.stop),
             save_to=self._save_to,
             saved_bytes=self._written.size_bytes,
-            files=self._files,
         )
         return reply_from(self.reply, facts)

@@ -8,6 +8,7 @@ read before the schema is.
 import sqlite3
 from dataclasses import dataclass
 
+from llama_mcp.sessions.sqlite.file_tables import FILE_TABLES
 from llama_mcp.sessions.texts import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
@@ -159,21 +160,6 @@ FILL_SEARCH = (
     """,
 )
 
-_ATTACHMENTS = """
-CREATE TABLE attachments (
-    turn_key INTEGER NOT NULL,
-    position INTEGER NOT NULL, -- counted from 1, in the order in which they were sent
-    name TEXT NOT NULL,
-    first_line INTEGER,
-    last_line INTEGER,
-    media_type TEXT, -- of a picture
-    size_bytes INTEGER NOT NULL,
-    sha256 TEXT NOT NULL,
-    content BLOB NOT NULL, -- last, because it is long: text for text, bytes for a picture
-    PRIMARY KEY (turn_key, position)
-)
-"""
-
 MIGRATIONS = (
     Migration(
         "keep sessions and turns, and an index to search them",
@@ -249,17 +235,7 @@ MIGRATIONS = (
     ),
     Migration(
         "keep the files of a turn: those that were sent with it, and the one its reply goes to",
-        (
-            _ATTACHMENTS,
-            # A trigger, because whatever removes a turn must take its files along.
-            """
-            CREATE TRIGGER turn_files_removed AFTER DELETE ON turns BEGIN
-                DELETE FROM attachments WHERE turn_key = old.turn_key;
-            END
-            """,
-            "ALTER TABLE turns ADD COLUMN save_to TEXT /* a JSON object */",
-            "ALTER TABLE turns ADD COLUMN saved_bytes INTEGER",
-        ),
+        FILE_TABLES,
     ),
 )
 

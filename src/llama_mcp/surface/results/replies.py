@@ -68,8 +68,6 @@ class ToldReply(BaseModel, frozen=True):
     """What is new of it; None when it is told as data, or is in a file."""
     parsed: Any = None
     saved_to: SavedTo | None = None
-    files: int | None = None
-    """How many were sent with the message."""
     finish_reason: str | None = None
     """None when the model ended the reply itself."""
     usage: ReplyUsage = ReplyUsage()
@@ -145,7 +143,6 @@ def _what_is_new(reply: ChatReply, told: _Told, offered: Offered) -> tuple[ToldR
         reply=None if is_data or saved_to else new,
         parsed=reply.parsed if is_data else None,
         saved_to=saved_to,
-        files=None if told.is_end_told else reply.files or None,
         finish_reason=None if reply.finish_reason == "stop" else reply.finish_reason,
         usage=ReplyUsage() if told.is_end_told else _usage(reply),
         context=_context(reply) if reply.is_over and not told.is_end_told else None,
@@ -241,7 +238,6 @@ def _figures(result: ToldReply) -> Iterator[str]:
     yield result.status.value
     yield f"saved_to={saved.path} ({counted(saved.size_bytes, 'byte')})" if saved else ""
     yield f"finish_reason={result.finish_reason}" if result.finish_reason else ""
-    yield counted(result.files, "file") if result.files else ""
     if usage.prompt_tokens is not None:
         cached = usage.cached_tokens
         of_them = "" if cached is None else f" ({cached} of them from the cache)"

@@ -43,8 +43,6 @@ class ChatReply(BaseModel, frozen=True):
     """The file that it goes to."""
     saved_bytes: int | None = None
     """How large that file is; None when it was not written."""
-    files: int = 0
-    """How many were sent with the message."""
     notes: list[str] = []
 
     @property

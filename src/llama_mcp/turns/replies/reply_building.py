@@ -36,7 +36,6 @@ class TurnFacts:
     has_stop_texts: bool = False
     save_to: SaveTo | None = None
     saved_bytes: int | None = None
-    files: int = 0
 
 
 def reply_from(partial: PartialReply, facts: TurnFacts) -> ChatReply:
@@ -73,7 +72,6 @@ def reply_from(partial: PartialReply, facts: TurnFacts) -> ChatReply:
         sampling=dict(facts.sampling),
         save_to=facts.save_to,
         saved_bytes=facts.saved_bytes,
-        files=facts.files,
         notes=notes,
     )
 
@@ -113,7 +111,6 @@ def reply_from_archive(session_id: str, turn: ArchivedTurn) -> ChatReply:
         sampling=turn.sampling,
         save_to=turn.save_to,
         saved_bytes=turn.saved_bytes,
-        files=len(turn.files),
         notes=list(turn.notes),
     )
 
