@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from llama_mcp.wording import counted
+
 JOB_INTERRUPTED = (
     "The llama-mcp process that worked on this job ended before the job did. Its finished pieces "
     "are kept: make the same call again to go on with them."
@@ -44,13 +46,6 @@ class Coverage(BaseModel, frozen=True):
     left_out: tuple[LeftOutPart, ...] = ()
 
 
-class SavedFile(BaseModel, frozen=True):
-    """The file that has the results."""
-
-    path: str
-    size_bytes: int
-
-
 class JobState(BaseModel, frozen=True):
     """How far a job is, or what has come of it."""
 
@@ -66,7 +61,6 @@ class JobState(BaseModel, frozen=True):
     """What is done now when it is not reading pieces; a clause."""
     results: tuple[FileResult, ...] = ()
     coverage: Coverage = Coverage()
-    saved_to: SavedFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +109,21 @@ def pieces_text(pieces: Iterable[FinishedPiece]) -> str:
     """Return finished pieces of files as the text of a reply that is not whole."""
     read = (piece for piece in pieces if piece.level == 0)
     return "\n\n".join(f"## {title_of(piece.file, piece.lines)}\n\n{piece.reply}" for piece in read)
+
+
+def coverage_notes(state: JobState) -> tuple[str, ...]:
+    """Return what was read and what was left out as sentences, for a transcript."""
+    coverage = state.coverage
+    read = (
+        f"Read: {counted(coverage.files, 'file')} in {counted(coverage.pieces, 'piece')}, "
+        f"{counted(coverage.tokens, 'token')}."
+    )
+    return (read, *(f"Left out: {left_out_line(each)}." for each in coverage.left_out))
+
+
+def left_out_line(part: LeftOutPart) -> str:
+    """Return what was left out, and why."""
+    return f"{title_of(part.file, part.lines)} ({part.why})"
 
 
 def title_of(file: str, lines: str | None) -> str:

@@ -15,6 +15,7 @@ from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
+from llama_mcp.turns.file_check import check_files
 from llama_mcp.turns.generation import TurnParts
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
@@ -84,8 +85,9 @@ class InFlight:
             is_same = (turn.session_id, turn.number) == before
             return self._calls.note(digest, turn, 2 if is_same else 1)
         left = await self.latest(cut_off.session_id)
-        is_ours = isinstance(left, Turn)
-        return self._calls.note(digest, left, 2) if is_ours else Call(cut_off.session_id, None)
+        if isinstance(left, Turn):
+            return self._calls.note(digest, left, 2)
+        return Call(cut_off.session_id, None)
 
     async def answered(self, call: Call, reply: ChatReply) -> ChatReply:
         """Return the reply as the call gives it; from now on its caller has had a result."""
@@ -118,18 +120,20 @@ class InFlight:
         """
         request.check()
         request, schema_notes = await with_schema_read(request)
+        request_notes = [*schema_notes, *request.file_notes]
         if request.session_id is not None:
             with new_session_offered():
                 await self._check_session(request.session_id)
         server = await self._servers.ready_server()
+        server = await check_files(request, server, self._archive)
         if request.sampling.json_schema is not None and server.load is None:
             await check_taken(server, request.sampling)
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
             if again is not None:
-                notes = [*server.notes, *schema_notes, *again.notes]
+                notes = [*server.notes, *request_notes, *again.notes]
                 return self._start(again.begun, request, server, notes, reopened=again)
-        return await self._begin(request, server, schema_notes, digest)
+        return await self._begin(request, server, request_notes, digest)
 
     async def latest(self, session_id: str) -> Turn | Job | None:
         """Return the session's last turn or job if this process began and still knows it whole.
@@ -230,7 +234,7 @@ class InFlight:
         self,
         request: ChatRequest,
         server: ReadyServer,
-        schema_notes: Sequence[str],
+        request_notes: Sequence[str],
         digest: str | None,
     ) -> Turn:
         # Once the message is in the archive the turn must start, or it would seem under way.
@@ -245,9 +249,11 @@ class InFlight:
                 sampling=request.sampling.given(),
                 call=digest,
                 stream_id=await server.new_stream_id(),
+                attached=request.files,
+                save_to=request.save_to,
             )
         notice = self._archive.notice()
-        notes = [*server.notes, *schema_notes, *([notice] if notice else [])]
+        notes = [*server.notes, *request_notes, *([notice] if notice else [])]
         return self._start(begun, request, server, notes)
 
     def _start(

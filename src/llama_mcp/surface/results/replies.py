@@ -49,6 +49,13 @@ class ReplyUsage(Usage, frozen=True):
     """The part of completion_tokens that is reasoning."""
 
 
+class SavedTo(BaseModel, frozen=True):
+    """The file that a reply was written to."""
+
+    path: str
+    size_bytes: int
+
+
 class ToldReply(BaseModel, frozen=True):
     """What a caller is told of a reply."""
 
@@ -58,8 +65,9 @@ class ToldReply(BaseModel, frozen=True):
     turn: int
     status: ReplyStatus
     reply: str | None = None
-    """What is new of it; None when it is told as data."""
+    """What is new of it; None when it is told as data, or is in a file."""
     parsed: Any = None
+    saved_to: SavedTo | None = None
     finish_reason: str | None = None
     """None when the model ended the reply itself."""
     usage: ReplyUsage = ReplyUsage()
@@ -113,8 +121,7 @@ class Telling:
 
     def _note(self, reply: ChatReply) -> None:
         text = _telling_text(reply)
-        is_over = reply.status is not TurnStatus.IN_PROGRESS
-        told = _Told(reply.turn, len(text), hash(text), frozenset(reply.notes), is_over)
+        told = _Told(reply.turn, len(text), hash(text), frozenset(reply.notes), reply.is_over)
         others = [item for item in self.so_far.items() if item[0] != reply.session_id]
         self.so_far = dict([*others[1 - KEPT_SESSIONS :], (reply.session_id, told)])
 
@@ -125,19 +132,20 @@ def _what_is_new(reply: ChatReply, told: _Told, offered: Offered) -> tuple[ToldR
     # A reply that was begun anew does not begin with what was told.
     goes_on = hash(whole[: told.characters]) == told.text_hash
     new = whole[told.characters if goes_on else 0 :]
-    is_over = reply.status is not TurnStatus.IN_PROGRESS
-    is_data = reply.parsed is not None and not told.is_end_told
+    saved_to = _saved_to(reply)
+    is_data = reply.parsed is not None and not told.is_end_told and saved_to is None
     notes = [note for note in reply.notes if note not in told.notes]
     is_known = told.is_end_told
     result = ToldReply(
         session_id=reply.session_id,
         turn=reply.turn,
         status=_status(reply),
-        reply=None if is_data else new,
+        reply=None if is_data or saved_to else new,
         parsed=reply.parsed if is_data else None,
+        saved_to=saved_to,
         finish_reason=None if reply.finish_reason == "stop" else reply.finish_reason,
         usage=ReplyUsage() if told.is_end_told else _usage(reply),
-        context=_context(reply) if is_over and not told.is_end_told else None,
+        context=_context(reply) if reply.is_over and not told.is_end_told else None,
         notes=[*notes, *_how_told(reply, len(whole) - len(new), bool(new), is_known, offered)],
     )
     return result, reply_text(result, new)
@@ -156,9 +164,19 @@ def reply_text(result: ToldReply, new: str) -> str:
 
 
 def _telling_text(reply: ChatReply) -> str:
-    """Return the text of a reply as far as it can be told: data is of use only when it is whole."""
-    is_part_of_data = reply.status is TurnStatus.IN_PROGRESS and "json_schema" in reply.sampling
-    return "" if is_part_of_data else reply.reply
+    """Return the text of a reply as far as it can be told.
+
+    Data is of use only when it is whole, and what goes to a file costs its caller nothing.
+    """
+    goes_elsewhere = "json_schema" in reply.sampling or reply.save_to is not None
+    is_not_told = goes_elsewhere and not reply.is_over
+    return "" if is_not_told or reply.is_in_file else reply.reply
+
+
+def _saved_to(reply: ChatReply) -> SavedTo | None:
+    if reply.save_to is None or reply.saved_bytes is None:
+        return None
+    return SavedTo(path=reply.save_to.path, size_bytes=reply.saved_bytes)
 
 
 def _usage(reply: ChatReply) -> ReplyUsage:
@@ -181,7 +199,7 @@ def _how_told(
     reply: ChatReply, told_characters: int, has_news: bool, is_end_told: bool, offered: Offered
 ) -> Iterator[str]:
     """Give notes that say what the text is a part of, and how to get the rest."""
-    is_over = reply.status is not TurnStatus.IN_PROGRESS
+    is_over = reply.is_over
     miss = reply.receipt.cache_miss
     # That a first turn reads its prompt is no news.
     if is_over and not is_end_told and miss and miss != FIRST_TURN:
@@ -190,7 +208,7 @@ def _how_told(
         whole = hint("read_session", "has the whole reply", offered) if is_over else ""
         part = counted(told_characters, "character")
         yield f"Goes on after the {part} told before{whole}."
-    elif is_over and (told_characters or is_end_told):
+    elif is_over and (told_characters or is_end_told) and not reply.is_in_file:
         whole = hint("read_session", "has it whole", offered)
         yield f"All of the reply was told before{whole}."
     if reply.load:
@@ -201,16 +219,24 @@ def _how_told(
     elif reply.place:
         yield f"Waits for a slot, {reply.place}; wait_for_reply gives the reply."
     elif not is_over:
-        what = "data once it is whole" if "json_schema" in reply.sampling else "rest"
-        yield f"The reply is still being generated; wait_for_reply gives the {what}."
+        yield f"The reply is still being generated; wait_for_reply {_what_waiting_gives(reply)}."
+
+
+def _what_waiting_gives(reply: ChatReply) -> str:
+    if reply.save_to is not None:
+        return "tells when it is written"
+    return (
+        "gives the data once it is whole" if "json_schema" in reply.sampling else "gives the rest"
+    )
 
 
 def _figures(result: ToldReply) -> Iterator[str]:
     """Give the parts of the line below a reply; what is not known is empty."""
-    usage, context = result.usage, result.context
+    usage, context, saved = result.usage, result.context, result.saved_to
     yield f"session_id={result.session_id}"
     yield f"turn {result.turn}"
     yield result.status.value
+    yield f"saved_to={saved.path} ({counted(saved.size_bytes, 'byte')})" if saved else ""
     yield f"finish_reason={result.finish_reason}" if result.finish_reason else ""
     if usage.prompt_tokens is not None:
         cached = usage.cached_tokens

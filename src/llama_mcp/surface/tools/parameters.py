@@ -43,6 +43,8 @@ TextOrUnset = Annotated[
     str, WrapValidator(lambda value, check: None if value is None else check(value))
 ]
 UNSET: Any = None
+# May replace a file, if asked to; done twice it does more.
+REPLACING = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 
 # A start.
 ModelPath = Annotated[
@@ -70,7 +72,7 @@ Replace = Annotated[bool, Field(description="Stop a llama-server that runs with 
 # The default is not in the schema: the catalogue is the same whatever an operator sets.
 WaitUntilBack = Annotated[
     WaitSeconds | None,
-    Field(description="Return after so long; else LLAMA_MCP_WAIT_SECONDS (50)."),
+    Field(description="Unset: LLAMA_MCP_WAIT_SECONDS (50)."),
 ]
 GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
 Force = Annotated[bool, Field(description="Stop it even while it is used.")]
@@ -79,11 +81,21 @@ Force = Annotated[bool, Field(description="Stop it even while it is used.")]
 SessionId = Annotated[str, Field(description="A session_id, or its beginning.")]
 MessageText = Annotated[str, Field(description="What to say to the model.")]
 ContinuedSession = Annotated[
-    OptionalText, Field(description="Session to go on with; a new one when left out.")
+    OptionalText, Field(description="Session to go on with; else a new one.")
 ]
 FirstSystemPrompt = Annotated[
-    OptionalText, Field(description="For a new session: how the model should behave.")
+    OptionalText, Field(description="New session: how the model should behave.")
 ]
+# One name may come as it is.
+FilesToRead = Annotated[
+    list[str] | None,
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(description="Texts and pictures to send along: paths, globs, path:10-80."),
+]
+SaveReplyTo = Annotated[
+    OptionalText, Field(description="File for the reply; you get a receipt instead.")
+]
+Overwrite = Annotated[bool, Field(description="Let save_to replace a file.")]
 TemperatureParameter = Annotated[
     Temperature | None, Field(description="Randomness; 0 is deterministic.")
 ]

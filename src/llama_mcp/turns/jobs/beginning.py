@@ -8,7 +8,6 @@ import anyio.to_thread
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.finding import find
 from llama_mcp.files.named import FileKind, Found
-from llama_mcp.files.saving import SavePlace, check_save
 from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
@@ -40,7 +39,6 @@ class Jobs:
         digest = request.digest()
         if same := self._underway(digest):
             return same
-        place = await _place(request, border)
         sampling, notes = await _checked(request)
         found = await anyio.to_thread.run_sync(partial(find, request.files, border, strict=False))
         if not any(file.kind is not FileKind.PICTURE for file in found.files):
@@ -57,7 +55,7 @@ class Jobs:
         notice = self._archive.notice()
         job = Job(
             JobParts(
-                *(task, digest, place, server, self._servers, self._archive),
+                *(task, digest, server, self._servers, self._archive),
                 queue=self._in_flight.queue,
                 kept=kept,
                 notes=[*server.notes, *notes, *([notice] if notice else [])],
@@ -87,19 +85,13 @@ class Jobs:
             model=server.model,
             run=server.serving_id,
             sampling=sampling.given(),
+            save_to=request.save_to,
         )
         session_id = begun.session.session_id
         state = JobState(each=request.each, coverage=Coverage(left_out=left_out))
         await self._archive.begin_job(session_id, begun.turn, digest, state)
         request = request.with_sampling(sampling)
         return Task(session_id, begun.turn, request, found.files, left_out, border)
-
-
-async def _place(request: JobRequest, border: FileBorder) -> SavePlace | None:
-    if request.save_to is None:
-        return None
-    check = partial(check_save, request.save_to, border, overwrite=request.overwrite)
-    return await anyio.to_thread.run_sync(check)
 
 
 async def _checked(request: JobRequest) -> tuple[Sampling, list[str]]:

@@ -10,10 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
-import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.files.saving import SavePlace
 from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
@@ -21,11 +19,11 @@ from llama_mcp.sessions.jobs import (
     JOB_INTERRUPTED,
     FinishedPiece,
     JobState,
-    SavedFile,
+    coverage_notes,
     job_of,
     pieces_text,
 )
-from llama_mcp.sessions.records import TurnEnding, TurnStatus
+from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.turns.awaited_model import await_model
 from llama_mcp.turns.errors import TurnFailedError
@@ -36,6 +34,8 @@ from llama_mcp.turns.jobs.saving import content_of, results_text
 from llama_mcp.turns.jobs.working import Task, Work
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
+from llama_mcp.turns.replies.reply_building import ending_of
+from llama_mcp.turns.saving import Written, write_out
 from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.turn import BUG, STOPPED_ELSEWHERE
 
@@ -51,7 +51,6 @@ class JobParts:
     task: Task
     digest: str
     """By which the same call is known when it is made again."""
-    place: SavePlace | None
     server: ReadyServer
     servers: ReadyServers
     archive: Archive
@@ -78,7 +77,7 @@ class Job:
         self._scope = anyio.CancelScope()
         self._is_cancel_asked = False
         self._notes = list(parts.notes)
-        self._saved_to: SavedFile | None = None
+        self._written = Written()
         self._result: ChatReply | None = None
         self._asker = Asker(
             *(self.session_id, parts.server, parts.servers, parts.queue, self._note_change),
@@ -109,7 +108,7 @@ class Job:
     @property
     def state(self) -> JobState:
         """How far it is, or what has come of it."""
-        return self._work.state().model_copy(update={"saved_to": self._saved_to})
+        return self._work.state()
 
     async def run(self) -> None:
         """Do the job and archive what comes of it. It is over when this returns or raises."""
@@ -198,10 +197,7 @@ class Job:
         self.reply.end()
         self.reply.queue_place = self.reply.load = None
         is_complete = status is TurnStatus.COMPLETE
-        if is_complete:
-            await self._save_to_file()
-        elif self._parts.place is not None:
-            self._notes.append(f"Nothing was saved to {self._parts.place.name}.")
+        self._written = await write_out(self._request.save_to, self._content(), status)
         state, text = self.state, ""
         if is_complete:
             text = self._whole_text(state)
@@ -212,16 +208,10 @@ class Job:
         if status is TurnStatus.INTERRUPTED:
             self.error = LlamaMCPError(JOB_INTERRUPTED)
         result = self._reply(status, text, state)
-        ending = TurnEnding(
-            status=status,
-            reply=result.reply,
-            model=self.reply.model,
-            finish_reason=result.finish_reason,
-            usage=result.usage,
-            timing=result.timing,
-            notes=tuple(self._all_notes()),
-            error=str(self.error) if self.error else None,
-        )
+        error = str(self.error) if self.error else None
+        ending = ending_of(result, self.reply.model, error)
+        notes = (*self._all_notes(), *coverage_notes(state))
+        ending = ending.model_copy(update={"notes": notes})
         try:
             await self._archive.end_job(
                 self.session_id, self.number, state, is_complete=is_complete
@@ -242,19 +232,11 @@ class Job:
                 return known, clean_text(pieces_text(kept.pieces))
         return state, ""
 
-    async def _save_to_file(self) -> None:
-        place, whole = self._parts.place, self._work.whole
-        if place is None:
-            return
-        form, instruction = self._request.form, self._request.instruction
+    def _content(self) -> str:
+        """Return what goes to the file that the caller has named."""
+        whole, instruction = self._work.whole, self._request.instruction
         reply, parsed = (whole.text, whole.parsed) if whole else ("", None)
-        content = content_of(form, instruction, reply, parsed, self.state)
-        try:
-            saved = await anyio.to_thread.run_sync(place.write, content)
-        except LlamaMCPError as error:
-            self._notes.append(f"It was not saved: {error}")
-        else:
-            self._saved_to = SavedFile(path=str(saved.path), size_bytes=saved.size_bytes)
+        return content_of(self._request.form, instruction, reply, parsed, self.state)
 
     def _whole_text(self, state: JobState) -> str:
         whole = self._work.whole
@@ -277,9 +259,11 @@ class Job:
             usage=self._work.usage,
             timing=self.reply.timing(),
             sampling=self._request.sampling.given(),
+            save_to=self._request.save_to,
+            saved_bytes=self._written.size_bytes,
             notes=[*self._all_notes(), *([str(self.error)] if self.error else [])],
             job=state,
         )
 
     def _all_notes(self) -> list[str]:
-        return [*self._notes, *self._work.notes]
+        return [*self._notes, *self._work.notes, *self._written.notes]

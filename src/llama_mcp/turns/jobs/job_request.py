@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.jobs.saving import Form, form_of
 
@@ -22,13 +23,13 @@ class JobRequest:
     each: bool = False
     """Every file has a result of its own."""
     sampling: Sampling = Sampling()
-    save_to: str | None = None
-    overwrite: bool = False
+    save_to: SaveTo | None = None
+    """The file that the results go to."""
 
     @property
     def form(self) -> Form:
         """In which form the results are saved."""
-        return form_of(self.save_to or "")
+        return form_of(self.save_to.path if self.save_to else "")
 
     def check(self) -> None:
         """Raise InvalidArgumentError for what cannot be done."""
