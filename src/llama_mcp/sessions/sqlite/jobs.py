@@ -3,7 +3,7 @@
 import sqlite3
 
 from llama_mcp.sessions.jobs import FinishedPiece, JobState, KeptJob
-from llama_mcp.sessions.sqlite.job_tables import read_pieces
+from llama_mcp.sessions.sqlite.job_rows import read_pieces
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.rows import build_turn_key
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns

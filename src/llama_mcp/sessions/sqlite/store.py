@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llama_mcp.sessions.records import INTERRUPTED
-from llama_mcp.sessions.sqlite.job_tables import gather_pieces, jobs_of
+from llama_mcp.sessions.sqlite.job_rows import gather_pieces, jobs_of
 from llama_mcp.sessions.sqlite.opening import inode_of, open_file
 from llama_mcp.sessions.sqlite.writers import Writers
 

@@ -1,15 +1,19 @@
 """Progress notifications: always rising, at most one every 50 ms, only for callers that ask."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 from mcp.server.mcpserver import Context
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.texts import clean_text
+from llama_mcp.surface.results.files import progress_line
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import counted
+
+if TYPE_CHECKING:
+    from llama_mcp.turns.jobs.job import Job
 
 MIN_INTERVAL_SECONDS = 0.05
 MAX_LINE_CHARACTERS = 200
@@ -102,6 +106,29 @@ class ReplyProgress:
             so_far = value if share == 1 else last + (value - last) * share
             was_sent = await self._progress.report(so_far, total, message[start:end] or None)
         return was_sent
+
+
+class JobProgress:
+    """Sends how far a job is: pieces that are over, and a line for a person."""
+
+    def __init__(self, ctx: Context[Services]) -> None:
+        self._progress = RisingProgress(ctx)
+        self._sent_at = anyio.current_time()
+
+    async def report(self, job: "Job") -> float:
+        """Send what is new and return 0; if it is too soon, return how many seconds too soon."""
+        early_seconds = self._sent_at + MIN_INTERVAL_SECONDS - anyio.current_time()
+        if early_seconds > 0:
+            return early_seconds
+        state = job.state
+        value, line = job.value, progress_line(state)
+        total = state.planned if state.is_planned else None
+        if job.reply.is_waiting:
+            # Nothing is done meanwhile, and a line still has to rise.
+            value, total, line = self._progress.last + 0.001, None, _line(job.reply)
+        if await self._progress.report(value, total, visible_line(clean_text(line))):
+            self._sent_at = anyio.current_time()
+        return 0.0
 
 
 def _line(reply: PartialReply) -> str:

@@ -11,9 +11,10 @@ from pydantic import Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.sessions.records import Message
-from llama_mcp.surface.notifications.progress import ReplyProgress, Stream
+from llama_mcp.surface.notifications.progress import JobProgress, ReplyProgress, Stream
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.replies import NOTHING, Telling, ToldReply
+from llama_mcp.surface.tools.files import follow_job
 from llama_mcp.surface.tools.parameters import (
     ADDITIVE,
     DESTRUCTIVE,
@@ -38,6 +39,7 @@ from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.tracing import note_turn
 
 if TYPE_CHECKING:
+    from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
 # The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
@@ -62,7 +64,7 @@ class ConversationTools:
 
     def __init__(self, services: Callable[[], Services], offered: Offered) -> None:
         self._services = services
-        self._telling = Telling(offered)
+        self.telling = Telling(offered)
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
@@ -127,24 +129,28 @@ class ConversationTools:
         Gives what is new until it is complete or wait_seconds are over; what was told before is
         not told again. Without one under way, gives the last reply.
         """
-        in_flight, before = self._services().in_flight, self._telling.so_far
+        in_flight, before = self._services().in_flight, self.telling.so_far
+        from llama_mcp.turns.jobs.job import Job  # imported with the turns
+
         patience = self._services().settings.patience(wait_seconds)
         turn = await in_flight.latest(session_id)
         if turn is None:
             reply = await in_flight.archived_reply(session_id, patience)
+        elif isinstance(turn, Job):
+            reply = await follow_job(turn, patience, JobProgress(ctx))
         else:
             progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces)
             reply = await _follow(turn, patience, progress)
-        return self._telling.tell(reply, before)
+        return self.telling.tell(reply, before)
 
     async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
         """Stop the reply that is being generated in a session.
 
         What has come of it is kept; gives what was not told yet.
         """
-        before = self._telling.so_far
+        before = self.telling.so_far
         reply = await self._services().in_flight.cancel(session_id)
-        return self._telling.tell(reply, before)
+        return self.telling.tell(reply, before)
 
     async def _take_turn(
         self, request: ChatRequest, wait_seconds: float, progress: ReplyProgress
@@ -159,13 +165,13 @@ class ConversationTools:
                 reply = await in_flight.archived_reply(call.session_id, left_seconds)
             else:
                 reply = await _follow(turn, left_seconds, progress)
-            return self._telling.tell(await in_flight.answered(call, reply), NOTHING)
+            return self.telling.tell(await in_flight.answered(call, reply), NOTHING)
         except anyio.get_cancelled_exc_class():
             await in_flight.withdraw(call)
             raise
 
 
-async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> ChatReply:
+async def _follow(turn: "Turn | Job", seconds: float, progress: ReplyProgress) -> ChatReply:
     following = turn.following
     await following.follow(seconds, progress.report)
     await progress.flush(turn.reply)

@@ -81,7 +81,7 @@ class Asker:
         while True:
             server = self.server
             try:
-                return await server.count_tokens(messages)
+                return await server.count_tokens(self._with_system_prompt(messages))
             except LlamaMCPError as error:
                 await self._go_on_after(await server.explain_loss(error), server)
 
@@ -92,6 +92,7 @@ class Asker:
             LlamaMCPError: This question has no reply.
             JobBrokenError: There is no llama-server any more.
         """
+        messages = self._with_system_prompt(messages)
         digest = self._digest(messages, sampling)
         if kept := self.kept.get(digest):
             self.reused += 1
@@ -201,6 +202,11 @@ class Asker:
         if server.serving_id != before.serving_id:
             self.notes += server.notes or [f"llama-server was started again ({error.situation})"]
         return server
+
+    def _with_system_prompt(self, messages: Messages) -> Messages:
+        """Return the question with what its model is told where nobody says anything else."""
+        prompt = self.server.system_prompt
+        return [{"role": "system", "content": prompt}, *messages] if prompt else messages
 
     def _digest(self, messages: Messages, sampling: Sampling) -> str:
         asked = [self.server.model, messages, sampling.given()]

@@ -96,11 +96,6 @@ class Job:
         return self.following.is_over
 
     @property
-    def line(self) -> str:
-        """How far it is, for a person."""
-        return self._work.line()
-
-    @property
     def value(self) -> float:
         """How many pieces are over, with parts of those under way."""
         return self._work.value()
@@ -234,6 +229,8 @@ class Job:
 
     def _content(self) -> str:
         """Return what goes to the file that the caller has named."""
+        if self._request.save_to is None:
+            return ""
         whole, instruction = self._work.whole, self._request.instruction
         reply, parsed = (whole.text, whole.parsed) if whole else ("", None)
         return content_of(self._request.form, instruction, reply, parsed, self.state)

@@ -127,7 +127,8 @@ class Reader:
                     lines = None if is_whole else f"{piece.first_line}-{piece.last_line}"
                     self.files_read += not was_read
                     was_read, next_line = True, piece.last_line + 1
-                    yield Part(file.name, lines, piece.text), max(piece.tokens, 1)
+                    tokens = piece.tokens + _margin(file)
+                    yield Part(file.name, lines, piece.text), tokens
                 self.notes += [f"{file.name}: {note}" for note in stream.notes]
         except LlamaMCPError as error:
             lines = f"{next_line}-" if was_read else None
@@ -137,7 +138,7 @@ class Reader:
                 self.left_out.append(LeftOutPart(file=file.name, why=EMPTY))
 
     def _measure(self, file: NamedFile) -> Measure:
-        margin = mark_bytes(file.name, None)
+        margin = _margin(file)
 
         async def count(text: str) -> int:
             part = Part(file.name, _LONGEST_LINES, text)
@@ -150,6 +151,11 @@ class Reader:
 
     def _about(self, *parts: Part) -> Messages:
         return about_piece(self.instruction, parts)
+
+
+def _margin(file: NamedFile) -> int:
+    """Return how many tokens the name of a file may take at the most."""
+    return mark_bytes(file.name, None)
 
 
 # As a stand-in for lines that are not known yet.

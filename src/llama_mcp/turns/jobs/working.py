@@ -126,14 +126,6 @@ class Work:
         """Return how many pieces are over, with the parts of those under way; it mostly rises."""
         return self._done + sum(map(_share, self._asker.underway))
 
-    def line(self) -> str:
-        """Return how far it is, for a person."""
-        state = self.state()
-        if state.stage:
-            return state.stage
-        about = "" if state.is_planned else "about "
-        return f"piece {min(state.done + 1, state.planned)} of {about}{state.planned}"
-
     def state(self) -> JobState:
         """Return how far it is."""
         reader, joiner = self._reader, self._joiner
