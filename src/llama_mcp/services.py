@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from llama_mcp.observing.observer import Observer
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
-    from llama_mcp.turns.jobs.beginning import Jobs
     from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
@@ -111,13 +110,6 @@ class Services:
         )
         in_flight.is_shutting_down = self._is_shutting_down
         return in_flight
-
-    @cached_property
-    def jobs(self) -> "Jobs":
-        """Jobs over files, begun."""
-        from llama_mcp.turns.jobs.beginning import Jobs
-
-        return Jobs(self.in_flight, self.supervisor, self.archive)
 
     @cached_property
     def observer(self) -> "Observer":

@@ -9,6 +9,7 @@ import pytest
 
 from llama_mcp.files.border import FileBorder
 from llama_mcp.turns.chat_request import Sampling
+from llama_mcp.turns.jobs.beginning import Jobs
 from llama_mcp.turns.jobs.job import Job
 from llama_mcp.turns.jobs.job_request import JobRequest
 from llama_mcp.turns.replies.reply import ChatReply
@@ -38,7 +39,9 @@ class Desk:
         names = Sampling.model_fields.keys() & asked.keys()
         sampling = Sampling(**{name: asked.pop(name) for name in names})
         request = JobRequest(instruction=instruction, files=files, sampling=sampling, **asked)
-        return await self.room.services.jobs.begin(request, self.border)
+        own = self.room.services
+        jobs = Jobs(own.in_flight, own.supervisor, own.archive)
+        return await jobs.begin(request, self.border)
 
     async def complete(self, *files: str, **asked: Any) -> ChatReply:
         job = await self.begin(*files, **asked)

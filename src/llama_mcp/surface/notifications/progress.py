@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from llama_mcp.turns.jobs.job import Job
 
 MIN_INTERVAL_SECONDS = 0.05
+# A job says the same for a long time: only that it goes on.
+SAME_LINE_SECONDS = 1.0
 MAX_LINE_CHARACTERS = 200
 # While a model loads progress is below 1, which is the first token; half of that after a minute.
 HALF_LOAD_SECONDS = 60.0
@@ -114,6 +116,7 @@ class JobProgress:
     def __init__(self, ctx: Context[Services]) -> None:
         self._progress = RisingProgress(ctx)
         self._sent_at = anyio.current_time()
+        self._line = ""
 
     async def report(self, job: "Job") -> float:
         """Send what is new and return 0; if it is too soon, return how many seconds too soon."""
@@ -126,8 +129,11 @@ class JobProgress:
         if job.reply.is_waiting:
             # Nothing is done meanwhile, and a line still has to rise.
             value, total, line = self._progress.last + 0.001, None, _line(job.reply)
+        early_seconds = self._sent_at + SAME_LINE_SECONDS - anyio.current_time()
+        if line == self._line and early_seconds > 0:
+            return early_seconds
         if await self._progress.report(value, total, visible_line(clean_text(line))):
-            self._sent_at = anyio.current_time()
+            self._sent_at, self._line = anyio.current_time(), line
         return 0.0
 
 

@@ -80,6 +80,7 @@ class FileTools:
         what was not, and why. A job that outlasts wait_seconds goes on, as replies do; the same
         call again goes on with one that was cut off.
         """
+        from llama_mcp.turns.jobs.beginning import Jobs
         from llama_mcp.turns.jobs.job_request import JobRequest
 
         services = self._services()
@@ -95,7 +96,8 @@ class FileTools:
             ),
             save_to=await _place(save_to, border, overwrite=overwrite),
         )
-        job = await services.jobs.begin(request, border)
+        jobs = Jobs(services.in_flight, services.supervisor, services.archive)
+        job = await jobs.begin(request, border)
         try:
             left_seconds = max(0.0, deadline - anyio.current_time())
             reply = await follow_job(job, left_seconds, JobProgress(ctx))

@@ -29,6 +29,8 @@ from llama_mcp.wording import counted
 
 # So many pieces are cut before they are asked for, for each slot.
 AHEAD = 1
+# So many files a transcript names.
+SHOWN_NAMES = 5
 
 
 @dataclass(slots=True)
@@ -93,9 +95,7 @@ class Work:
         request = self._task.request
         self._room = room
         self._reader = Reader(request.instruction, self._task.border, room, self._asker)
-        self._joiner = Joiner(
-            request.instruction, request.sampling, room, self._asker, self._note_joined
-        )
+        self._joiner = Joiner(request.instruction, request.sampling, room, self._asker, self._note)
         await self._reader.prepare(self._task.files[0].name)
         slots = self._asker.server.total_slots
         send, receive = anyio.create_memory_object_stream[_Item](slots * AHEAD)
@@ -132,6 +132,7 @@ class Work:
         is_joining = joiner is not None and joiner.asking and self._done == self._planned
         return JobState(
             each=self._task.request.each,
+            named=tuple(file.name for file in self._task.files[:SHOWN_NAMES]),
             done=self._done,
             planned=self._expected(),
             is_planned=self._is_planned,
@@ -182,10 +183,9 @@ class Work:
     async def _ask(self, group: _Group, number: int, piece: PlannedPiece) -> None:
         request = self._task.request
         assert self._room is not None
+        sampling = self._room.sampling(request.sampling)
         try:
-            answer = await self._asker.ask(
-                about_piece(request.instruction, piece.parts), self._room.sampling(request.sampling)
-            )
+            answer = await self._asker.ask(about_piece(request.instruction, piece.parts), sampling)
             problem = _problem(answer)
         except LlamaMCPError as error:
             problem = why_of(error)
@@ -243,9 +243,6 @@ class Work:
             return Whole(answer.text, answer.parsed.data)
         parts = [Part(piece.files, piece.lines, answer.text) for piece, answer in ordered]
         return await self._joiner.whole(parts, [answer.parsed.data for _, answer in ordered])
-
-    async def _note_joined(self, finished: FinishedPiece, answer: Answer) -> None:
-        await self._note(finished, answer)
 
     async def _note(self, finished: FinishedPiece, answer: Answer) -> None:
         self.usage = _sum(self.usage, answer.usage)
