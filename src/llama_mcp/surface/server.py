@@ -267,7 +267,7 @@ def build_server(
     model_watcher = ModelWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services, list_told)
     LifecycleTools(services).register(server)
-    ConversationTools(services, server.offered).register(server)
+    ConversationTools(services, server.offered, client_folders).register(server)
     SessionTools(services).register(server)
     ModelTools(services).register(server)
     ObservingTools(services).register(server)
