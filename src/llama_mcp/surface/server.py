@@ -268,7 +268,7 @@ def build_server(
     model_watcher = ModelWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services, list_told)
     LifecycleTools(services).register(server)
-    conversation = ConversationTools(services, server.offered)
+    conversation = ConversationTools(services, server.offered, client_folders)
     conversation.register(server)
     FileTools(services, client_folders, conversation.telling).register(server)
     SessionTools(services).register(server)

@@ -42,8 +42,10 @@ def take_files(asked: Sequence[str], border: FileBorder) -> Taken:
         FileTooLargeForChatError: They are more than any window holds.
         LlamaMCPError: No folder is open to callers, or there are too many files.
     """
+    if not asked:
+        return Taken()
     found = find(asked, border)
-    if asked and not found.files:
+    if not found.files:
         raise NothingFoundError(", ".join(asked), f"all was left out: {_listed(found.left_out)}")
     read = list(_read(found.files, border))
     notes = [note for each in read if isinstance(each, FileText) for note in each.notes]

@@ -16,8 +16,9 @@ from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress
 from llama_mcp.surface.results.files import ToldFiles
 from llama_mcp.surface.results.replies import NOTHING, Telling
+from llama_mcp.surface.tools.links import with_link
 from llama_mcp.surface.tools.parameters import (
-    DESTRUCTIVE,
+    REPLACING,
     JsonSchema,
     MaxTokensParameter,
     OptionalText,
@@ -58,7 +59,7 @@ class FileTools:
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tool to the server."""
-        server.tool(title="Run on files", annotations=DESTRUCTIVE)(self.run_on_files)
+        server.tool(title="Run on files", annotations=REPLACING)(self.run_on_files)
 
     async def run_on_files(
         self,
@@ -106,7 +107,7 @@ class FileTools:
                 with anyio.CancelScope(shield=True):
                     await job.cancel()
             raise
-        return self._telling.tell(reply, NOTHING)
+        return with_link(self._telling.tell(reply, NOTHING), reply, ctx.protocol_version)
 
 
 async def follow_job(job: "Job", seconds: float, progress: JobProgress) -> ChatReply:

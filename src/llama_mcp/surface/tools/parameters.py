@@ -52,23 +52,23 @@ ModelPath = Annotated[
 ]
 LlamaCppPath = Annotated[
     OptionalText,
-    Field(description="llama.cpp folder, llama-server executable, or `embedded`."),
+    Field(description="llama.cpp folder, executable, or `embedded`."),
 ]
 PortParameter = Annotated[Port | None, Field(description="TCP port; 0 picks a free one.")]
 CtxSizeParameter = Annotated[
-    CtxSize | None, Field(description="Context window of each conversation, in tokens.")
+    CtxSize | None, Field(description="Context window per conversation, in tokens.")
 ]
 ParallelParameter = Annotated[
     Parallel | None, Field(description="Conversations that may generate at once.")
 ]
 GpuLayersParameter = Annotated[
-    GpuLayers | None, Field(description="-1 all, 0 CPU only; automatic when left out.")
+    GpuLayers | None, Field(description="-1 all, 0 CPU only, unset automatic.")
 ]
 ExtraArgs = Annotated[
     list[str] | None,
-    Field(description="More llama-server flags, each flag and value an item."),
+    Field(description="More flags, each flag and value an item."),
 ]
-Replace = Annotated[bool, Field(description="Stop a llama-server that runs with other settings.")]
+Replace = Annotated[bool, Field(description="Stop one that runs with other settings.")]
 # The default is not in the schema: the catalogue is the same whatever an operator sets.
 WaitUntilBack = Annotated[
     WaitSeconds | None,
@@ -78,7 +78,7 @@ GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after 
 Force = Annotated[bool, Field(description="Stop it even while it is used.")]
 
 # A turn.
-SessionId = Annotated[str, Field(description="A session_id, or its beginning.")]
+SessionId = Annotated[str, Field(description="Or its beginning.")]
 MessageText = Annotated[str, Field(description="What to say to the model.")]
 ContinuedSession = Annotated[
     OptionalText, Field(description="Session to go on with; else a new one.")
@@ -90,11 +90,9 @@ FirstSystemPrompt = Annotated[
 FilesToRead = Annotated[
     list[str] | None,
     BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
-    Field(description="Texts and pictures to send along: paths, globs, path:10-80."),
+    Field(description="Texts and pictures to add: paths, globs, path:10-80."),
 ]
-SaveReplyTo = Annotated[
-    OptionalText, Field(description="File for the reply; you get a receipt instead.")
-]
+SaveReplyTo = Annotated[OptionalText, Field(description="File for the reply; gives a receipt.")]
 Overwrite = Annotated[bool, Field(description="Let save_to replace a file.")]
 TemperatureParameter = Annotated[
     Temperature | None, Field(description="Randomness; 0 is deterministic.")
@@ -103,7 +101,7 @@ TopP = Annotated[Share | None, Field(description="Nucleus sampling.")]
 TopKParameter = Annotated[TopK | None, Field(description="Only the k likeliest tokens; 0 all.")]
 MinP = Annotated[Share | None, Field(description="Least share of the best token.")]
 MaxTokensParameter = Annotated[MaxTokens | None, Field(description="Longest reply, in tokens.")]
-SeedParameter = Annotated[Seed | None, Field(description="For a reply that can be repeated.")]
+SeedParameter = Annotated[Seed | None, Field(description="For a reply that repeats.")]
 # One text may come as it is, as OpenAI's API takes it.
 Stop = Annotated[
     list[StopText] | None,
@@ -112,6 +110,6 @@ Stop = Annotated[
 ]
 JsonSchema = Annotated[
     dict[str, Any] | None,
-    Field(description="JSON schema of the reply; the data is given as parsed."),
+    Field(description="Schema of the reply, given as parsed."),
 ]
 Thinking = Annotated[bool | None, Field(description="Reason first, where the model can.")]
