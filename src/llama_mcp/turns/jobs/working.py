@@ -249,7 +249,11 @@ class Work:
         self._cut_off += answer.was_cut_off
         state = self.state().model_copy(update={"results": ()})
         try:
-            await self._archive.save_piece(self._task.session_id, self._task.turn, finished, state)
+            # What has come is kept, also when the job is being cancelled.
+            with anyio.CancelScope(shield=True):
+                await self._archive.save_piece(
+                    self._task.session_id, self._task.turn, finished, state
+                )
         except ArchiveError as error:
             self.unsaved = error
         self._on_change()
