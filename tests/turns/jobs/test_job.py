@@ -243,7 +243,7 @@ async def test_what_a_job_covers_is_in_its_transcript(desk: Desk) -> None:
     reply = await desk.complete("a.md", "gone.md")
     turn = await desk.room.services.archive.last_turn(reply.session_id)
     assert turn.message == "Sum it up." and turn.reply == SENTENCE
-    assert any(note.startswith("Read: a.md in 1 piece, ") for note in turn.notes)
+    assert any(note.startswith("Files: a.md; read: 1 piece, ") for note in turn.notes)
     assert any(note.startswith("Left out: gone.md (") for note in turn.notes)
     archived = await desk.room.in_flight.archived_reply(reply.session_id, 0)
     assert archived.job == reply.job and archived.notes == reply.notes

@@ -132,7 +132,7 @@ class Work:
         is_joining = joiner is not None and joiner.asking and self._done == self._planned
         return JobState(
             each=self._task.request.each,
-            named=tuple(file.name for file in self._task.files[:SHOWN_NAMES]),
+            named=_named(self._task.files),
             done=self._done,
             planned=self._expected(),
             is_planned=self._is_planned,
@@ -261,6 +261,12 @@ class Work:
     def _why_nothing(self) -> str:
         left_out = self.state().coverage.left_out
         return f"{left_out[0].file}: {left_out[0].why}." if left_out else "the files are empty."
+
+
+def _named(files: Sequence[NamedFile]) -> tuple[str, ...]:
+    names = [file.name for file in files[:SHOWN_NAMES]]
+    more = len(files) - SHOWN_NAMES
+    return (*names, *([f"{more} more"] if more > 0 else []))
 
 
 def _problem(answer: Answer) -> str | None:
