@@ -213,7 +213,7 @@ async def test_the_starter_model_sums_up_a_text_of_200_kb_with_nothing_left_out(
     chapters = (
         f"Chapter {number}. On day {number} the ship reached island {number * 7}. The crew found "
         f"{number % 13} barrels of salt, and nobody complained about the weather.\n\n"
-        for number in range(1450)
+        for number in range(1560)
     )
     text = "".join(chapters)
     assert len(text) > 200_000
