@@ -2,11 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.attaching import place_to_save
@@ -159,6 +160,16 @@ async def test_without_a_text_nothing_is_begun(desk: Desk) -> None:
     for asked in ({"instruction": " "}, {"files": ()}):
         with pytest.raises(InvalidArgumentError):
             await desk.begin(*asked.pop("files", ("a.md",)), **asked)
+
+
+async def test_another_model_than_the_one_that_runs_is_refused_before_anything_is_kept(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.write(a_md="first")
+    other = tmp_path / "other.gguf"
+    with pytest.raises(LlamaMCPError):
+        await desk.begin("a.md", model=str(other))
+    assert (await desk.room.services.archive.list_sessions()).total == 0
 
 
 async def test_an_instruction_that_leaves_no_room_for_a_text_is_refused(desk: Desk) -> None:
