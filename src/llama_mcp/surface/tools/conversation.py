@@ -136,6 +136,7 @@ class ConversationTools:
             files=of_call.sent,
             file_notes=of_call.notes,
             save_to=of_call.save_to,
+            wait_seconds=max(0.0, deadline - anyio.current_time()),
         )
         reply = await self._take_turn(request, deadline, ReplyProgress(ctx, stream))
         return with_link(self._telling.tell(reply, NOTHING), reply, ctx.protocol_version)
