@@ -42,7 +42,7 @@ async def check_files(request: ChatRequest, server: ReadyServer, archive: Archiv
     if not request.files:
         return server
     pictures = [each.file.name for each in request.files if is_picture(each)]
-    if pictures and not server.sees_pictures:
+    if pictures and not await server.sees_pictures():
         raise CannotSeeError(server.model, pictures)
     window = Window(server.slot_ctx_size, request.sampling.max_tokens)
     _check_sizes(request.files, window)
