@@ -50,9 +50,13 @@ class OverRun:
         """Raise that it is over."""
         raise NotRunningError
 
-    async def count_tokens(self, messages: Sequence[Mapping[str, str]]) -> int:
+    async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Raise that it is over."""
         raise NotRunningError
+
+    async def sees_pictures(self) -> bool:
+        """Return False: it sees nothing any more."""
+        return False
 
     async def model_ctx_size(self) -> int | None:
         """Return None: nobody can be asked."""

@@ -103,9 +103,17 @@ class ReadyRun:
         """Send a chat request and give the JSON of each chunk as it arrives."""
         return self.client.stream_chat(body, stream.mark if isinstance(stream, RunStream) else None)
 
-    async def count_tokens(self, messages: Sequence[Mapping[str, str]]) -> int:
+    async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Return the tokens of a chat prompt, template included."""
         return await count_prompt_tokens(self.client, messages)
+
+    async def sees_pictures(self) -> bool:
+        """Look at the projector of its launch; one that llama-server fetched itself, ask for."""
+        about = self.run.launch.about_model
+        if self.load is not None or (about is not None and about.vision):
+            return about is not None and bool(about.vision)
+        modalities = member(await self.client.get_or_none("/props"), "modalities")
+        return member(modalities, "vision") is True
 
     async def model_ctx_size(self) -> int | None:
         """Ask /v1/models, which has it among what it knows of the model's file."""
