@@ -14,7 +14,14 @@ from llama_mcp.llama_server.status import NEXT_STEPS, ServerState
 from llama_mcp.sessions.records import TurnUnderway
 from llama_mcp.surface.failures import TOOL_WORDS
 
-ROOMS = ["", ".llama_server", ".models", ".sessions", ".turns"]
+MODULES = [
+    "errors",
+    "llama_server.errors",
+    "llama_server.model_errors",
+    "models.errors",
+    "sessions.errors",
+    "turns.errors",
+]
 CAUSE = errors.InvalidArgumentError("cause", "is {Start} data", "Braces in it are no step.")
 # What each parameter of a constructor is given here; all of it must be in the text.
 GIVEN: dict[str, Any] = {
@@ -79,8 +86,8 @@ TOLD: dict[str, list[Any]] = {
 
 
 def error_classes() -> Iterator[type[LlamaMCPError]]:
-    for room in ROOMS:
-        module = importlib.import_module(f"llama_mcp{room}.errors")
+    for name in MODULES:
+        module = importlib.import_module(f"llama_mcp.{name}")
         for _, kind in inspect.getmembers(module, inspect.isclass):
             if issubclass(kind, LlamaMCPError) and kind.__module__ == module.__name__:
                 yield kind

@@ -1,4 +1,4 @@
-"""How many tokens a prompt has, counted by llama-server for its real template."""
+"""How many tokens a text or a prompt has, counted by llama-server, for its real template."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,13 +26,18 @@ async def count_prompt_tokens(
         return counted
     prompt = member(await client.post("/apply-template", body), "prompt")
     if isinstance(prompt, str):
-        return await _tokenize(client, prompt)
+        return await count_tokens(client, prompt)
     contents = [message["content"] for message in messages]
-    tokens = [await _tokenize(client, content) for content in contents]
+    tokens = [await count_tokens(client, content) for content in contents]
     return sum(tokens) + TEMPLATE_TOKENS_PER_MESSAGE * len(messages)
 
 
-async def _tokenize(client: LlamaServerClient, text: str) -> int:
+async def count_tokens(client: LlamaServerClient, text: str) -> int:
+    """Return the tokens of a text by itself, those included that begin and end every input.
+
+    Raises:
+        CompletionError: llama-server cannot count, or does not answer.
+    """
     body = {"content": text, "add_special": True, "parse_special": True}
     tokens = member(await client.post("/tokenize", body), "tokens")
     if not isinstance(tokens, list):
