@@ -1,0 +1,1 @@
+"""What a caller names by path."""
