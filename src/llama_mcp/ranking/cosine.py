@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections.abc import Callable
 from operator import mul
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,15 @@ def unit(vector: "Vector") -> "Vector | None":
     return array("f", [value / length for value in vector])
 
 
-if TYPE_CHECKING or not hasattr(math, "sumprod"):
+def cosine(one: "Vector", other: "Vector") -> float:
+    """Return the cosine of the angle between two vectors of length one, from -1 to 1."""
+    return _product(one, other)
 
-    def cosine(one: "Vector", other: "Vector") -> float:
-        """Return the cosine of the angle between two vectors of length one, from -1 to 1."""
-        return sum(map(mul, one, other))
 
-else:
-    # New in Python 3.12, and some times as quick.
-    cosine = math.sumprod
+def _plain_product(one: "Vector", other: "Vector") -> float:
+    product: float = sum(map(mul, one, other))
+    return product
+
+
+# New in Python 3.12, and some times as quick.
+_product: Callable[["Vector", "Vector"], float] = getattr(math, "sumprod", _plain_product)

@@ -49,8 +49,8 @@ class StillLoadingForRankError(LlamaMCPError):
 
     next_step = "{Status} to see how far it is, then call again."
 
-    def __init__(self, model: str, seconds: float) -> None:
+    def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"{model} is still loading after {seconds:.0f} s, and goes on loading. Nothing was "
-            "ranked yet."
+            f"The model is not loaded after {seconds:.0f} s (LLAMA_MCP_WAIT_SECONDS), and loading "
+            "goes on. Nothing was ranked yet."
         )

@@ -3,8 +3,6 @@
 from array import array
 from dataclasses import dataclass
 
-import anyio.to_thread
-
 from llama_mcp.llama_server.rank_server import RankServer
 from llama_mcp.ranking.vector_cache import KnownVectors, key_of
 
@@ -40,9 +38,8 @@ class Inputs:
     async def count(self, text: str) -> int:
         """Return the tokens of the input that a text becomes."""
         key = key_of("tokens", self.prefix, text)
-        found = await anyio.to_thread.run_sync(self.known.get, [key])
-        if key in found:
-            return int(found[key][0])
+        if (found := self.known.number(key)) is not None:
+            return int(found)
         tokens = await self.server.count_tokens(self.prefix + text)
         self.known.add([(key, array("f", [tokens]))])
         return tokens

@@ -12,8 +12,7 @@ from llama_mcp.ranking.errors import NoScoresError
 from llama_mcp.ranking.inputs import Inputs
 from llama_mcp.ranking.vector_cache import KnownVectors, key_of
 
-# One request: what is lost when the time is over in the middle of it, or llama-server dies.
-BATCH_TEXTS = 32
+# Of one request: what is lost when the time is over in the middle of it, or llama-server dies.
 BATCH_CHARACTERS = 16_000
 # So many new vectors are written together.
 SAVE_AT = 256
@@ -99,8 +98,7 @@ def _batches(texts: dict[bytes, str]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     characters = 0
     for key, text in texts.items():
-        too_many = len(batch) == BATCH_TEXTS or characters + len(text) > BATCH_CHARACTERS
-        if batch and too_many:
+        if batch and characters + len(text) > BATCH_CHARACTERS:
             yield batch
             batch, characters = [], 0
         batch.append(key)

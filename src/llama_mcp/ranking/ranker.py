@@ -1,27 +1,104 @@
 """Texts ranked by how well they answer a query, within the time of a call."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from heapq import nlargest
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 
 import anyio
 import anyio.to_thread
 
-from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.rank_server import RankServer, RankServers
-from llama_mcp.llama_server.ready_server import ModelLoad
+from llama_mcp.llama_server.rank_server import RankServers
 from llama_mcp.ranking.errors import (
-    NoScoresError,
     NothingToRankError,
     RankTookTooLongError,
     StillLoadingForRankError,
 )
 from llama_mcp.ranking.measuring import Measure, measure_by
 from llama_mcp.ranking.passages import Passage, Passages
-from llama_mcp.ranking.ranking import RankedRow, Ranking
-from llama_mcp.ranking.vector_cache import VectorCache
+from llama_mcp.ranking.ranking import Ranking, RankRequest
+from llama_mcp.ranking.standings import Standings
+from llama_mcp.ranking.vector_cache import KnownVectors, VectorCache
 
-# Told of how much is done: texts or pieces, of how many if that is known, and a line for a person.
-Tell = Callable[[int, int | None, str], Awaitable[None]]
-# Looked up together; what is not known of them is asked for in smaller batches.
-LOOK_UP = 256
+# Is told how many texts and pieces are done.
+Tell = Callable[[int], Awaitable[None]]
+# Scored together: what is lost when the time is over in the middle of them.
+TOGETHER = 32
+
+
+class Ranker:
+    """Ranks texts and files.
+
+    Args:
+        servers: gives llama-servers.
+        cache: what was made of texts before.
+        wait_seconds: how long a call may take.
+    """
+
+    def __init__(self, servers: RankServers, cache: VectorCache, wait_seconds: float) -> None:
+        self._servers = servers
+        self._cache = cache
+        self._wait_seconds = wait_seconds
+
+    async def rank(self, request: RankRequest, passages: Passages, tell: Tell) -> Ranking:
+        """Return the best of the passages.
+
+        Args:
+            request: what is asked.
+            passages: what is ranked.
+            tell: is told how far it is.
+
+        Raises:
+            NothingToRankError: there is no query, or no text.
+            RankTookTooLongError: the time was over; what was read by then is kept.
+            StillLoadingForRankError: the time was over before the model had loaded; it goes on.
+            LlamaMCPError: there is no llama-server that ranks, or it fails.
+        """
+        if not request.query.strip():
+            raise NothingToRankError("the query is empty")
+        standings = Standings(request.top_n)
+        with anyio.move_on_after(self._wait_seconds):
+            return await self._rank(request, passages, standings, tell)
+        if standings.server is None:
+            raise StillLoadingForRankError(self._wait_seconds)
+        is_kept = self._cache.keeps
+        raise RankTookTooLongError(self._wait_seconds, standings.done, is_kept=is_kept)
+
+    async def _rank(
+        self, request: RankRequest, passages: Passages, standings: Standings, tell: Tell
+    ) -> Ranking:
+        server = await self._servers.rank_server(model=request.model)
+        server = standings.server = await server.when_ready(lambda _load: None)
+        known = await anyio.to_thread.run_sync(self._cache.of, server.identity)
+        try:
+            measure = await measure_by(server, known, request.query)
+            await _measure(passages, measure, standings, tell)
+        finally:
+            await _save(known)
+        return standings.ranking(server, passages, is_query_cut=measure.is_query_cut)
+
+
+async def _measure(passages: Passages, measure: Measure, standings: Standings, tell: Tell) -> None:
+    async with aclosing(passages.read(measure.inputs)) as reading:
+        async for group in _in_groups(reading):
+            inputs = []
+            for passage in group:
+                text, was_cut = await measure.inputs.fit(passage.text)
+                inputs.append(text)
+                standings.cut += [passage.place] if was_cut else []
+            standings.take(group, await measure.scores(inputs))
+            await tell(standings.done)
+
+
+async def _in_groups(passages: AsyncIterator[Passage]) -> AsyncIterator[list[Passage]]:
+    group: list[Passage] = []
+    async for passage in passages:
+        group.append(passage)
+        if len(group) == TOGETHER:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+async def _save(known: KnownVectors) -> None:
+    with anyio.CancelScope(shield=True):  # what was read in vain would be read again
+        await anyio.to_thread.run_sync(known.save)

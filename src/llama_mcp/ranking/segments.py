@@ -1,6 +1,6 @@
 """Vectors in a file: the table of what is there, then the numbers.
 
-    LMVEC1\\n\\0  length  count  count x (key, checksum)  count x length x 32-bit float
+    LMVEC1 and two bytes, length, count, count x (key, checksum), count x length x 32-bit float
 
 All numbers are little-endian. A file is written whole and never changed, so that several processes
 can share a folder of them without a lock.

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -90,15 +90,26 @@ class KnownVectors:
     def __init__(self, folder: str | None, trim: Callable[[], None]) -> None:
         self._path = folder
         self._trim = trim
-        self._places = _places_in(folder) if folder else {}
+        self._places: dict[bytes, Place] = {}
+        # Those of length one are numbers: a place for each would take more than they do.
+        self._numbers: dict[bytes, Vector] = {}
         self._new: dict[bytes, Vector] = {}
         self._touched: set[str] = set()
         self._lock = Lock()
+        if folder:
+            self._load(folder)
+
+    def number(self, key: bytes) -> float | None:
+        """Return the only number of a vector that has length one; no file is looked at."""
+        found = self._new.get(key) or self._numbers.get(key)
+        return found[0] if found else None
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Vector]:
         """Return the vectors that are known of these keys."""
         with self._lock:
-            found = {key: self._new[key] for key in keys if key in self._new}
+            found = {
+                key: near[key] for near in (self._numbers, self._new) for key in keys if key in near
+            }
             by_file: dict[str, dict[bytes, Place]] = defaultdict(dict)
             for key in keys:
                 if key not in found and (place := self._places.get(key)):
@@ -127,10 +138,25 @@ class KnownVectors:
                 for folder in (os.path.dirname(self._path), self._path):
                     os.makedirs(folder, mode=0o700, exist_ok=True)
                 for vectors in by_length.values():
-                    self._places.update(table_of(write_segment(self._path, vectors)))
+                    self._take_in(write_segment(self._path, vectors), vectors)
                 self._trim()
             except OSError as error:
                 _logger.info("Vectors cannot be kept: %s", error)
+
+    def _load(self, folder: str) -> None:
+        newest_first = sorted(_files_in(folder), key=lambda file: file[1], reverse=True)
+        for path, _, _ in newest_first:
+            self._take_in(path)
+            if len(self._places) + len(self._numbers) >= MOST_ENTRIES:
+                break
+
+    def _take_in(self, path: str, known: Mapping[bytes, Vector] | None = None) -> None:
+        table = table_of(path)
+        if any(place.length == 1 for place in table.values()):
+            self._numbers.update(known or read_vectors(table.items()))
+            self._touch(path)
+        else:
+            self._places.update(table)
 
     def _touch(self, path: str) -> None:
         """Note that a file was used."""
@@ -138,16 +164,6 @@ class KnownVectors:
             self._touched.add(path)
             with suppress(OSError):
                 os.utime(path)
-
-
-def _places_in(folder: str) -> dict[bytes, Place]:
-    newest_first = sorted(_files_in(folder), key=lambda file: file[1], reverse=True)
-    places: dict[bytes, Place] = {}
-    for path, _, _ in newest_first:
-        places |= table_of(path)
-        if len(places) >= MOST_ENTRIES:
-            break
-    return places
 
 
 def _files_below(folder: str) -> Iterator[tuple[str, float, int]]:
