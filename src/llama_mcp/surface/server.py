@@ -28,6 +28,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
 from llama_mcp.sessions.records import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
+from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.failures import (
     check_names,
     explain_resource_failure,
@@ -247,6 +248,7 @@ def build_server(
                 tasks.cancel_scope.cancel()
 
     subscriptions = Subscriptions()
+    client_folders = ClientFolders()
     server = LlamaMCPServer(
         NAME,
         title="llama-mcp",
@@ -256,7 +258,7 @@ def build_server(
         lifespan=lifespan,
         log_level=settings.log_level,
         subscriptions=subscriptions.bus,
-        middleware=[subscriptions],
+        middleware=[subscriptions, client_folders],
     )
     server.middleware.append(server.announce_what_there_is)
     server.offered = settings.offered_tools
