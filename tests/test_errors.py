@@ -19,6 +19,7 @@ MODULES = [
     "llama_server.errors",
     "llama_server.model_errors",
     "models.errors",
+    "ranking.errors",
     "sessions.errors",
     "turns.errors",
 ]
@@ -33,6 +34,7 @@ GIVEN: dict[str, Any] = {
     "count": 2,
     "difference": "its name is another",
     "differences": ["ctx_size (1, asked for 2)"],
+    "done": 5,
     "elsewhere": ["It runs elsewhere."],
     "engine": "/an/engine",
     "evidence": ["a line of the log"],
@@ -41,6 +43,7 @@ GIVEN: dict[str, Any] = {
     "folder": "/a/folder",
     "holder": "a process",
     "instead": "talker (0.1 GiB)",
+    "is_kept": True,
     "last_exit": "it ended",
     "loading_seconds": 7.0,
     "looked": "nowhere",
@@ -79,6 +82,7 @@ GIVEN: dict[str, Any] = {
 TOLD: dict[str, list[Any]] = {
     "are_alike": [],
     "count": [],
+    "is_kept": [],
     "next_step": [],
     "source": [],
     "underway": ["k7m2-q9x4-tbhz", "4711"],

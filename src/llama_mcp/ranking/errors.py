@@ -7,8 +7,8 @@ from llama_mcp.wording import counted
 class NothingToRankError(LlamaMCPError):
     """There is no text to be ranked."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"Nothing was ranked: {why}. Pass texts, or files that hold some.")
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"Nothing was ranked: {problem}. Pass texts, or files that hold some.")
 
 
 class NoScoresError(LlamaMCPError):

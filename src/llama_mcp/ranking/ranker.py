@@ -17,11 +17,14 @@ from llama_mcp.ranking.passages import Passage, Passages
 from llama_mcp.ranking.ranking import Ranking, RankRequest
 from llama_mcp.ranking.standings import Standings
 from llama_mcp.ranking.vector_cache import KnownVectors, VectorCache
+from llama_mcp.settings import Settings
 
 # Is told how many texts and pieces are done.
 Tell = Callable[[int], Awaitable[None]]
 # Scored together: what is lost when the time is over in the middle of them.
 TOGETHER = 32
+# Of what is kept, beside the runs.
+_FOLDER = "vectors"
 
 
 class Ranker:
@@ -74,6 +77,17 @@ class Ranker:
         finally:
             await _save(known)
         return standings.ranking(server, passages, is_query_cut=measure.is_query_cut)
+
+
+def ranker_of(settings: Settings, servers: RankServers) -> Ranker:
+    """Return what ranks as the operator's settings say.
+
+    Raises:
+        WrongSettingsError: one that it needs is wrong.
+    """
+    settings.check(("vector_cache_mb",))
+    cache = VectorCache(lambda: settings.state_dir / _FOLDER, settings.vector_cache_mb * 2**20)
+    return Ranker(servers, cache, settings.wait_seconds)
 
 
 async def _measure(passages: Passages, measure: Measure, standings: Standings, tell: Tell) -> None:

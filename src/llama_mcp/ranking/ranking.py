@@ -1,11 +1,8 @@
 """What is asked of a ranking, and what comes of it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
-
-from llama_mcp.llama_server.rank_server import RankKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +10,6 @@ class RankRequest:
     """What is ranked, by what."""
 
     query: str
-    texts: Sequence[str]
     top_n: int
     model: str | None = None
     """The only model that will do, by path or name; None leaves the choice to what runs."""
@@ -44,10 +40,10 @@ class Ranking(BaseModel, frozen=True):
     """The best of what was ranked, the best first."""
 
     model: str
-    kind: RankKind
-    """A rerank model's scores are its own, not between -1 and 1."""
+    kind: str
+    """embedding: scores are cosines; rerank: they are the model's own, of any size."""
     rows: tuple[RankedRow, ...] = ()
-    ranked: int
+    ranked: int = 0
     """How many texts or pieces were."""
     left_out: tuple[Unranked, ...] = ()
     notes: tuple[str, ...] = ()

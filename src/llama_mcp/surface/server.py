@@ -49,6 +49,7 @@ from llama_mcp.surface.tools.conversation import ConversationTools
 from llama_mcp.surface.tools.lifecycle import LifecycleTools
 from llama_mcp.surface.tools.models import ModelTools
 from llama_mcp.surface.tools.observing import ObservingTools
+from llama_mcp.surface.tools.ranking import RankingTools
 from llama_mcp.surface.tools.sessions import SessionTools
 from llama_mcp.toolsets import INSTRUCTIONS, TOOLS
 
@@ -270,6 +271,7 @@ def build_server(
     ConversationTools(services, server.offered).register(server)
     SessionTools(services).register(server)
     ModelTools(services).register(server)
+    RankingTools(services, client_folders).register(server)
     ObservingTools(services).register(server)
     Completions(services).register(server)
     LlamaServerResources(services).register(server)

@@ -39,6 +39,7 @@ _SEARCH_HINTS = {
     "delete_session": "remove a local LLM chat",
     "list_models": "which local LLMs, GGUF files are there",
     "download_model": "get a GGUF from Hugging Face, pull an LLM",
+    "rank_texts": "semantic search in files, embeddings, rerank",
     "server_metrics": "why the local LLM is slow, tokens per second",
     "server_log": "llama.cpp output, why the local LLM crashed",
 }

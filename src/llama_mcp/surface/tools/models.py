@@ -41,9 +41,8 @@ class ModelTools:
     async def list_models(self, query: ModelQuery = "", limit: MostModels = 20) -> ModelsResult:
         """List the models of this machine, by the names that model_path takes.
 
-        With what each is for, how large it is and whether it fits into memory; what runs comes
-        first, then what fits and can converse, the largest first. needs_bytes is for the operator's
-        ctx_size and parallel.
+        With what each is for, its size and whether it fits into memory. What runs comes first, then
+        what fits and can converse. needs_bytes is for the operator's ctx_size and parallel.
         """
         models = await self._services().known_models.list(query, limit)
         return tool_result(models_text(models), models)

@@ -1,0 +1,82 @@
+"""The tool that finds what answers a query among texts and files."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import anyio.to_thread
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from llama_mcp.files.finding import find
+from llama_mcp.ranking.passages import Passages
+from llama_mcp.ranking.ranker import ranker_of
+from llama_mcp.ranking.ranking import Ranking, RankRequest, Unranked
+from llama_mcp.services import Services
+from llama_mcp.surface.client_folders import ClientFolders
+from llama_mcp.surface.notifications.progress import RisingProgress
+from llama_mcp.surface.results.ranking import ranking_text
+from llama_mcp.surface.results.tool_results import tool_result
+from llama_mcp.surface.tools.parameters import ADDITIVE, OptionalText
+from llama_mcp.wording import counted
+
+RankingResult = Annotated[CallToolResult, Ranking]
+Query = Annotated[str, Field(description="What to find.")]
+Texts = Annotated[list[str] | None, Field(description="Texts to rank.")]
+RankedFiles = Annotated[list[str] | None, Field(description="Paths, folders, globs.")]
+Best = Annotated[int, Field(ge=1, le=1000, description="How many rows.")]
+RankModel = Annotated[OptionalText, Field(description="An embedding or rerank model.")]
+
+
+class RankingTools:
+    """Ranking."""
+
+    def __init__(self, services: Callable[[], Services], client_folders: ClientFolders) -> None:
+        self._services = services
+        self._client_folders = client_folders
+
+    def register(self, server: MCPServer[Services]) -> None:
+        """Add the tool to the server."""
+        server.tool(title="Rank texts", annotations=ADDITIVE)(self.rank_texts)
+
+    async def rank_texts(
+        self,
+        ctx: Context[Services],
+        query: Query,
+        texts: Texts = None,
+        files: RankedFiles = None,
+        top_n: Best = 10,
+        model: RankModel = "",
+    ) -> RankingResult:
+        """Find the texts, or the places in files, that answer a query best.
+
+        Scores: cosine of an embedding model, or a rerank model's own. Starts one if none runs.
+        """
+        services = self._services()
+        ranker = ranker_of(services.settings, services.supervisor)
+        passages = await self._passages(ctx, texts or [], files or [])
+        progress = RisingProgress(ctx)
+        total = None if files else len(texts or [])
+
+        async def tell(done: int) -> None:
+            await progress.report(done, total, f"{counted(done, 'text or piece', 'texts')} read")
+
+        request = RankRequest(query=query, top_n=top_n, model=model or None)
+        ranking = await ranker.rank(request, passages, tell)
+        return tool_result(ranking_text(ranking), ranking)
+
+    async def _passages(
+        self, ctx: Context[Services], texts: list[str], files: list[str]
+    ) -> Passages:
+        if not files:
+            return Passages(texts)
+        folders = await self._client_folders.of(ctx.session)
+
+        def look() -> Passages:
+            border = self._services().file_border(folders)
+            # A single one that cannot be read is an error, as there would be nothing to rank.
+            found = find(files, border, strict=False)
+            left_out = [Unranked(file=each.name, why=each.why) for each in found.left_out]
+            return Passages(texts, found.files, border, left_out)
+
+        return await anyio.to_thread.run_sync(look)
