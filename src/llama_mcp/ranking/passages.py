@@ -21,6 +21,8 @@ PIECE_TOKENS = 512
 # What a row shows of them: the caller has the texts itself.
 _TEXT_BEGINNING = 40
 _PIECE_BEGINNING = 80
+# How many files an error names.
+_NAMED = 3
 _NO_TEXT = "it is a picture, and only text is ranked"
 
 
@@ -60,6 +62,20 @@ class Passages:
     empty: int = 0
     """Texts without a word; they are left out."""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is a text with a word, or a file to look into."""
+        return bool(self.files) or any(text.strip() for text in self.texts)
+
+    @property
+    def why_none(self) -> str:
+        """Why there is nothing to rank, a clause."""
+        if not self.left_out:
+            return "there is no text with a word in it"
+        files = "; ".join(f"{each.file}: {each.why}" for each in self.left_out[:_NAMED])
+        more = len(self.left_out) - _NAMED
+        return f"no file could be read ({files}{f'; {more} more' if more > 0 else ''})"
 
     async def read(self, inputs: Inputs) -> AsyncGenerator[Passage, None]:
         """Give all of them, files in pieces that the model can read whole."""

@@ -57,6 +57,8 @@ class Ranker:
         """
         if not request.query.strip():
             raise NothingToRankError("the query is empty")
+        if not passages.has_any:
+            raise NothingToRankError(passages.why_none)
         standings = Standings(request.top_n)
         with anyio.move_on_after(self._wait_seconds):
             return await self._rank(request, passages, standings, tell)

@@ -11,9 +11,10 @@ from llama_mcp.ranking.ranking import RankedRow, Ranking
 from llama_mcp.wording import counted
 
 _SCORE_DIGITS = 4
+# How many of the files that were left out are told with their reasons.
+_FILES_TOLD = 20
 # How many of those that were cut a note names.
 _NAMED = 10
-_FILES_NAMED = 3
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class Standings:
             NoScoresError: the model gave nothing usable for any.
         """
         if self.done == 0:
-            raise NothingToRankError(_why_nothing(passages))
+            raise NothingToRankError(passages.why_none)
         if not self._best:
             raise NoScoresError(server.model, "any of the texts")
         notes = [*server.notes, *self._notes(server, passages, is_query_cut), *passages.notes]
@@ -57,7 +58,7 @@ class Standings:
             kind=server.kind,
             rows=tuple(_row(score, passage) for score, _, passage in self._best),
             ranked=self.done - self.without_score,
-            left_out=tuple(passages.left_out),
+            left_out=tuple(passages.left_out[:_FILES_TOLD]),
             notes=tuple(notes),
         )
 
@@ -73,6 +74,8 @@ class Standings:
                 f"Of {places} only the beginning counts: {server.model} reads "
                 f"{server.input_limit} tokens at most."
             )
+        if (more := len(passages.left_out) - _FILES_TOLD) > 0:
+            notes.append(f"{counted(more, 'more file')} left out.")
         if passages.empty:
             notes.append(f"{counted(passages.empty, 'text')} without a word left out.")
         if self.without_score:
@@ -89,11 +92,3 @@ def _row(score: float, passage: Passage) -> RankedRow:
         lines=passage.lines,
         begins=passage.beginning,
     )
-
-
-def _why_nothing(passages: Passages) -> str:
-    if passages.left_out:
-        files = "; ".join(f"{file.file}: {file.why}" for file in passages.left_out[:_FILES_NAMED])
-        more = len(passages.left_out) - _FILES_NAMED
-        return f"no file could be read ({files}{f'; {more} more' if more > 0 else ''})"
-    return "there is no text with a word in it"

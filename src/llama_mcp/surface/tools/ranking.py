@@ -18,7 +18,6 @@ from llama_mcp.surface.notifications.progress import RisingProgress
 from llama_mcp.surface.results.ranking import ranking_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import ADDITIVE, OptionalText
-from llama_mcp.wording import counted
 
 RankingResult = Annotated[CallToolResult, Ranking]
 Query = Annotated[str, Field(description="What to find.")]
@@ -59,7 +58,7 @@ class RankingTools:
         total = None if files else len(texts or [])
 
         async def tell(done: int) -> None:
-            await progress.report(done, total, f"{counted(done, 'text or piece', 'texts')} read")
+            await progress.report(done, total, f"{done} read")
 
         request = RankRequest(query=query, top_n=top_n, model=model or None)
         ranking = await ranker.rank(request, passages, tell)
@@ -74,8 +73,9 @@ class RankingTools:
 
         def look() -> Passages:
             border = self._services().file_border(folders)
-            # A single one that cannot be read is an error, as there would be nothing to rank.
             found = find(files, border, strict=False)
+            if not (found.files or texts):
+                found = find(files, border)  # which says why there is none, and what to do
             left_out = [Unranked(file=each.name, why=each.why) for each in found.left_out]
             return Passages(texts, found.files, border, left_out)
 
