@@ -60,7 +60,7 @@ async def test_one_whose_time_is_over_says_how_far_it_came_and_each_next_call_co
     room: Room, servers: InterruptedServers
 ) -> None:
     servers.interrupt = anyio.sleep_forever
-    room.settings = room.settings.model_copy(update={"wait_seconds": 1.0})
+    room.settings = room.settings.model_copy(update={"wait_seconds": 2.0})
     late: list[str] = []
     ranking: Ranking | None = None
     with anyio.fail_after(PATIENCE_SECONDS):

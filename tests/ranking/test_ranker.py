@@ -53,6 +53,15 @@ async def test_a_query_that_is_longer_than_the_window_is_cut_and_said(
     assert any(note.startswith("The query is longer") for note in ranking.notes)
 
 
+async def test_of_a_book_no_more_is_counted_than_can_be_read(room: Room) -> None:
+    for book in ("a b " * 100_000, "ab" * 100_000):
+        room.asked.clear()
+        ranking = await room.rank("b", [book])
+        assert any(note.startswith("Of text 0 only") for note in ranking.notes)
+        assert len(room.asked[-1][0]) <= len(book) / 2
+        assert room.servers.asked.counts < 20
+
+
 async def test_texts_without_a_word_are_left_out_and_counted(room: Room) -> None:
     ranking = await room.rank("b", ["", "b", " \n\t"])
     assert [row.index for row in ranking.rows] == [1] and ranking.ranked == 1

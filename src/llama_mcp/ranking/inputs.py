@@ -9,6 +9,8 @@ from llama_mcp.ranking.vector_cache import KnownVectors, key_of
 # No text has more tokens than this share of them: a token is a byte at least of the form that the
 # model gives a text before, and that may be longer than the text.
 _TOKENS_PER_BYTE = 2
+# More are in a token only where a text repeats itself.
+_MOST_CHARACTERS_PER_TOKEN = 32
 # What is cut fills so much of its room: a closer look costs more counts than it is worth.
 _AIM = 0.98
 
@@ -28,7 +30,11 @@ class Inputs:
         whole = self.prefix + text
         if len(whole.encode("utf-8", "replace")) * _TOKENS_PER_BYTE <= self.most_tokens:
             return whole, False
-        length, tokens = len(text), await self.count(text)
+        # A book is not counted whole for its first page.
+        length = min(len(text), _MOST_CHARACTERS_PER_TOKEN * self.most_tokens)
+        tokens = await self.count(text[:length])
+        if tokens <= self.most_tokens and length < len(text):
+            length, tokens = len(text), await self.count(text)
         while tokens > self.most_tokens and length:
             share = _AIM * self.most_tokens / tokens
             length = min(int(length * share), length - 1)

@@ -23,6 +23,8 @@ from llama_mcp.settings import Settings
 Tell = Callable[[int], Awaitable[None]]
 # Scored together: what is lost when the time is over in the middle of them.
 TOGETHER = 32
+# With less, no call would come further than the one before.
+LEAST_SECONDS = 2.0
 # Of what is kept, beside the runs.
 _FOLDER = "vectors"
 
@@ -89,7 +91,7 @@ def ranker_of(settings: Settings, servers: RankServers) -> Ranker:
     """
     settings.check(("vector_cache_mb",))
     cache = VectorCache(lambda: settings.state_dir / _FOLDER, settings.vector_cache_mb * 2**20)
-    return Ranker(servers, cache, settings.wait_seconds)
+    return Ranker(servers, cache, max(LEAST_SECONDS, settings.wait_seconds))
 
 
 async def _measure(passages: Passages, measure: Measure, standings: Standings, tell: Tell) -> None:
