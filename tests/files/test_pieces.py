@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Piece, border
+from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Measure, Piece, border
 
 PROSE = "It was a quiet day. Nobody said a word, and the river went on.\n"
 
@@ -50,7 +50,9 @@ async def in_blocks(texts: Sequence[str], first_line: int = 1) -> AsyncIterator[
 
 
 async def cut(count: Counting, most: int, *texts: str, first_line: int = 1) -> list[Piece]:
-    return [piece async for piece in Cutter(count, most).cut(in_blocks(texts, first_line))]
+    return [
+        piece async for piece in Cutter().cut(in_blocks(texts, first_line), Measure(count, most))
+    ]
 
 
 RULES = st.sampled_from([bytes_of, words_of, quarters_of, uneven])
@@ -78,6 +80,7 @@ async def test_every_character_is_in_exactly_one_piece_and_each_piece_fits(
         assert piece.tokens == count.rule(piece.text) <= most
         assert piece.first_line == line
         line += piece.text.count("\n")
+        assert piece.is_last == (piece is pieces[-1])
         assert piece.last_line == line - piece.text.endswith("\n")
 
 
@@ -160,16 +163,16 @@ async def test_no_more_is_read_than_the_next_pieces_need() -> None:
             read += 1
             yield 1 + number, PROSE
 
-    pieces = Cutter(Counting(quarters_of), 100).cut(blocks())
+    pieces = Cutter().cut(blocks(), Measure(Counting(quarters_of), 100))
     async for _ in pieces:
         break
     assert read * len(PROSE) < 2000
-    await pieces.aclose()  # type: ignore[attr-defined]  # an iterator to its readers
+    await pieces.aclose()
 
 
 def test_a_piece_too_small_to_hold_anything_is_refused() -> None:
     with pytest.raises(ValueError, match="too small"):
-        Cutter(Counting(bytes_of), LEAST_TOKENS - 1)
+        Measure(Counting(bytes_of), LEAST_TOKENS - 1)
 
 
 def test_a_border_is_looked_for_near_the_end_only() -> None:

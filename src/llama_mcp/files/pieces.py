@@ -6,7 +6,7 @@ wrong, it is cut again. What fits in any case needs no luck: a token stands for 
 """
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 # Returns how many tokens a text is.
@@ -47,67 +47,77 @@ class Piece:
     last_line: int
     """Both are parts of lines where a line is longer than a piece."""
     tokens: int
+    is_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How long a piece may be."""
+
+    count: Count
+    """Never gives more than a text has bytes of UTF-8."""
+    most_tokens: int
+    """At least LEAST_TOKENS."""
+
+    def __post_init__(self) -> None:
+        if self.most_tokens < LEAST_TOKENS:
+            raise ValueError(f"pieces of {self.most_tokens} tokens are too small")
 
 
 class Cutter:
     """Cuts the texts of one job: what was measured on one helps with the next."""
 
-    def __init__(self, count: Count, most_tokens: int) -> None:
-        """Take the measure.
-
-        Args:
-            count: counts tokens; never more than a text has bytes of UTF-8.
-            most_tokens: how many a piece may have; at least LEAST_TOKENS.
-        """
-        if most_tokens < LEAST_TOKENS:
-            raise ValueError(f"pieces of {most_tokens} tokens are too small")
-        self._count = count
-        self._most_tokens = most_tokens
+    def __init__(self) -> None:
         self._characters_per_token = FIRST_RATIO
 
-    async def cut(self, blocks: AsyncIterable[tuple[int, str]]) -> AsyncIterator[Piece]:
+    async def cut(
+        self, blocks: AsyncIterable[tuple[int, str]], measure: Measure
+    ) -> AsyncGenerator[Piece, None]:
         """Give the pieces of a text; joined, they are the text. No more than a piece is read ahead.
 
         Args:
             blocks: the text in parts of any length, each with the number of its first line.
+            measure: how long a piece may be.
         """
         rest = _Rest(aiter(blocks))
         while not await rest.is_empty():
-            text, tokens = await self._beginning(rest)
+            text, tokens = await self._beginning(rest, measure)
             first = rest.line
             rest.take(len(text))
-            yield Piece(text, first, rest.line - text.endswith("\n"), tokens)
+            last = rest.line - text.endswith("\n")
+            yield Piece(text, first, last, tokens, await rest.is_empty())
 
-    async def _beginning(self, rest: "_Rest") -> tuple[str, int]:
+    async def _beginning(self, rest: "_Rest", measure: Measure) -> tuple[str, int]:
         """Return a beginning of the rest that fits and is as long as can be, and its tokens."""
-        size = max(1, int(self._most_tokens * AIM * self._characters_per_token))
+        most = measure.most_tokens
+        size = max(1, int(most * AIM * self._characters_per_token))
         fits, too_long = ("", 0), None
         for _ in range(MAX_COUNTS):
             text = await rest.beginning(size)
             if text == fits[0]:
                 break
-            tokens = await self._count(text)
+            tokens = await measure.count(text)
             self._characters_per_token = len(text) / max(tokens, 1)
-            if tokens <= self._most_tokens:
+            if tokens <= most:
                 fits = text, tokens
-                if tokens >= GOOD_SHARE * self._most_tokens or await rest.is_all(text):
+                if tokens >= GOOD_SHARE * most or await rest.is_all(text):
                     break
             else:
                 too_long = len(text)
-            size = int(self._most_tokens * AIM * self._characters_per_token)
+            size = int(most * AIM * self._characters_per_token)
             size = max(size, len(fits[0]) + 1)
             if too_long is not None:
                 size = min(size, too_long - 1)
             if size <= len(fits[0]):
                 break
-        return fits if fits[0] else await self._what_fits_in_any_case(rest)
+        return fits if fits[0] else await self._what_fits_in_any_case(rest, measure)
 
-    async def _what_fits_in_any_case(self, rest: "_Rest") -> tuple[str, int]:
-        text = await rest.beginning(self._most_tokens)
-        raw = text.encode("utf-8", "replace")[: self._most_tokens]
+    async def _what_fits_in_any_case(self, rest: "_Rest", measure: Measure) -> tuple[str, int]:
+        text = await rest.beginning(measure.most_tokens)
+        raw = text.encode("utf-8", "replace")[: measure.most_tokens]
         longest = text[: len(raw.decode("utf-8", "ignore"))]
         text = longest if longest == text else longest[: border(longest)]
-        return text, await self._count(text)
+        return text, await measure.count(text)
 
 
 def border(text: str) -> int:

@@ -11,7 +11,7 @@ from llama_mcp.files.border import FileBorder
 from llama_mcp.files.contents.text_stream import TextStream
 from llama_mcp.files.errors import FileRefusedError
 from llama_mcp.files.named import FileKind, NamedFile
-from llama_mcp.files.pieces import LEAST_TOKENS, Cutter
+from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Measure
 from llama_mcp.files.reading import open_text
 from llama_mcp.ranking.inputs import Inputs
 from llama_mcp.ranking.ranking import Unranked
@@ -105,12 +105,13 @@ class Passages:
 
         # One for each file: what was measured on another would make other pieces of this one, and
         # nothing that is known of them would fit.
-        cutter = Cutter(count, most_tokens)
+        cutter, measure = Cutter(), Measure(count, most_tokens)
         async with _Opened(open_text(file, self.border)) as opened:
-            async for piece in cutter.cut(opened.blocks()):
-                if piece.text.strip():
-                    lines = f"{piece.first_line}-{piece.last_line}"
-                    yield Passage(piece.text, None, file.name, lines)
+            async with aclosing(cutter.cut(opened.blocks(), measure)) as pieces:
+                async for piece in pieces:
+                    if piece.text.strip():
+                        lines = f"{piece.first_line}-{piece.last_line}"
+                        yield Passage(piece.text, None, file.name, lines)
             self.notes += [f"{file.name}: {note}" for note in opened.notes]
 
 

@@ -94,6 +94,7 @@ async def test_a_tool_that_can_end_or_overwrite_something_says_so(tools: list[To
     assert destructive == {
         "start_llama_server",  # with replace
         "stop_llama_server",
+        "chat",  # with overwrite
         "cancel_reply",
         "update_session",
         "delete_session",

@@ -1,16 +1,13 @@
 """The tool that finds what answers a query among texts and files."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from llama_mcp.files.finding import find
-from llama_mcp.ranking.passages import Passages
-from llama_mcp.ranking.ranker import ranker_of
 from llama_mcp.ranking.ranking import Ranking, RankRequest, Unranked
 from llama_mcp.services import Services
 from llama_mcp.surface.client_folders import ClientFolders
@@ -19,10 +16,22 @@ from llama_mcp.surface.results.ranking import ranking_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import ADDITIVE, OptionalText
 
+if TYPE_CHECKING:
+    from llama_mcp.ranking.passages import Passages
+
 RankingResult = Annotated[CallToolResult, Ranking]
+
+
+def _as_list(value: Any) -> Any:
+    """Take a single text for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
 Query = Annotated[str, Field(description="What to find.")]
-Texts = Annotated[list[str] | None, Field(description="Texts to rank.")]
-RankedFiles = Annotated[list[str] | None, Field(description="Paths, folders, globs.")]
+Texts = Annotated[list[str] | None, BeforeValidator(_as_list), Field(description="Texts to rank.")]
+RankedFiles = Annotated[
+    list[str] | None, BeforeValidator(_as_list), Field(description="Paths, globs, folders.")
+]
 Best = Annotated[int, Field(ge=1, le=1000, description="How many rows.")]
 RankModel = Annotated[OptionalText, Field(description="An embedding or rerank model.")]
 
@@ -51,6 +60,9 @@ class RankingTools:
 
         Scores: cosine of an embedding model, or a rerank model's own. Starts one if none runs.
         """
+        # Imported when it is first needed, as all rooms.
+        from llama_mcp.ranking.ranker import ranker_of
+
         services = self._services()
         ranker = ranker_of(services.settings, services.supervisor)
         passages = await self._passages(ctx, texts or [], files or [])
@@ -66,12 +78,15 @@ class RankingTools:
 
     async def _passages(
         self, ctx: Context[Services], texts: list[str], files: list[str]
-    ) -> Passages:
+    ) -> "Passages":
+        from llama_mcp.files.finding import find
+        from llama_mcp.ranking.passages import Passages
+
         if not files:
             return Passages(texts)
         folders = await self._client_folders.of(ctx.session)
 
-        def look() -> Passages:
+        def look() -> "Passages":
             border = self._services().file_border(folders)
             found = find(files, border, strict=False)
             if not (found.files or texts):
