@@ -19,7 +19,7 @@ async def test_the_text_that_is_the_query_comes_first_and_the_others_sorted_behi
     assert (first.index, first.score, first.begins) == (1, 1.0, "b c d")
     scores = [row.score for row in ranking.rows]
     assert scores == sorted(scores, reverse=True) and len(rest) == 2
-    assert (ranking.model, ranking.kind, ranking.ranked) == ("embeds", "embedding", 4)
+    assert (ranking.by, ranking.ranked) == ("embeds (cosine)", 4)
     assert ranking.notes == ("llama-server was started for this ranking (embeds).",)
     assert not (await room.rank("b c d", ["x"])).notes
 
@@ -94,7 +94,7 @@ async def test_a_rerank_models_scores_are_told_as_they_are(room: Room) -> None:
     ranking = await room.rank("b c", texts, model="ranks")
     server = await room.process.supervisor.rank_server()
     own = (await server.scores_of("b c", texts[:3])).scores
-    assert ranking.kind == "rerank" and ranking.ranked == 3
+    assert ranking.by == "ranks (rerank scores)" and ranking.ranked == 3
     scores = {row.index: row.score for row in ranking.rows}
     assert [scores[index] for index in range(3)] == pytest.approx(own, abs=1e-3)
     assert list(scores.values()) == sorted(scores.values(), reverse=True)
@@ -182,8 +182,7 @@ async def test_files_that_hold_no_text_are_left_out_with_the_reason(
     (folder / "gone.txt").unlink()
     ranking = await room.rank("a", passages=passages)
     assert [row.file for row in ranking.rows] == ["a.txt"]
-    (left,) = ranking.left_out
-    assert left.file == "gone.txt" and left.why
+    assert any(note.startswith("gone.txt left out: ") for note in ranking.notes)
     passages = room.files("*", base=folder)
     (folder / "a.txt").unlink()
     with pytest.raises(NothingToRankError, match=r"no file could be read \(a\.txt: "):

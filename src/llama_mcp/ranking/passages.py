@@ -10,11 +10,10 @@ import anyio.to_thread
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.contents.text_stream import TextStream
 from llama_mcp.files.errors import FileRefusedError
-from llama_mcp.files.named import FileKind, NamedFile
+from llama_mcp.files.named import FileKind, LeftOut, NamedFile
 from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Measure
 from llama_mcp.files.reading import open_text
 from llama_mcp.ranking.inputs import Inputs
-from llama_mcp.ranking.ranking import Unranked
 
 # A piece is to say one thing: a longer one is like every query a little, and costs more to read.
 PIECE_TOKENS = 512
@@ -57,7 +56,7 @@ class Passages:
     texts: Sequence[str] = ()
     files: Sequence[NamedFile] = ()
     border: FileBorder | None = None
-    left_out: list[Unranked] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
     """Files that were not read, or not to the end."""
     empty: int = 0
     """Texts without a word; they are left out."""
@@ -73,7 +72,7 @@ class Passages:
         """Why there is nothing to rank, a clause."""
         if not self.left_out:
             return "there is no text with a word in it"
-        files = "; ".join(f"{each.file}: {each.why}" for each in self.left_out[:_NAMED])
+        files = "; ".join(f"{each.name}: {each.why}" for each in self.left_out[:_NAMED])
         more = len(self.left_out) - _NAMED
         return f"no file could be read ({files}{f'; {more} more' if more > 0 else ''})"
 
@@ -90,11 +89,11 @@ class Passages:
                     async for passage in pieces:
                         yield passage
             except FileRefusedError as error:
-                self.left_out.append(Unranked(file=file.name, why=error.why))
+                self.left_out.append(LeftOut(file.name, error.why))
 
     async def _pieces(self, file: NamedFile, inputs: Inputs) -> AsyncGenerator[Passage, None]:
         if file.kind is FileKind.PICTURE:
-            self.left_out.append(Unranked(file=file.name, why=_NO_TEXT))
+            self.left_out.append(LeftOut(file.name, _NO_TEXT))
             return
         assert self.border is not None
         own_tokens = await inputs.count("")

@@ -29,21 +29,13 @@ class RankedRow(BaseModel, frozen=True):
     """Its first words."""
 
 
-class Unranked(BaseModel, frozen=True):
-    """A file that was not read, and why."""
-
-    file: str
-    why: str
-
-
 class Ranking(BaseModel, frozen=True):
     """The best of what was ranked, the best first."""
 
-    model: str
-    kind: str
-    """embedding: scores are cosines; rerank: they are the model's own, of any size."""
+    by: str
+    """The model, and what its scores are."""
     rows: tuple[RankedRow, ...] = ()
     ranked: int = 0
     """How many texts or pieces were."""
-    left_out: tuple[Unranked, ...] = ()
     notes: tuple[str, ...] = ()
+    """What the caller should know, such as which files were left out, and why."""

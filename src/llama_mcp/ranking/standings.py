@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 
-from llama_mcp.llama_server.rank_server import RankServer
+from llama_mcp.llama_server.rank_server import RankKind, RankServer
 from llama_mcp.ranking.errors import NoScoresError, NothingToRankError
 from llama_mcp.ranking.passages import Passage, Passages
 from llama_mcp.ranking.ranking import RankedRow, Ranking
 from llama_mcp.wording import counted
 
 _SCORE_DIGITS = 4
+_SCORES: dict[RankKind, str] = {"embedding": "cosine", "rerank": "rerank scores"}
 # How many of the files that were left out are told with their reasons.
 _FILES_TOLD = 20
 # How many of those that were cut a note names.
@@ -54,11 +55,9 @@ class Standings:
             raise NoScoresError(server.model, "any of the texts")
         notes = [*server.notes, *self._notes(server, passages, is_query_cut), *passages.notes]
         return Ranking(
-            model=server.model,
-            kind=server.kind,
+            by=f"{server.model} ({_SCORES[server.kind]})",
             rows=tuple(_row(score, passage) for score, _, passage in self._best),
             ranked=self.done - self.without_score,
-            left_out=tuple(passages.left_out[:_FILES_TOLD]),
             notes=tuple(notes),
         )
 
@@ -74,8 +73,9 @@ class Standings:
                 f"Of {places} only the beginning counts: {server.model} reads "
                 f"{server.input_limit} tokens at most."
             )
+        notes += [f"{each.name} left out: {each.why}." for each in passages.left_out[:_FILES_TOLD]]
         if (more := len(passages.left_out) - _FILES_TOLD) > 0:
-            notes.append(f"{counted(more, 'more file')} left out.")
+            notes.append(f"{counted(more, 'more file')} left out so.")
         if passages.empty:
             notes.append(f"{counted(passages.empty, 'text')} without a word left out.")
         if self.without_score:

@@ -39,7 +39,7 @@ async def test_a_real_model_ranks_sentences_as_their_published_cosines_say(
     having = llama_mcp.having(LLAMA_CPP_PATH=engine, MODEL_PATH=str(minilm), EXTRA_ARGS="")
     async with having.connect() as connection:
         ranking = await connection.call("rank_texts", query=QUERY, texts=list(SAMPLE))
-        assert ranking["kind"] == "embedding" and ranking["ranked"] == 3
+        assert ranking["by"] == f"{minilm.stem} (cosine)" and ranking["ranked"] == 3
         scores = {list(SAMPLE)[row["index"]]: row["score"] for row in ranking["rows"]}
         assert scores == pytest.approx(SAMPLE, abs=0.002)
         assert list(scores) == sorted(SAMPLE, key=SAMPLE.__getitem__, reverse=True)
@@ -94,7 +94,7 @@ async def test_a_client_ranks_texts_and_files_with_nothing_started_before(
         assert not result.is_error, text_of(result)
         best, second = ranking["rows"]
         assert (best["index"], best["score"], best["begins"]) == (1, 1.0, "a b c")
-        assert text_of(result).startswith(f"[{ranking['ranked']} ranked by embeds (embedding)]\n")
+        assert text_of(result).startswith(f"[{ranking['ranked']} ranked by embeds (cosine)]\n")
         assert "1.0 [1] a b c" in text_of(result)
         assert ranking["notes"][0] == "llama-server was started for this ranking (embeds)."
         assert progress.rises and progress.values[-1] == ranking["ranked"]

@@ -21,7 +21,7 @@ from llama_mcp.llama_server.status import (
 from llama_mcp.models.download.download import Bytes, Download, DownloadFile, Quant
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.model_list import ModelList, ModelRow
-from llama_mcp.ranking.ranking import RankedRow, Ranking, Unranked
+from llama_mcp.ranking.ranking import RankedRow, Ranking
 from llama_mcp.sessions.records import (
     ArchivedTurn,
     Quantiles,
@@ -340,7 +340,7 @@ DOWNLOADS = {
 
 
 def ranking(*rows: RankedRow, **facts: Any) -> CallToolResult:
-    ranked = Ranking(model="minilm", kind="embedding", rows=rows, **facts)
+    ranked = Ranking(by="minilm (cosine)", rows=rows, **facts)
     return tool_result(ranking_text(ranked), ranked)
 
 
@@ -354,7 +354,7 @@ RANKINGS = {
     "files": ranking(
         RankedRow(score=0.5, file="docs/a.md", lines="10-24", begins="# A heading"),
         ranked=1,
-        left_out=(Unranked(file="b.png", why="it is a picture, and only text is ranked"),),
+        notes=("b.png left out: it is a picture, and only text is ranked.",),
     ),
 }
 SITUATIONS: dict[str, dict[str, CallToolResult]] = {

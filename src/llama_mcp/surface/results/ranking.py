@@ -6,9 +6,8 @@ from llama_mcp.visible_text import visible_line
 
 def ranking_text(ranking: Ranking) -> str:
     """Return a ranking, a line for each row."""
-    head = f"[{ranking.ranked} ranked by {ranking.model} ({ranking.kind})]"
-    left_out = [f"Left out: {each.file} ({each.why})" for each in ranking.left_out]
-    return "\n".join([head, *map(_line, ranking.rows), *left_out, *ranking.notes])
+    head = f"[{ranking.ranked} ranked by {ranking.by}]"
+    return "\n".join([head, *map(_line, ranking.rows), *ranking.notes])
 
 
 def _line(row: RankedRow) -> str:

@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
 from pydantic import BeforeValidator, Field
 
-from llama_mcp.ranking.ranking import Ranking, RankRequest, Unranked
+from llama_mcp.ranking.ranking import Ranking, RankRequest
 from llama_mcp.services import Services
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import RisingProgress
@@ -33,7 +33,7 @@ RankedFiles = Annotated[
     list[str] | None, BeforeValidator(_as_list), Field(description="Paths, globs, folders.")
 ]
 Best = Annotated[int, Field(ge=1, le=1000, description="How many rows.")]
-RankModel = Annotated[OptionalText, Field(description="An embedding or rerank model.")]
+RankModel = Annotated[OptionalText, Field(description="Its name, if there are several.")]
 
 
 class RankingTools:
@@ -56,9 +56,9 @@ class RankingTools:
         top_n: Best = 10,
         model: RankModel = "",
     ) -> RankingResult:
-        """Find the texts, or the places in files, that answer a query best.
+        """Find the texts, or places in files, that answer a query best.
 
-        Scores: cosine of an embedding model, or a rerank model's own. Starts one if none runs.
+        By an embedding or rerank model; starts one if nothing runs.
         """
         # Imported when it is first needed, as all rooms.
         from llama_mcp.ranking.ranker import ranker_of
@@ -91,7 +91,6 @@ class RankingTools:
             found = find(files, border, strict=False)
             if not (found.files or texts):
                 found = find(files, border)  # which says why there is none, and what to do
-            left_out = [Unranked(file=each.name, why=each.why) for each in found.left_out]
-            return Passages(texts, found.files, border, left_out)
+            return Passages(texts, found.files, border, list(found.left_out))
 
         return await anyio.to_thread.run_sync(look)
