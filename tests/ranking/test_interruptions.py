@@ -1,6 +1,7 @@
 """What was read is kept when a ranking is cut off, and the next one goes on from there."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 
 import anyio
 import psutil
@@ -10,6 +11,8 @@ from llama_mcp.llama_server.errors import CrashedError
 from llama_mcp.llama_server.rank_server import RankServer, Vector
 from llama_mcp.ranking.errors import RankTookTooLongError, StillLoadingForRankError
 from llama_mcp.ranking.ranking import Ranking
+from tests.fake_llama_server.install import install_fake, recorded_launches, set_faults
+from tests.llama_server.conftest import process_of
 from tests.ranking.conftest import Asked, RecordedServer, RecordedServers, Room
 from tests.support.processes import PATIENCE_SECONDS
 
@@ -108,3 +111,24 @@ async def test_a_crash_of_llama_server_is_told_and_the_next_call_starts_it_again
     ranking = await room.rank("b b", TEXTS)
     assert ranking.ranked == len(TEXTS)
     assert any("started again" in note for note in ranking.notes), ranking.notes
+
+
+@pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
+async def test_a_model_that_loads_longer_than_the_call_may_take_goes_on_loading(
+    room: Room, fake_folder: Path
+) -> None:
+    room.settings = room.settings.model_copy(update={"wait_seconds": 0.0})
+    usual = {"llama_cpp_path": str(install_fake(fake_folder)), "extra_args": ()}
+    set_faults(fake_folder, load_held=True)
+    data = [{"index": 0, "embedding": [1, 0]}]
+    async with process_of(room.settings.model_copy(update=usual)) as process:
+        room.servers = RecordedServers(process.supervisor)
+        for _ in range(2):
+            with pytest.raises(StillLoadingForRankError, match="loading goes on"):
+                await room.rank("b", ["b"])
+        assert len(recorded_launches(fake_folder)) == 1
+        answers = {"/v1/embeddings": {"code": 200, "body": {"data": data}}}
+        set_faults(fake_folder, answers=answers)
+        room.settings = room.settings.model_copy(update={"wait_seconds": 600.0})
+        assert (await room.rank("b", ["b"])).ranked == 1
+        await process.supervisor.stop(force=True)
