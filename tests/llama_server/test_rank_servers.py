@@ -192,5 +192,11 @@ async def test_a_refusal_of_llama_server_is_told_as_one_of_a_ranking(
     server = await serve(first)
     body = {"error": {"message": "input is too large"}}
     set_faults(fake_folder, answers={"/v1/embeddings": {"code": 500, "body": body}})
-    with pytest.raises(RankFailedError, match="could not rank: .*input is too large"):
+    with pytest.raises(RankFailedError, match="could not rank: .*input is too large") as refused:
         await server.vectors_of(["a"])
+    assert refused.value.next == (Step.STATUS,)
+    body = {"error": {"message": "Pooling type 'none' is not OAI compatible."}}
+    set_faults(fake_folder, answers={"/v1/embeddings": {"code": 400, "body": body}})
+    with pytest.raises(RankFailedError, match="--pooling") as refused:
+        await server.vectors_of(["a"])
+    assert refused.value.next == (Step.START, Step.REPLACE)

@@ -8,7 +8,7 @@ import pytest
 from llama_mcp.ranking.errors import NoScoresError
 from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import install_fake, set_faults
-from tests.ranking.conftest import Room
+from tests.ranking.conftest import CONTEXT, Room
 
 pytestmark = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
 
@@ -53,6 +53,17 @@ async def test_without_a_vector_of_any_text_nothing_is_ranked(
     set_faults(fake_folder, **gives([1, 0]), by_text={"first": gives([0, 0])})
     with pytest.raises(NoScoresError, match="for any of the texts"):
         await room.rank("the query", ["first"])
+
+
+async def test_a_build_that_does_not_say_what_a_query_takes_is_given_texts_that_fit(
+    room: Room, fake_folder: Path
+) -> None:
+    results = [{"index": 0, "relevance_score": 1}]
+    set_faults(fake_folder, answers={"/v1/rerank": {"code": 200, "body": {"results": results}}})
+    await room.rank("q" * 400, ["b" * 4000], model="ranks")
+    (read,) = room.asked[-1]
+    # A token is four characters to the stand-in.
+    assert 500 < len(read) < 4 * (CONTEXT - 100)
 
 
 async def test_scores_that_are_none_are_told(room: Room, fake_folder: Path) -> None:

@@ -87,11 +87,20 @@ class RankFailedError(LlamaMCPError):
     next_step = "{Status} to see whether it still runs, then call again."
 
     def __init__(self, problem: str) -> None:
-        super().__init__(f"llama-server could not rank: {problem}.")
+        # llama.cpp's words (server-context.cpp) for a model whose header does not say how.
+        is_unpooled = "Pooling type 'none'" in problem
+        super().__init__(
+            f"llama-server could not rank: {problem}.",
+            next_step=_POOL_IT if is_unpooled else None,
+        )
 
 
 _NONE_RANKS = "There is no embedding or rerank model on this machine."
 _FETCH_ONE = "Let the user choose one, then {download}."
+_POOL_IT = (
+    '{Start} with the same model_path, with "--pooling", "mean" (or as its author says) in '
+    "extra_args, and {replace}."
+)
 _NAME_ONE = "Pass one of them as model."
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from llama_mcp.llama_server.rank_server import RankServer
 from llama_mcp.ranking.vector_cache import KnownVectors, key_of
 
-# No text has more tokens than this share of them: a token is a byte at least of the form that the
-# model gives a text before, and that may be longer than the text.
+# At the most: a token is at least one byte, but of the form that a model gives a text first (NFKC,
+# accents apart), and that may be longer than the text.
 _TOKENS_PER_BYTE = 2
 # More are in a token only where a text repeats itself.
 _MOST_CHARACTERS_PER_TOKEN = 32

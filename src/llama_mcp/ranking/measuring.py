@@ -14,6 +14,8 @@ from llama_mcp.ranking.vector_cache import KnownVectors, key_of
 
 # Of one request: what is lost when the time is over in the middle of it, or llama-server dies.
 BATCH_CHARACTERS = 16_000
+# What models add to a query and a text.
+_TOKENS_OF_A_PAIR = 4
 # So many new vectors are written together.
 SAVE_AT = 256
 
@@ -85,6 +87,7 @@ async def _by_scores(server: RankServer, known: KnownVectors, query: str) -> Mea
     text, is_cut = await asked.fit(query)
     # What a text is read with: the query, and what the model or its template adds.
     alone = (await server.scores_of(text, [""])).tokens
+    alone = alone or await asked.count(text) + _TOKENS_OF_A_PAIR  # a build that does not say
 
     async def make(texts: Sequence[str]) -> list[Vector | None]:
         scores = (await server.scores_of(text, texts)).scores

@@ -1,8 +1,11 @@
 """A client ranks texts and files by a real model, and is told what to do where it cannot."""
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from filelock import FileLock
 
 from tests.support.client_process import LlamaMCP, Progress, text_of
 from tests.support.minilm import NotThereError, write_minilm
@@ -19,10 +22,21 @@ SAMPLE = {
 
 @pytest.fixture(scope="session")
 def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        return write_minilm(tmp_path_factory.mktemp("minilm"))
-    except NotThereError as error:
-        pytest.skip(f"no real embedding model to rank with: {error}")
+    """A real model, fetched once for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all workers
+    folder = folder / "minilm"
+    with FileLock(f"{folder}.lock"):
+        if folder.exists():
+            return next(folder.glob("*.gguf"))
+        with TemporaryDirectory(dir=folder.parent) as fetched:
+            try:
+                made = write_minilm(Path(fetched))
+            except NotThereError as error:
+                pytest.skip(f"no real embedding model to rank with: {error}")
+            folder.mkdir()
+            return made.replace(folder / made.name)
 
 
 @pytest.fixture
