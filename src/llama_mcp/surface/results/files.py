@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from llama_mcp.sessions.jobs import Coverage, FileResult, JobState, left_out_line
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.surface.results.hints import Offered, hint
-from llama_mcp.surface.results.statuses import ReplyStatus, SavedTo, saved_to_of, status_of
+from llama_mcp.surface.results.statuses import SavedTo, saved_to_of, status_of
 from llama_mcp.turns.jobs.saving import result_text
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.wording import counted
@@ -25,9 +25,8 @@ class ToldFiles(BaseModel, frozen=True):
 
     session_id: str
     turn: int
-    status: ReplyStatus
-    progress: str | None = None
-    """While it is in progress."""
+    status: str
+    """A ReplyStatus; the catalogue lists them with another result."""
     reply: str | None = None
     """None when it is told as data, for each file, or is in a file."""
     parsed: Any = None
@@ -51,8 +50,14 @@ class ToldJob:
 
 def told_after(reply: ChatReply, job: JobState) -> ToldJob:
     """Return what a caller has been told of a job that was told this much of it."""
-    results = frozenset(map(_key, job.results))
+    results = frozenset(map(_key, _told_results(reply, job)))
     return ToldJob(reply.turn, results, frozenset(reply.notes), reply.is_over)
+
+
+def _told_results(reply: ChatReply, job: JobState) -> tuple[FileResult, ...]:
+    """Return the results that are told at all: what goes to a file costs its caller nothing."""
+    goes_to_file = reply.save_to is not None and (reply.is_in_file or not reply.is_over)
+    return () if goes_to_file else job.results
 
 
 def what_is_new_of_job(
@@ -61,16 +66,12 @@ def what_is_new_of_job(
     """Return structure and text of what was not told of a job."""
     saved_to = saved_to_of(reply)
     is_new_end = reply.is_over and not told.is_end_told
-    results = [result for result in job.results if _key(result) not in told.results]
-    # What goes to a file costs its caller nothing.
-    if saved_to is not None or (reply.save_to is not None and not reply.is_over):
-        results = []
+    results = [each for each in _told_results(reply, job) if _key(each) not in told.results]
     has_one = is_new_end and reply.status is TurnStatus.COMPLETE and not job.each and not saved_to
     result = ToldFiles(
         session_id=reply.session_id,
         turn=reply.turn,
-        status=status_of(reply),
-        progress=None if reply.is_over else progress_line(job),
+        status=status_of(reply).value,
         reply=reply.reply if has_one and reply.parsed is None else None,
         parsed=reply.parsed if has_one else None,
         results=results,
@@ -129,19 +130,19 @@ def _how_told(reply: ChatReply, job: JobState, told: ToldJob, offered: Offered) 
     if reply.is_over:
         return
     gives = "tells when it is written" if reply.save_to else "gives the rest"
+    line = progress_line(job)
     if reply.load:
         yield f"The model is still loading, for {reply.load.seconds:.0f} s now."
     elif reply.place:
         yield f"Waits for a slot, {reply.place}."
-    yield f"The job goes on; wait_for_reply {gives}."
+    yield f"{line[0].upper()}{line[1:]}; the job goes on, and wait_for_reply {gives}."
 
 
 def _figures(result: ToldFiles) -> Iterator[str]:
     """Give the parts of the line below a result; what is not known is empty."""
     usage, coverage, saved = result.usage, result.coverage, result.saved_to
     yield f"session_id={result.session_id}"
-    yield result.status.value
-    yield result.progress or ""
+    yield result.status
     yield f"saved_to={saved.path} ({counted(saved.size_bytes, 'byte')})" if saved else ""
     if coverage:
         pieces = counted(coverage.pieces, "piece")

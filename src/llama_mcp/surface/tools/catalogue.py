@@ -32,7 +32,7 @@ _SEARCH_HINTS = {
     "status": "is the local LLM running, loading, crashed",
     "get_config": "model, context size, GPU layers of the local LLM",
     "cancel_reply": "abort the local LLM",
-    "run_on_files": "summarize, extract from, classify files with the local LLM",
+    "run_on_files": "summarize, extract from files with a local LLM",
     "list_sessions": "search past local LLM chats",
     "read_session": "transcript, history of a local LLM chat",
     "update_session": "rename a local LLM chat",
@@ -110,12 +110,14 @@ def compact_input_schema(schema: Schema) -> Schema:
 def compact_output_schema(schema: Schema) -> Schema:
     """Return a tool's output schema as one level of names and types, with its title.
 
-    What is null is left out of results too. Objects inside the result are only said to be objects,
-    and lists to be lists: spelled out, they would take half of the catalogue.
+    What is null is left out of results too, and what is always there shows itself. Objects inside
+    the result are only said to be objects, and lists to be lists: spelled out, they would take half
+    of the catalogue.
     """
     compacted = _inlined(_compact(schema, _NEEDLESS_IN_OUTPUT))
     flat = {name: _flattened(item) for name, item in compacted["properties"].items()}
-    return {"title": schema["title"], **compacted, "properties": flat}
+    whole = {"title": schema["title"], **compacted, "properties": flat}
+    return {name: item for name, item in whole.items() if name != "required"}
 
 
 def _compact(value: Any, needless: frozenset[str]) -> Any:

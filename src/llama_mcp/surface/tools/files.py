@@ -41,9 +41,9 @@ JobFiles = Annotated[
     BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
     Field(description="Paths, globs, folders, path:10-80."),
 ]
-Each = Annotated[bool, Field(description="A result for each file, not one for all.")]
+Each = Annotated[bool, Field(description="One result per file.")]
 SaveResultsTo = Annotated[
-    OptionalText, Field(description="File for the results (.md, .json, .jsonl); gives a receipt.")
+    OptionalText, Field(description=".md, .json or .jsonl for the results; gives a receipt.")
 ]
 
 
@@ -74,12 +74,11 @@ class FileTools:
         temperature: TemperatureParameter = None,
         wait_seconds: WaitUntilBack = None,
     ) -> FilesResult:
-        """Have the local model do one thing with text files of any size: sum up, extract, judge.
+        """Have the local model do one thing with files of any size: sum up, extract, classify.
 
-        The texts never enter your context. What is too long is read in pieces, and their results
-        are put together (lists of json_schema are joined). coverage says what was read, left_out
-        what was not, and why. A job that outlasts wait_seconds goes on, as replies do; the same
-        call again goes on with one that was cut off.
+        Their texts stay out of your context. Long ones are read in pieces, whose results are put
+        together. coverage says what was read, and what was left out and why. The same call goes on
+        with a job that was cut off.
         """
         from llama_mcp.turns.jobs.beginning import Jobs
         from llama_mcp.turns.jobs.job_request import JobRequest

@@ -32,8 +32,8 @@ Texts = Annotated[list[str] | None, BeforeValidator(_as_list), Field(description
 RankedFiles = Annotated[
     list[str] | None, BeforeValidator(_as_list), Field(description="Paths, globs, folders.")
 ]
-Best = Annotated[int, Field(ge=1, le=1000, description="How many rows.")]
-RankModel = Annotated[OptionalText, Field(description="Its name, if there are several.")]
+Best = Annotated[int, Field(ge=1, le=1000, description="Most rows.")]
+RankModel = Annotated[OptionalText, Field(description="Which of several.")]
 
 
 class RankingTools:
@@ -56,7 +56,7 @@ class RankingTools:
         top_n: Best = 10,
         model: RankModel = "",
     ) -> RankingResult:
-        """Find the texts, or places in files, that answer a query best.
+        """Find the texts or places in files that answer a query best.
 
         By an embedding or rerank model; starts one if nothing runs.
         """

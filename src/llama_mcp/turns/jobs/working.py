@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -18,6 +17,7 @@ from llama_mcp.sessions.jobs import Coverage, FileResult, FinishedPiece, JobStat
 from llama_mcp.sessions.records import Usage
 from llama_mcp.turns.jobs.asking import Answer, Asker
 from llama_mcp.turns.jobs.errors import NoResultError
+from llama_mcp.turns.jobs.groups import Group, problem_of, result_of
 from llama_mcp.turns.jobs.job_request import JobRequest
 from llama_mcp.turns.jobs.questions import Part, about_piece
 from llama_mcp.turns.jobs.reading import PlannedPiece, Reader, why_of
@@ -33,20 +33,7 @@ AHEAD = 1
 SHOWN_NAMES = 5
 
 
-@dataclass(slots=True)
-class _Group:
-    """Pieces that have one result together: those of one file, or all."""
-
-    number: int
-    files: Sequence[NamedFile]
-    planned: int = 0
-    is_cut: bool = False
-    answers: dict[int, tuple[PlannedPiece, Answer]] = field(default_factory=dict)
-    failed: list[LeftOutPart] = field(default_factory=list)
-    over: int = 0
-
-
-_Item = tuple[_Group, int, PlannedPiece]
+_Item = tuple[Group, int, PlannedPiece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +119,7 @@ class Work:
         is_joining = joiner is not None and joiner.asking and self._done == self._planned
         return JobState(
             each=self._task.request.each,
-            named=tuple(file.name for file in self._task.files[:SHOWN_NAMES]),
+            named=_named(self._task.files),
             done=self._done,
             planned=self._expected(),
             is_planned=self._is_planned,
@@ -159,7 +146,7 @@ class Work:
         files = self._task.files
         groups = [[file] for file in files] if self._task.request.each else [list(files)]
         for number, of_group in enumerate(groups):
-            group = _Group(number, of_group)
+            group = Group(number, of_group)
             async with aclosing(self._reader.pieces(of_group)) as pieces:
                 async for piece in pieces:
                     self._planned += 1
@@ -180,13 +167,13 @@ class Work:
                 await self._ask(group, number, piece)
                 await self._finish_if_over(group)
 
-    async def _ask(self, group: _Group, number: int, piece: PlannedPiece) -> None:
+    async def _ask(self, group: Group, number: int, piece: PlannedPiece) -> None:
         request = self._task.request
         assert self._room is not None
         sampling = self._room.sampling(request.sampling)
         try:
             answer = await self._asker.ask(about_piece(request.instruction, piece.parts), sampling)
-            problem = _problem(answer)
+            problem = problem_of(answer)
         except LlamaMCPError as error:
             problem = why_of(error)
         group.over += 1
@@ -207,7 +194,7 @@ class Work:
         )
         await self._note(finished, answer)
 
-    async def _finish_if_over(self, group: _Group) -> None:
+    async def _finish_if_over(self, group: Group) -> None:
         if not group.is_cut or group.over < group.planned or not group.planned:
             return
         group.over = -1  # once
@@ -221,17 +208,17 @@ class Work:
         except LlamaMCPError as error:
             if not self._task.request.each:
                 raise
-            self._results[group.number] = _result(group, error=why_of(error))
+            self._results[group.number] = result_of(group, error=why_of(error))
         else:
             if self._task.request.each:
-                self._results[group.number] = _result(group, whole)
+                self._results[group.number] = result_of(group, whole)
             else:
                 self.whole = whole
         self._on_change()
 
-    def _note_failed(self, group: _Group) -> None:
+    def _note_failed(self, group: Group) -> None:
         if self._task.request.each:
-            self._results[group.number] = _result(group, error=group.failed[0].why)
+            self._results[group.number] = result_of(group, error=group.failed[0].why)
         else:
             self._left_out += group.failed
         self._on_change()
@@ -249,7 +236,11 @@ class Work:
         self._cut_off += answer.was_cut_off
         state = self.state().model_copy(update={"results": ()})
         try:
-            await self._archive.save_piece(self._task.session_id, self._task.turn, finished, state)
+            # What has come is kept, also when the job is being cancelled.
+            with anyio.CancelScope(shield=True):
+                await self._archive.save_piece(
+                    self._task.session_id, self._task.turn, finished, state
+                )
         except ArchiveError as error:
             self.unsaved = error
         self._on_change()
@@ -259,24 +250,10 @@ class Work:
         return f"{left_out[0].file}: {left_out[0].why}." if left_out else "the files are empty."
 
 
-def _problem(answer: Answer) -> str | None:
-    """Return why a reply is no result; None when it is one."""
-    if answer.parsed.miss is not None:
-        if answer.was_cut_off:
-            return "its reply was cut off and is no whole JSON; pass a larger max_tokens"
-        return f"its reply does not keep to json_schema: {answer.parsed.miss}"
-    return None if answer.text.strip() else "its reply was empty"
-
-
-def _result(group: _Group, whole: Whole | None = None, error: str | None = None) -> FileResult:
-    (file,) = group.files
-    lines = None
-    if file.has_lines:
-        lines = f"{file.first_line or 1}-{file.last_line or ''}"
-    if whole is None:
-        return FileResult(file=file.name, lines=lines, error=error)
-    reply: dict[str, Any] = {"reply": whole.text} if whole.parsed is None else {}
-    return FileResult(file=file.name, lines=lines, parsed=whole.parsed, **reply)
+def _named(files: Sequence[NamedFile]) -> tuple[str, ...]:
+    names = [file.name for file in files[:SHOWN_NAMES]]
+    more = len(files) - SHOWN_NAMES
+    return (*names, *([f"{more} more"] if more > 0 else []))
 
 
 def _share(reply: PartialReply) -> float:
