@@ -72,7 +72,10 @@ async def test_a_file_of_30_kb_costs_its_caller_next_to_nothing(
     connection: Connection, folder: Path
 ) -> None:
     (folder / "report.md").write_text(PROSE * 477)
-    arguments = {"instruction": "Summarise this report in two sentences.", "files": ["report.md"]}
+    arguments: dict[str, Any] = {
+        "instruction": "Summarise this report in two sentences.",
+        "files": ["report.md"],
+    }
     result = await connection.result("run_on_files", **arguments)
     assert len(json.dumps({"name": "run_on_files", "arguments": arguments})) <= MOST_IN
     assert SENTENCE in text_of(result) and len(text_of(result)) <= MOST_OUT
@@ -153,7 +156,7 @@ async def test_a_killed_llama_mcp_leaves_the_finished_pieces_and_the_same_call_g
         (folder / f"{letter}.md").write_text(f"This is {letter}.")
     set_faults(fake_folder, hold_at_token=2, by_text={"This is a.": {}})
     keep = with_fake.having(LINGER_SECONDS="-1")
-    asked = {"instruction": "Sum up.", "files": ["*.md"], "each": True}
+    asked: dict[str, Any] = {"instruction": "Sum up.", "files": ["*.md"], "each": True}
     async with keep.connect() as connection:
         await connection.call("start_llama_server")
     async with raw_client(keep) as client:

@@ -192,7 +192,7 @@ RESULTS_OF_FILES = (
 
 
 def job(text: str, how: TurnStatus = TurnStatus.COMPLETE, **facts: Any) -> ChatReply:
-    state = {"done": 9, "planned": 9, "is_planned": True, "coverage": COVERAGE}
+    state: dict[str, Any] = {"done": 9, "planned": 9, "is_planned": True, "coverage": COVERAGE}
     about = {name: facts.pop(name) for name in JobState.model_fields.keys() & facts.keys()}
     return reply(text, how, job=JobState(**state | about), **facts)
 
@@ -200,7 +200,10 @@ def job(text: str, how: TurnStatus = TurnStatus.COMPLETE, **facts: Any) -> ChatR
 WORKING = job("", TurnStatus.IN_PROGRESS, done=2, is_planned=False)
 WORKING_ON_EACH = job("", TurnStatus.IN_PROGRESS, each=True, results=RESULTS_OF_FILES[:1])
 EACH = job("## a.md", each=True, results=RESULTS_OF_FILES)
-SAVED = {"save_to": SaveTo(path="/work/out.md", folder="/work"), "saved_bytes": 5120}
+SAVED: dict[str, Any] = {
+    "save_to": SaveTo(path="/work/out.md", folder="/work"),
+    "saved_bytes": 5120,
+}
 JOBS = {
     "one reply": told(job("It is four.")),
     "data": told(job('{"n": 4}', parsed={"n": 4})),

@@ -2,11 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.attaching import place_to_save
@@ -152,6 +153,23 @@ async def test_files_that_hold_no_text_are_left_out_with_the_reason(desk: Desk) 
     assert state_of(reply).coverage.files == 1
 
 
+async def test_files_that_change_or_vanish_meanwhile_are_told_of(desk: Desk) -> None:
+    desk.write(a_md=LONG * 6, b_md="second")
+    desk.room.set_faults(hold_at_token=2)
+    job = await desk.begin("a.md", "b.md", max_tokens=100)
+    await until(lambda: len(desk.room.prompts()) == 4, "all slots are taken")
+    with (desk.folder / "a.md").open("a") as file:
+        file.write("What came later.")
+    (desk.folder / "b.md").unlink()
+    desk.room.set_faults()
+    await until(lambda: job.is_over, "the job is over")
+    reply = await job.deliver()
+    assert "".join(texts_in([p for p in desk.room.prompts() if "<file " in p])) == LONG * 6
+    assert any(note.startswith("a.md: It changed while it was read") for note in reply.notes)
+    (left_out,) = state_of(reply).coverage.left_out
+    assert left_out.file == "b.md" and left_out.why
+
+
 async def test_without_a_text_nothing_is_begun(desk: Desk) -> None:
     with pytest.raises(NothingToReadError, match=r"gone\.md"):
         await desk.begin("gone.md")
@@ -159,6 +177,16 @@ async def test_without_a_text_nothing_is_begun(desk: Desk) -> None:
     for asked in ({"instruction": " "}, {"files": ()}):
         with pytest.raises(InvalidArgumentError):
             await desk.begin(*asked.pop("files", ("a.md",)), **asked)
+
+
+async def test_another_model_than_the_one_that_runs_is_refused_before_anything_is_kept(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.write(a_md="first")
+    other = tmp_path / "other.gguf"
+    with pytest.raises(LlamaMCPError):
+        await desk.begin("a.md", model=str(other))
+    assert (await desk.room.services.archive.list_sessions()).total == 0
 
 
 async def test_an_instruction_that_leaves_no_room_for_a_text_is_refused(desk: Desk) -> None:

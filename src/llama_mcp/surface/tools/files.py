@@ -42,6 +42,7 @@ JobFiles = Annotated[
     Field(description="Paths, globs, folders, path:10-80."),
 ]
 Each = Annotated[bool, Field(description="One result per file.")]
+ModelOfJob = Annotated[OptionalText, Field(description="Name or file; else the one that runs.")]
 SaveResultsTo = Annotated[
     OptionalText, Field(description=".md, .json or .jsonl for the results; gives a receipt.")
 ]
@@ -70,6 +71,7 @@ class FileTools:
         json_schema: JsonSchema = None,
         save_to: SaveResultsTo = "",
         overwrite: Overwrite = False,
+        model: ModelOfJob = "",
         max_tokens: MaxTokensParameter = None,
         temperature: TemperatureParameter = None,
         wait_seconds: WaitUntilBack = None,
@@ -91,6 +93,7 @@ class FileTools:
             instruction=instruction,
             files=files,
             each=each,
+            model=model or None,
             sampling=Sampling(
                 temperature=temperature, max_tokens=max_tokens, json_schema=json_schema
             ),

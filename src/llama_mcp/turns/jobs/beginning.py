@@ -46,7 +46,7 @@ class Jobs:
             raise NothingToReadError(
                 [*((each.name, each.why) for each in found.left_out), *pictures]
             )
-        server = await self._servers.ready_server()
+        server = await self._servers.ready_server(model=request.model)
         if sampling.json_schema is not None and server.load is None:
             await check_taken(server, sampling)
         kept = await self._archive.pieces_left(digest)
