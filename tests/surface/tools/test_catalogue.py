@@ -25,7 +25,7 @@ from llama_mcp.surface.server import build_server
 MAX_BYTES = 17 * 1024
 MAX_BYTES_OF_THE_FIRST = 8 * 1024
 # Of what tells a host which tools to show, and when. No model is given it: it costs the pipe only.
-MAX_BYTES_OF_META = 1216
+MAX_BYTES_OF_META = 1280
 FIRST = {
     "start_llama_server",
     "stop_llama_server",

@@ -110,9 +110,9 @@ def compact_input_schema(schema: Schema) -> Schema:
 def compact_output_schema(schema: Schema) -> Schema:
     """Return a tool's output schema as one level of names and types, with its title.
 
-    What is null is left out of results too, and what is always there shows itself. Objects inside
-    the result are only said to be objects, and lists to be lists: spelled out, they would take half
-    of the catalogue.
+    What is null is left out of results too, and what is always there, or one of few words, shows
+    itself. Objects inside the result are only said to be objects, and lists to be lists: spelled
+    out, they would take half of the catalogue.
     """
     compacted = _inlined(_compact(schema, _NEEDLESS_IN_OUTPUT))
     flat = {name: _flattened(item) for name, item in compacted["properties"].items()}
@@ -171,6 +171,4 @@ def _inlined(schema: Schema) -> Schema:
 
 
 def _flattened(schema: Schema) -> Schema:
-    if schema.get("type") in ("object", "array"):
-        return {"type": schema["type"]}
-    return schema
+    return {"type": schema["type"]} if "type" in schema else schema

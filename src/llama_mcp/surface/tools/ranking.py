@@ -28,7 +28,7 @@ def _as_list(value: Any) -> Any:
 
 
 Query = Annotated[str, Field(description="What to find.")]
-Texts = Annotated[list[str] | None, BeforeValidator(_as_list), Field(description="Texts to rank.")]
+Texts = Annotated[list[str] | None, BeforeValidator(_as_list), Field(description="Texts.")]
 RankedFiles = Annotated[
     list[str] | None, BeforeValidator(_as_list), Field(description="Paths, globs, folders.")
 ]
@@ -56,9 +56,9 @@ class RankingTools:
         top_n: Best = 10,
         model: RankModel = "",
     ) -> RankingResult:
-        """Find the texts or places in files that answer a query best.
+        """Find texts, or places in files, that answer a query best.
 
-        By an embedding or rerank model; starts one if nothing runs.
+        By an embedding or rerank model.
         """
         # Imported when it is first needed, as all rooms.
         from llama_mcp.ranking.ranker import ranker_of
