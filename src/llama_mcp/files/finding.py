@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.contents.formats import format_of
+from llama_mcp.files.contents.pictures import check_decodable
+from llama_mcp.files.documents.running import check_installed
 from llama_mcp.files.errors import (
     BadNameError,
     BinaryFileError,
@@ -16,8 +19,9 @@ from llama_mcp.files.errors import (
     NotAFileError,
     NothingFoundError,
     TooManyFilesError,
+    unreadable,
 )
-from llama_mcp.files.named import Found, LeftOut, NamedFile
+from llama_mcp.files.named import FileKind, Found, LeftOut, NamedFile
 from llama_mcp.files.naming.asked import Asked, take_apart
 from llama_mcp.files.naming.listing import (
     Listed,
@@ -27,7 +31,7 @@ from llama_mcp.files.naming.listing import (
     natural,
     split_pattern,
 )
-from llama_mcp.files.naming.opening import entries_of, open_file, unreadable
+from llama_mcp.files.naming.opening import entries_of, open_file
 from llama_mcp.files.reading import ends_of
 
 MAX_FILES = 1000
@@ -107,14 +111,30 @@ class _Search:
             if not is_pattern(pattern):
                 pattern = f"{pattern[:-1]}[{pattern[-1]}]"
             folder, parts = split_pattern(pattern)
-            for base in self.border.bases(self.border.read_dirs):
-                try:
-                    real = Path(os.path.realpath(base / Path(folder).expanduser(), strict=True))
-                except (OSError, ValueError, RuntimeError):
-                    continue
-                self.border.check_readable(real, asked.text)
+            for real in self._folders_of(folder, asked.text):
                 yield from self.listing.matching(real, parts)
-                break
+
+    def _folders_of(self, folder: str, name: str) -> list[Path]:
+        """Return what the folder of a pattern means: below each open folder, if it is relative.
+
+        Raises:
+            FileRefusedError: it is there, and callers may read it nowhere.
+        """
+        folders: dict[Path, None] = {}
+        refusals: list[FileRefusedError] = []
+        for base in self.border.bases(self.border.read_dirs):
+            try:
+                real = Path(os.path.realpath(base / Path(folder).expanduser(), strict=True))
+                self.border.check_readable(real, name)
+            except FileRefusedError as error:
+                refusals.append(error)
+            except (OSError, ValueError, RuntimeError):
+                continue
+            else:
+                folders[real] = None
+        if refusals and not folders:
+            raise refusals[0]
+        return list(folders)
 
     def _add_all(self, asked: Asked, listed: Iterator[Listed], nothing: str) -> None:
         is_empty = True
@@ -167,11 +187,18 @@ class _Search:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             try:
                 size_bytes = os.fstat(descriptor).st_size
-                found = format_of(*ends_of(file, size_bytes))
+                head, tail = ends_of(file, size_bytes)
             except OSError as error:
                 raise unreadable(name, error) from error
+        found = format_of(head, tail)
         if found.kind is None:
             raise BinaryFileError(name, found.what)
+        if found.kind is FileKind.PICTURE:
+            check_decodable(head, name, found.what)
+            if asked.first_line is not None:
+                raise BadNameError(asked.text, "a picture has no lines", "Pass its path alone.")
+        if found.kind is FileKind.DOCUMENT:
+            check_installed(name, found.suffix, found.what)
         self.seen.add(key)
         self.files.append(
             NamedFile(name, real, asked.first_line, asked.last_line, found.kind, size_bytes)
@@ -182,9 +209,13 @@ class _Search:
         try:
             path = Path(os.path.realpath(base / Path(asked.text).expanduser()))
             self.border.check_readable(path, asked.text)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.lstat(path)
             names = [entry.name for entry in entries_of(path.parent, self.border.read_dirs)]
         except FileRefusedError as error:
             return error
+        except PermissionError as error:
+            return unreadable(asked.text, error)
         except (OSError, ValueError, RuntimeError):
             return FileMissingError(asked.text, base)
         nearest = get_close_matches(path.name, sorted(names, key=natural), n=5, cutoff=0.5)

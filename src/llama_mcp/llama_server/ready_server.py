@@ -125,10 +125,6 @@ class ReadyServer(Protocol):
         """What the model is told in a session that has none; None leaves it to its template."""
 
     @property
-    def sees_pictures(self) -> bool:
-        """Whether its model does."""
-
-    @property
     def serving_id(self) -> str:
         """What identifies this launch: another one has an empty prompt cache."""
 
@@ -176,6 +172,9 @@ class ReadyServer(Protocol):
         Raises:
             LlamaMCPError: it refuses the messages, or does not answer.
         """
+
+    async def sees_pictures(self) -> bool:
+        """Tell whether its model does; of one that loads, whether its launch says so."""
 
     async def model_ctx_size(self) -> int | None:
         """Return how long a context the model was trained for; None when it does not say."""

@@ -221,7 +221,7 @@ async def test_the_starter_model_sums_up_a_text_of_200_kb_with_nothing_left_out(
     text = "".join(chapters)
     assert len(text) > 200_000
     (folder / "log.md").write_text(text)
-    having = with_files.having(MODEL_PATH="", CTX_SIZE="8192", EXTRA_ARGS="")
+    having = with_files.having(MODEL_PATH="", CTX_SIZE="2048", EXTRA_ARGS="")
     async with having.connect() as connection:
         asked: dict[str, Any] = {
             "instruction": "Summarise the text in one sentence.",

@@ -22,7 +22,7 @@ from llama_mcp.models.download.download import Bytes, Download, DownloadFile, Qu
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.model_list import ModelList, ModelRow
 from llama_mcp.ranking.ranking import RankedRow, Ranking
-from llama_mcp.sessions.attachments import SaveTo
+from llama_mcp.sessions.attachments import AttachedFile, SaveTo
 from llama_mcp.sessions.jobs import (
     JOB_INTERRUPTED,
     Coverage,
@@ -160,6 +160,7 @@ def told(one: ChatReply, *before: ChatReply) -> CallToolResult:
     return telling.tell(one, telling.so_far if before else NOTHING)
 
 
+SAVE_TO = SaveTo(path="/work/four.md", folder="/work")
 GROWING = reply("It is", TurnStatus.IN_PROGRESS, usage=Usage(completion_tokens=2))
 REPLIES = {
     "complete": told(reply("It is four.")),
@@ -175,6 +176,9 @@ REPLIES = {
     "goes on": told(reply("It is four."), GROWING),
     "all told": told(reply("It is four."), reply("It is four.")),
     "data under way": told(GROWING.model_copy(update={"sampling": {"json_schema": {}}})),
+    "in a file": told(reply("It is four.", save_to=SAVE_TO, saved_bytes=1311)),
+    "in no file": told(reply("It is four.", save_to=SAVE_TO, notes=["It was not written."])),
+    "on its way to a file": told(GROWING.model_copy(update={"save_to": SAVE_TO})),
     "cancelled": told(reply("It", TurnStatus.CANCELLED, notes=["It was stopped elsewhere."])),
     "interrupted": told(reply("It", TurnStatus.INTERRUPTED)),
 }
@@ -263,6 +267,16 @@ TURN = ArchivedTurn(
     started_at_utc=EARLY,
     ended_at_utc=LATE,
 )
+WITH_FILES = TURN.model_copy(
+    update={
+        "files": (
+            AttachedFile(name="a b.md", first_line=3, last_line=84, size_bytes=905, sha256="5e"),
+            AttachedFile(name="sea.png", media_type="image/png", size_bytes=1, sha256="6f"),
+        ),
+        "save_to": SAVE_TO,
+        "saved_bytes": 1311,
+    }
+)
 FAILED = TURN.model_copy(update={"turn": 2, "status": TurnStatus.FAILED, "error": "It broke."})
 UNDER_WAY = TURN.model_copy(update={"turn": 3, "status": TurnStatus.IN_PROGRESS})
 
@@ -275,6 +289,7 @@ def page(*turns: ArchivedTurn, whose: Session = FORK, **facts: Any) -> CallToolR
 
 PAGES = {
     "all": page(TURN, FAILED, UNDER_WAY),
+    "with files": page(WITH_FILES),
     "first": page(TURN, total=9, next_offset=1),
     "last": page(TURN, offset=8, total=9),
     "no turn": page(whose=session(turns=0)),

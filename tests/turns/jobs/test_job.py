@@ -127,11 +127,12 @@ async def test_with_each_a_file_that_fails_has_an_error_instead_of_a_result(desk
     assert "error: " in reply.reply
 
 
-async def test_a_job_of_which_every_piece_fails_has_failed(desk: Desk) -> None:
-    desk.write(a_md="first")
+@pytest.mark.parametrize("each", [False, True])
+async def test_a_job_of_which_every_piece_fails_has_failed(desk: Desk, each: bool) -> None:
+    desk.write(a_md="first", b_md="second")
     desk.room.set_faults(status={"code": 400, "body": {"error": {"message": "no such thing"}}})
     with pytest.raises(TurnFailedError, match="no such thing"):
-        await desk.complete("a.md")
+        await desk.complete("*.md", each=each)
 
 
 async def test_an_empty_reply_is_no_result(desk: Desk) -> None:
@@ -288,6 +289,8 @@ async def test_a_reply_that_was_cut_off_is_noted(desk: Desk) -> None:
     desk.write(a_md="first")
     reply = await desk.complete("a.md", max_tokens=3)
     assert any("1 reply was cut off at 3 tokens" in note for note in reply.notes)
+    capped = await desk.complete("a.md", max_tokens=3000)
+    assert any("max_tokens=3000 was capped to 1024" in note for note in capped.notes)
 
 
 async def test_the_same_call_joins_the_job_that_is_under_way(desk: Desk) -> None:

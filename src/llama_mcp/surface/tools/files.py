@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.attachments import SaveTo
+from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress
 from llama_mcp.surface.results.files import ToldFiles
@@ -88,7 +89,10 @@ class FileTools:
         services = self._services()
         deadline = anyio.current_time() + services.settings.patience(wait_seconds)
         folders = await self._client_folders.of(ctx.session)
-        border = await anyio.to_thread.run_sync(services.file_border, folders)
+        # Abandoned with the call: a folder on a network may hang.
+        border = await anyio.to_thread.run_sync(
+            services.file_border, folders, abandon_on_cancel=True
+        )
         request = JobRequest(
             instruction=instruction,
             files=files,
@@ -100,7 +104,8 @@ class FileTools:
             save_to=await _place(save_to, border, overwrite=overwrite),
         )
         jobs = Jobs(services.in_flight, services.supervisor, services.archive)
-        job = await jobs.begin(request, border)
+        with waiting_at_most(max(0.0, deadline - anyio.current_time())):
+            job = await jobs.begin(request, border)
         try:
             left_seconds = max(0.0, deadline - anyio.current_time())
             reply = await follow_job(job, left_seconds, JobProgress(ctx))

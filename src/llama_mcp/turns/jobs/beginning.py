@@ -40,7 +40,10 @@ class Jobs:
         if same := self._underway(digest):
             return same
         sampling, notes = await _checked(request)
-        found = await anyio.to_thread.run_sync(partial(find, request.files, border, strict=False))
+        # Abandoned with the call: a folder on a network may hang.
+        found = await anyio.to_thread.run_sync(
+            partial(find, request.files, border, strict=False), abandon_on_cancel=True
+        )
         if not any(file.kind is not FileKind.PICTURE for file in found.files):
             pictures = [(file.name, PICTURE) for file in found.files]
             raise NothingToReadError(

@@ -32,7 +32,9 @@ def problem_of(answer: Answer) -> str | None:
         if answer.was_cut_off:
             return "its reply was cut off and is no whole JSON; pass a larger max_tokens"
         return f"its reply does not keep to json_schema: {answer.parsed.miss}"
-    return None if answer.text.strip() else "its reply was empty"
+    if answer.text.strip():
+        return None
+    return "all its tokens went into reasoning" if answer.was_cut_off else "its reply was empty"
 
 
 def result_of(group: Group, whole: Whole | None = None, error: str | None = None) -> FileResult:

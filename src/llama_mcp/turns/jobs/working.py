@@ -29,6 +29,8 @@ from llama_mcp.wording import counted
 
 # So many pieces are cut before they are asked for, for each slot.
 AHEAD = 1
+# So many parts that were left out are saved with each piece; all of them at the end.
+SAVED_LEFT_OUT = 50
 # So many files a transcript names.
 SHOWN_NAMES = 5
 
@@ -89,7 +91,7 @@ class Work:
         async with receive:
             workers = [partial(self._ask_all, receive)] * slots
             await side_by_side([partial(self._plan_all, send), *workers])
-        if not self._results and self.whole is None:
+        if self.whole is None and all(each.error for each in self._results.values()):
             pieces = self._planned
             raise NoResultError(pieces, self._first_failure or self._why_nothing())
 
@@ -99,6 +101,12 @@ class Work:
         notes = [*self._notes, *self._asker.notes]
         for part in (self._reader, self._joiner):
             notes += part.notes if part else []
+        asked = self._task.request.sampling.max_tokens
+        if self._room and asked and asked > self._room.reply:
+            notes.append(
+                f"max_tokens={asked} was capped to {self._room.reply}: a larger part of the "
+                f"window of {self._room.window} would leave too little room for texts."
+            )
         if self._cut_off and self._room:
             replies = counted(self._cut_off, "reply was", "replies were")
             notes.append(
@@ -234,7 +242,9 @@ class Work:
     async def _note(self, finished: FinishedPiece, answer: Answer) -> None:
         self.usage = _sum(self.usage, answer.usage)
         self._cut_off += answer.was_cut_off
-        state = self.state().model_copy(update={"results": ()})
+        coverage = self.state().coverage
+        shown = coverage.model_copy(update={"left_out": coverage.left_out[:SAVED_LEFT_OUT]})
+        state = self.state().model_copy(update={"results": (), "coverage": shown})
         try:
             # What has come is kept, also when the job is being cancelled.
             with anyio.CancelScope(shield=True):
