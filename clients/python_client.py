@@ -183,6 +183,11 @@ class Walk:
         # Nobody is at the address of the hub: it goes on trying until it is cancelled.
         await self._call("download_model", model=NO_MODEL, wait_seconds=0)
         await self._call("download_model", model=NO_MODEL, cancel=True)
+        # The model of the walk chats: it is never asked for vectors.
+        given = {"query": "Hello", "texts": ["Hello"]}
+        refused = await self.client.call_tool("rank_texts", given)
+        assert refused.is_error and "chat model" in str(refused.content)
+        self.called.add("rank_texts")
         for tool in tools:
             if tool.name in self.called or tool.name == "stop_llama_server":
                 continue

@@ -139,6 +139,10 @@ async function callTheRest(tools, called, call, session_id) {
   // Nobody is at the address of the hub: it goes on trying until it is cancelled.
   await call("download_model", { model: NO_MODEL, wait_seconds: 0 });
   await call("download_model", { model: NO_MODEL, cancel: true });
+  // The model of the walk chats: it is never asked for vectors.
+  const refused = await client.call("rank_texts", { query: "Hello", texts: ["Hello"] }, {});
+  assert(refused.isError && JSON.stringify(refused.content).includes("chat model"));
+  called.add("rank_texts");
   for (const tool of tools) {
     if (called.has(tool.name) || tool.name === "stop_llama_server") continue;
     const required = tool.inputSchema.required ?? [];

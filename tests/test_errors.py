@@ -14,7 +14,15 @@ from llama_mcp.llama_server.status import NEXT_STEPS, ServerState
 from llama_mcp.sessions.records import TurnUnderway
 from llama_mcp.surface.failures import TOOL_WORDS
 
-ROOMS = ["", ".llama_server", ".models", ".sessions", ".turns"]
+MODULES = [
+    "errors",
+    "llama_server.errors",
+    "llama_server.model_errors",
+    "models.errors",
+    "ranking.errors",
+    "sessions.errors",
+    "turns.errors",
+]
 CAUSE = errors.InvalidArgumentError("cause", "is {Start} data", "Braces in it are no step.")
 # What each parameter of a constructor is given here; all of it must be in the text.
 GIVEN: dict[str, Any] = {
@@ -27,6 +35,7 @@ GIVEN: dict[str, Any] = {
     "counts": {"notes.md": 70},
     "difference": "its name is another",
     "differences": ["ctx_size (1, asked for 2)"],
+    "done": 5,
     "elsewhere": ["It runs elsewhere."],
     "engine": "/an/engine",
     "evidence": ["a line of the log"],
@@ -36,6 +45,7 @@ GIVEN: dict[str, Any] = {
     "folder": "/a/folder",
     "holder": "a process",
     "instead": "talker (0.1 GiB)",
+    "is_kept": True,
     "last_exit": "it ended",
     "loading_seconds": 7.0,
     "looked": "nowhere",
@@ -78,6 +88,7 @@ GIVEN: dict[str, Any] = {
 TOLD: dict[str, list[Any]] = {
     "are_alike": [],
     "count": [],
+    "is_kept": [],
     "next_step": [],
     "source": [],
     "underway": ["k7m2-q9x4-tbhz", "4711"],
@@ -85,8 +96,8 @@ TOLD: dict[str, list[Any]] = {
 
 
 def error_classes() -> Iterator[type[LlamaMCPError]]:
-    for room in ROOMS:
-        module = importlib.import_module(f"llama_mcp{room}.errors")
+    for name in MODULES:
+        module = importlib.import_module(f"llama_mcp.{name}")
         for _, kind in inspect.getmembers(module, inspect.isclass):
             if issubclass(kind, LlamaMCPError) and kind.__module__ == module.__name__:
                 yield kind

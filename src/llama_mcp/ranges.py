@@ -25,6 +25,9 @@ MaxTokens = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 2)]
 StopText = Annotated[str, Field(min_length=1)]
 
+# In MiB; a TiB is more than anybody has texts for.
+VectorCacheMB = Annotated[int, Field(ge=0, le=2**20)]
+
 WaitSeconds = Annotated[float, Field(ge=0, le=600)]
 # One hour: longer than any model takes from a slow disk.
 LoadSeconds = Annotated[float, Field(gt=0, le=3600)]

@@ -22,6 +22,7 @@ from llama_mcp.settings import (
     FileSettings,
     LlamaServerSettings,
     OfferSettings,
+    RankSettings,
     ReportSettings,
     Settings,
 )
@@ -159,6 +160,8 @@ def _consequence(name: str) -> str:
         return "Nothing is downloaded until it is set right."
     if name in FileSettings.model_fields:
         return "No file of a caller is read or written until it is set right."
+    if name in RankSettings.model_fields:
+        return "Nothing is ranked until it is set right."
     return "No llama-server is started until it is set right."
 
 

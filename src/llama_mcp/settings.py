@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from llama_mcp.errors import NoHomeError, WrongSettingsError
 from llama_mcp.home_folders import archive_in, data_folder, runs_in, state_folder
-from llama_mcp.ranges import CtxSize, GpuLayers, Parallel, Port, WaitSeconds
+from llama_mcp.ranges import CtxSize, GpuLayers, Parallel, Port, VectorCacheMB, WaitSeconds
 from llama_mcp.setting_values import (
     MODEL_PLACES,
     FromText,
@@ -224,6 +224,14 @@ class FileSettings(SettingsGroup):
     )
 
 
+class RankSettings(SettingsGroup):
+    """How texts are ranked."""
+
+    vector_cache_mb: VectorCacheMB = Field(
+        default=256, description="Room on disk for what was made of ranked texts; 0 keeps nothing."
+    )
+
+
 class CallSettings(SettingsGroup):
     """How long a call may take."""
 
@@ -254,6 +262,7 @@ class Settings(
     OfferSettings,
     DownloadSettings,
     FileSettings,
+    RankSettings,
     CallSettings,
     ReportSettings,
 ):

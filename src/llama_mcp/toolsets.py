@@ -13,6 +13,7 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
         *("list_sessions", "read_session", "update_session", "fork_session", "delete_session"),
     ),
     "models": ("list_models", "download_model"),
+    "ranking": ("rank_texts",),
     "observing": ("server_metrics", "server_log"),
 }
 ALL = "all"

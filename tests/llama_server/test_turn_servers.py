@@ -9,12 +9,11 @@ import pytest
 
 from llama_mcp.errors import Step, WrongSettingsError
 from llama_mcp.llama_server.errors import (
-    CannotChatError,
     EngineNotFoundError,
     NotRunningError,
     NotStartedForTurnError,
-    OtherModelRunsError,
 )
+from llama_mcp.llama_server.model_errors import CannotChatError, OtherModelRunsError
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.llama_server.runs.records import Launch

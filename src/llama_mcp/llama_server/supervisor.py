@@ -23,6 +23,7 @@ from llama_mcp.llama_server.errors import (
     StartInterruptedError,
 )
 from llama_mcp.llama_server.fits_now import fits_now
+from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.attachment import Attachment
@@ -185,6 +186,10 @@ class Supervisor:
     async def ready_server(self, *, may_start: bool = True, model: str | None = None) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
         return await self._turn_servers.ready_server(may_start=may_start, model=model)
+
+    async def rank_server(self, *, model: str | None = None) -> RankRun:
+        """Return a llama-server whose model ranks; TurnServers says which, and what it raises."""
+        return await self._turn_servers.rank_server(model=model)
 
     async def aclose(self) -> None:
         """Close connections and give back the lease; the keeper does the rest."""

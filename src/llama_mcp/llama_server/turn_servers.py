@@ -1,4 +1,4 @@
-"""Which llama-server takes a turn, and what is done so that there is one.
+"""Which llama-server takes a turn or ranks texts, and what is done so that there is one.
 
 The one that runs or loads takes it, unless the turn names another model. One that has crashed is
 started again, and without one the start is made that start_llama_server makes with no more than the
@@ -17,6 +17,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import liveness
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.errors import NotStartedForTurnError, StillLoadingError
+from llama_mcp.llama_server.rank_run import RankRun, rank_run_of
 from llama_mcp.llama_server.ready_run import OnceLoaded, ReadyRun
 from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
 from llama_mcp.llama_server.runs import endings
@@ -28,14 +29,15 @@ from llama_mcp.llama_server.starting.launcher import Launcher
 from llama_mcp.llama_server.starting.loading import Loading
 from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import ServerState
-from llama_mcp.llama_server.wanted_model import WantedModel
+from llama_mcp.llama_server.wanted_model import ModelThatChats, ModelThatRanks, WantedModel
+from llama_mcp.models.library import library_of
 from llama_mcp.settings import LlamaServerSettings
 
 # How long one that was found silent may take to generate a token again.
 RECOVERY_SECONDS = 3.0
 # As a start has it that says nothing else.
 LOAD_SECONDS = 600.0
-STARTED = "llama-server was started for this chat ({model})."
+STARTED = "llama-server was started for this {purpose} ({model})."
 
 
 class TurnServers:
@@ -81,8 +83,30 @@ class TurnServers:
             OtherModelRunsError: another model runs than the one that was named.
             LlamaMCPError: why there is none.
         """
+        wanted = ModelThatChats(self._settings, self._environment, model)
+        return await self._serving(wanted, may_start=may_start)
+
+    async def rank_server(self, *, model: str | None = None) -> RankRun:
+        """Return a llama-server whose model ranks texts, which may still load.
+
+        What runs is never stopped for it, and no model that chats is asked for vectors.
+
+        Args:
+            model: the only model that will do, by path or name; None for the one that runs, or the
+                only one that ranks if none runs.
+
+        Raises:
+            CannotRankError: what runs, or was named, is no such model.
+            NoRankModelError: none was named, and there is none, or there are several.
+            LlamaMCPError: as ready_server.
+        """
+        wanted = ModelThatRanks(self._settings, self._environment, model)
+        ready = await self._serving(wanted, may_start=True)
+        facts_of = library_of(self._settings, self._environment).facts_of
+        return await rank_run_of(ready, facts_of)
+
+    async def _serving(self, wanted: WantedModel, *, may_start: bool) -> ReadyRun:
         self._settings.check(("auto_restart", "auto_start", "unresponsive_seconds"))
-        wanted = WantedModel(self._settings, self._environment, model)
         state, notes = await self._attachment.readable_state(), []
         if state is not None and await _is_restarted(state, wanted):
             notes.append(await anyio.to_thread.run_sync(endings.restart_note, state))
@@ -92,7 +116,8 @@ class TurnServers:
             await wanted.check_runs(state.run.launch)
         if state is None or not state.is_live or not await self._attachment.join(state.run):
             state, is_new = await self._start(state, wanted, may_start=may_start)
-            notes += [STARTED.format(model=state.run.launch.alias)] if is_new else []
+            model = state.run.launch.alias
+            notes += [STARTED.format(purpose=wanted.purpose, model=model)] if is_new else []
         if state.state in (ServerState.READY, ServerState.UNRESPONSIVE):
             return await self._answering(state, notes)
         loading = await self._watches.of(state.run)

@@ -50,6 +50,7 @@ from llama_mcp.surface.tools.files import FileTools
 from llama_mcp.surface.tools.lifecycle import LifecycleTools
 from llama_mcp.surface.tools.models import ModelTools
 from llama_mcp.surface.tools.observing import ObservingTools
+from llama_mcp.surface.tools.ranking import RankingTools
 from llama_mcp.surface.tools.sessions import SessionTools
 from llama_mcp.toolsets import INSTRUCTIONS, TOOLS
 
@@ -273,6 +274,7 @@ def build_server(
     FileTools(services, client_folders, conversation.telling).register(server)
     SessionTools(services).register(server)
     ModelTools(services).register(server)
+    RankingTools(services, client_folders).register(server)
     ObservingTools(services).register(server)
     Completions(services).register(server)
     LlamaServerResources(services).register(server)

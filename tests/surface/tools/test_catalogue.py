@@ -12,6 +12,7 @@ from llama_mcp.llama_server.status import ServerConfig, ServerLog, ServerStatus
 from llama_mcp.models.download.download import Download
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.model_list import ModelList
+from llama_mcp.ranking.ranking import Ranking
 from llama_mcp.sessions.records import SessionList, TranscriptPage
 from llama_mcp.settings import Settings
 from llama_mcp.surface.results.files import ToldFiles
@@ -24,7 +25,7 @@ from llama_mcp.surface.server import build_server
 MAX_BYTES = 17 * 1024
 MAX_BYTES_OF_THE_FIRST = 8 * 1024
 # Of what tells a host which tools to show, and when. No model is given it: it costs the pipe only.
-MAX_BYTES_OF_META = 1216
+MAX_BYTES_OF_META = 1280
 FIRST = {
     "start_llama_server",
     "stop_llama_server",
@@ -44,6 +45,7 @@ RESULTS: tuple[type[BaseModel], ...] = (
     ToldSession,
     ModelList,
     Download,
+    Ranking,
     ServerMetrics,
     ServerLog,
 )
@@ -143,6 +145,7 @@ async def test_what_a_client_must_pass_has_no_default_and_what_it_may_is_not_req
     required = {tool.name: tool.input_schema.get("required", []) for tool in tools}
     assert {name: names for name, names in required.items() if names} == {
         "chat": ["message"],
+        "rank_texts": ["query"],
         "run_on_files": ["instruction", "files"],
         "download_model": ["model"],
         **dict.fromkeys(

@@ -1,4 +1,4 @@
-"""How many tokens a prompt has, counted by llama-server for its real template."""
+"""How many tokens a text or a prompt has, counted by llama-server, for its real template."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,14 +33,19 @@ async def count_prompt_tokens(
     pictures: int = sum(part.get("type") == "image_url" for part in parts)
     prompt = member(await client.post("/apply-template", body), "prompt")
     if isinstance(prompt, str):
-        return await _tokenize(client, prompt) + pictures * PICTURE_TOKENS
+        return await count_tokens(client, prompt) + pictures * PICTURE_TOKENS
     texts = [content for content in contents if isinstance(content, str)]
     texts += [part["text"] for part in parts if part.get("type") == "text"]
-    tokens = [await _tokenize(client, text) for text in texts]
+    tokens = [await count_tokens(client, text) for text in texts]
     return sum(tokens) + TEMPLATE_TOKENS_PER_MESSAGE * len(messages) + pictures * PICTURE_TOKENS
 
 
-async def _tokenize(client: LlamaServerClient, text: str) -> int:
+async def count_tokens(client: LlamaServerClient, text: str) -> int:
+    """Return the tokens of a text by itself, those included that begin and end every input.
+
+    Raises:
+        CompletionError: llama-server cannot count, or does not answer.
+    """
     body = {"content": text, "add_special": True, "parse_special": True}
     tokens = member(await client.post("/tokenize", body), "tokens")
     if not isinstance(tokens, list):

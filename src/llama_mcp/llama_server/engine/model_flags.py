@@ -3,7 +3,7 @@
 What the caller has put into extra_args goes before it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from llama_mcp.llama_server.engine.capabilities import Capabilities, long_name
 from llama_mcp.llama_server.engine.command_line import CommandLine, LaunchConfig
@@ -84,6 +84,19 @@ def _flags_of_kind(
         if (name := capabilities.first_of(*names)) and given.isdisjoint(names):
             arguments += [name, str(window)]
     return arguments
+
+
+def batch_limit(command_line: Sequence[str]) -> int | None:
+    """Return how many tokens one input of such a model may have; None where no flag says it."""
+    sizes = []
+    for names in _BATCH_FLAGS:
+        values = [
+            value
+            for name, value in zip(command_line, command_line[1:], strict=False)
+            if long_name(name) in names and value.isdecimal()
+        ]
+        sizes += values[-1:]  # the last one counts
+    return min(map(int, sizes), default=None)
 
 
 def _given(extra_args: Collection[str]) -> set[str]:

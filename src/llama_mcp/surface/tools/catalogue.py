@@ -40,6 +40,7 @@ _SEARCH_HINTS = {
     "delete_session": "remove a local LLM chat",
     "list_models": "which local LLMs, GGUF files are there",
     "download_model": "get a GGUF from Hugging Face, pull an LLM",
+    "rank_texts": "semantic search in files, embeddings, rerank",
     "server_metrics": "why the local LLM is slow, tokens per second",
     "server_log": "llama.cpp output, why the local LLM crashed",
 }
@@ -109,12 +110,14 @@ def compact_input_schema(schema: Schema) -> Schema:
 def compact_output_schema(schema: Schema) -> Schema:
     """Return a tool's output schema as one level of names and types, with its title.
 
-    What is null is left out of results too. Objects inside the result are only said to be objects,
-    and lists to be lists: spelled out, they would take half of the catalogue.
+    What is null is left out of results too, and what is always there, or one of few words, shows
+    itself. Objects inside the result are only said to be objects, and lists to be lists: spelled
+    out, they would take half of the catalogue.
     """
     compacted = _inlined(_compact(schema, _NEEDLESS_IN_OUTPUT))
     flat = {name: _flattened(item) for name, item in compacted["properties"].items()}
-    return {"title": schema["title"], **compacted, "properties": flat}
+    whole = {"title": schema["title"], **compacted, "properties": flat}
+    return {name: item for name, item in whole.items() if name != "required"}
 
 
 def _compact(value: Any, needless: frozenset[str]) -> Any:
@@ -168,6 +171,4 @@ def _inlined(schema: Schema) -> Schema:
 
 
 def _flattened(schema: Schema) -> Schema:
-    if schema.get("type") in ("object", "array"):
-        return {"type": schema["type"]}
-    return schema
+    return {"type": schema["type"]} if "type" in schema else schema

@@ -19,10 +19,8 @@ from llama_mcp.surface.tools.parameters import FETCHING, READ_ONLY, OptionalText
 ModelsResult = Annotated[CallToolResult, ModelList]
 DownloadResult = Annotated[CallToolResult, Download]
 
-ModelQuery = Annotated[
-    OptionalText, Field(description="Words of a name, a kind, a quant; vision for pictures.")
-]
-MostModels = Annotated[int, Field(ge=1, le=1000, description="At most so many.")]
+ModelQuery = Annotated[OptionalText, Field(description="Words of name, kind, quant; vision.")]
+MostModels = Annotated[int, Field(ge=1, le=1000, description="Most rows.")]
 HubModel = Annotated[str, Field(description="user/repo[:quant] or address.")]
 EndDownload = Annotated[bool, Field(description="Stop, keep what came.")]
 
@@ -41,9 +39,8 @@ class ModelTools:
     async def list_models(self, query: ModelQuery = "", limit: MostModels = 20) -> ModelsResult:
         """List the models of this machine, by the names that model_path takes.
 
-        With what each is for, how large it is and whether it fits into memory; what runs comes
-        first, then what fits and can converse, the largest first. needs_bytes is for the operator's
-        ctx_size and parallel.
+        What runs comes first, then what fits into memory and can converse. needs_bytes is for the
+        operator's ctx_size and parallel.
         """
         models = await self._services().known_models.list(query, limit)
         return tool_result(models_text(models), models)

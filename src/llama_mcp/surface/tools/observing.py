@@ -32,7 +32,7 @@ class ObservingTools:
         server.tool(title="Log of the local model", annotations=READ_ONLY)(self.server_log)
 
     async def server_metrics(self) -> MetricsResult:
-        """Show token counts, speed, load, memory, and how long earlier turns took.
+        """Show tokens, speed, load, memory, and how long turns took.
 
         For why it is slow, not whether it runs.
         """
@@ -40,7 +40,7 @@ class ObservingTools:
         return tool_result(metrics_text(metrics), metrics)
 
     async def server_log(self, lines: Lines = 100, level: LeastLevel = None) -> LogResult:
-        """Show the end of llama-server's log, also after it has stopped or crashed.
+        """Show the end of llama-server's log, also after a stop or crash.
 
         When its state or an error says too little.
         """

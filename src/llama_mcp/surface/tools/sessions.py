@@ -39,18 +39,14 @@ ListResult = Annotated[CallToolResult, SessionList]
 PageResult = Annotated[CallToolResult, TranscriptPage]
 SessionResult = Annotated[CallToolResult, ToldSession]
 
-Query = Annotated[
-    OptionalText, Field(description="Words or their beginnings, in titles and texts.")
-]
+Query = Annotated[OptionalText, Field(description="Words, or beginnings of words.")]
 SessionsPerPage = Annotated[int, Field(ge=1, le=200, description="Sessions a page.")]
 Before = Annotated[OptionalText, Field(description="next_before, or a date.")]
 SkippedTurns = Annotated[int, Field(ge=0, description="Turns to skip, or next_offset.")]
 TurnsPerPage = Annotated[int, Field(ge=1, le=200, description="Turns a page.")]
 NewTitle = Annotated[OptionalText, Field(description="New title.")]
 NewSystemPrompt = Annotated[TextOrUnset, Field(description='New system prompt; "" for none.')]
-LastTurn = Annotated[
-    int | None, Field(ge=0, description="Last turn to copy, 0 for none; all when left out.")
-]
+LastTurn = Annotated[int | None, Field(ge=0, description="Last turn to copy; 0 none, unset all.")]
 
 
 class SessionTools:
@@ -70,9 +66,9 @@ class SessionTools:
     async def list_sessions(
         self, query: Query = "", limit: SessionsPerPage = 20, before: Before = ""
     ) -> ListResult:
-        """Find earlier conversations, last changed first.
+        """Find earlier conversations, newest first.
 
-        With query, those that have all its words, else those with most; match shows what was found.
+        With query, those with all its words, else with most; match shows what was found.
         """
         services = self._services()
         found = await services.archive.list_sessions(query or None, limit, before or None)
@@ -85,7 +81,7 @@ class SessionTools:
     ) -> PageResult:
         """Read what was said in a session, oldest turn first, with the figures of each turn.
 
-        To go on talking, pass its session_id with the next message.
+        To go on, pass its session_id with a message.
         """
         services = self._services()
         await services.read_on(session_id)
@@ -100,7 +96,7 @@ class SessionTools:
     ) -> SessionResult:
         """Change a session's title or its system prompt; what is left out stays.
 
-        After a new system prompt the next turn reads the whole conversation again.
+        After a new system prompt the next turn reads all of it again.
         """
         archive = self._services().archive
         session = await archive.update_session(session_id, title or None, system_prompt)
@@ -115,9 +111,9 @@ class SessionTools:
         return _session_result(told_session(session, note))
 
     async def delete_session(self, session_id: SessionId) -> SessionResult:
-        """Delete a session with all its turns, for good.
+        """Delete a session and its turns for good.
 
-        Refused while a reply is being generated in it.
+        Refused while it generates.
         """
         await self._services().read_on(session_id)
         session = await self._services().archive.delete_session(session_id)

@@ -1,0 +1,111 @@
+"""What can be wrong with the model that would take a turn or rank texts."""
+
+from typing import Literal
+
+from llama_mcp.errors import LlamaMCPError
+
+# How a turn has come by a model: it runs, the operator has set it, or the call has named it.
+ModelSource = Literal["running", "default", "named"]
+_WHOSE: dict[ModelSource, str] = {
+    "running": "that runs",
+    "default": "of LLAMA_MCP_MODEL_PATH, the operator's default,",
+    "named": "that was asked for",
+}
+
+
+class CannotChatError(LlamaMCPError):
+    """The model that would take a turn has no replies."""
+
+    def __init__(self, model: str, what: str, instead: str, source: ModelSource) -> None:
+        """Take what would have taken the turn.
+
+        Args:
+            model: its name.
+            what: what it is instead of a model that chats.
+            instead: models that can be started, with their sizes; may be empty.
+            source: how the turn has come by it; it would have been started, unless it runs.
+        """
+        there = f" Models that can: {instead}." if instead else ""
+        start = "{Start} with a chat model as model_path"
+        super().__init__(
+            f"The model {_WHOSE[source]} cannot chat: {model} is {what}. Nothing was sent or "
+            f"kept.{there}",
+            next_step=f"{start}, and {{replace}}." if source == "running" else f"{start}.",
+        )
+
+
+class OtherModelRunsError(LlamaMCPError):
+    """Another model runs than the one that was asked for."""
+
+    next_step = (
+        "{Stop} and call again, or {start} with it as model_path and {replace}; or leave model out "
+        "to ask the one that runs."
+    )
+
+    def __init__(self, running: str, wanted: str) -> None:
+        super().__init__(
+            f"The model {wanted} was asked for, but {running} runs, and one model runs at a time. "
+            "Nothing was sent or kept."
+        )
+
+
+class CannotRankError(LlamaMCPError):
+    """The model that would rank makes neither vectors nor scores."""
+
+    def __init__(self, model: str, what: str, instead: str, source: ModelSource) -> None:
+        """Take what would have ranked.
+
+        Args:
+            model: its name.
+            what: what it is instead of a model that ranks.
+            instead: models that can be started, with their sizes; may be empty.
+            source: how the call has come by it.
+        """
+        there = f"Models that can: {instead}." if instead else _NONE_RANKS
+        super().__init__(
+            f"The model {_WHOSE[source]} cannot rank: {model} is {what}, which is never asked for "
+            f"vectors. It was left as it is. {there}",
+            next_step=_other_step(source) if instead else _FETCH_ONE,
+        )
+
+
+class NoRankModelError(LlamaMCPError):
+    """No model that ranks was named, and there is none that must be meant."""
+
+    def __init__(self, instead: str) -> None:
+        """Take the models that could be meant, with their sizes; may be empty."""
+        many = f"Several models can rank, and none was named: {instead}."
+        super().__init__(
+            many if instead else f"Nothing was ranked. {_NONE_RANKS}",
+            next_step=_NAME_ONE if instead else _FETCH_ONE,
+        )
+
+
+class RankFailedError(LlamaMCPError):
+    """llama-server gave no vectors or scores."""
+
+    next_step = "{Status} to see whether it still runs, then call again."
+
+    def __init__(self, problem: str) -> None:
+        # llama.cpp's words (server-context.cpp) for a model whose header does not say how.
+        is_unpooled = "Pooling type 'none'" in problem
+        super().__init__(
+            f"llama-server could not rank: {problem}.",
+            next_step=_POOL_IT if is_unpooled else None,
+        )
+
+
+_NONE_RANKS = "There is no embedding or rerank model on this machine."
+_FETCH_ONE = "Let the user choose one, then {download}."
+_POOL_IT = (
+    '{Start} with the same model_path, with "--pooling", "mean" (or as its author says) in '
+    "extra_args, and {replace}."
+)
+_NAME_ONE = "Pass one of them as model."
+
+
+def _other_step(source: ModelSource) -> str:
+    if source != "running":
+        return _NAME_ONE
+    start = "{start} with one of them as model_path, and {replace}"
+    return f"Once nobody needs what runs, {start}."

@@ -1,0 +1,56 @@
+"""What can be wrong with a ranking."""
+
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.wording import counted
+
+
+class NothingToRankError(LlamaMCPError):
+    """There is no text to be ranked."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"Nothing was ranked: {problem}. Pass texts, or files that hold some.")
+
+
+class NoScoresError(LlamaMCPError):
+    """The model gave nothing that can be compared."""
+
+    def __init__(self, model: str, what: str) -> None:
+        super().__init__(
+            f"{model} gave no usable numbers for {what}, which happens when a GGUF file is damaged "
+            "or its pooling is not the one that it was trained with. Pass another model, or ask "
+            "the user to download this one again."
+        )
+
+
+class RankTookTooLongError(LlamaMCPError):
+    """The time of a call was over before everything had been read."""
+
+    next_step = "Call again with the same arguments: it goes on from there."
+
+    def __init__(self, seconds: float, done: int, *, is_kept: bool) -> None:
+        """Take how far it came.
+
+        Args:
+            seconds: of LLAMA_MCP_WAIT_SECONDS, when it was ended.
+            done: how many texts or pieces had been read.
+            is_kept: what was read need not be read again.
+        """
+        have = counted(done, "text or piece has", "texts or pieces have")
+        kept = "that is kept" if is_kept else "LLAMA_MCP_VECTOR_CACHE_MB=0 keeps none of it"
+        super().__init__(
+            f"Ranking was ended after {seconds:.0f} s, with LLAMA_MCP_WAIT_SECONDS over: "
+            f"{have} been read, and {kept}.",
+            next_step=None if is_kept else "Pass fewer texts or files.",
+        )
+
+
+class StillLoadingForRankError(LlamaMCPError):
+    """The time of a call was over before its model had loaded."""
+
+    next_step = "{Status} to see how far it is, then call again."
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The model is not loaded after {seconds:.0f} s (LLAMA_MCP_WAIT_SECONDS), and loading "
+            "goes on. Nothing was ranked yet."
+        )
