@@ -218,14 +218,17 @@ class ReadyServer(Protocol):
 class ReadyServers(Protocol):
     """Gives a turn its llama-server."""
 
-    async def ready_server(self, *, may_start: bool = True) -> ReadyServer:
+    async def ready_server(
+        self, *, may_start: bool = True, model: str | None = None
+    ) -> ReadyServer:
         """Return a llama-server that takes a turn, which may still load.
 
         Args:
             may_start: One is started if none runs, and the settings allow it.
+            model: The only model that will do, by path or name; None for the one that runs.
 
         Raises:
-            LlamaMCPError: why there is none.
+            LlamaMCPError: why there is none, or that another model runs than the one named.
         """
 
 

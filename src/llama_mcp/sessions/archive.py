@@ -9,9 +9,9 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from llama_mcp.sessions.archive_file import ArchiveFile
 from llama_mcp.sessions.attachments import Attachment, SaveTo
 from llama_mcp.sessions.changes import SessionChanges, SessionMark
+from llama_mcp.sessions.job_archive import JobArchive
 from llama_mcp.sessions.left_turns import AdoptedTurn, CutOffCall, LeftTurn, StreamPoint
 from llama_mcp.sessions.patience import (
     ENDING_SECONDS,
@@ -48,7 +48,7 @@ from llama_mcp.sessions.sqlite.statistics import Statistics
 OnChange = Callable[[str, bool], None]
 
 
-class Archive(ArchiveFile):
+class Archive(JobArchive):
     """All sessions, in one file that several processes may use at once.
 
     Every method that takes a session_id takes an unambiguous beginning of it, and raises

@@ -46,6 +46,7 @@ from llama_mcp.surface.resources.models import ModelResources
 from llama_mcp.surface.resources.sessions import SessionResources, newest_transcripts
 from llama_mcp.surface.tools.catalogue import compact_catalogue, docstring_of
 from llama_mcp.surface.tools.conversation import ConversationTools
+from llama_mcp.surface.tools.files import FileTools
 from llama_mcp.surface.tools.lifecycle import LifecycleTools
 from llama_mcp.surface.tools.models import ModelTools
 from llama_mcp.surface.tools.observing import ObservingTools
@@ -267,7 +268,9 @@ def build_server(
     model_watcher = ModelWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services, list_told)
     LifecycleTools(services).register(server)
-    ConversationTools(services, server.offered, client_folders).register(server)
+    conversation = ConversationTools(services, server.offered, client_folders)
+    conversation.register(server)
+    FileTools(services, client_folders, conversation.telling).register(server)
     SessionTools(services).register(server)
     ModelTools(services).register(server)
     ObservingTools(services).register(server)

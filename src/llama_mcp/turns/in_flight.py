@@ -18,6 +18,7 @@ from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
 from llama_mcp.turns.file_check import check_files
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
+from llama_mcp.turns.jobs.job import Job
 from llama_mcp.turns.json_schema import check_taken, with_schema_read
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.slot_queue import SlotQueue
@@ -49,15 +50,15 @@ class InFlight:
         self._servers = servers
         self._archive = archive
         self._tasks = tasks
-        self._turns: dict[str, Turn] = {}
+        self._turns: dict[str, Turn | Job] = {}
         self.left = left
         self._calls = Calls()
-        self._queue = SlotQueue()
+        self.queue = SlotQueue()
         self._traces_content = traces_content
         # Set during shutdown: a turn that breaks off then was not cancelled by its caller.
         self.is_shutting_down = False
 
-    def open_turns(self) -> list[Turn]:
+    def open_turns(self) -> list[Turn | Job]:
         """Return the turns of this process that are not over, oldest first."""
         return [turn for turn in self._turns.values() if not turn.is_over]
 
@@ -65,7 +66,7 @@ class InFlight:
     def waiting(self) -> int:
         """How many turns of this process wait for a slot, or for their model."""
         loading = [turn for turn in self.open_turns() if turn.reply.load]
-        return self._queue.waiting + len(loading)
+        return self.queue.waiting + len(loading)
 
     async def ask(self, request: ChatRequest) -> Call:
         """Join the turn of the same call that was cut off, else begin one.
@@ -84,7 +85,9 @@ class InFlight:
             is_same = (turn.session_id, turn.number) == before
             return self._calls.note(digest, turn, 2 if is_same else 1)
         left = await self.latest(cut_off.session_id)
-        return self._calls.note(digest, left, 2) if left else Call(cut_off.session_id, None)
+        if isinstance(left, Turn):
+            return self._calls.note(digest, left, 2)
+        return Call(cut_off.session_id, None)
 
     async def answered(self, call: Call, reply: ChatReply) -> ChatReply:
         """Return the reply as the call gives it; from now on its caller has had a result."""
@@ -132,8 +135,8 @@ class InFlight:
                 return self._start(again.begun, request, server, notes, reopened=again)
         return await self._begin(request, server, request_notes, digest)
 
-    async def latest(self, session_id: str) -> Turn | None:
-        """Return the session's last turn if this process began it and still knows it whole.
+    async def latest(self, session_id: str) -> Turn | Job | None:
+        """Return the session's last turn or job if this process began and still knows it whole.
 
         For other turns there is archived_reply.
 
@@ -267,19 +270,23 @@ class InFlight:
             request=request,
             server=server,
             archive=self._archive,
-            queue=self._queue,
+            queue=self.queue,
             traces_content=self._traces_content,
             servers=self._servers,
             left=left,
             reopened=reopened,
         )
         turn = Turn(parts, notes)
+        self.start(turn)
+        return turn
+
+    def start(self, turn: Turn | Job) -> None:
+        """Have a turn that is in the archive generated, and know it until it is over."""
         self._turns.pop(turn.session_id, None)  # the newest goes to the end
         self._turns[turn.session_id] = turn
         self._tasks.start_soon(self._run, turn)
-        return turn
 
-    async def _run(self, turn: Turn) -> None:
+    async def _run(self, turn: Turn | Job) -> None:
         try:
             await turn.run()
         finally:

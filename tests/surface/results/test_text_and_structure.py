@@ -22,6 +22,13 @@ from llama_mcp.models.download.download import Bytes, Download, DownloadFile, Qu
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.model_list import ModelList, ModelRow
 from llama_mcp.sessions.attachments import AttachedFile, SaveTo
+from llama_mcp.sessions.jobs import (
+    JOB_INTERRUPTED,
+    Coverage,
+    FileResult,
+    JobState,
+    LeftOutPart,
+)
 from llama_mcp.sessions.records import (
     ArchivedTurn,
     Quantiles,
@@ -172,6 +179,46 @@ REPLIES = {
     "on its way to a file": told(GROWING.model_copy(update={"save_to": SAVE_TO})),
     "cancelled": told(reply("It", TurnStatus.CANCELLED, notes=["It was stopped elsewhere."])),
     "interrupted": told(reply("It", TurnStatus.INTERRUPTED)),
+}
+
+LEFT_OUT = (
+    LeftOutPart(file="b.png", why="it is a picture, and only text is read here"),
+    LeftOutPart(file="a.md", lines="81-160", why="its reply was empty"),
+)
+COVERAGE = Coverage(files=2, pieces=9, tokens=31234, left_out=LEFT_OUT)
+RESULTS_OF_FILES = (
+    FileResult(file="a.md", lines="1-80", reply="Four words on it."),
+    FileResult(file="c.md", parsed={"names": ["Tom", "Tim"]}),
+    FileResult(file="d.md", error="llama-server could not complete the chat"),
+)
+
+
+def job(text: str, how: TurnStatus = TurnStatus.COMPLETE, **facts: Any) -> ChatReply:
+    state: dict[str, Any] = {"done": 9, "planned": 9, "is_planned": True, "coverage": COVERAGE}
+    about = {name: facts.pop(name) for name in JobState.model_fields.keys() & facts.keys()}
+    return reply(text, how, job=JobState(**state | about), **facts)
+
+
+WORKING = job("", TurnStatus.IN_PROGRESS, done=2, is_planned=False)
+WORKING_ON_EACH = job("", TurnStatus.IN_PROGRESS, each=True, results=RESULTS_OF_FILES[:1])
+EACH = job("## a.md", each=True, results=RESULTS_OF_FILES)
+SAVED: dict[str, Any] = {
+    "save_to": SaveTo(path="/work/out.md", folder="/work"),
+    "saved_bytes": 5120,
+}
+JOBS = {
+    "one reply": told(job("It is four.")),
+    "data": told(job('{"n": 4}', parsed={"n": 4})),
+    "each": told(EACH),
+    "saved": told(job("It is four.", **SAVED)),
+    "under way": told(WORKING),
+    "under way with results": told(WORKING_ON_EACH),
+    "putting together": told(job("", TurnStatus.IN_PROGRESS, stage="putting 9 replies together")),
+    "waiting": told(job("", TurnStatus.IN_PROGRESS, place=Place(2, (OTHER,)))),
+    "goes on": told(EACH, WORKING_ON_EACH),
+    "all told": told(EACH, EACH),
+    "cancelled": told(job("## a.md", TurnStatus.CANCELLED, results=RESULTS_OF_FILES[:1])),
+    "interrupted": told(job("", TurnStatus.INTERRUPTED, notes=[JOB_INTERRUPTED])),
 }
 
 
@@ -359,6 +406,7 @@ SITUATIONS: dict[str, dict[str, CallToolResult]] = {
     "chat": REPLIES,
     "wait_for_reply": REPLIES,
     "cancel_reply": REPLIES,
+    "run_on_files": JOBS,
     "list_sessions": LISTS,
     "read_session": PAGES,
     "update_session": {"changed": changed(FORK, CHANGED)},

@@ -6,14 +6,15 @@ get all the same, such as the answer to a call that it gave up, read_session has
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict
 
 from llama_mcp.sessions.records import Receipt, Timing, TranscriptPage, TurnStatus, Usage
+from llama_mcp.surface.results.files import ToldJob, told_after, what_is_new_of_job
 from llama_mcp.surface.results.hints import EVERY_TOOL, Offered, hint
+from llama_mcp.surface.results.statuses import ReplyStatus, SavedTo, saved_to_of, status_of
 from llama_mcp.surface.results.tool_results import structure_of, tool_result
 from llama_mcp.turns.replies.cache_miss import FIRST_TURN
 from llama_mcp.turns.replies.reply import ChatReply, ContextUse
@@ -29,31 +30,11 @@ _USUAL = {"finish_reason": "stop", "imported": False}
 _FOLLOWING = ("receipt", "context_tokens", "ended_at_utc")
 
 
-class ReplyStatus(StrEnum):
-    """How far a reply is, or how it ended."""
-
-    COMPLETE = "complete"
-    IN_PROGRESS = "in_progress"
-    WAITING = "waiting"
-    """For one of llama-server's slots."""
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    """The process that received it ended."""
-
-
 class ReplyUsage(Usage, frozen=True):
     """Tokens of one turn."""
 
     reasoning_tokens: int | None = None
     """The part of completion_tokens that is reasoning."""
-
-
-class SavedTo(BaseModel, frozen=True):
-    """The file that a reply was written to."""
-
-    path: str
-    size_bytes: int
 
 
 class ToldReply(BaseModel, frozen=True):
@@ -94,7 +75,7 @@ class _Told:
     is_end_told: bool = False
 
 
-ToldSoFar = Mapping[str, _Told]
+ToldSoFar = Mapping[str, _Told | ToldJob]
 # For a caller that has had nothing of a reply.
 NOTHING: ToldSoFar = {}
 
@@ -111,19 +92,29 @@ class Telling:
     def tell(self, reply: ChatReply, before: ToldSoFar) -> CallToolResult:
         """Return the result that tells what is new since then."""
         told = before.get(reply.session_id)
-        if told is None or told.turn != reply.turn:
-            told = _Told(reply.turn)
-        result, text = _what_is_new(reply, told, self._offered)
-        self._note(reply)
+        result: BaseModel
+        if job := reply.job:
+            if not isinstance(told, ToldJob) or told.turn != reply.turn:
+                told = ToldJob(reply.turn)
+            result, text = what_is_new_of_job(reply, job, told, self._offered)
+            self._note(reply, told_after(reply, job))
+        else:
+            if not isinstance(told, _Told) or told.turn != reply.turn:
+                told = _Told(reply.turn)
+            result, text = _what_is_new(reply, told, self._offered)
+            self._note(reply, _told_after(reply))
         receipt = ReplyReceipt(timing=reply.timing, receipt=reply.receipt, sampling=reply.sampling)
         rest = hint("read_session", "gives the rest", self._offered)
         return tool_result(text, result, {RECEIPT: receipt}, is_reply=True, rest=rest)
 
-    def _note(self, reply: ChatReply) -> None:
-        text = _telling_text(reply)
-        told = _Told(reply.turn, len(text), hash(text), frozenset(reply.notes), reply.is_over)
+    def _note(self, reply: ChatReply, told: _Told | ToldJob) -> None:
         others = [item for item in self.so_far.items() if item[0] != reply.session_id]
         self.so_far = dict([*others[1 - KEPT_SESSIONS :], (reply.session_id, told)])
+
+
+def _told_after(reply: ChatReply) -> _Told:
+    text = _telling_text(reply)
+    return _Told(reply.turn, len(text), hash(text), frozenset(reply.notes), reply.is_over)
 
 
 def _what_is_new(reply: ChatReply, told: _Told, offered: Offered) -> tuple[ToldReply, str]:
@@ -132,14 +123,14 @@ def _what_is_new(reply: ChatReply, told: _Told, offered: Offered) -> tuple[ToldR
     # A reply that was begun anew does not begin with what was told.
     goes_on = hash(whole[: told.characters]) == told.text_hash
     new = whole[told.characters if goes_on else 0 :]
-    saved_to = _saved_to(reply)
+    saved_to = saved_to_of(reply)
     is_data = reply.parsed is not None and not told.is_end_told and saved_to is None
     notes = [note for note in reply.notes if note not in told.notes]
     is_known = told.is_end_told
     result = ToldReply(
         session_id=reply.session_id,
         turn=reply.turn,
-        status=_status(reply),
+        status=status_of(reply),
         reply=None if is_data or saved_to else new,
         parsed=reply.parsed if is_data else None,
         saved_to=saved_to,
@@ -173,12 +164,6 @@ def _telling_text(reply: ChatReply) -> str:
     return "" if is_not_told or reply.is_in_file else reply.reply
 
 
-def _saved_to(reply: ChatReply) -> SavedTo | None:
-    if reply.save_to is None or reply.saved_bytes is None:
-        return None
-    return SavedTo(path=reply.save_to.path, size_bytes=reply.saved_bytes)
-
-
 def _usage(reply: ChatReply) -> ReplyUsage:
     """Return the tokens that are news: while a reply grows, its own only."""
     counts = reply.usage.model_dump()
@@ -189,10 +174,6 @@ def _usage(reply: ChatReply) -> ReplyUsage:
 
 def _context(reply: ChatReply) -> ContextUse | None:
     return reply.context if reply.context.tokens_used else None
-
-
-def _status(reply: ChatReply) -> ReplyStatus:
-    return ReplyStatus.WAITING if reply.place else ReplyStatus(reply.status.value)
 
 
 def _how_told(

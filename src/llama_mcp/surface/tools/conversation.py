@@ -12,10 +12,11 @@ from llama_mcp.services import Services
 from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.sessions.records import Message
 from llama_mcp.surface.client_folders import ClientFolders
-from llama_mcp.surface.notifications.progress import ReplyProgress, Stream
+from llama_mcp.surface.notifications.progress import JobProgress, ReplyProgress, Stream
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.replies import NOTHING, Telling, ToldReply
 from llama_mcp.surface.tools.file_parameters import files_of_call
+from llama_mcp.surface.tools.files import follow_job
 from llama_mcp.surface.tools.links import with_link
 from llama_mcp.surface.tools.parameters import (
     DESTRUCTIVE,
@@ -44,6 +45,7 @@ from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.tracing import note_turn
 
 if TYPE_CHECKING:
+    from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
 # The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
@@ -71,7 +73,7 @@ class ConversationTools:
     ) -> None:
         self._services = services
         self._client_folders = client_folders
-        self._telling = Telling(offered)
+        self.telling = Telling(offered)
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
@@ -138,7 +140,7 @@ class ConversationTools:
             wait_seconds=max(0.0, deadline - anyio.current_time()),
         )
         reply = await self._take_turn(request, deadline, ReplyProgress(ctx, stream))
-        return with_link(self._telling.tell(reply, NOTHING), reply, ctx.protocol_version)
+        return with_link(self.telling.tell(reply, NOTHING), reply, ctx.protocol_version)
 
     async def wait_for_reply(
         self, ctx: Context[Services], session_id: SessionId, wait_seconds: WaitUntilBack = None
@@ -148,24 +150,28 @@ class ConversationTools:
         Gives what was not told yet, until it is complete or wait_seconds are over. Without one
         under way, gives the last reply.
         """
-        in_flight, before = self._services().in_flight, self._telling.so_far
+        in_flight, before = self._services().in_flight, self.telling.so_far
+        from llama_mcp.turns.jobs.job import Job  # imported with the turns
+
         patience = self._services().settings.patience(wait_seconds)
         turn = await in_flight.latest(session_id)
         if turn is None:
             reply = await in_flight.archived_reply(session_id, patience)
+        elif isinstance(turn, Job):
+            reply = await follow_job(turn, patience, JobProgress(ctx))
         else:
             progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces)
             reply = await _follow(turn, patience, progress)
-        return with_link(self._telling.tell(reply, before), reply, ctx.protocol_version)
+        return with_link(self.telling.tell(reply, before), reply, ctx.protocol_version)
 
     async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
         """Stop the reply that is being generated in a session.
 
         What has come of it is kept; gives what was not told yet.
         """
-        before = self._telling.so_far
+        before = self.telling.so_far
         reply = await self._services().in_flight.cancel(session_id)
-        return self._telling.tell(reply, before)
+        return self.telling.tell(reply, before)
 
     async def _take_turn(
         self, request: ChatRequest, deadline: float, progress: ReplyProgress
@@ -186,7 +192,7 @@ class ConversationTools:
             raise
 
 
-async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> ChatReply:
+async def _follow(turn: "Turn | Job", seconds: float, progress: ReplyProgress) -> ChatReply:
     following = turn.following
     await following.follow(seconds, progress.report)
     await progress.flush(turn.reply)

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.sessions.attachments import SaveTo
+from llama_mcp.sessions.jobs import JobState
 from llama_mcp.sessions.records import Receipt, Timing, TurnStatus, Usage
 from llama_mcp.turns.slot_queue import Place
 
@@ -44,6 +45,8 @@ class ChatReply(BaseModel, frozen=True):
     saved_bytes: int | None = None
     """How large that file is; None when it was not written."""
     notes: list[str] = []
+    job: JobState | None = None
+    """How far a job over files is, or what has come of it; None of a conversation."""
 
     @property
     def is_over(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_mcp.sessions.attachments import SaveTo
+from llama_mcp.sessions.jobs import KeptJob, coverage_notes, job_of
 from llama_mcp.sessions.records import ArchivedTurn, TurnEnding, TurnStatus, Usage
 from llama_mcp.turns.json_schema import ParsedReply, data_of
 from llama_mcp.turns.replies.partial_reply import PartialReply
@@ -94,8 +95,16 @@ def ending_of(reply: ChatReply, model: str | None, error: str | None) -> TurnEnd
     )
 
 
-def reply_from_archive(session_id: str, turn: ArchivedTurn) -> ChatReply:
-    """Return an archived turn as the reply that its caller saw."""
+def reply_from_archive(
+    session_id: str, turn: ArchivedTurn, kept: KeptJob | None = None
+) -> ChatReply:
+    """Return an archived turn as the reply that its caller saw.
+
+    Args:
+        session_id: the session.
+        turn: the turn.
+        kept: the job that it is; None of a conversation.
+    """
     return ChatReply(
         session_id=session_id,
         turn=turn.turn,
@@ -111,8 +120,18 @@ def reply_from_archive(session_id: str, turn: ArchivedTurn) -> ChatReply:
         sampling=turn.sampling,
         save_to=turn.save_to,
         saved_bytes=turn.saved_bytes,
-        notes=list(turn.notes),
+        notes=_notes_of(turn, kept),
+        job=None if kept is None else job_of(kept),
     )
+
+
+def _notes_of(turn: ArchivedTurn, kept: KeptJob | None) -> list[str]:
+    if kept is None:
+        return list(turn.notes)
+    # A job's result has them as data.
+    told = coverage_notes(kept.state)
+    notes = [note for note in turn.notes if note not in told]
+    return [*notes, *([turn.error] if turn.error else [])]
 
 
 def _is_data(turn: ArchivedTurn) -> bool:
