@@ -2,10 +2,13 @@
 
 import os
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import strategies as st
+
+from tests.support.pipes import make_pipe
 
 PRIVATE = "private words that no caller may read"
 SECRET = "secret words that no caller may read"
@@ -53,13 +56,14 @@ def make_tree(folder: Path) -> Tree:
     }
     for name, target in links.items():
         (tree.opened / name).symlink_to(target)
-    os.mkfifo(tree.opened / "pipe")
-    with socket.socket(socket.AF_UNIX) as listening:
-        here = os.open(tree.opened, os.O_RDONLY)
-        try:
-            listening.bind(f"/proc/self/fd/{here}/socket")
-        finally:
-            os.close(here)
+    make_pipe(tree.opened / "pipe")
+    if sys.platform != "win32":
+        with socket.socket(socket.AF_UNIX) as listening:
+            here = os.open(tree.opened, os.O_RDONLY)
+            try:  # by way of the descriptor: the path is too long for a socket
+                listening.bind(f"/proc/self/fd/{here}/socket")
+            finally:
+                os.close(here)
     return tree
 
 

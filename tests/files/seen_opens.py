@@ -14,6 +14,7 @@ import pytest
 _OPEN, _ACCESS, _MODIFY = 0x20, 0x01, 0x02
 _CREATE, _DELETE, _MOVED = 0x100, 0x200, 0xC0
 _ALL = _OPEN | _ACCESS | _MODIFY | _CREATE | _DELETE | _MOVED
+_NONBLOCK, _CLOEXEC = 0o4000, 0o2000000
 _HEAD = struct.Struct("iIII")
 
 needs_inotify = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has inotify")
@@ -46,7 +47,7 @@ class Seen:
 def watching(*folders: Path, but: str) -> Iterator[Seen]:
     """Watch folders, not what lies below them; one name in them may be opened."""
     libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = libc.inotify_init1(_NONBLOCK | _CLOEXEC)
     try:
         for folder in folders:
             assert libc.inotify_add_watch(descriptor, os.fsencode(folder), _ALL) > 0

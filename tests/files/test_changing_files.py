@@ -13,6 +13,7 @@ from llama_mcp.files.finding import find
 from llama_mcp.files.named import FileText, NamedFile
 from llama_mcp.files.reading import open_text, read_text
 from tests.support.ordinary_user import an_ordinary_user
+from tests.support.pipes import make_pipe
 
 MEBIBYTE = 2**20
 
@@ -81,7 +82,7 @@ def test_what_changes_between_finding_and_reading_is_refused(
     elif change == "becomes a folder":
         path.mkdir()
     elif change == "a FIFO":
-        os.mkfifo(path)
+        make_pipe(path)
     with pytest.raises(FileRefusedError):
         whole(border, file)
 

@@ -1,6 +1,5 @@
 """What a caller names is found as it is meant, and only inside the border."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from llama_mcp.files.errors import (
 )
 from llama_mcp.files.finding import MAX_FILES, find
 from llama_mcp.files.named import LeftOut
+from tests.support.pipes import make_pipe
 
 
 def made(folder: Path, *names: str) -> None:
@@ -87,9 +87,9 @@ def test_lines_that_are_none_are_refused(opened: Path, border: FileBorder, asked
 def test_a_file_that_is_really_called_so_goes_before_lines_and_patterns(
     opened: Path, border: FileBorder
 ) -> None:
-    made(opened, "a", "a:10-80", "[x]*.txt", "x.txt", "$HOME", '"q"')
-    assert names_of(border, "a:10-80", "[x]*.txt", "$HOME", '"q"') == [
-        *("a:10-80", "[x]*.txt", "$HOME", '"q"')
+    made(opened, "a", "a:10-80", "[x]*.txt", "x.txt", "$HOME", '"q"', "~$a.md")
+    assert names_of(border, "a:10-80", "[x]*.txt", "$HOME", '"q"', "~$a.md") == [
+        *("a:10-80", "[x]*.txt", "$HOME", '"q"', "~$a.md")
     ]
 
 
@@ -148,7 +148,7 @@ def test_secrets_are_refused_by_name_and_left_out_of_patterns(
 def test_a_fifo_a_socket_and_a_device_are_named_for_what_they_are(
     opened: Path, border: FileBorder
 ) -> None:
-    os.mkfifo(opened / "pipe")
+    make_pipe(opened / "pipe")
     with pytest.raises(NotAFileError, match="a FIFO"):
         find(["pipe"], border)
     (opened / "zero").symlink_to("/dev/zero")
@@ -190,5 +190,5 @@ def test_what_gives_nothing_is_an_error_or_is_left_out(opened: Path, border: Fil
 def test_ten_thousand_files_are_refused_with_their_number(opened: Path, border: FileBorder) -> None:
     for number in range(10_000):
         (opened / f"{number}.txt").touch()
-    with pytest.raises(TooManyFilesError, match=f"10000 files.*at most {MAX_FILES}"):
+    with pytest.raises(TooManyFilesError, match=f"10,000 files.*at most {MAX_FILES:,}"):
         find(["*.txt"], border)

@@ -1,6 +1,7 @@
 """The border: which folders callers may name files in, and what is refused inside them as well."""
 
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,9 @@ class FileBorder:
     """What relative paths begin at, and shown names are relative to."""
     secrets: SecretPatterns = field(default_factory=SecretPatterns)
     why_none: str = "no folder was given to llama-mcp"
-    """Why there is no folder, where there is none; follows "because"."""
+    """Why there is no folder to read from, where there is none; follows "because"."""
+    why_none_to_save: str = "no folder was given to llama-mcp"
+    """The same of folders to write to."""
     own: tuple[Path, ...] = ()
     """Folders of llama-mcp's own records, closed unless an open folder lies in them."""
 
@@ -60,7 +63,7 @@ class FileBorder:
     def saving_folders(self) -> tuple[Path, ...]:
         """Return the folders to write to; raises NoFoldersError when there is none."""
         if not self.save_dirs:
-            raise NoFoldersError(self.why_none, SAVE_SETTING)
+            raise NoFoldersError(self.why_none_to_save, SAVE_SETTING)
         return self.save_dirs
 
     def bases(self, folders: Iterable[Path]) -> list[Path]:
@@ -93,13 +96,23 @@ def border_of(
     clients, why = _of_client(client_folders, secrets)
     read = clients if settings.file_dirs is None else _real(settings.file_dirs)
     save = clients if settings.save_dirs is None else _real(settings.save_dirs)
-    if settings.file_dirs is not None and not read:
-        why = f"{READ_SETTING} names none that is there"
     base = next((folder for folder in clients if place_in(folder, read)), None)
-    base = base or next(iter((*read, *clients, *_real(client_folders))), Path.cwd())
-    return FileBorder(
-        read, save, base, secrets, why, tuple(Path(os.path.realpath(folder)) for folder in own)
+    # Without any folder nothing is found, wherever relative paths begin.
+    base = base or next(
+        iter((*read, *clients, *_real(client_folders))), Path(os.path.abspath(os.sep))
     )
+    return FileBorder(
+        *(read, save, base, secrets),
+        why_none=_why_none(READ_SETTING, settings.file_dirs, why),
+        why_none_to_save=_why_none(SAVE_SETTING, settings.save_dirs, why),
+        own=tuple(Path(os.path.realpath(folder)) for folder in own),
+    )
+
+
+def _why_none(setting: str, folders: tuple[Path, ...] | None, why_of_client: str) -> str:
+    if folders is None:
+        return why_of_client
+    return f"{setting} names none that is there" if folders else f"{setting} says so"
 
 
 def place_in(real: Path, folders: Iterable[Path]) -> tuple[Path, tuple[str, ...]] | None:
@@ -110,9 +123,7 @@ def place_in(real: Path, folders: Iterable[Path]) -> tuple[Path, tuple[str, ...]
     places: list[tuple[Path, tuple[str, ...]]] = []
     for folder in folders:
         for above in (real, *real.parents):
-            if above == folder or (
-                above.name.casefold() == folder.name.casefold() and is_same_file(above, folder)
-            ):
+            if above == folder or (_alike(above.name, folder.name) and is_same_file(above, folder)):
                 places.append((above, real.relative_to(above).parts))
                 break
     return min(places, key=lambda place: len(place[1]), default=None)
@@ -165,3 +176,9 @@ def _real(folders: Iterable[Path]) -> tuple[Path, ...]:
         except (OSError, ValueError):
             continue  # what is not there holds no file
     return tuple(dict.fromkeys(each for each in real if os.path.isdir(each)))
+
+
+def _alike(one: str, other: str) -> bool:
+    """Tell whether two names can be one on a file system that is forgiving."""
+    plain, other_plain = (unicodedata.normalize("NFC", name).casefold() for name in (one, other))
+    return plain == other_plain
