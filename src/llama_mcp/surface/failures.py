@@ -56,8 +56,8 @@ def words_for(offered: Collection[str]) -> Words:
     """Return the words for a client that has only these tools: the rest its operator can do."""
     words = dict(TOOL_WORDS)
     for step, text in TOOL_WORDS.items():
-        tool = _TAKEN_BY.get(step) or next(iter(TOOLS.intersection(text.split())), "")
-        if tool and tool not in offered:
+        tool = _TAKEN_BY.get(step) or next(iter(TOOLS.intersection(text.split())))
+        if tool not in offered:
             words[step] = _WITHOUT_A_TOOL.get(step, f"let the operator {PLAIN_WORDS[step]}")
     return words
 

@@ -85,6 +85,21 @@ class FileTooLargeForChatError(LlamaMCPError):
         )
 
 
+class FilesTakeLongError(LlamaMCPError):
+    """Files could not be read in the time of the call."""
+
+    next_step = (
+        "Pass a larger wait_seconds, fewer files, or plain text in the place of documents. Or "
+        "{run_on_files}."
+    )
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The files were not read within {seconds:.0f} s: large documents take long, and so "
+            "does a folder on a slow network. Nothing was sent."
+        )
+
+
 class CannotSeeError(LlamaMCPError):
     """Pictures for a model that reads text only."""
 

@@ -114,7 +114,7 @@ class ConversationTools:
         services = self._services()
         deadline = anyio.current_time() + services.settings.patience(wait_seconds)
         of_call = await files_of_call(
-            *(services, self._client_folders, ctx.session, files or [], save_to),
+            *(services, self._client_folders, ctx.session, files or [], save_to, deadline),
             overwrite=overwrite,
         )
         request = ChatRequest(

@@ -6,15 +6,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 from mcp.server.session import ServerSession
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.attachments import Attachment, SaveTo
 from llama_mcp.surface.client_folders import ClientFolders
+from llama_mcp.turns.errors import FilesTakeLongError
 
 if TYPE_CHECKING:
     from llama_mcp.files.border import FileBorder
+
+# A text of the largest size is read in a second; a document may take minutes.
+READ_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,20 @@ async def files_of_call(
     session: ServerSession,
     files: Sequence[str],
     save_to: str,
+    deadline: float,
     *,
     overwrite: bool,
 ) -> FilesOfCall:
     """Read the files that a call names, and see to the place for its result.
+
+    Args:
+        services: The rooms.
+        client_folders: Where clients work.
+        session: The client's.
+        files: What to read.
+        save_to: What to write; empty for nothing.
+        deadline: When the call should return, by anyio's clock; reading has READ_SECONDS at least.
+        overwrite: Whether a file that is there may be replaced.
 
     Raises:
         LlamaMCPError: Why it cannot be; nothing was done then.
@@ -45,8 +60,20 @@ async def files_of_call(
         return FilesOfCall()
     folders = await client_folders.of(session)
     take = partial(_take, services.file_border, folders, files, save_to, overwrite=overwrite)
-    # Abandoned with the call: a folder on a network may hang.
-    return await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
+    return await in_time(max(READ_SECONDS, deadline - anyio.current_time()), take)
+
+
+async def in_time(seconds: float, take: Callable[[], FilesOfCall]) -> FilesOfCall:
+    """Return what is read in a thread; one that takes longer is abandoned, as with its call.
+
+    Raises:
+        FilesTakeLongError: It has taken so long: a document is large, or a folder hangs.
+    """
+    try:
+        with anyio.fail_after(seconds):
+            return await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
+    except TimeoutError:
+        raise FilesTakeLongError(seconds) from None
 
 
 def _take(
