@@ -1,6 +1,6 @@
-"""Completion of the arguments that our resource templates take: session_id, and a model's name."""
+"""Completion of what a person types: arguments of our prompts and of our resource templates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mcp.server.mcpserver import MCPServer
 from mcp.types import (
@@ -36,12 +36,19 @@ class Completions:
         context: CompletionContext | None,
     ) -> Completion | None:
         """Return the values that fit what is typed; None for an argument that is not ours."""
-        if not isinstance(ref, ResourceTemplateReference):
-            return None
-        if argument.name == "session_id":
-            found = await self._services().archive.complete_ids(argument.value, MAX_VALUES + 1)
-        elif ref.uri == MODEL_TEMPLATE and argument.name == "name":
-            found = await self._services().known_models.names(argument.value)
-        else:
+        found = await self._values(ref, argument.name, argument.value)
+        if found is None:
             return None
         return Completion(values=list(found[:MAX_VALUES]), has_more=len(found) > MAX_VALUES)
+
+    async def _values(
+        self, ref: PromptReference | ResourceTemplateReference, name: str, typed: str
+    ) -> Sequence[str] | None:
+        """Return one value more than are shown, if there are more."""
+        if name == "session_id" and (not isinstance(ref, PromptReference) or ref.name == "go_on"):
+            return await self._services().archive.complete_ids(typed, MAX_VALUES + 1)
+        if isinstance(ref, PromptReference):
+            return None
+        if ref.uri == MODEL_TEMPLATE and name == "name":
+            return await self._services().known_models.names(typed)
+        return None
