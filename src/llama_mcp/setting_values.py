@@ -22,6 +22,7 @@ from llama_mcp.setting_texts import (
 )
 
 EMBEDDED = "embedded"
+NONE = "none"
 # The programs whose folders are looked at for models.
 ModelPlace = Literal["huggingface", "llama.cpp", "lm-studio", "ollama", "jan", "gpt4all"]
 MODEL_PLACES: tuple[ModelPlace, ...] = get_args(ModelPlace)
@@ -107,6 +108,23 @@ def as_engine(text: str) -> str:
 def as_folders(text: str) -> tuple[Path, ...]:
     """Return the folders of a list that is written as in PATH."""
     return tuple(map(as_folder, split_folders(text, windows=ON_WINDOWS)))
+
+
+def as_folders_or_none(text: str) -> tuple[Path, ...]:
+    """Return the folders of a list that is written as in PATH; none for `none`."""
+    return () if as_word(text) == NONE else as_folders(text)
+
+
+def as_patterns(text: str) -> tuple[str, ...]:
+    """Return patterns of names, with `/` between parts; `none` stands for none."""
+    patterns = as_list(text)
+    if as_word(text) == NONE:
+        return ()
+    for pattern in patterns:
+        _refuse_control_characters(pattern)
+    if not patterns:
+        raise ValueError("it takes names or patterns with commas between them, default, or none")
+    return tuple(pattern.replace("\\", "/") for pattern in patterns)
 
 
 def as_command_line(text: str) -> tuple[str, ...]:

@@ -24,10 +24,12 @@ from llama_mcp.setting_values import (
     as_engine,
     as_folder,
     as_folders,
+    as_folders_or_none,
     as_layers,
     as_level,
     as_list,
     as_model,
+    as_patterns,
     as_places,
     as_variables,
     as_word,
@@ -204,6 +206,24 @@ class DownloadSettings(SettingsGroup):
     downloads: bool = Field(default=True, description="Let models be downloaded.")
 
 
+class FileSettings(SettingsGroup):
+    """Which files callers may name."""
+
+    file_dirs: Annotated[tuple[Path, ...] | None, FromText(as_folders_or_none)] = Field(
+        default=None,
+        description="Folders whose files callers may have read; unset: the client's; `none`.",
+    )
+    save_dirs: Annotated[tuple[Path, ...] | None, FromText(as_folders_or_none)] = Field(
+        default=None,
+        description="Folders in which replies may be saved; unset: the client's; `none`.",
+    )
+    secret_files: Annotated[tuple[str, ...] | None, FromText(as_patterns)] = Field(
+        default=None,
+        description="Names of files that are never read, as patterns with commas; `default` stands "
+        "for the list in docs/files.md, `none` for none.",
+    )
+
+
 class CallSettings(SettingsGroup):
     """How long a call may take."""
 
@@ -229,7 +249,14 @@ class ReportSettings(SettingsGroup):
     )
 
 
-class Settings(LlamaServerSettings, OfferSettings, DownloadSettings, CallSettings, ReportSettings):
+class Settings(
+    LlamaServerSettings,
+    OfferSettings,
+    DownloadSettings,
+    FileSettings,
+    CallSettings,
+    ReportSettings,
+):
     """The operator's settings, all groups."""
 
     def with_findings(self, faults: Collection[Fault], notices: Collection[str]) -> "Settings":

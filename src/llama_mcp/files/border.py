@@ -1,0 +1,167 @@
+"""The border: which folders callers may name files in, and what is refused inside them as well."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llama_mcp.files.errors import (
+    NoFoldersError,
+    NotAFileError,
+    OutsideBorderError,
+    SecretFileError,
+    shown,
+)
+from llama_mcp.files.naming.secrets import SecretPatterns, patterns_of
+from llama_mcp.home_folders import home_of_user
+from llama_mcp.paths import is_same_file
+from llama_mcp.settings import FileSettings
+
+READ_SETTING = "LLAMA_MCP_FILE_DIRS"
+SAVE_SETTING = "LLAMA_MCP_SAVE_DIRS"
+# What lies here looks like files and is the kernel, or a device.
+_OF_THE_KERNEL = ("/proc", "/sys", "/dev")
+
+
+@dataclass(frozen=True)
+class FileBorder:
+    """Where callers may read and write; every folder is a real path."""
+
+    read_dirs: tuple[Path, ...]
+    save_dirs: tuple[Path, ...]
+    base: Path
+    """What relative paths begin at, and shown names are relative to."""
+    secrets: SecretPatterns = field(default_factory=SecretPatterns)
+    why_none: str = "no folder was given to llama-mcp"
+    """Why there is no folder, where there is none; follows "because"."""
+    own: tuple[Path, ...] = ()
+    """Folders of llama-mcp's own records, closed unless an open folder lies in them."""
+
+    def check_readable(self, real: Path, name: object) -> None:
+        """Raise a FileRefusedError unless callers may read this path; it has no links in it."""
+        _check(real, name, self.reading_folders(), READ_SETTING, self)
+
+    def check_writable(self, real: Path, name: object) -> None:
+        """Raise a FileRefusedError unless callers may write this path; it has no links in it."""
+        _check(real, name, self.saving_folders(), SAVE_SETTING, self)
+
+    def check_name(self, path: Path, name: object) -> None:
+        """Raise SecretFileError when the path by which a file is named says that it is secret."""
+        place = place_in(Path(os.path.abspath(path)), self.read_dirs)
+        if pattern := self.secrets.matching(place[1] if place else (path.name,)):
+            raise SecretFileError(name, pattern)
+
+    def reading_folders(self) -> tuple[Path, ...]:
+        """Return the folders to read from; raises NoFoldersError when there is none."""
+        if not self.read_dirs:
+            raise NoFoldersError(self.why_none, READ_SETTING)
+        return self.read_dirs
+
+    def saving_folders(self) -> tuple[Path, ...]:
+        """Return the folders to write to; raises NoFoldersError when there is none."""
+        if not self.save_dirs:
+            raise NoFoldersError(self.why_none, SAVE_SETTING)
+        return self.save_dirs
+
+    def bases(self, folders: Iterable[Path]) -> list[Path]:
+        """Return where relative paths are looked for, in this order."""
+        return list(dict.fromkeys((self.base, *folders)))
+
+    def shown_name(self, real: Path) -> str:
+        """Return what a file is called to model and caller."""
+        inside = place_in(real, (self.base,))
+        return shown("/".join(inside[1]) if inside and inside[1] else real.as_posix())
+
+
+def border_of(
+    settings: FileSettings, client_folders: Sequence[Path], own: Sequence[Path] = ()
+) -> FileBorder:
+    """Return the border that the operator's settings and the client's folders make.
+
+    Args:
+        settings: the operator's; folders that they name take the place of the client's.
+        client_folders: the client's roots, or the folder in which llama-mcp was started; a folder
+            that holds too much (a root of the file system, the home folder, or one above it) is
+            left out.
+        own: folders of llama-mcp's records.
+
+    Raises:
+        WrongSettingsError: one of these settings is wrong.
+    """
+    settings.check(tuple(FileSettings.model_fields))
+    secrets = patterns_of(settings.secret_files)
+    clients, why = _of_client(client_folders, secrets)
+    read = clients if settings.file_dirs is None else _real(settings.file_dirs)
+    save = clients if settings.save_dirs is None else _real(settings.save_dirs)
+    if settings.file_dirs is not None and not read:
+        why = f"{READ_SETTING} names none that is there"
+    base = next((folder for folder in clients if place_in(folder, read)), None)
+    base = base or next(iter((*read, *clients, *_real(client_folders))), Path.cwd())
+    return FileBorder(
+        read, save, base, secrets, why, tuple(Path(os.path.realpath(folder)) for folder in own)
+    )
+
+
+def place_in(real: Path, folders: Iterable[Path]) -> tuple[Path, tuple[str, ...]] | None:
+    """Return the folder in which a path lies, as the path spells it, and the parts below it.
+
+    Of several the innermost counts. None when it lies in none of them.
+    """
+    places: list[tuple[Path, tuple[str, ...]]] = []
+    for folder in folders:
+        for above in (real, *real.parents):
+            if above == folder or (
+                above.name.casefold() == folder.name.casefold() and is_same_file(above, folder)
+            ):
+                places.append((above, real.relative_to(above).parts))
+                break
+    return min(places, key=lambda place: len(place[1]), default=None)
+
+
+def _check(
+    real: Path, name: object, folders: Sequence[Path], setting: str, border: FileBorder
+) -> None:
+    place = place_in(real, folders)
+    if place is None:
+        raise OutsideBorderError(name, folders, setting)
+    if _is_own(real, place[0], border.own):
+        raise NotAFileError(name, "one of llama-mcp's own records")
+    if os.name == "posix" and str(real).startswith(tuple(f"{top}/" for top in _OF_THE_KERNEL)):
+        raise NotAFileError(name, "no file but a part of the system")
+    if pattern := border.secrets.matching(place[1]):
+        raise SecretFileError(name, pattern)
+
+
+def _is_own(real: Path, opened: Path, own: Sequence[Path]) -> bool:
+    return any(place_in(real, (folder,)) and not _lies_below(opened, folder) for folder in own)
+
+
+def _lies_below(path: Path, folder: Path) -> bool:
+    place = place_in(path, (folder,))
+    return place is not None and bool(place[1])
+
+
+def _of_client(folders: Sequence[Path], secrets: SecretPatterns) -> tuple[tuple[Path, ...], str]:
+    """Return the client's folders that are taken, and why there is none."""
+    home = home_of_user()
+    taken, why = [], "the client told no folder"
+    for real in _real(folders):
+        if real.parent == real:
+            why = f"the client's folder is {shown(real)}, which is everything"
+        elif home is not None and place_in(Path(os.path.realpath(home)), (real,)):
+            why = f"the client's folder ({shown(real)}) is or holds the user's home folder"
+        elif secrets.matching(real.parts[1:]):
+            why = f"the client's folder ({shown(real)}) is one for secrets"
+        else:
+            taken.append(real)
+    return tuple(taken), why
+
+
+def _real(folders: Iterable[Path]) -> tuple[Path, ...]:
+    real = []
+    for folder in folders:
+        try:
+            real.append(Path(os.path.realpath(folder, strict=True)))
+        except (OSError, ValueError):
+            continue  # what is not there holds no file
+    return tuple(dict.fromkeys(each for each in real if os.path.isdir(each)))

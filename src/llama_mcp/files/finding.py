@@ -1,0 +1,191 @@
+"""From what a caller names to files that can be read: paths, patterns, folders, lines of a file."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from llama_mcp.files.border import FileBorder
+from llama_mcp.files.contents.formats import format_of
+from llama_mcp.files.errors import (
+    BadNameError,
+    BinaryFileError,
+    FileMissingError,
+    FileRefusedError,
+    NotAFileError,
+    NothingFoundError,
+    TooManyFilesError,
+)
+from llama_mcp.files.named import Found, LeftOut, NamedFile
+from llama_mcp.files.naming.asked import Asked, take_apart
+from llama_mcp.files.naming.listing import (
+    Listed,
+    Listing,
+    alternatives,
+    is_pattern,
+    natural,
+    split_pattern,
+)
+from llama_mcp.files.naming.opening import entries_of, open_file, unreadable
+from llama_mcp.files.reading import ends_of
+
+MAX_FILES = 1000
+
+
+def find(asked: Sequence[str], border: FileBorder, *, strict: bool = True) -> Found:
+    """Return the files that a caller means, each once, and those that are left out.
+
+    A path, absolute or relative; a pattern with `*`, `?`, `[...]`, `{a,b}` and `**`; a folder, for
+    all in it but what is hidden. Lines may stand behind a path or a pattern: `path:10-80`,
+    `path:10`, `path:10-`. A file that is really called so goes before every other reading.
+
+    Args:
+        asked: what the caller wrote.
+        border: where callers may read.
+        strict: whether a text that gives nothing is an error; otherwise it is left out.
+
+    Returns:
+        Files that exist, may be read and hold text or a picture. What a pattern or a folder holds
+        besides is in `left_out`.
+
+    Raises:
+        FileRefusedError: with `strict`, one that is named by its own path cannot be taken.
+        NoFoldersError: no folder is open to callers.
+        TooManyFilesError: there are more than MAX_FILES, or too many to look at.
+    """
+    search = _Search(border, Listing(border.reading_folders()))
+    for text in asked:
+        try:
+            search.add(text)
+        except FileRefusedError as error:
+            if strict:
+                raise
+            search.leave_out(error.name, error.why)
+    if len(search.seen) > MAX_FILES:
+        raise TooManyFilesError(len(search.seen), MAX_FILES, is_whole=True)
+    return Found(tuple(search.files), tuple(search.left_out.values()))
+
+
+@dataclass
+class _Search:
+    border: FileBorder
+    listing: Listing
+    files: list[NamedFile] = field(default_factory=list)
+    seen: set[tuple[Path, int | None, int | None]] = field(default_factory=set)
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+
+    def add(self, text: str) -> None:
+        bases = self.border.bases(self.border.read_dirs)
+        asked = take_apart(text, bases)
+        if asked.path is not None:
+            self._add_existing(asked)
+        elif is_pattern(asked.text):
+            self._add_all(asked, self._matches(asked), "no file matches it")
+        else:
+            raise self._missing(asked)
+
+    def leave_out(self, name: str, why: str) -> None:
+        self.left_out.setdefault(name, LeftOut(name, why))
+
+    def _add_existing(self, asked: Asked) -> None:
+        assert asked.path is not None
+        real = self._real(asked.path, asked.text)
+        if not real.is_dir():
+            self._take(real, asked)
+            return
+        if asked.first_line is not None:
+            raise NotAFileError(asked.text, "a folder, which has no lines")
+        self._add_all(asked, self._listed(real), "no file is in it")
+
+    def _listed(self, folder: Path) -> Iterator[Listed]:
+        self.border.check_readable(folder, folder)
+        return self.listing.all_in(folder)
+
+    def _matches(self, asked: Asked) -> Iterator[Listed]:
+        for pattern in alternatives(asked.text):
+            if not is_pattern(pattern):
+                pattern = f"{pattern[:-1]}[{pattern[-1]}]"
+            folder, parts = split_pattern(pattern)
+            for base in self.border.bases(self.border.read_dirs):
+                try:
+                    real = Path(os.path.realpath(base / Path(folder).expanduser(), strict=True))
+                except (OSError, ValueError, RuntimeError):
+                    continue
+                self.border.check_readable(real, asked.text)
+                yield from self.listing.matching(real, parts)
+                break
+
+    def _add_all(self, asked: Asked, listed: Iterator[Listed], nothing: str) -> None:
+        is_empty = True
+        try:
+            for each in listed:
+                self._add_listed(each, asked)
+                is_empty = False
+        except OSError as error:
+            raise unreadable(asked.text, error) from error
+        if is_empty:
+            raise NothingFoundError(asked.text, nothing)
+
+    def _add_listed(self, listed: Listed, asked: Asked) -> None:
+        name = self.border.shown_name(listed.path)
+        if listed.why_not:
+            self.leave_out(name, listed.why_not)
+            return
+        try:
+            real = self._real(listed.path, name)
+            if real.is_dir():
+                self.leave_out(name, "it is a link to a folder; name that itself")
+            elif not listed.is_way:
+                self._take(real, asked)
+        except FileRefusedError as error:
+            self.leave_out(name, error.why)
+
+    def _real(self, path: Path, name: object) -> Path:
+        """Return where a path leads, if callers may read that; both names count for secrets."""
+        try:
+            real = Path(os.path.realpath(path, strict=True))
+        except OSError as error:
+            # Of what lies outside, callers are not even told whether it is there.
+            self.border.check_readable(Path(os.path.realpath(path)), name)
+            raise unreadable(name, error) from error
+        except ValueError as error:
+            raise BadNameError(name, str(error)) from error
+        self.border.check_readable(real, name)
+        self.border.check_name(path, name)
+        return real
+
+    def _take(self, real: Path, asked: Asked) -> None:
+        key = (real, asked.first_line, asked.last_line)
+        if key in self.seen:
+            return
+        if len(self.seen) >= MAX_FILES:  # the rest is only counted
+            self.seen.add(key)
+            return
+        name = self.border.shown_name(real)
+        descriptor = open_file(real, name, self.border)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            try:
+                size_bytes = os.fstat(descriptor).st_size
+                found = format_of(*ends_of(file, size_bytes))
+            except OSError as error:
+                raise unreadable(name, error) from error
+        if found.kind is None:
+            raise BinaryFileError(name, found.what)
+        self.seen.add(key)
+        self.files.append(
+            NamedFile(name, real, asked.first_line, asked.last_line, found.kind, size_bytes)
+        )
+
+    def _missing(self, asked: Asked) -> FileRefusedError:
+        base = self.border.base
+        try:
+            path = Path(os.path.realpath(base / Path(asked.text).expanduser()))
+            self.border.check_readable(path, asked.text)
+            names = [entry.name for entry in entries_of(path.parent, self.border.read_dirs)]
+        except FileRefusedError as error:
+            return error
+        except (OSError, ValueError, RuntimeError):
+            return FileMissingError(asked.text, base)
+        nearest = get_close_matches(path.name, sorted(names, key=natural), n=5, cutoff=0.5)
+        return FileMissingError(asked.text, self.border.shown_name(path.parent), nearest)

@@ -1,0 +1,81 @@
+"""Which folders are open to callers, by the operator's settings and the client's folders."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from llama_mcp.errors import WrongSettingsError
+from llama_mcp.files.border import border_of
+from llama_mcp.files.errors import NoFoldersError
+from llama_mcp.files.finding import find
+from llama_mcp.files.saving import check_save
+from llama_mcp.reading_settings import read_settings
+from llama_mcp.settings import FileSettings
+
+
+def test_the_client_s_folders_are_open_where_nothing_is_set(opened: Path, closed: Path) -> None:
+    border = border_of(FileSettings(), [opened, closed])
+    assert border.read_dirs == border.save_dirs == (opened, closed)
+    assert border.base == opened
+
+
+def test_the_operator_s_folders_take_their_place(opened: Path, closed: Path) -> None:
+    border = border_of(FileSettings(file_dirs=(closed,)), [opened])
+    assert (border.read_dirs, border.save_dirs, border.base) == ((closed,), (opened,), closed)
+
+
+@pytest.mark.parametrize("folder", ["root", "home", "above home"])
+def test_a_client_s_folder_that_holds_everything_opens_nothing(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path.resolve() / "people" / "me"
+    home.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    given = {"root": Path(home.anchor), "home": home, "above home": home.parent}[folder]
+    border = border_of(FileSettings(), [given])
+    assert border.read_dirs == ()
+    with pytest.raises(NoFoldersError, match="setting LLAMA_MCP_FILE_DIRS to them"):
+        find(["a.txt"], border)
+    with pytest.raises(NoFoldersError, match="setting LLAMA_MCP_SAVE_DIRS to them"):
+        check_save("a.txt", border)
+
+
+def test_folders_that_are_not_there_open_nothing(opened: Path) -> None:
+    border = border_of(FileSettings(file_dirs=(opened / "gone",)), [opened])
+    with pytest.raises(NoFoldersError, match="LLAMA_MCP_FILE_DIRS names none that is there"):
+        find(["a.txt"], border)
+
+
+def test_wrong_settings_are_told(opened: Path) -> None:
+    settings = read_settings({"LLAMA_MCP_FILE_DIRS": "~no-such-user/x"})
+    with pytest.raises(WrongSettingsError, match="LLAMA_MCP_FILE_DIRS"):
+        border_of(settings, [opened])
+
+
+def test_settings_are_read_as_lists(opened: Path, closed: Path) -> None:
+    settings = read_settings(
+        {
+            "LLAMA_MCP_FILE_DIRS": f"{opened}{os.pathsep}{closed}",
+            "LLAMA_MCP_SAVE_DIRS": "None",
+            "LLAMA_MCP_SECRET_FILES": "default, *.private",
+        }
+    )
+    border = border_of(settings, [])
+    assert border.read_dirs == (opened, closed)
+    assert border.save_dirs == ()
+    assert border.secrets.matching(["a.private"]) == "*.private"
+    assert border.secrets.matching(["a.pem"]) == "*.pem"
+
+
+def test_llama_mcp_s_own_records_are_closed(opened: Path) -> None:
+    (opened / "home" / "runs").mkdir(parents=True)
+    (opened / "home" / "runs" / "launch.json").write_text("{}", encoding="utf-8")
+    border = border_of(FileSettings(), [opened], own=[opened / "home"])
+    for act in (
+        lambda: find(["home/runs/launch.json"], border),
+        lambda: check_save("home/runs/launch.json", border, overwrite=True),
+    ):
+        with pytest.raises(Exception, match="one of llama-mcp's own records"):
+            act()
