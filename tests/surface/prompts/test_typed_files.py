@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_mcp.surface.prompts.typed_files import files_in, last_name
+from llama_mcp.surface.prompts.typed_files import files_in, is_typable, last_name
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,10 @@ def test_names_stand_between_commas_or_in_a_list(typed: str, names: list[str]) -
 )
 def test_the_last_name_is_the_one_that_is_still_typed(typed: str, before: str, name: str) -> None:
     assert last_name(typed) == (before, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "can_stand"), [("a b.txt", True), ("a,b.txt", False), (" a", False), ("'a'", False)]
+)
+def test_a_name_that_would_be_read_as_another_is_not_proposed(name: str, can_stand: bool) -> None:
+    assert is_typable(name) is can_stand

@@ -23,6 +23,11 @@ def last_name(typed: str) -> tuple[str, str]:
     return typed[: len(typed) - len(name)], name
 
 
+def is_typable(name: str) -> bool:
+    """Tell whether a name can stand among others as it is."""
+    return files_in(name) == [name]
+
+
 def _listed(typed: str) -> list[str]:
     try:
         names = json.loads(typed)
