@@ -19,6 +19,7 @@ from llama_mcp.settings import (
     CallSettings,
     DownloadSettings,
     Fault,
+    FileSettings,
     LlamaServerSettings,
     OfferSettings,
     ReportSettings,
@@ -73,7 +74,7 @@ def notes_on(settings: LlamaServerSettings) -> tuple[str, ...]:
 
     It looks at folders, and one on a network may take long.
     """
-    return (*findings_in(settings), *missing_folders(settings))
+    return (*findings_in(settings), *all_missing_folders(settings))
 
 
 def findings_in(settings: LlamaServerSettings) -> tuple[str, ...]:
@@ -83,10 +84,21 @@ def findings_in(settings: LlamaServerSettings) -> tuple[str, ...]:
 
 
 def missing_folders(settings: LlamaServerSettings) -> tuple[str, ...]:
-    """Return which folders of the settings are not there; one on a network may take long."""
+    """Return which folders for models are not there; one on a network may take long."""
     return (
         *_missing_folders("model_dirs", settings.model_dirs),
         *_missing_folders("allowed_paths", settings.allowed_paths),
+    )
+
+
+def all_missing_folders(settings: LlamaServerSettings) -> tuple[str, ...]:
+    """Return which folders of all settings are not there; one on a network may take long."""
+    if not isinstance(settings, FileSettings):
+        return missing_folders(settings)
+    return (
+        *missing_folders(settings),
+        *_missing_folders("file_dirs", settings.file_dirs or ()),
+        *_missing_folders("save_dirs", settings.save_dirs or ()),
     )
 
 
@@ -145,6 +157,8 @@ def _consequence(name: str) -> str:
         return "The default counts until it is set right."
     if name in DownloadSettings.model_fields:
         return "Nothing is downloaded until it is set right."
+    if name in FileSettings.model_fields:
+        return "No file of a caller is read or written until it is set right."
     return "No llama-server is started until it is set right."
 
 

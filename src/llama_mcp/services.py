@@ -7,9 +7,10 @@ not wait for what it does not need.
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,10 +19,11 @@ from anyio.abc import TaskGroup
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.keeper import run_dir
-from llama_mcp.reading_settings import missing_folders
+from llama_mcp.reading_settings import all_missing_folders
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from llama_mcp.files.border import FileBorder
     from llama_mcp.llama_server.metrics.reader import MetricsReader
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.llama_server.use import Use
@@ -148,6 +150,13 @@ class Services:
             return None
         return fits.available.total_bytes
 
+    def file_border(self, client_folders: Sequence[Path]) -> "FileBorder":
+        """Return which files callers may name; it looks at disks. Raises as `border_of` does."""
+        from llama_mcp.files.border import border_of
+
+        own = (self.settings.archive_path.parent, self.settings.state_dir)
+        return border_of(self.settings, client_folders, own)
+
     async def unfinished(self, session_ids: Collection[str]) -> dict[str, str]:
         """Return how the last turn stands of those of the sessions whose reply is not whole.
 
@@ -255,7 +264,9 @@ async def open_services(
 async def _log_missing_folders(settings: Settings) -> None:
     """Say on stderr which folders of the settings are not there."""
     # Abandoned at the end: a folder on a network that hangs must not keep the process.
-    for note in await anyio.to_thread.run_sync(missing_folders, settings, abandon_on_cancel=True):
+    for note in await anyio.to_thread.run_sync(
+        all_missing_folders, settings, abandon_on_cancel=True
+    ):
         logger.warning("%s", note)
 
 

@@ -40,6 +40,7 @@ KNOWN = {
     ("surface/stdio/messages.py", "mcp.shared._context_streams"),
     ("surface/stdio/serving.py", "_lowlevel_server"),
     ("surface/notifications/subscriptions.py", "_connection"),
+    ("surface/client_folders.py", "_connection"),
     ("cli/serve.py", "mcp.server.mcpserver.server"),
 }
 STANDARD_LIBRARY = {"_exit", "_handle"}

@@ -26,6 +26,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
 from llama_mcp.sessions.records import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
+from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.completions import Completions
 from llama_mcp.surface.failures import (
     check_names,
@@ -250,6 +251,7 @@ def build_server(
                 tasks.cancel_scope.cancel()
 
     subscriptions = Subscriptions()
+    client_folders = ClientFolders()
     server = LlamaMCPServer(
         NAME,
         title="llama-mcp",
@@ -259,7 +261,7 @@ def build_server(
         lifespan=lifespan,
         log_level=settings.log_level,
         subscriptions=subscriptions.bus,
-        middleware=[subscriptions],
+        middleware=[subscriptions, client_folders],
     )
     server.middleware.append(server.announce_what_there_is)
     server.offered = settings.offered_tools
@@ -273,7 +275,7 @@ def build_server(
     ModelTools(services).register(server)
     ObservingTools(services).register(server)
     Prompts(services, server.offered).register(server)
-    Completions(services).register(server)
+    Completions(services, client_folders).register(server)
     LlamaServerResources(services).register(server)
     ModelResources(services).register(server)
     SessionResources(services).register(server)
