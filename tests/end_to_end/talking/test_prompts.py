@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,14 @@ async def completed(client: RawClient, name: str, argument: str, typed: str) -> 
     return values
 
 
+def made_files(tmp_path: Path) -> Path:
+    folder = tmp_path / "work"
+    (folder / "notes").mkdir(parents=True)
+    for name in ("note.txt", "note,2.txt", "other.md", "id_rsa"):
+        (folder / name).write_text("text", encoding="utf-8")
+    return folder
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_a_person_goes_on_with_an_earlier_conversation(
     llama_mcp: LlamaMCP, version: str
@@ -94,6 +103,45 @@ async def test_what_is_wrong_is_told_as_the_specification_says(
             error = await error_of(client, **params)
             assert error["code"] == INVALID_PARAMS, params
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_files_complete_below_the_folder_that_the_operator_opens(
+    llama_mcp: LlamaMCP, version: str, tmp_path: Path
+) -> None:
+    folder = made_files(tmp_path)
+    async with client_of(llama_mcp.having(FILE_DIRS=str(folder)), version) as client:
+        typed = "other.md, no"
+        assert await completed(client, "summarize_files", "files", typed) == [
+            "other.md, note.txt",
+            "other.md, notes/",
+        ]
+        assert await completed(client, "summarize_files", "files", "../") == []
+        assert await completed(client, "summarize_files", "focus", "no") == []
+        assert await completed(client, "ask", "question", "no") == []
+
+
+async def test_files_complete_below_the_roots_of_a_client_that_tells_them(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    folder = made_files(tmp_path)
+    async with raw_client(llama_mcp) as client:
+        await client.answer(
+            await client.ask("initialize", **INITIALIZE | {"capabilities": {"roots": {}}})
+        )
+        await client.notify("notifications/initialized")
+        asked = await client.ask(
+            "completion/complete",
+            ref={"type": "ref/prompt", "name": "summarize_files"},
+            argument={"name": "files", "value": "note."},
+        )
+        question = await client.next()
+        assert question["method"] == "roots/list"
+        roots = {"roots": [{"uri": folder.as_uri()}]}
+        answer = {"jsonrpc": "2.0", "id": question["id"], "result": roots}
+        await client.write(json.dumps(answer).encode())
+        completion = (await client.answer(asked))["result"]["completion"]
+        assert completion["values"] == ["note.txt"]
 
 
 async def test_without_a_llama_server_the_question_why_it_is_slow_says_that_none_runs(
