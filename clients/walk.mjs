@@ -6,7 +6,8 @@
  * on stdout: the protocol version and what was done.
  *
  * The methods: listTools, listResources, listResourceTemplates, call(name, arguments, options),
- * read(uri), subscribe(uris), and heard, a Heard that the client feeds with notifications.
+ * read(uri), subscribe(uris), listPrompts, getPrompt(name, arguments), complete(reference, argument),
+ * and heard, a Heard that the client feeds with notifications.
  */
 import assert from "node:assert/strict";
 
@@ -14,6 +15,10 @@ const PATIENCE_MS = 20_000;
 const STATUS_URI = "llama://server/status";
 const INDEX_URI = "llama://sessions";
 const NO_MODEL = "nobody/nothing";
+// It needs an embedding model, and the walk has a chat model only.
+const NOT_CALLED = new Set(["rank_texts"]);
+// In the folder that LLAMA_MCP_FILE_DIRS names.
+const FILE = "note.txt";
 // Long enough that the first progress does not come together with the result.
 const REPLY_TOKENS = 600;
 // Long enough that a reply is still being written when it is cancelled.
@@ -59,11 +64,12 @@ export async function walk(client) {
   await start(client, call);
   const reply = await chat(client, call);
   await readResources(client, reply);
+  await getPrompt(client, reply.session_id);
   await cancel(client, call, reply.session_id);
   await callTheRest(tools, called, call, reply.session_id);
   await stop(client, call);
-  const first = ["list", "subscribe", "start", "chat with progress", "read", "cancel"];
-  return [...first, `all ${called.size} tools`, "stop"];
+  const first = ["list", "subscribe", "start", "chat with progress", "read", "prompt", "cancel"];
+  return [...first, `${called.size} tools`, "stop"];
 }
 
 async function list(client) {
@@ -116,6 +122,16 @@ async function readResources(client, reply) {
   assert((await client.read(uri)).includes("Hello"), "the transcript lacks the message");
 }
 
+async function getPrompt(client, session_id) {
+  const names = (await client.listPrompts()).map((prompt) => prompt.name);
+  assert(names.includes("ask") && names.includes("go_on"), `${names}`);
+  const reference = { type: "ref/prompt", name: "go_on" };
+  const typed = { name: "session_id", value: session_id.slice(0, 3) };
+  assert((await client.complete(reference, typed)).includes(session_id), "it does not complete");
+  const messages = await client.getPrompt("go_on", { session_id, message: "Go on" });
+  assert(messages[0].content.text.includes(session_id), "the prompt lacks the session");
+}
+
 async function cancel(client, call, session_id) {
   const given = { session_id, message: "Go on", max_tokens: LONG_REPLY_TOKENS };
   const abort = new AbortController();
@@ -139,8 +155,13 @@ async function callTheRest(tools, called, call, session_id) {
   // Nobody is at the address of the hub: it goes on trying until it is cancelled.
   await call("download_model", { model: NO_MODEL, wait_seconds: 0 });
   await call("download_model", { model: NO_MODEL, cancel: true });
+  if (tools.some((tool) => tool.name === "run_on_files")) {
+    const given = { instruction: "Sum up", files: [FILE], max_tokens: 8, temperature: 0 };
+    await call("run_on_files", given);
+  }
   for (const tool of tools) {
-    if (called.has(tool.name) || tool.name === "stop_llama_server") continue;
+    if (called.has(tool.name) || NOT_CALLED.has(tool.name)) continue;
+    if (tool.name === "stop_llama_server") continue;
     const required = tool.inputSchema.required ?? [];
     const unknown = required.filter((name) => name !== "session_id");
     assert.deepEqual(unknown, [], `the walk has no arguments for ${tool.name}`);
