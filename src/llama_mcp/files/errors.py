@@ -19,7 +19,7 @@ DOCUMENTS_COMMAND = 'pip install "llama-mcp[documents]"'
 def shown(name: object) -> str:
     """Return a name or path as one line that any text can hold."""
     text = str(name).encode("utf-8", "backslashreplace").decode()
-    return shortened(visible_line(text), MAX_SHOWN_NAME)
+    return shortened(visible_line(text).replace("\t", "\\t"), MAX_SHOWN_NAME)
 
 
 class FileRefusedError(LlamaMCPError):

@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.contents.formats import format_of
+from llama_mcp.files.contents.pictures import check_decodable
+from llama_mcp.files.documents.running import check_installed
 from llama_mcp.files.errors import (
     BadNameError,
     BinaryFileError,
@@ -17,7 +20,7 @@ from llama_mcp.files.errors import (
     NothingFoundError,
     TooManyFilesError,
 )
-from llama_mcp.files.named import Found, LeftOut, NamedFile
+from llama_mcp.files.named import FileKind, Found, LeftOut, NamedFile
 from llama_mcp.files.naming.asked import Asked, take_apart
 from llama_mcp.files.naming.listing import (
     Listed,
@@ -167,11 +170,16 @@ class _Search:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             try:
                 size_bytes = os.fstat(descriptor).st_size
-                found = format_of(*ends_of(file, size_bytes))
+                head, tail = ends_of(file, size_bytes)
             except OSError as error:
                 raise unreadable(name, error) from error
+        found = format_of(head, tail)
         if found.kind is None:
             raise BinaryFileError(name, found.what)
+        if found.kind is FileKind.PICTURE:
+            check_decodable(head, name, found.what)
+        if found.kind is FileKind.DOCUMENT:
+            check_installed(name, found.suffix, found.what)
         self.seen.add(key)
         self.files.append(
             NamedFile(name, real, asked.first_line, asked.last_line, found.kind, size_bytes)
@@ -182,9 +190,13 @@ class _Search:
         try:
             path = Path(os.path.realpath(base / Path(asked.text).expanduser()))
             self.border.check_readable(path, asked.text)
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.lstat(path)
             names = [entry.name for entry in entries_of(path.parent, self.border.read_dirs)]
         except FileRefusedError as error:
             return error
+        except PermissionError as error:
+            return unreadable(asked.text, error)
         except (OSError, ValueError, RuntimeError):
             return FileMissingError(asked.text, base)
         nearest = get_close_matches(path.name, sorted(names, key=natural), n=5, cutoff=0.5)

@@ -11,17 +11,27 @@ from llama_mcp.files.border import FileBorder
 from llama_mcp.files.contents.encodings import encoding_of
 from llama_mcp.files.contents.formats import HEAD_BYTES, Format, format_of
 from llama_mcp.files.contents.pictures import MAX_BYTES, measure
-from llama_mcp.files.contents.text_stream import TextStream
+from llama_mcp.files.contents.text_stream import FileSource, TextSource, TextStream
+from llama_mcp.files.documents.running import (
+    HTML,
+    DocumentSource,
+    check_installed,
+    is_installed,
+)
 from llama_mcp.files.errors import (
+    DOCUMENTS_COMMAND,
     BinaryFileError,
-    DocumentsMissingError,
     FileTooLargeError,
     UnreadableFileError,
 )
 from llama_mcp.files.named import FileKind, FileText, NamedFile, Picture
 from llama_mcp.files.naming.opening import open_file, unreadable
 
-_TAIL_BYTES = 4096
+# The list at the end of a ZIP has some 60 bytes for each part.
+_TAIL_BYTES = 65_536
+_AS_SOURCE = (
+    f"It was read with its markup; {DOCUMENTS_COMMAND} lets llama-mcp read only what a page says."
+)
 
 
 def read_text(file: NamedFile, border: FileBorder, max_bytes: int) -> FileText | Picture:
@@ -73,12 +83,21 @@ def open_text(file: NamedFile, border: FileBorder) -> Iterator[TextStream]:
 
     Reading the blocks raises UnreadableFileError when the system stops giving the file.
     """
-    with _opened(file, border) as (source, found, encoding):
-        if found.kind is FileKind.DOCUMENT:
-            raise DocumentsMissingError(file.name, found.what)
-        if found.kind is not FileKind.TEXT or encoding is None:
+    with _opened(file, border) as (opened, found, encoding):
+        source: TextSource
+        if found.suffix == HTML and (file.has_lines or not is_installed(HTML)):
+            source = FileSource(
+                opened, encoding or "utf-8", () if file.has_lines else (_AS_SOURCE,)
+            )
+        elif found.kind is FileKind.DOCUMENT:
+            check_installed(file.name, found.suffix, found.what)
+            size_bytes = os.fstat(opened.fileno()).st_size
+            source = DocumentSource(opened, file.name, found.suffix, size_bytes)
+        elif found.kind is FileKind.TEXT and encoding is not None:
+            source = FileSource(opened, encoding)
+        else:
             raise BinaryFileError(file.name, found.what)
-        yield TextStream(source, encoding, (file.first_line, file.last_line))
+        yield TextStream(source, (file.first_line, file.last_line))
 
 
 def ends_of(file: BinaryIO | FileIO, size_bytes: int) -> tuple[bytes, bytes]:
@@ -99,7 +118,8 @@ def _opened(file: NamedFile, border: FileBorder) -> Iterator[tuple[BinaryIO, For
         try:
             head, tail = ends_of(source, os.fstat(descriptor).st_size)
             found = format_of(head, tail)
-            yield source, found, encoding_of(head) if found.kind is FileKind.TEXT else None
+            is_text = found.kind is FileKind.TEXT or found.suffix == HTML
+            yield source, found, encoding_of(head) if is_text else None
         except OSError as error:
             raise unreadable(file.name, error) from error
 

@@ -6,6 +6,7 @@ leave, then what charset-normalizer finds.
 
 import codecs
 import re
+import unicodedata
 from dataclasses import dataclass, field
 
 UTF_8 = "utf-8"
@@ -16,16 +17,17 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Where a text of ASCII and a few others has its NULs: the place of a byte in its unit.
-_WIDE = (
-    ("utf-32-le", 4, (0,)),
-    ("utf-32-be", 4, (3,)),
-    ("utf-16-le", 2, (0,)),
-    ("utf-16-be", 2, (1,)),
-)
+# What a text without a mark may be whose bytes have NULs among them.
+_WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
 # Controls that no text has; tab, line ends, form feed, backspace and ESC (colours in logs) it may.
 _CONTROLS = re.compile("[\x00-\x07\x0b\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_RAW_CONTROLS = bytes(set(range(32)) - set(b"\t\n\x08\x0c\r\x1b"))
 MAX_CONTROL_SHARE = 0.02
+# Characters that nobody has assigned, or for private use: many of them mean another encoding.
+_STRANGE = frozenset({"Cn", "Co"})
+_WIDE_SAMPLE_BYTES = 16_384
+# A few bytes that are wrong, in a log for example, make no other encoding of a text.
+MAX_STRAY_SHARE = 0.01
 # What the library looks at: more makes it slower, not surer.
 _DETECTED_BYTES = 32_768
 _USUAL = "cp1252"
@@ -42,10 +44,12 @@ def encoding_of(head: bytes) -> str | None:
         if head.startswith(mark):
             return encoding if _reads_as_text(head, encoding) else None
     if b"\0" in head:
-        return _wide(head)
-    if _reads_as_text(head, UTF_8):
+        return _wide(head[:_WIDE_SAMPLE_BYTES])
+    if _reads_as_text(head, UTF_8) or _is_mostly_utf_8(head):
         return UTF_8
-    return detected(head)
+    if len(head) - len(head.translate(None, _RAW_CONTROLS)) > MAX_CONTROL_SHARE * len(head):
+        return None
+    return detected(head) or (UTF_8 if _has_only_strays(head) else None)
 
 
 def detected(sample: bytes) -> str | None:
@@ -53,7 +57,10 @@ def detected(sample: bytes) -> str | None:
     # Imported here: it is only needed for old encodings.
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample[:_DETECTED_BYTES], cp_exclusion=sorted(_UTF_7)).best()
+    # Lines of ASCII alone say nothing, and many of them lead the library astray.
+    lines = [line for line in sample.split(b"\n") if not line.isascii()]
+    told = b"\n".join(lines)[:_DETECTED_BYTES]
+    best = from_bytes(told, cp_exclusion=sorted(_UTF_7)).best()
     if best is None:
         return None
     # Of those that read the sample alike, the usual one.
@@ -61,15 +68,33 @@ def detected(sample: bytes) -> str | None:
     return codecs.lookup(encoding).name if _reads_as_text(sample, encoding) else None
 
 
-def _wide(head: bytes) -> str | None:
-    for encoding, unit, places in _WIDE:
-        whole = head[: len(head) // unit * unit]
-        nuls = [whole[place::unit].count(0) for place in range(unit)]
-        if any(nuls[place] for place in places) or sum(nuls) != head.count(0):
+def _is_mostly_utf_8(sample: bytes) -> bool:
+    """Tell whether most of what is no ASCII is right UTF-8, which happens in no other encoding."""
+    text = sample.decode(UTF_8, "replace")
+    wrong = text.count("\ufffd")
+    right = sum(not character.isascii() for character in text) - wrong
+    return right > wrong and not _CONTROLS.search(text)
+
+
+def _has_only_strays(sample: bytes) -> bool:
+    text = sample.decode(UTF_8, "replace")
+    return text.count("\ufffd") <= MAX_STRAY_SHARE * len(text)
+
+
+def _wide(sample: bytes) -> str | None:
+    """Return the encoding of two or four bytes a character in which the sample has most ASCII."""
+    found, most = None, 0
+    for encoding in _WIDE:
+        unit = 4 if "32" in encoding else 2
+        whole = sample[: len(sample) // unit * unit]
+        if not _reads_as_text(whole, encoding):
             continue
-        if whole and _reads_as_text(whole, encoding):
-            return encoding
-    return None
+        text = whole.decode(encoding, "ignore")
+        plain = sum(character.isascii() for character in text)
+        strange = sum(unicodedata.category(character) in _STRANGE for character in text)
+        if plain > most and strange <= MAX_CONTROL_SHARE * len(text):
+            found, most = encoding, plain
+    return found
 
 
 def _reads_as_text(head: bytes, encoding: str) -> bool:
@@ -116,9 +141,12 @@ class TextDecoder:
         try:
             codecs.getincrementaldecoder(UTF_8)().decode(chunk)
         except UnicodeDecodeError as error:
-            near = chunk[max(0, error.start - _DETECTED_BYTES // 2) :]
-            found = None if b"\0" in near[:_DETECTED_BYTES] else detected(near[:_DETECTED_BYTES])
-            if found is not None and not found.startswith(("utf", "idna", "punycode")):
+            near = chunk[max(0, error.start - _DETECTED_BYTES // 2) :][:_DETECTED_BYTES]
+            if not chunk[: error.start].isascii() or b"\0" in near:
+                return
+            found = encoding_of(near)
+            # What was decoded so far has to read the same in it.
+            if found is not None and b"a\r\n".decode(found, "replace") == "a\r\n":
                 self.encoding = found
                 self._decoder = self._made()
 

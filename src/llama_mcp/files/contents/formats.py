@@ -1,5 +1,6 @@
 """What a file is by its first bytes, in words, and whether it is text, a picture or a document."""
 
+import re
 from dataclasses import dataclass
 
 from llama_mcp.files.contents.encodings import encoding_of
@@ -22,6 +23,7 @@ class Format:
 _PICTURE, _DOCUMENT = FileKind.PICTURE, FileKind.DOCUMENT
 TEXT = Format("text", FileKind.TEXT)
 UNKNOWN = Format("binary data")
+_ZIP = Format("a ZIP archive")
 
 _BEGINNINGS: tuple[tuple[bytes, Format], ...] = (
     (b"\x89PNG\r\n\x1a\n", Format("a PNG picture", _PICTURE)),
@@ -37,7 +39,7 @@ _BEGINNINGS: tuple[tuple[bytes, Format], ...] = (
     (b"%PDF-", Format("a PDF document", _DOCUMENT, "pdf")),
     (b"{\\rtf", Format("an RTF document", _DOCUMENT, "rtf")),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Format("an old Office document (.doc, .xls, .ppt)")),
-    (b"PK\3\4", Format("a ZIP archive")),
+    (b"PK\3\4", _ZIP),
     (b"PK\5\6", Format("an empty ZIP archive")),
     (b"GGUF", Format("a GGUF model")),
     (b"\x7fELF", Format("a program (ELF)")),
@@ -84,6 +86,7 @@ _ZIPPED: tuple[tuple[bytes, Format], ...] = (
     (b"xl/", Format("an XLSX workbook", _DOCUMENT, "xlsx")),
     (b"ppt/", Format("a PPTX presentation", _DOCUMENT, "pptx")),
 )
+_BEFORE_HTML = re.compile(r"(<!--.*?-->|<\?xml.*?\?>)\s*", re.DOTALL)
 _HTML = ("<!doctype html", "<html")
 
 
@@ -94,48 +97,39 @@ def format_of(head: bytes, tail: bytes = b"") -> Format:
         head: its first HEAD_BYTES, or all of them when there are fewer.
         tail: its last bytes, if there are more; a ZIP lists there what it holds.
     """
-    known = _by_first_bytes(head)
-    if known.what == "a ZIP archive":
+    magic, known = _by_first_bytes(head)
+    if known is _ZIP:
         return _zipped(head, tail)
-    if known is not UNKNOWN and known.what != "a BMP picture":
-        # Text may begin with the few letters that some formats begin with.
-        return TEXT if len(_magic(head)) < 4 and encoding_of(head) and known.kind is None else known
-    encoding = encoding_of(head)
-    if known is not UNKNOWN and b"\0" in head[:64]:
+    if known.kind is FileKind.DOCUMENT or not (known is UNKNOWN or magic.isascii()):
         return known
-    if encoding is None:
-        return Format("a tar archive") if head[257:262] == b"ustar" else known
-    return Format("an HTML page", _DOCUMENT, "html") if _is_html(head, encoding) else TEXT
+    encoding = encoding_of(head)
+    if encoding is not None:  # a text may begin with the letters by which a format is told
+        return Format("an HTML page", _DOCUMENT, "html") if _is_html(head, encoding) else TEXT
+    return Format("a tar archive") if head[257:262] == b"ustar" else known
 
 
-def _by_first_bytes(head: bytes) -> Format:
+def _by_first_bytes(head: bytes) -> tuple[bytes, Format]:
+    """Return the bytes by which the format is told, and the format."""
     if head[:4] == b"RIFF":
-        return _RIFF.get(head[8:12], UNKNOWN)
+        return head[:4] + head[8:12], _RIFF.get(head[8:12], UNKNOWN)
     if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[4:12], Format("MP4 or QuickTime sound or video"))
+        return head[4:12], _BRANDS.get(head[4:12], Format("MP4 or QuickTime sound or video"))
     if head[:2] == b"BM":
-        return Format("a BMP picture", _PICTURE)
-    magic = _magic(head)
-    return next((found for begin, found in _BEGINNINGS if begin == magic), UNKNOWN)
-
-
-def _magic(head: bytes) -> bytes:
-    return next((begin for begin, _ in _BEGINNINGS if head.startswith(begin)), b"")
+        return head[:2], Format("a BMP picture", _PICTURE)
+    found = (each for each in _BEGINNINGS if head.startswith(each[0]))
+    return next(found, (b"", UNKNOWN))
 
 
 def _zipped(head: bytes, tail: bytes) -> Format:
     for mark, found in _ZIPPED:
-        if mark in head[:512] or (
-            not mark.startswith(b"mimetype") and (mark in head or mark in tail)
-        ):
+        is_typed = mark.startswith(b"mimetype")
+        if mark in head[:512] if is_typed else mark in head or mark in tail:
             return found
-    return Format("a ZIP archive")
+    return _ZIP
 
 
 def _is_html(head: bytes, encoding: str) -> bool:
-    begin = head[:2048].decode(encoding, "ignore").lstrip("\ufeff \t\r\n").lower()
-    while begin.startswith("<!--") and "-->" in begin:
-        begin = begin.split("-->", 1)[1].lstrip()
-    if begin.startswith("<?xml") and "?>" in begin:
-        begin = begin.split("?>", 1)[1].lstrip()
+    begin = head[:4096].decode(encoding, "ignore").lstrip("\ufeff \t\r\n").lower()
+    while (opening := _BEFORE_HTML.match(begin)) is not None:
+        begin = begin[opening.end() :]
     return begin.startswith(_HTML)

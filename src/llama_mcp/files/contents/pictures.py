@@ -5,6 +5,7 @@ neither WebP, TIFF, HEIC nor AVIF.
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from llama_mcp.files.errors import PictureUnusableError
@@ -29,32 +30,32 @@ class Measures:
     height: int
 
 
-def measure(content: bytes, name: object, what: str) -> Measures:
-    """Return what a picture is.
+def check_decodable(head: bytes, name: object, what: str) -> None:
+    """Raise PictureUnusableError for a format that llama-server does not decode.
 
     Args:
-        content: the whole file.
+        head: the first bytes of the file.
         name: what it is called in errors.
         what: what its first bytes say, such as "a WebP picture".
+    """
+    if not head.startswith(tuple(_READERS)):
+        raise PictureUnusableError(name, f"{what} is not one that llama-server decodes", _USABLE)
+
+
+def measure(content: bytes, name: object, what: str) -> Measures:
+    """Return what a picture is; the arguments are those of `check_decodable`, and the whole file.
 
     Raises:
         PictureUnusableError: llama-server cannot decode it.
     """
-    readers = {
-        b"\x89P": ("image/png", _png),
-        b"\xff\xd8": ("image/jpeg", _jpeg),
-        b"GI": ("image/gif", _gif),
-        b"BM": ("image/bmp", _bmp),
-    }
-    if content[:2] not in readers:
-        raise PictureUnusableError(name, f"{what} is not one that llama-server decodes", _USABLE)
-    media_type, read = readers[content[:2]]
+    check_decodable(content, name, what)
+    media_type, read = next(_READERS[begin] for begin in _READERS if content.startswith(begin))
     try:
         width, height = read(content)
     except (struct.error, IndexError) as error:
-        raise PictureUnusableError(name, f"{what} that is cut off", _USABLE) from error
+        raise PictureUnusableError(name, f"it is {what} that is cut off", _USABLE) from error
     except ValueError as error:
-        raise PictureUnusableError(name, f"{what} {error}", _USABLE) from error
+        raise PictureUnusableError(name, f"it is {what} {error}", _USABLE) from error
     if not (width > 0 and height > 0) or width * height > MAX_PIXELS:
         raise PictureUnusableError(
             name,
@@ -111,3 +112,11 @@ def _bmp(content: bytes) -> tuple[int, int]:
     if struct.unpack_from("<I", content, 30)[0] not in (0, 3, 6):
         raise ValueError("that is compressed")
     return width, abs(height)
+
+
+_READERS: dict[bytes, tuple[str, Callable[[bytes], tuple[int, int]]]] = {
+    b"\x89PNG\r\n\x1a\n": ("image/png", _png),
+    b"\xff\xd8\xff": ("image/jpeg", _jpeg),
+    b"GIF8": ("image/gif", _gif),
+    b"BM": ("image/bmp", _bmp),
+}
