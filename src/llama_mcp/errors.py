@@ -26,6 +26,7 @@ class Step(StrEnum):
     FORK = "fork"
     LIST_SESSIONS = "list_sessions"
     DOWNLOAD = "download"
+    RUN_ON_FILES = "run_on_files"
 
 
 Words = Mapping[Step, str]
@@ -43,6 +44,7 @@ PLAIN_WORDS: Words = {
     Step.FORK: "fork the session",
     Step.LIST_SESSIONS: "list the sessions",
     Step.DOWNLOAD: "download it",
+    Step.RUN_ON_FILES: "run a job on the files",
 }
 
 

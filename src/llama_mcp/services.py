@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from llama_mcp.observing.observer import Observer
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
+    from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
@@ -166,7 +167,7 @@ class Services:
         states = await self.archive.unfinished(session_ids)
         return {each: "waiting" if each in waiting else state for each, state in states.items()}
 
-    def _own_turns(self) -> "list[Turn]":
+    def _own_turns(self) -> "list[Turn | Job]":
         in_flight = self._in_flight_so_far()
         return in_flight.open_turns() if in_flight else []
 

@@ -8,6 +8,7 @@ from llama_mcp.copied_text import plain_text
 TOOLSETS: dict[str, tuple[str, ...]] = {
     "server": ("start_llama_server", "stop_llama_server", "status", "get_config"),
     "chat": ("chat", "wait_for_reply", "cancel_reply"),
+    "files": ("run_on_files",),
     "sessions": (
         *("list_sessions", "read_session", "update_session", "fork_session", "delete_session"),
     ),
@@ -30,6 +31,7 @@ INSTRUCTIONS = {
     "chat": "Call chat: it starts the model. Each result names a session_id: pass it to go on, "
     "leave it out for a new conversation. wait_for_reply gives the rest of a reply that takes "
     "long.",
+    "files": "run_on_files does one thing with files of any size.",
     "sessions": "list_sessions finds earlier conversations.",
     "server": "stop_llama_server frees the memory.",
     "models": "list_models shows which models there are, download_model fetches more.",

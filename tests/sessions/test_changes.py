@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import SessionMark
+from llama_mcp.sessions.changes import SessionMark
 from llama_mcp.sessions.session_ids import mint_session_id
 from tests.sessions.talk import have_session, say
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from llama_mcp.sessions.records import ArchivedTurn, TurnStatus
 from llama_mcp.turns.chat_request import Sampling
+from llama_mcp.turns.message_parts import user_message
 from llama_mcp.turns.prompt import (
+    Said,
     Window,
-    build_messages,
     capped,
     choose_cut,
     surely_fits,
@@ -67,7 +68,7 @@ def test_the_prompt_keeps_order_begins_with_the_system_prompt_and_ends_with_the_
     replies: list[str], system_prompt: str | None, message: str
 ) -> None:
     turns = [turn(number, f"m{number}", reply) for number, reply in enumerate(replies, start=1)]
-    messages = build_messages(system_prompt, turns, message)
+    messages = Said.of(turns, user_message(message)).messages(system_prompt)
     if system_prompt:
         assert messages[0] == {"role": "system", "content": system_prompt}
     assert messages[-1] == {"role": "user", "content": message}
@@ -80,7 +81,8 @@ def test_the_prompt_keeps_order_begins_with_the_system_prompt_and_ends_with_the_
 
 def test_thoughts_of_earlier_turns_are_not_sent_and_a_turn_of_thoughts_only_is_left_out() -> None:
     turns = [turn(1, "one", "<think>Hm.</think>Yes"), turn(2, "two", "<think>Hm")]
-    contents = [message["content"] for message in build_messages(None, turns, "three")]
+    said = Said.of(turns, user_message("three"))
+    contents = [message["content"] for message in said.messages(None)]
     assert contents == ["one", "Yes", "three"]
 
 

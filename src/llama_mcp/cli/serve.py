@@ -30,7 +30,7 @@ def serve(end_early_answers: Callable[[], Handover]) -> int:
     os.umask(0o077)
     _check_telemetry()
 
-    from llama_mcp.sessions.records import SessionMark
+    from llama_mcp.sessions.changes import SessionMark
     from llama_mcp.surface.server import build_server
     from llama_mcp.surface.stdio.serving import serve_stdio
 

@@ -26,6 +26,7 @@ class OverRun:
     notes: Sequence[str] = ()
     load: ModelLoad | None = None
     system_prompt: str | None = None
+    sees_pictures: bool = False
 
     async def when_ready(self, tell: TellLoad) -> "OverRun":
         """Return it: there is nothing to wait for."""
@@ -50,7 +51,7 @@ class OverRun:
         """Raise that it is over."""
         raise NotRunningError
 
-    async def count_tokens(self, messages: Sequence[Mapping[str, str]]) -> int:
+    async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Raise that it is over."""
         raise NotRunningError
 

@@ -71,6 +71,12 @@ class ReadyRun:
         return self.run.launch.system_prompt
 
     @property
+    def sees_pictures(self) -> bool:
+        """Whether it was started with a projector that lets it."""
+        about = self.run.launch.about_model
+        return about is not None and bool(about.vision)
+
+    @property
     def serving_id(self) -> str:
         """The name of the run's folder."""
         return self.run.folder.name
@@ -103,7 +109,7 @@ class ReadyRun:
         """Send a chat request and give the JSON of each chunk as it arrives."""
         return self.client.stream_chat(body, stream.mark if isinstance(stream, RunStream) else None)
 
-    async def count_tokens(self, messages: Sequence[Mapping[str, str]]) -> int:
+    async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Return the tokens of a chat prompt, template included."""
         return await count_prompt_tokens(self.client, messages)
 

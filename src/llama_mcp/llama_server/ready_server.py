@@ -125,6 +125,10 @@ class ReadyServer(Protocol):
         """What the model is told in a session that has none; None leaves it to its template."""
 
     @property
+    def sees_pictures(self) -> bool:
+        """Whether its model does."""
+
+    @property
     def serving_id(self) -> str:
         """What identifies this launch: another one has an empty prompt cache."""
 
@@ -166,7 +170,7 @@ class ReadyServer(Protocol):
             LlamaMCPError: it refused the request, broke it off, or is gone.
         """
 
-    async def count_tokens(self, messages: Sequence[Mapping[str, str]]) -> int:
+    async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Return the tokens of a chat prompt, template included.
 
         Raises:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
+    from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class Observer:
         return ServerMetrics(**figures, waiting_turns=self._waiting_turns(), own_turns=own_turns)
 
 
-def _open_turn(turn: "Turn") -> OpenTurn:
+def _open_turn(turn: "Turn | Job") -> OpenTurn:
     place = turn.reply.queue_place
     return OpenTurn(
         session_id=turn.session_id, turn=turn.number, place=place.number if place else None

@@ -9,7 +9,9 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from llama_mcp.sessions.archive_file import ArchiveFile
+from llama_mcp.sessions.attachments import Attachment, SaveTo
+from llama_mcp.sessions.changes import SessionChanges, SessionMark
+from llama_mcp.sessions.job_archive import JobArchive
 from llama_mcp.sessions.left_turns import AdoptedTurn, CutOffCall, LeftTurn, StreamPoint
 from llama_mcp.sessions.patience import (
     ENDING_SECONDS,
@@ -22,9 +24,7 @@ from llama_mcp.sessions.records import (
     Message,
     NewTurn,
     Session,
-    SessionChanges,
     SessionList,
-    SessionMark,
     TranscriptPage,
     TurnEnding,
     TurnStatistics,
@@ -48,7 +48,7 @@ from llama_mcp.sessions.sqlite.statistics import Statistics
 OnChange = Callable[[str, bool], None]
 
 
-class Archive(ArchiveFile):
+class Archive(JobArchive):
     """All sessions, in one file that several processes may use at once.
 
     Every method that takes a session_id takes an unambiguous beginning of it, and raises
@@ -74,6 +74,8 @@ class Archive(ArchiveFile):
         sampling: Mapping[str, object] | None = None,
         call: str | None = None,
         stream_id: str | None = None,
+        attached: Sequence[Attachment] = (),
+        save_to: SaveTo | None = None,
     ) -> BegunTurn:
         """Write the message down, in a new session when none is named.
 
@@ -87,7 +89,8 @@ class Archive(ArchiveFile):
         """
         session_id = None if session_id is None else await self.find_id(session_id)
         texts = message, system_prompt, tuple(history)
-        new = NewTurn(*texts, model, run, sampling or {}, call, stream_id)
+        files = tuple(attached), save_to
+        new = NewTurn(*texts, model, run, sampling or {}, call, stream_id, *files)
         begun = await self._run(writing.begin_turn, session_id, new)
         self._note_change(begun.session.session_id, session_id is None)
         return begun

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
+from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.texts import seconds_since
 from llama_mcp.wording import lasting
 
@@ -154,6 +155,8 @@ class TurnEnding(BaseModel, frozen=True):
     receipt: Receipt = Receipt()
     context_tokens: int | None = None
     """Tokens of the context window in use when the turn ended."""
+    saved_bytes: int | None = None
+    """How large the file is that the reply was written to; None when it was not."""
     notes: tuple[str, ...] = ()
     error: str | None = None
     """What went wrong, when the turn failed or was interrupted."""
@@ -164,7 +167,11 @@ class TurnEnding(BaseModel, frozen=True):
 class ArchivedTurn(TurnEnding, TurnBeginning, frozen=True):
     """A message and its reply, as far as it was received."""
 
+    files: tuple[AttachedFile, ...] = ()
+    """Sent with the message."""
     sampling: dict[str, Any] = {}
+    save_to: SaveTo | None = None
+    """Where the reply was to be written."""
     started_at_utc: str
     ended_at_utc: str | None = None
     """For an interrupted turn: when its text was last saved."""
@@ -187,6 +194,8 @@ class NewTurn:
     """By which the same call is known when it is made again."""
     stream_id: str | None = None
     """By which its reply can be read on; None when it ends with its reader."""
+    attached: tuple[Attachment, ...] = ()
+    save_to: SaveTo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +239,8 @@ class BegunTurn:
     cache: CacheFacts
     stream_id: str | None = None
     """By which its reply can be read on; None when it ends with its reader."""
+    attached: Mapping[int, tuple[Attachment, ...]] = field(default_factory=dict)
+    """What was sent with the messages of these turns, and of this one, by turn."""
 
 
 class TranscriptPage(BaseModel, frozen=True):
@@ -254,27 +265,6 @@ class SessionList(BaseModel, frozen=True):
     next_before: str | None = None
     note: str | None = None
     """That a search found only some of the words, or nothing; what unfinished means."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionMark:
-    """A moment in the archive's history; only the archive looks inside."""
-
-    last_change: int
-    sessions: int
-    newest_key: int
-
-
-@dataclass(frozen=True, slots=True)
-class SessionChanges:
-    """What has changed since a mark, by any process."""
-
-    changed: tuple[str, ...]
-    """The ids of sessions that are new or changed, in the order of the changes."""
-    came_or_went: bool
-    """Whether sessions were added or deleted."""
-    mark: SessionMark
-    """To be passed next time."""
 
 
 class Quantiles(BaseModel, frozen=True):

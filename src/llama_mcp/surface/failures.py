@@ -52,6 +52,7 @@ TOOL_WORDS: Words = {
     Step.FORK: "call fork_session",
     Step.LIST_SESSIONS: "call list_sessions",
     Step.DOWNLOAD: "call download_model",
+    Step.RUN_ON_FILES: "call run_on_files",
 }
 
 # Steps whose words name no tool, with the one that takes them.
@@ -64,8 +65,8 @@ def words_for(offered: Collection[str]) -> Words:
     """Return the words for a client that has only these tools: the rest its operator can do."""
     words = dict(TOOL_WORDS)
     for step, text in TOOL_WORDS.items():
-        tool = _TAKEN_BY.get(step) or next(iter(TOOLS.intersection(text.split())))
-        if tool not in offered:
+        tool = _TAKEN_BY.get(step) or next(iter(TOOLS.intersection(text.split())), "")
+        if tool and tool not in offered:
             words[step] = _WITHOUT_A_TOOL.get(step, f"let the operator {PLAIN_WORDS[step]}")
     return words
 

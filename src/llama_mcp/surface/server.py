@@ -24,7 +24,7 @@ from pydantic import AnyUrl, BaseModel
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services, open_services
-from llama_mcp.sessions.records import SessionMark
+from llama_mcp.sessions.changes import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.completions import Completions
@@ -47,6 +47,7 @@ from llama_mcp.surface.resources.models import ModelResources
 from llama_mcp.surface.resources.sessions import SessionResources, newest_transcripts
 from llama_mcp.surface.tools.catalogue import compact_catalogue, docstring_of
 from llama_mcp.surface.tools.conversation import ConversationTools
+from llama_mcp.surface.tools.files import FileTools
 from llama_mcp.surface.tools.lifecycle import LifecycleTools
 from llama_mcp.surface.tools.models import ModelTools
 from llama_mcp.surface.tools.observing import ObservingTools
@@ -270,7 +271,9 @@ def build_server(
     model_watcher = ModelWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services, list_told)
     LifecycleTools(services).register(server)
-    ConversationTools(services, server.offered).register(server)
+    conversation = ConversationTools(services, server.offered, client_folders)
+    conversation.register(server)
+    FileTools(services, client_folders, conversation.telling).register(server)
     SessionTools(services).register(server)
     ModelTools(services).register(server)
     ObservingTools(services).register(server)

@@ -31,6 +31,8 @@ async def archived_reply(archive: Archive, session_id: str, wait_seconds: float)
         while last.status is TurnStatus.IN_PROGRESS:
             await anyio.sleep(POLL_SECONDS)
             last = await archive.last_turn(session_id)
-    if last.error:
+    job = await archive.job(session_id, last.turn)
+    # Of a job that broke off, the finished pieces are a result.
+    if last.error and not (job and last.reply):
         raise TurnFailedError(session_id, last.turn, LlamaMCPError(last.error), last.reply)
-    return reply_from_archive(session_id, last)
+    return reply_from_archive(session_id, last, job)

@@ -114,5 +114,7 @@ def digest_of(request: ChatRequest) -> str:
         "history": [[message.role, message.content] for message in request.history],
         "sampling": request.sampling.given(),
         "overflow": request.overflow,
+        "files": [each.file.model_dump() for each in request.files],
+        "save_to": request.save_to and request.save_to.model_dump(),
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]

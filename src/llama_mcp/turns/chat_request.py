@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.ranges import MaxTokens, Seed, Share, StopText, Temperature, TopK
+from llama_mcp.sessions.attachments import Attachment, SaveTo
 from llama_mcp.sessions.records import Message
 from llama_mcp.turns.schemas.grammar_form import grammar_form
 
@@ -60,6 +61,12 @@ class ChatRequest:
     history: Sequence[Message] = ()
     sampling: Sampling = Sampling()
     overflow: Overflow = "trim"
+    files: tuple[Attachment, ...] = ()
+    """What is sent with the message."""
+    file_notes: tuple[str, ...] = ()
+    """What the caller should know of how they were read."""
+    save_to: SaveTo | None = None
+    """Where the reply is to be written."""
 
     def check(self) -> None:
         """Raise InvalidArgumentError for what cannot be sent."""
@@ -67,7 +74,7 @@ class ChatRequest:
             raise InvalidArgumentError("message", "is empty", "Say something to the model.")
 
 
-def build_body(messages: Sequence[Mapping[str, str]], sampling: Sampling) -> dict[str, Any]:
+def build_body(messages: Sequence[Mapping[str, Any]], sampling: Sampling) -> dict[str, Any]:
     """Return the body for /v1/chat/completions; what is unset is left to llama-server.
 
     Messages that end with one of the assistant ask for the rest of it.

@@ -1,12 +1,16 @@
 """What can go wrong with one turn."""
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.sessions.errors import SessionBusyError, SessionNotFoundError
 from llama_mcp.wording import counted
 
 # How much of a broken reply an error repeats; the archive has the rest.
 SHOWN = 2000
+_FEWER = "{Run_on_files}: it reads files of any size. Or pass fewer lines, as in notes.md:1-200. "
 
 
 class ContextFullError(LlamaMCPError):
@@ -22,6 +26,76 @@ class ContextFullError(LlamaMCPError):
             f"at most {prompt_limit} of the window's {window} are free for it. Nothing was sent. "
             f"Shorten it, or split it into {max(parts, 2)} parts, each in a session of its own.",
             next_step=_larger_window(needed, window, model_ctx_size),
+        )
+
+
+class FilesFullError(LlamaMCPError):
+    """Files do not fit the context window, even without any history."""
+
+    def __init__(
+        self,
+        prompt_tokens: int,
+        prompt_limit: int,
+        window: int,
+        counts: Mapping[str, int],
+        model_ctx_size: int | None,
+    ) -> None:
+        """Take the figures.
+
+        Args:
+            prompt_tokens: of all that would be sent.
+            prompt_limit: how many are free for it.
+            window: how many there are.
+            counts: of the largest files, by name.
+            model_ctx_size: how many the model was trained for.
+        """
+        largest = ", ".join(f"{name} ({tokens})" for name, tokens in counts.items())
+        tokens_of = f" Tokens of the largest: {largest}." if largest else ""
+        super().__init__(
+            f"The files do not fit: with the message the prompt has {prompt_tokens} tokens, and at "
+            f"most {prompt_limit} of the window's {window} are free for it.{tokens_of} Nothing was "
+            "sent.",
+            next_step=_FEWER
+            + _larger_window(prompt_tokens + window - prompt_limit, window, model_ctx_size),
+        )
+
+
+class FilesTooLargeError(LlamaMCPError):
+    """Files have more bytes than any text that fits the context window; they are not counted."""
+
+    next_step = _FEWER.rstrip()
+
+    def __init__(self, text_bytes: int, files: int, most_bytes: int, window: int) -> None:
+        super().__init__(
+            f"The files do not fit: {counted(files, 'text has', 'texts have')} {text_bytes:,} "
+            f"bytes, and a window of {window} tokens holds at most {most_bytes:,}. Nothing was "
+            "sent."
+        )
+
+
+class FileTooLargeForChatError(LlamaMCPError):
+    """A file, with those before it, is more than any context window holds."""
+
+    next_step = _FEWER.rstrip()
+
+    def __init__(self, name: str, text_bytes: int, most_bytes: int) -> None:
+        super().__init__(
+            f"{name} has {text_bytes:,} bytes, and the files of one message may have "
+            f"{most_bytes:,} in all: no window holds more. Nothing was sent."
+        )
+
+
+class CannotSeeError(LlamaMCPError):
+    """Pictures for a model that reads text only."""
+
+    next_step = "{Start} with a model that sees pictures, and {replace}; or leave the pictures out."
+
+    def __init__(self, model: str, pictures: Sequence[str]) -> None:
+        shown = ", ".join(pictures[:3]) + (", …" if len(pictures) > 3 else "")
+        are = "is a picture" if len(pictures) == 1 else "are pictures"
+        super().__init__(
+            f"{shown} {are}, and {model} reads text only: it runs without a projector. Nothing "
+            "was sent."
         )
 
 
@@ -86,3 +160,13 @@ class ReplyElsewhereError(LlamaMCPError):
             f"one was asked to stop it, and has not done so within {seconds:.0f} s: it may hang, "
             "or be of an older version that cannot be asked."
         )
+
+
+@contextmanager
+def new_session_offered() -> Iterator[None]:
+    """Name a way out that only a message has: it needs no session."""
+    try:
+        yield
+    except (SessionBusyError, SessionNotFoundError) as error:
+        error.next_step += " Or leave session_id out to begin another session."
+        raise

@@ -1,23 +1,25 @@
 """The turns of this process that are under way: how one begins, is found, and ends."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 
 import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.errors import ArchiveError, SessionBusyError, SessionNotFoundError
+from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.left_turns import CutOffCall
 from llama_mcp.sessions.records import BegunTurn, TurnStatus
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
-from llama_mcp.turns.errors import ReplyElsewhereError
+from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
+from llama_mcp.turns.file_check import check_files
 from llama_mcp.turns.generation import TurnParts
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
+from llama_mcp.turns.jobs.job import Job
 from llama_mcp.turns.json_schema import check_taken, with_schema_read
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.slot_queue import SlotQueue
@@ -48,15 +50,15 @@ class InFlight:
         self._servers = servers
         self._archive = archive
         self._tasks = tasks
-        self._turns: dict[str, Turn] = {}
+        self._turns: dict[str, Turn | Job] = {}
         self.left = left
         self._calls = Calls()
-        self._queue = SlotQueue()
+        self.queue = SlotQueue()
         self._traces_content = traces_content
         # Set during shutdown: a turn that breaks off then was not cancelled by its caller.
         self.is_shutting_down = False
 
-    def open_turns(self) -> list[Turn]:
+    def open_turns(self) -> list[Turn | Job]:
         """Return the turns of this process that are not over, oldest first."""
         return [turn for turn in self._turns.values() if not turn.is_over]
 
@@ -64,7 +66,7 @@ class InFlight:
     def waiting(self) -> int:
         """How many turns of this process wait for a slot, or for their model."""
         loading = [turn for turn in self.open_turns() if turn.reply.load]
-        return self._queue.waiting + len(loading)
+        return self.queue.waiting + len(loading)
 
     async def ask(self, request: ChatRequest) -> Call:
         """Join the turn of the same call that was cut off, else begin one.
@@ -83,7 +85,9 @@ class InFlight:
             is_same = (turn.session_id, turn.number) == before
             return self._calls.note(digest, turn, 2 if is_same else 1)
         left = await self.latest(cut_off.session_id)
-        return self._calls.note(digest, left, 2) if left else Call(cut_off.session_id, None)
+        if isinstance(left, Turn):
+            return self._calls.note(digest, left, 2)
+        return Call(cut_off.session_id, None)
 
     async def answered(self, call: Call, reply: ChatReply) -> ChatReply:
         """Return the reply as the call gives it; from now on its caller has had a result."""
@@ -116,21 +120,23 @@ class InFlight:
         """
         request.check()
         request, schema_notes = await with_schema_read(request)
+        request_notes = [*schema_notes, *request.file_notes]
         if request.session_id is not None:
-            with _new_session_offered():
+            with new_session_offered():
                 await self._check_session(request.session_id)
         server = await self._servers.ready_server()
+        server = await check_files(request, server, self._archive)
         if request.sampling.json_schema is not None and server.load is None:
             await check_taken(server, request.sampling)
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
             if again is not None:
-                notes = [*server.notes, *schema_notes, *again.notes]
+                notes = [*server.notes, *request_notes, *again.notes]
                 return self._start(again.begun, request, server, notes, reopened=again)
-        return await self._begin(request, server, schema_notes, digest)
+        return await self._begin(request, server, request_notes, digest)
 
-    async def latest(self, session_id: str) -> Turn | None:
-        """Return the session's last turn if this process began it and still knows it whole.
+    async def latest(self, session_id: str) -> Turn | Job | None:
+        """Return the session's last turn or job if this process began and still knows it whole.
 
         For other turns there is archived_reply.
 
@@ -228,11 +234,11 @@ class InFlight:
         self,
         request: ChatRequest,
         server: ReadyServer,
-        schema_notes: Sequence[str],
+        request_notes: Sequence[str],
         digest: str | None,
     ) -> Turn:
         # Once the message is in the archive the turn must start, or it would seem under way.
-        with anyio.CancelScope(shield=True), _new_session_offered():
+        with anyio.CancelScope(shield=True), new_session_offered():
             begun = await self._archive.begin_turn(
                 request.session_id,
                 request.message,
@@ -243,9 +249,11 @@ class InFlight:
                 sampling=request.sampling.given(),
                 call=digest,
                 stream_id=await server.new_stream_id(),
+                attached=request.files,
+                save_to=request.save_to,
             )
         notice = self._archive.notice()
-        notes = [*server.notes, *schema_notes, *([notice] if notice else [])]
+        notes = [*server.notes, *request_notes, *([notice] if notice else [])]
         return self._start(begun, request, server, notes)
 
     def _start(
@@ -262,19 +270,23 @@ class InFlight:
             request=request,
             server=server,
             archive=self._archive,
-            queue=self._queue,
+            queue=self.queue,
             traces_content=self._traces_content,
             servers=self._servers,
             left=left,
             reopened=reopened,
         )
         turn = Turn(parts, notes)
+        self.start(turn)
+        return turn
+
+    def start(self, turn: Turn | Job) -> None:
+        """Have a turn that is in the archive generated, and know it until it is over."""
         self._turns.pop(turn.session_id, None)  # the newest goes to the end
         self._turns[turn.session_id] = turn
         self._tasks.start_soon(self._run, turn)
-        return turn
 
-    async def _run(self, turn: Turn) -> None:
+    async def _run(self, turn: Turn | Job) -> None:
         try:
             await turn.run()
         finally:
@@ -285,13 +297,3 @@ class InFlight:
         over = [turn for turn in self._turns.values() if turn.is_over and turn.is_saved]
         for turn in over[:-KEPT_TURNS]:
             del self._turns[turn.session_id]
-
-
-@contextmanager
-def _new_session_offered() -> Iterator[None]:
-    """Name a way out that only a message has: it needs no session."""
-    try:
-        yield
-    except (SessionBusyError, SessionNotFoundError) as error:
-        error.next_step += " Or leave session_id out to begin another session."
-        raise

@@ -7,11 +7,21 @@ step, because each cut changes the prompt's beginning and so costs llama-server'
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE, ReadyServer
+from llama_mcp.sessions.attachments import Attachment
 from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
-from llama_mcp.turns.errors import ContextFullError, HistoryFullError
+from llama_mcp.turns.errors import ContextFullError, FilesFullError, HistoryFullError
+from llama_mcp.turns.message_parts import (
+    ChatMessage,
+    ChatMessages,
+    has_picture,
+    is_picture,
+    text_of,
+    user_message,
+)
 from llama_mcp.turns.replies.thoughts import part_thoughts
 
 TARGET_SHARE = 0.6
@@ -20,7 +30,7 @@ FREE_SHARE = 1 / 8
 # What a template adds besides the messages, such as a system prompt of its own.
 TEMPLATE_TOKENS = 512
 
-ChatMessages = list[dict[str, str]]
+NOTHING_ATTACHED: Mapping[int, Sequence[Attachment]] = {}
 # Returns the prompt's tokens without that many of the oldest turns.
 Count = Callable[[int], Awaitable[int]]
 
@@ -78,21 +88,25 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
     window = Window(server.slot_ctx_size, request.sampling.max_tokens)
     counted: dict[int, int] = {}
 
-    def messages_without(left_out: int) -> ChatMessages:
-        earlier = begun.earlier[left_out:]
-        return build_messages(own or models, earlier, request.message)
+    sees = server.sees_pictures
+    files = begun.attached.get(begun.turn, ())
+    new = user_message(request.message, files, sees_pictures=sees)
+    said = Said.of(begun.earlier, new, begun.attached, sees_pictures=sees)
+    notes = [] if sees else _unseen_notes(begun, server.model)
 
     async def count(left_out: int) -> int:
         if left_out not in counted:
-            counted[left_out] = await server.count_tokens(messages_without(left_out))
+            counted[left_out] = await server.count_tokens(said.messages(own or models, left_out))
         return counted[left_out]
 
-    messages = messages_without(0)
+    messages = said.messages(own or models)
     if surely_fits(messages, window):
-        return Prompt(messages, first, request.sampling, (), models)
+        return Prompt(messages, first, request.sampling, tuple(notes), models)
     cut = await choose_cut(len(begun.earlier), window, count)
     if cut is None:
         tokens, trained = await count(len(begun.earlier)), await server.model_ctx_size()
+        if files:
+            raise FilesFullError(tokens, window.prompt_limit, window.limit, {}, trained)
         raise ContextFullError(tokens, window.prompt_limit, window.limit, trained)
     if cut and request.overflow == "error":
         raise HistoryFullError(
@@ -103,14 +117,15 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
             window.limit,
             await server.model_ctx_size(),
         )
-    notes = [_cut_note(first, cut, await count(0), window)] if cut else []
+    notes += [_cut_note(first, cut, await count(0), window)] if cut else []
     sampling = capped(request.sampling, window.limit, await count(cut))
     if sampling != request.sampling:
         notes.append(
             f"max_tokens={request.sampling.max_tokens} was capped to {sampling.max_tokens}: the "
             f"window is {window.limit} and the prompt has {await count(cut)}."
         )
-    return Prompt(messages_without(cut), first + cut, sampling, tuple(notes), models)
+    messages = said.messages(own or models, cut)
+    return Prompt(messages, first + cut, sampling, tuple(notes), models)
 
 
 def capped(sampling: Sampling, limit: int, prompt_tokens: int) -> Sampling:
@@ -131,32 +146,57 @@ def _cut_note(first: int, cut: int, tokens: int, window: Window) -> str:
     )
 
 
-def build_messages(
-    system_prompt: str | None, turns: Sequence[ArchivedTurn], message: str
-) -> ChatMessages:
-    """Return the prompt: system prompt, turns in order, new message.
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is said in a session, as messages: each turn's, and the new one."""
 
-    A turn without a reply is left out whole: many templates refuse two user messages in a row.
-    Thoughts of earlier turns are not sent again, as no template sends them.
-    """
-    messages: ChatMessages = []
-    if system_prompt:
-        messages.append({"role": "system", "content": system_prompt})
-    for turn in turns:
-        _, reply = part_thoughts(turn.reply)
-        if reply:
-            messages.append({"role": "user", "content": turn.message})
-            messages.append({"role": "assistant", "content": reply})
-    messages.append({"role": "user", "content": message})
-    return messages
+    exchanges: tuple[ChatMessages, ...]
+    new: ChatMessage
+
+    @classmethod
+    def of(
+        cls,
+        turns: Sequence[ArchivedTurn],
+        new: ChatMessage,
+        attached: Mapping[int, Sequence[Attachment]] = NOTHING_ATTACHED,
+        *,
+        sees_pictures: bool = True,
+    ) -> "Said":
+        """Take the turns in order, with what was sent with each, and the new message.
+
+        A turn without a reply is left out whole: many templates refuse two user messages in a row.
+        Thoughts of earlier turns are not sent again, as no template sends them.
+        """
+        exchanges = []
+        for turn in turns:
+            files = attached.get(turn.turn, ())
+            asked = user_message(turn.message, files, sees_pictures=sees_pictures)
+            _, reply = part_thoughts(turn.reply)
+            answer = {"role": "assistant", "content": reply}
+            exchanges.append([asked, answer] if reply else [])
+        return cls(tuple(exchanges), new)
+
+    def messages(self, system_prompt: str | None, left_out: int = 0) -> ChatMessages:
+        """Return the prompt: system prompt, turns without the oldest ones, new message."""
+        head = [{"role": "system", "content": system_prompt}] if system_prompt else []
+        return [*head, *chain.from_iterable(self.exchanges[left_out:]), self.new]
 
 
-def surely_fits(messages: Sequence[Mapping[str, str]], window: Window) -> bool:
+def _unseen_notes(begun: BegunTurn, model: str) -> list[str]:
+    pictures = [each for files in begun.attached.values() for each in files if is_picture(each)]
+    if not pictures:
+        return []
+    return [f"{model} cannot see: the prompt has a word in the place of each earlier picture."]
+
+
+def surely_fits(messages: Sequence[ChatMessage], window: Window) -> bool:
     """Return whether prompt and reply fit with any tokenizer, so that nothing has to be counted.
 
-    A token stands for at least one byte of text.
+    A token stands for at least one byte of text. What a picture takes, only llama-server knows.
     """
-    text_bytes = sum(len(message["content"].encode("utf-8")) for message in messages)
+    if any(map(has_picture, messages)):
+        return False
+    text_bytes = sum(len(text_of(message).encode("utf-8")) for message in messages)
     template_tokens = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE * len(messages)
     reply_tokens = max(window.reserve, window.max_tokens or 0)
     return text_bytes + template_tokens + reply_tokens <= window.limit

@@ -5,11 +5,12 @@ numbers, what must not occur, what depends on what.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.json_schema import ParsedReply, parse_reply
+from llama_mcp.turns.message_parts import ChatMessage, ChatMessages, with_more_text
 from llama_mcp.turns.replies.partial_reply import PartialReply
 
 # A longer schema, or reply, would crowd out the conversation.
@@ -33,7 +34,7 @@ class SecondTry:
         is_reply = is_ended_by_model and not self._first.tool_calls.names
         return is_reply and self._parsed.miss is not None and len(self._first.text) <= MAX_SHOWN
 
-    def messages(self, sent: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    def messages(self, sent: Sequence[ChatMessage]) -> ChatMessages:
         """Return the prompt that asks for the reply once more.
 
         Args:
@@ -52,8 +53,7 @@ class SecondTry:
             messages.append({"role": "assistant", "content": self._first.text})
             return [*messages, {"role": "user", "content": wanted}]
         # Templates refuse an empty message, and two of a user in a row.
-        messages[-1]["content"] += f"\n\n{wanted}"
-        return messages
+        return [*messages[:-1], with_more_text(messages[-1], f"\n\n{wanted}")]
 
     async def result(self, problem: LlamaMCPError | None) -> tuple[ParsedReply, str]:
         """Put the second reply in the place of the first, if there is one.

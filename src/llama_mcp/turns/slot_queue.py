@@ -1,4 +1,4 @@
-"""The queue for llama-server's slots: first come, first served.
+"""The queue for llama-server's slots: first come, first served, and conversations before jobs.
 
 llama-server has a queue of its own, but sends nothing while a request is in it, not even headers
 (llama.cpp: server-context.cpp:4732-4745). A wait could not be told from a hang.
@@ -40,28 +40,36 @@ TellPlace = Callable[[Place | None], None]
 
 
 class SlotQueue:
-    """Admits as many turns as there are slots; the rest wait, first come, first served."""
+    """Admits as many turns as there are slots; the rest wait, first come, first served.
+
+    A piece of a job waits until no conversation does.
+    """
 
     def __init__(self) -> None:
         self._inside: list[str] = []
         self._waiting: deque[_Ticket] = deque()
+        self._pieces: deque[_Ticket] = deque()
 
     @property
     def waiting(self) -> int:
-        """How many turns wait."""
+        """How many turns of conversations wait."""
         return len(self._waiting)
 
     @asynccontextmanager
-    async def slot(self, session_id: str, total: int, tell_place: TellPlace) -> AsyncIterator[None]:
+    async def slot(
+        self, session_id: str, total: int, tell_place: TellPlace, *, is_piece: bool = False
+    ) -> AsyncIterator[None]:
         """Wait for a slot and hold it.
 
         Args:
             session_id: Whose turn it is; a session has one turn at a time.
             total: How many slots there are.
             tell_place: Is told of the wait.
+            is_piece: Whether it is for a piece of a job, of which a session has several at a time.
         """
-        if len(self._inside) >= total or self._waiting:
-            await self._wait(_Ticket(session_id, tell_place))
+        queue = self._pieces if is_piece else self._waiting
+        if len(self._inside) >= total or self._waiting or (is_piece and self._pieces):
+            await self._wait(_Ticket(session_id, tell_place), queue)
         else:
             self._inside.append(session_id)
         tell_place(None)
@@ -70,8 +78,8 @@ class SlotQueue:
         finally:
             self._leave(session_id)
 
-    async def _wait(self, ticket: "_Ticket") -> None:
-        self._waiting.append(ticket)
+    async def _wait(self, ticket: "_Ticket", queue: "deque[_Ticket]") -> None:
+        queue.append(ticket)
         self._tell_places()
         try:
             await ticket.called.wait()
@@ -80,22 +88,23 @@ class SlotQueue:
             if ticket.called.is_set():
                 self._leave(ticket.session_id)
             else:
-                self._waiting.remove(ticket)
+                queue.remove(ticket)
                 self._tell_places()
             raise
 
     def _leave(self, session_id: str) -> None:
         self._inside.remove(session_id)
-        if self._waiting:
-            ticket = self._waiting.popleft()
+        if queue := self._waiting or self._pieces:
+            ticket = queue.popleft()
             self._inside.append(ticket.session_id)
             ticket.called.set()
             self._tell_places()
 
     def _tell_places(self) -> None:
         before = list(self._inside)
-        for number, ticket in enumerate(self._waiting, start=1):
-            ticket.take_place(Place(number, tuple(before)))
+        for number, ticket in enumerate([*self._waiting, *self._pieces], start=1):
+            others = dict.fromkeys(each for each in before if each != ticket.session_id)
+            ticket.take_place(Place(number, tuple(others)))
             before.append(ticket.session_id)
 
 

@@ -14,6 +14,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, get_current_
 from opentelemetry.util.types import AttributeValue
 
 from llama_mcp.turns.chat_request import Sampling
+from llama_mcp.turns.message_parts import ChatMessage, text_of
 from llama_mcp.turns.replies.reply import ChatReply
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ def note_turn(reply: ChatReply, model: str | None) -> None:
         note_reply(span, reply)
 
 
-def note_content(span: Span, messages: Sequence[Mapping[str, str]], reply: ChatReply) -> None:
+def note_content(span: Span, messages: Sequence[ChatMessage], reply: ChatReply) -> None:
     """Give a span the texts themselves, where the operator has asked for it."""
     parts = [{"type": "reasoning", "content": reply.reasoning}] if reply.reasoning else []
     parts.append({"type": "text", "content": reply.reply})
     answer = {"role": "assistant", "parts": parts, "finish_reason": reply.finish_reason}
     asked = [
-        {"role": item["role"], "parts": [{"type": "text", "content": item["content"]}]}
+        {"role": item["role"], "parts": [{"type": "text", "content": text_of(item)}]}
         for item in messages
     ]
     span.set_attribute("gen_ai.input.messages", json.dumps(asked))

@@ -14,7 +14,7 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ReplyLostError
 from llama_mcp.sessions.errors import ArchiveError
-from llama_mcp.sessions.records import INTERRUPTED, TurnEnding, TurnStatus
+from llama_mcp.sessions.records import INTERRUPTED, TurnStatus
 from llama_mcp.turns.awaited_model import await_model
 from llama_mcp.turns.errors import TurnFailedError
 from llama_mcp.turns.following import Following
@@ -23,7 +23,8 @@ from llama_mcp.turns.going_on.continuation import rest_after_crash
 from llama_mcp.turns.json_schema import ParsedReply, parse_reply
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
-from llama_mcp.turns.replies.reply_building import TurnFacts, reply_from
+from llama_mcp.turns.replies.reply_building import TurnFacts, ending_of, reply_from
+from llama_mcp.turns.saving import Written, write_out
 from llama_mcp.turns.second_try import SecondTry
 from llama_mcp.turns.slot_queue import Place
 
@@ -47,6 +48,8 @@ class Turn:
         self.is_saved = False
         self.error: LlamaMCPError | None = None
         self._sampling = parts.request.sampling
+        self._save_to = parts.request.save_to
+        self._written = Written()
         self._server = parts.server
         self._servers = parts.servers
         self._archive = parts.archive
@@ -258,21 +261,10 @@ class Turn:
         if status is TurnStatus.INTERRUPTED and self.error is None:
             self._notes.append(INTERRUPTED)
         self.reply.end()
+        self._written = await write_out(self._save_to, self.reply.text, status)
         cache_miss = self._generation.why_recomputed()
         result = self._reply(status, cache_miss)
-        ending = TurnEnding(
-            status=status,
-            reply=result.reply,
-            reasoning=result.reasoning,
-            model=self.reply.model,
-            finish_reason=result.finish_reason,
-            usage=result.usage,
-            timing=result.timing,
-            receipt=result.receipt,
-            context_tokens=result.context.tokens_used,
-            notes=tuple(result.notes),
-            error=str(self.error) if self.error else None,
-        )
+        ending = ending_of(result, self.reply.model, str(self.error) if self.error else None)
         try:
             await self._archive.end_turn(self.session_id, self.number, ending)
             self.is_saved = True
@@ -293,7 +285,9 @@ class Turn:
             why_slow=self._server.why_slow,
             turns_dropped=self._generation.first_turn_in_prompt - 1,
             cache_miss=cache_miss,
-            notes=[*self._notes, *self._generation.notes],
+            notes=[*self._notes, *self._written.notes, *self._generation.notes],
             has_stop_texts=bool(self._sampling.stop),
+            save_to=self._save_to,
+            saved_bytes=self._written.size_bytes,
         )
         return reply_from(self.reply, facts)

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.records import (
     ArchivedTurn,
     BegunTurn,
@@ -25,8 +26,15 @@ from llama_mcp.sessions.sqlite.rows import ENDING_COLUMNS, TURN_COLUMNS
 # What a copy must not have of its origin: its place, and the launch that served the turn.
 LEFT_OUT_OF_COPIES = {"turn_key", "session_key", "turn", "run"}
 # Written as a turn begins.
-BEGINNING = {"message", "sampling", "started_at_utc", "imported"}
+BEGINNING = {"message", "sampling", "save_to", "started_at_utc", "imported"}
 ENDED_AT = "ended_at_utc"
+SAVE_TO = SaveTo(path="/there/a.md", folder="/there", overwrite=True)
+TEXT = Attachment(
+    AttachedFile(
+        name="name", first_line=1, last_line=2, media_type="type", size_bytes=3, sha256="sum"
+    ),
+    "content",
+)
 
 
 def figures(record: type[BaseModel], numbers: Iterator[int]) -> dict[str, int]:
@@ -48,6 +56,7 @@ def whole_ending() -> TurnEnding:
         timing=Timing(**figures(Timing, numbers)),
         receipt=Receipt.of(usage, queue_ms=0.5, prompt_ms=1, generation_ms=2, cache_miss="cut"),
         context_tokens=next(numbers),
+        saved_bytes=next(numbers),
         notes=("note",),
         error="error",
     )
@@ -60,7 +69,13 @@ def whole_ending() -> TurnEnding:
 async def begun(archive: Archive) -> BegunTurn:
     history = [Message(role="user", content="a"), Message(role="assistant", content="b")]
     begun = await archive.begin_turn(
-        None, "message", history=history, run="the run", sampling={"seed": 1}
+        None,
+        "message",
+        history=history,
+        run="the run",
+        sampling={"seed": 1},
+        attached=[TEXT],
+        save_to=SAVE_TO,
     )
     await archive.end_turn(begun.session.session_id, begun.turn, whole_ending())
     return begun
@@ -92,6 +107,7 @@ async def test_what_was_written_is_read(archive: Archive, begun: BegunTurn) -> N
     turn = await archive.last_turn(begun.session.session_id)
     expected = {
         "turn": 2, "message": "message", "sampling": {"seed": 1}, "imported": False,
+        "files": (TEXT.file,), "save_to": SAVE_TO,
         **dict(whole_ending()),
     }  # fmt: skip
     assert dict(turn) == expected | {
@@ -108,3 +124,14 @@ async def test_a_copy_has_every_column_but_those_that_are_left_out_on_purpose(
     rows = rows_of(path, ", ".join(TURN_COLUMNS))
     assert rows[:2] == rows[2:]
     assert [row["run"] for row in rows_of(path, "run")] == [None, "the run", None, None]
+
+
+async def test_every_column_of_a_file_is_written_and_copied(
+    archive: Archive, begun: BegunTurn, path: Path
+) -> None:
+    await archive.fork_session(begun.session.session_id)
+
+    with closing(sqlite3.connect(path)) as connection:
+        first, copy = connection.execute("SELECT * FROM attachments ORDER BY turn_key").fetchall()
+    assert None not in first
+    assert first[1:] == copy[1:]

@@ -1,20 +1,24 @@
 """How many tokens a prompt has, counted by llama-server for its real template."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
 from llama_mcp.llama_server.errors import CompletionError
 from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE
 
+# What projectors make of a picture lies between 64 and 4096 tokens; LLaVA's has 576.
+PICTURE_TOKENS = 1024
+
 
 async def count_prompt_tokens(
-    client: LlamaServerClient, messages: Sequence[Mapping[str, str]]
+    client: LlamaServerClient, messages: Sequence[Mapping[str, Any]]
 ) -> int:
     """Return the tokens of a chat prompt, template included.
 
     Newer builds count themselves (2026); older ones render the template and tokenize; the oldest
-    only tokenize, and then the template is allowed for.
+    only tokenize, and then the template is allowed for. Those count no pictures.
 
     Raises:
         CompletionError: llama-server refuses the messages, or does not answer.
@@ -24,12 +28,16 @@ async def count_prompt_tokens(
     counted = count_or_none(member(answer, "input_tokens"))
     if counted is not None:
         return counted
+    contents = [message["content"] for message in messages]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    pictures: int = sum(part.get("type") == "image_url" for part in parts)
     prompt = member(await client.post("/apply-template", body), "prompt")
     if isinstance(prompt, str):
-        return await _tokenize(client, prompt)
-    contents = [message["content"] for message in messages]
-    tokens = [await _tokenize(client, content) for content in contents]
-    return sum(tokens) + TEMPLATE_TOKENS_PER_MESSAGE * len(messages)
+        return await _tokenize(client, prompt) + pictures * PICTURE_TOKENS
+    texts = [content for content in contents if isinstance(content, str)]
+    texts += [part["text"] for part in parts if part.get("type") == "text"]
+    tokens = [await _tokenize(client, text) for text in texts]
+    return sum(tokens) + TEMPLATE_TOKENS_PER_MESSAGE * len(messages) + pictures * PICTURE_TOKENS
 
 
 async def _tokenize(client: LlamaServerClient, text: str) -> int:

@@ -6,6 +6,7 @@ from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.session_ids import mint_session_id
+from llama_mcp.sessions.sqlite.attaching import copy_attached
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.reading import read_underway, refuse_busy
 from llama_mcp.sessions.sqlite.rows import TURN_COLUMNS, build_turn_key, to_session
@@ -140,6 +141,7 @@ def _last_turn_to_copy(store: Store, origin: sqlite3.Row, at_turn: int | None) -
 
 def _copy_turns(connection: sqlite3.Connection, origin: int, copy: int, last: int) -> None:
     columns = ", ".join(TURN_COLUMNS)
+    copy_attached(connection, origin, copy, last)
     connection.execute(
         f"INSERT INTO turns (turn_key, {columns})"
         f" SELECT turn_key + ?, {columns} FROM turns WHERE turn_key BETWEEN ? AND ?",

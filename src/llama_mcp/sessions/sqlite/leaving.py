@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from llama_mcp.sessions.left_turns import AdoptedTurn, LeftTurn, StreamPoint
 from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
+from llama_mcp.sessions.sqlite.attaching import read_attached
 from llama_mcp.sessions.sqlite.calls import note_left
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.reading import read_cache_facts, read_turns
@@ -75,6 +76,7 @@ def read_begun(
         first_turn_in_prompt=first,
         cache=replace(read_cache_facts(connection, before), other_sessions=0),
         stream_id=stream_id,
+        attached=read_attached(connection, session["session_key"], first, number),
     )
     return begun, archived
 

@@ -8,6 +8,8 @@ read before the schema is.
 import sqlite3
 from dataclasses import dataclass
 
+from llama_mcp.sessions.sqlite.file_tables import FILE_TABLES
+from llama_mcp.sessions.sqlite.job_tables import JOB_TABLES
 from llama_mcp.sessions.texts import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
@@ -231,6 +233,11 @@ MIGRATIONS = (
             )
             """,
         ),
+    ),
+    Migration("keep the finished pieces of jobs over files", JOB_TABLES),
+    Migration(
+        "keep the files of a turn: those that were sent with it, and the one its reply goes to",
+        FILE_TABLES,
     ),
 )
 

@@ -9,19 +9,19 @@ from datetime import datetime
 from typing import Any
 
 from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.sessions.changes import SessionChanges, SessionMark
 from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionBusyError
 from llama_mcp.sessions.records import (
     INTERRUPTED,
     ArchivedTurn,
     CacheFacts,
     Session,
-    SessionChanges,
     SessionList,
-    SessionMark,
     TranscriptPage,
     TurnStatus,
     TurnUnderway,
 )
+from llama_mcp.sessions.sqlite.attaching import read_files
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.newest import EMPTY_MARK, MARK
 from llama_mcp.sessions.sqlite.rows import (
@@ -105,11 +105,13 @@ def read_turns(
 ) -> tuple[ArchivedTurn, ...]:
     """Return the turns from first to last, both included; fewer if the session has fewer."""
     key = session["session_key"]
+    last = min(last, session["turn_count"])
     rows = connection.execute(
         SELECT_TURNS + "WHERE turns.turn_key BETWEEN ? AND ? ORDER BY turns.turn_key",
-        (build_turn_key(key, first), build_turn_key(key, min(last, session["turn_count"]))),
+        (build_turn_key(key, first), build_turn_key(key, last)),
     )
-    return tuple(map(to_turn, rows))
+    files = read_files(connection, key, first, last)
+    return tuple(to_turn(row, files.get(row["turn"], ())) for row in rows)
 
 
 def _as_known(
@@ -187,16 +189,14 @@ def read_page(store: Store, session_id: str, offset: int, limit: int) -> Transcr
         turns = read_turns(connection, session, first + 1, first + max(0, limit))
         turns = _as_known(store, session, turns)
     end = first + len(turns)
-    is_behind = offset > 0 and offset >= total
+    behind = f"offset is {offset}, and the session has {counted(total, 'turn')}."
     return TranscriptPage(
         session=to_session(session),
         turns=turns,
         offset=first,
         total=total,
         next_offset=end if end < total else None,
-        note=f"offset is {offset}, and the session has {counted(total, 'turn')}."
-        if is_behind
-        else None,
+        note=behind if offset > 0 and offset >= total else None,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
+from llama_mcp.sessions.attachments import AttachedFile
 from llama_mcp.sessions.records import ArchivedTurn, Receipt, Session, Timing, TurnEnding, Usage
 from llama_mcp.sessions.texts import clean_text
 
@@ -18,15 +19,15 @@ TURNS_PER_SESSION = 1 << 20
 
 # Records with a column for each of their fields.
 _FIGURES: Mapping[str, type[BaseModel]] = {"usage": Usage, "timing": Timing}
-# What SQLite computes from turn_key.
-_GENERATED = "turn"
+# What SQLite computes from turn_key, and what has a table of its own (attaching.py).
+_NO_COLUMNS = frozenset({"turn", "files"})
 
 
 def _columns_of(record: type[BaseModel]) -> Iterator[str]:
     for name in record.model_fields:
         if name in _FIGURES:
             yield from _FIGURES[name].model_fields
-        elif name != _GENERATED:
+        elif name not in _NO_COLUMNS:
             yield name
 
 
@@ -57,8 +58,8 @@ def to_session(row: sqlite3.Row, match: str | None = None) -> Session:
     return Session.model_validate({**dict(row), "turns": row["turn_count"], "match": match})
 
 
-def to_turn(row: sqlite3.Row) -> ArchivedTurn:
-    """Return a row of SELECT_TURNS as a record."""
+def to_turn(row: sqlite3.Row, files: Sequence[AttachedFile] = ()) -> ArchivedTurn:
+    """Return a row of SELECT_TURNS as a record, with the files that were sent with it."""
     values = dict(row)
     usage = Usage.model_validate(values)
     values |= {
@@ -68,6 +69,8 @@ def to_turn(row: sqlite3.Row) -> ArchivedTurn:
         "receipt": Receipt.of(usage, **json.loads(row["receipt"] or "{}")),
         "notes": json.loads(row["notes"]),
         "sampling": json.loads(row["sampling"]),
+        "save_to": json.loads(row["save_to"] or "null"),
+        "files": files,
     }
     return ArchivedTurn.model_validate(values)
 

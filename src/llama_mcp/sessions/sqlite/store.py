@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from llama_mcp.sessions.records import INTERRUPTED
+from llama_mcp.sessions.sqlite.job_rows import gather_pieces, jobs_of
 from llama_mcp.sessions.sqlite.opening import inode_of, open_file
 from llama_mcp.sessions.sqlite.writers import Writers
 
@@ -89,6 +90,7 @@ def settle_dead_turns(store: Store) -> None:
 
 
 def _interrupt_turns_of(connection: sqlite3.Connection, writer_id: str) -> None:
+    jobs = jobs_of(connection, writer_id)
     connection.execute(
         """
         UPDATE turns SET status = 'interrupted', error = ?, ended_at_utc = underway.saved_at_utc,
@@ -102,3 +104,5 @@ def _interrupt_turns_of(connection: sqlite3.Connection, writer_id: str) -> None:
     connection.execute(
         "DELETE FROM underway WHERE writer_id = ? AND stream_id IS NULL", (writer_id,)
     )
+    for turn_key in jobs:
+        gather_pieces(connection, turn_key)

@@ -8,6 +8,7 @@ from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.history import ImportedHistory, import_history
 from llama_mcp.sessions.left_turns import StreamPoint
 from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
+from llama_mcp.sessions.sqlite.attaching import insert_attached, read_attached
 from llama_mcp.sessions.sqlite.calls import note_call
 from llama_mcp.sessions.sqlite.changing import insert_session, touch
 from llama_mcp.sessions.sqlite.naming import find_session
@@ -48,9 +49,11 @@ def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
         earlier = read_turns(connection, session, first, turn - 1)
         key = build_turn_key(session["session_key"], turn)
         _insert_turn(connection, key, new, writer_id)
+        insert_attached(connection, key, new.attached)
+        attached = read_attached(connection, session["session_key"], first, turn)
         touch(connection, session["session_key"], turn_count=turn)
         changed = find_session(connection, session["session_id"])
-    return BegunTurn(to_session(changed), turn, earlier, first, cache, new.stream_id)
+    return BegunTurn(to_session(changed), turn, earlier, first, cache, new.stream_id, attached)
 
 
 def save_partial(
@@ -144,10 +147,12 @@ def _insert_turn(
     now = utc_now()
     if new.call is not None:
         note_call(connection, turn_key, new.call)
+    save_to = to_json(new.save_to.model_dump()) if new.save_to else None
+    model, message = _clean(new.model), clean_text(new.message)
     connection.execute(
-        "INSERT INTO turns (turn_key, status, model, sampling, started_at_utc, message, run)"
-        " VALUES (?, 'in_progress', ?, ?, ?, ?, ?)",
-        (turn_key, _clean(new.model), to_json(new.sampling), now, clean_text(new.message), new.run),
+        "INSERT INTO turns (turn_key, status, model, sampling, started_at_utc, message, run,"
+        " save_to) VALUES (?, 'in_progress', ?, ?, ?, ?, ?, ?)",
+        (turn_key, model, to_json(new.sampling), now, message, new.run, save_to),
     )
     connection.execute(
         "INSERT INTO underway (turn_key, writer_id, writer_pid, saved_at_utc, stream_id,"

@@ -1,17 +1,23 @@
 """Progress notifications: always rising, at most one every 50 ms, only for callers that ask."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 from mcp.server.mcpserver import Context
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.texts import clean_text
+from llama_mcp.surface.results.files import progress_line
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import counted
 
+if TYPE_CHECKING:
+    from llama_mcp.turns.jobs.job import Job
+
 MIN_INTERVAL_SECONDS = 0.05
+# A job says the same for a long time: only that it goes on.
+SAME_LINE_SECONDS = 1.0
 MAX_LINE_CHARACTERS = 200
 # While a model loads progress is below 1, which is the first token; half of that after a minute.
 HALF_LOAD_SECONDS = 60.0
@@ -102,6 +108,33 @@ class ReplyProgress:
             so_far = value if share == 1 else last + (value - last) * share
             was_sent = await self._progress.report(so_far, total, message[start:end] or None)
         return was_sent
+
+
+class JobProgress:
+    """Sends how far a job is: pieces that are over, and a line for a person."""
+
+    def __init__(self, ctx: Context[Services]) -> None:
+        self._progress = RisingProgress(ctx)
+        self._sent_at = anyio.current_time()
+        self._line = ""
+
+    async def report(self, job: "Job") -> float:
+        """Send what is new and return 0; if it is too soon, return how many seconds too soon."""
+        early_seconds = self._sent_at + MIN_INTERVAL_SECONDS - anyio.current_time()
+        if early_seconds > 0:
+            return early_seconds
+        state = job.state
+        value, line = job.value, progress_line(state)
+        total = state.planned if state.is_planned else None
+        if job.reply.is_waiting:
+            # Nothing is done meanwhile, and a line still has to rise.
+            value, total, line = self._progress.last + 0.001, None, _line(job.reply)
+        early_seconds = self._sent_at + SAME_LINE_SECONDS - anyio.current_time()
+        if line == self._line and early_seconds > 0:
+            return early_seconds
+        if await self._progress.report(value, total, visible_line(clean_text(line))):
+            self._sent_at, self._line = anyio.current_time(), line
+        return 0.0
 
 
 def _line(reply: PartialReply) -> str:

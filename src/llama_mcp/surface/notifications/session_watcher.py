@@ -11,7 +11,7 @@ import anyio
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
-from llama_mcp.sessions.records import SessionMark
+from llama_mcp.sessions.changes import SessionMark
 from llama_mcp.surface.notifications.subscriptions import Subscriptions
 from llama_mcp.surface.resources.uris import SESSIONS, session_id_of, session_uris
 

@@ -5,6 +5,7 @@ the number of the part is in the offset's higher bits, which no count of turns r
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from llama_mcp.sessions.records import ArchivedTurn, Session
 from llama_mcp.surface.results.tool_results import structure_of
@@ -59,7 +60,7 @@ def _part_of(turn: ArchivedTurn, part: int) -> tuple[ArchivedTurn, bool]:
     """Return one part of a turn's message, reasoning and reply, and whether it is the last."""
     texts = {"message": turn.message, "reasoning": turn.reasoning or "", "reply": turn.reply}
     first, end = part * PART_CHARACTERS, (part + 1) * PART_CHARACTERS
-    parts = {}
+    parts: dict[str, Any] = {} if part == 0 else {"files": ()}
     for name, text in texts.items():
         parts[name] = text[max(0, first) : max(0, end)]
         first, end = first - len(text), end - len(text)

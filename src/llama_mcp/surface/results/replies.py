@@ -6,14 +6,15 @@ get all the same, such as the answer to a call that it gave up, read_session has
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict
 
 from llama_mcp.sessions.records import Receipt, Timing, TranscriptPage, TurnStatus, Usage
+from llama_mcp.surface.results.files import ToldJob, told_after, what_is_new_of_job
 from llama_mcp.surface.results.hints import EVERY_TOOL, Offered, hint
+from llama_mcp.surface.results.statuses import ReplyStatus, SavedTo, saved_to_of, status_of
 from llama_mcp.surface.results.tool_results import structure_of, tool_result
 from llama_mcp.turns.replies.cache_miss import FIRST_TURN
 from llama_mcp.turns.replies.reply import ChatReply, ContextUse
@@ -27,19 +28,6 @@ KEPT_SESSIONS = 256
 _USUAL = {"finish_reason": "stop", "imported": False}
 # From the usage, and from start and duration.
 _FOLLOWING = ("receipt", "context_tokens", "ended_at_utc")
-
-
-class ReplyStatus(StrEnum):
-    """How far a reply is, or how it ended."""
-
-    COMPLETE = "complete"
-    IN_PROGRESS = "in_progress"
-    WAITING = "waiting"
-    """For one of llama-server's slots."""
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-    """The process that received it ended."""
 
 
 class ReplyUsage(Usage, frozen=True):
@@ -58,8 +46,9 @@ class ToldReply(BaseModel, frozen=True):
     turn: int
     status: ReplyStatus
     reply: str | None = None
-    """What is new of it; None when it is told as data."""
+    """What is new of it; None when it is told as data, or is in a file."""
     parsed: Any = None
+    saved_to: SavedTo | None = None
     finish_reason: str | None = None
     """None when the model ended the reply itself."""
     usage: ReplyUsage = ReplyUsage()
@@ -86,7 +75,7 @@ class _Told:
     is_end_told: bool = False
 
 
-ToldSoFar = Mapping[str, _Told]
+ToldSoFar = Mapping[str, _Told | ToldJob]
 # For a caller that has had nothing of a reply.
 NOTHING: ToldSoFar = {}
 
@@ -103,20 +92,29 @@ class Telling:
     def tell(self, reply: ChatReply, before: ToldSoFar) -> CallToolResult:
         """Return the result that tells what is new since then."""
         told = before.get(reply.session_id)
-        if told is None or told.turn != reply.turn:
-            told = _Told(reply.turn)
-        result, text = _what_is_new(reply, told, self._offered)
-        self._note(reply)
+        result: BaseModel
+        if job := reply.job:
+            if not isinstance(told, ToldJob) or told.turn != reply.turn:
+                told = ToldJob(reply.turn)
+            result, text = what_is_new_of_job(reply, job, told, self._offered)
+            self._note(reply, told_after(reply, job))
+        else:
+            if not isinstance(told, _Told) or told.turn != reply.turn:
+                told = _Told(reply.turn)
+            result, text = _what_is_new(reply, told, self._offered)
+            self._note(reply, _told_after(reply))
         receipt = ReplyReceipt(timing=reply.timing, receipt=reply.receipt, sampling=reply.sampling)
         rest = hint("read_session", "gives the rest", self._offered)
         return tool_result(text, result, {RECEIPT: receipt}, is_reply=True, rest=rest)
 
-    def _note(self, reply: ChatReply) -> None:
-        text = _telling_text(reply)
-        is_over = reply.status is not TurnStatus.IN_PROGRESS
-        told = _Told(reply.turn, len(text), hash(text), frozenset(reply.notes), is_over)
+    def _note(self, reply: ChatReply, told: _Told | ToldJob) -> None:
         others = [item for item in self.so_far.items() if item[0] != reply.session_id]
         self.so_far = dict([*others[1 - KEPT_SESSIONS :], (reply.session_id, told)])
+
+
+def _told_after(reply: ChatReply) -> _Told:
+    text = _telling_text(reply)
+    return _Told(reply.turn, len(text), hash(text), frozenset(reply.notes), reply.is_over)
 
 
 def _what_is_new(reply: ChatReply, told: _Told, offered: Offered) -> tuple[ToldReply, str]:
@@ -125,19 +123,20 @@ def _what_is_new(reply: ChatReply, told: _Told, offered: Offered) -> tuple[ToldR
     # A reply that was begun anew does not begin with what was told.
     goes_on = hash(whole[: told.characters]) == told.text_hash
     new = whole[told.characters if goes_on else 0 :]
-    is_over = reply.status is not TurnStatus.IN_PROGRESS
-    is_data = reply.parsed is not None and not told.is_end_told
+    saved_to = saved_to_of(reply)
+    is_data = reply.parsed is not None and not told.is_end_told and saved_to is None
     notes = [note for note in reply.notes if note not in told.notes]
     is_known = told.is_end_told
     result = ToldReply(
         session_id=reply.session_id,
         turn=reply.turn,
-        status=_status(reply),
-        reply=None if is_data else new,
+        status=status_of(reply),
+        reply=None if is_data or saved_to else new,
         parsed=reply.parsed if is_data else None,
+        saved_to=saved_to,
         finish_reason=None if reply.finish_reason == "stop" else reply.finish_reason,
         usage=ReplyUsage() if told.is_end_told else _usage(reply),
-        context=_context(reply) if is_over and not told.is_end_told else None,
+        context=_context(reply) if reply.is_over and not told.is_end_told else None,
         notes=[*notes, *_how_told(reply, len(whole) - len(new), bool(new), is_known, offered)],
     )
     return result, reply_text(result, new)
@@ -156,9 +155,13 @@ def reply_text(result: ToldReply, new: str) -> str:
 
 
 def _telling_text(reply: ChatReply) -> str:
-    """Return the text of a reply as far as it can be told: data is of use only when it is whole."""
-    is_part_of_data = reply.status is TurnStatus.IN_PROGRESS and "json_schema" in reply.sampling
-    return "" if is_part_of_data else reply.reply
+    """Return the text of a reply as far as it can be told.
+
+    Data is of use only when it is whole, and what goes to a file costs its caller nothing.
+    """
+    goes_elsewhere = "json_schema" in reply.sampling or reply.save_to is not None
+    is_not_told = goes_elsewhere and not reply.is_over
+    return "" if is_not_told or reply.is_in_file else reply.reply
 
 
 def _usage(reply: ChatReply) -> ReplyUsage:
@@ -173,15 +176,11 @@ def _context(reply: ChatReply) -> ContextUse | None:
     return reply.context if reply.context.tokens_used else None
 
 
-def _status(reply: ChatReply) -> ReplyStatus:
-    return ReplyStatus.WAITING if reply.place else ReplyStatus(reply.status.value)
-
-
 def _how_told(
     reply: ChatReply, told_characters: int, has_news: bool, is_end_told: bool, offered: Offered
 ) -> Iterator[str]:
     """Give notes that say what the text is a part of, and how to get the rest."""
-    is_over = reply.status is not TurnStatus.IN_PROGRESS
+    is_over = reply.is_over
     miss = reply.receipt.cache_miss
     # That a first turn reads its prompt is no news.
     if is_over and not is_end_told and miss and miss != FIRST_TURN:
@@ -190,7 +189,7 @@ def _how_told(
         whole = hint("read_session", "has the whole reply", offered) if is_over else ""
         part = counted(told_characters, "character")
         yield f"Goes on after the {part} told before{whole}."
-    elif is_over and (told_characters or is_end_told):
+    elif is_over and (told_characters or is_end_told) and not reply.is_in_file:
         whole = hint("read_session", "has it whole", offered)
         yield f"All of the reply was told before{whole}."
     if reply.load:
@@ -201,16 +200,24 @@ def _how_told(
     elif reply.place:
         yield f"Waits for a slot, {reply.place}; wait_for_reply gives the reply."
     elif not is_over:
-        what = "data once it is whole" if "json_schema" in reply.sampling else "rest"
-        yield f"The reply is still being generated; wait_for_reply gives the {what}."
+        yield f"The reply is still being generated; wait_for_reply {_what_waiting_gives(reply)}."
+
+
+def _what_waiting_gives(reply: ChatReply) -> str:
+    if reply.save_to is not None:
+        return "tells when it is written"
+    return (
+        "gives the data once it is whole" if "json_schema" in reply.sampling else "gives the rest"
+    )
 
 
 def _figures(result: ToldReply) -> Iterator[str]:
     """Give the parts of the line below a reply; what is not known is empty."""
-    usage, context = result.usage, result.context
+    usage, context, saved = result.usage, result.context, result.saved_to
     yield f"session_id={result.session_id}"
     yield f"turn {result.turn}"
     yield result.status.value
+    yield f"saved_to={saved.path} ({counted(saved.size_bytes, 'byte')})" if saved else ""
     yield f"finish_reason={result.finish_reason}" if result.finish_reason else ""
     if usage.prompt_tokens is not None:
         cached = usage.cached_tokens

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from llama_mcp.sessions.attachments import AttachedFile
 from llama_mcp.sessions.records import ArchivedTurn, Session, TranscriptPage, TurnStatus
 from llama_mcp.surface.results.pages import page_of, with_short_prompt
 from llama_mcp.surface.results.replies import page_structure
@@ -17,9 +18,11 @@ from llama_mcp.wording import counted
 
 # A page of a transcript stays well below what hosts cut off (25,000 tokens, about 100 kB).
 MAX_PAGE_CHARACTERS = 60_000
+# What is told of a file that was sent.
+FILE_CHARACTERS = 150
 
 # What the words of a turn say already.
-_SAID = frozenset({"turn", "message", "reasoning", "reply", "model", "error", "notes"})
+_SAID = frozenset({"turn", "message", "files", "reasoning", "reply", "model", "error", "notes"})
 _ENDINGS = {
     TurnStatus.IN_PROGRESS: "is still being generated",
     TurnStatus.CANCELLED: "was cancelled",
@@ -84,6 +87,7 @@ def _count_that_fit(turns: Sequence[ArchivedTurn]) -> int:
     characters = 0
     for number, turn in enumerate(turns):
         characters += len(turn.message) + len(turn.reply) + len(turn.reasoning or "")
+        characters += FILE_CHARACTERS * len(turn.files)
         if characters > MAX_PAGE_CHARACTERS and number:
             return number
     return len(turns)
@@ -100,7 +104,8 @@ def _head(session: Session) -> tuple[str, str]:
 
 def _turn(turn: ArchivedTurn, session: Session) -> str:
     model = visible_line(turn.model or "Assistant")
-    parts = [f"## Turn {turn.turn}", "**User**", _quoted(turn.message), f"**{model}**"]
+    files = ["\n".join(map(_file_line, turn.files))] if turn.files else []
+    parts = [f"## Turn {turn.turn}", "**User**", *files, _quoted(turn.message), f"**{model}**"]
     if turn.reasoning:
         parts += ["*Reasoning*", _quoted(turn.reasoning), "*Reply*"]
     if turn.reply:
@@ -111,6 +116,12 @@ def _turn(turn: ArchivedTurn, session: Session) -> str:
         if turn.error:
             parts.append(_quoted(turn.error))
     return "\n\n".join(parts)
+
+
+def _file_line(file: AttachedFile) -> str:
+    lines = f", lines {file.first_line} to {file.last_line}" if file.first_line else ""
+    facts = f"{file.media_type or 'text'}, {counted(file.size_bytes, 'byte')}"
+    return f"* File {visible_line(file.name)}{lines} ({facts}, sha256 {file.sha256})"
 
 
 def _figures(turn: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ _SEARCH_HINTS = {
     "status": "is the local LLM running, loading, crashed",
     "get_config": "model, context size, GPU layers of the local LLM",
     "cancel_reply": "abort the local LLM",
+    "run_on_files": "summarize, extract from files with a local LLM",
     "list_sessions": "search past local LLM chats",
     "read_session": "transcript, history of a local LLM chat",
     "update_session": "rename a local LLM chat",

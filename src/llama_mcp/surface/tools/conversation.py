@@ -11,19 +11,26 @@ from pydantic import Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.sessions.records import Message
-from llama_mcp.surface.notifications.progress import ReplyProgress, Stream
+from llama_mcp.surface.client_folders import ClientFolders
+from llama_mcp.surface.notifications.progress import JobProgress, ReplyProgress, Stream
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.replies import NOTHING, Telling, ToldReply
+from llama_mcp.surface.tools.file_parameters import files_of_call
+from llama_mcp.surface.tools.files import follow_job
+from llama_mcp.surface.tools.links import with_link
 from llama_mcp.surface.tools.parameters import (
-    ADDITIVE,
     DESTRUCTIVE,
     READ_ONLY,
+    REPLACING,
     ContinuedSession,
+    FilesToRead,
     FirstSystemPrompt,
     JsonSchema,
     MaxTokensParameter,
     MessageText,
     MinP,
+    Overwrite,
+    SaveReplyTo,
     SeedParameter,
     SessionId,
     Stop,
@@ -38,6 +45,7 @@ from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.tracing import note_turn
 
 if TYPE_CHECKING:
+    from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
 # The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
@@ -47,26 +55,29 @@ LAST_PROGRESS_SECONDS = 0.001
 ReplyResult = Annotated[CallToolResult, ToldReply]
 History = Annotated[
     list[Message] | None,
-    Field(description="For a new session: the conversation so far."),
+    Field(description="New session: the conversation so far."),
 ]
 OverflowParameter = Annotated[
-    Overflow, Field(description="History too long: leave out the oldest turns, or refuse.")
+    Overflow, Field(description="History too long: leave out oldest turns, or refuse.")
 ]
 StreamParameter = Annotated[
-    Stream, Field(description="What progress carries: the text, a status line, nothing.")
+    Stream, Field(description="Progress: the text, a status line, nothing.")
 ]
 
 
 class ConversationTools:
     """Talking to the model: send, wait, cancel."""
 
-    def __init__(self, services: Callable[[], Services], offered: Offered) -> None:
+    def __init__(
+        self, services: Callable[[], Services], offered: Offered, client_folders: ClientFolders
+    ) -> None:
         self._services = services
-        self._telling = Telling(offered)
+        self._client_folders = client_folders
+        self.telling = Telling(offered)
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
-        server.tool(title="Chat with the local model", annotations=ADDITIVE)(self.chat)
+        server.tool(title="Chat with the local model", annotations=REPLACING)(self.chat)
         server.tool(title="Wait for a reply", annotations=READ_ONLY)(self.wait_for_reply)
         server.tool(title="Stop a reply", annotations=DESTRUCTIVE)(self.cancel_reply)
 
@@ -74,6 +85,9 @@ class ConversationTools:
         self,
         ctx: Context[Services],
         message: MessageText,
+        files: FilesToRead = None,
+        save_to: SaveReplyTo = "",
+        overwrite: Overwrite = False,
         session_id: ContinuedSession = "",
         system_prompt: FirstSystemPrompt = "",
         history: History = None,
@@ -92,11 +106,17 @@ class ConversationTools:
     ) -> ReplyResult:
         """Send a message to the local model and get its reply.
 
-        It sees this conversation only: no files, tools or web. For bounded work: summaries,
-        extraction, drafts. Starts the model if need be. The conversation is kept under the
-        session_id of the result: pass it to go on, also days later. A reply that outlasts
-        wait_seconds comes back in_progress; wait_for_reply gives the rest.
+        It sees this conversation and its files only, no tools or web. For bounded work:
+        summaries, extraction, drafts. Starts the model if need be. Pass the session_id of the
+        result to go on, also days later. A reply that outlasts wait_seconds comes back in_progress;
+        wait_for_reply gives the rest.
         """
+        services = self._services()
+        deadline = anyio.current_time() + services.settings.patience(wait_seconds)
+        of_call = await files_of_call(
+            *(services, self._client_folders, ctx.session, files or [], save_to),
+            overwrite=overwrite,
+        )
         sampling = Sampling(
             temperature=temperature,
             top_p=top_p,
@@ -115,42 +135,49 @@ class ConversationTools:
             history=history or [],
             sampling=sampling,
             overflow=overflow,
+            files=of_call.sent,
+            file_notes=of_call.notes,
+            save_to=of_call.save_to,
         )
-        patience = self._services().settings.patience(wait_seconds)
-        return await self._take_turn(request, patience, ReplyProgress(ctx, stream))
+        reply = await self._take_turn(request, deadline, ReplyProgress(ctx, stream))
+        return with_link(self.telling.tell(reply, NOTHING), reply, ctx.protocol_version)
 
     async def wait_for_reply(
         self, ctx: Context[Services], session_id: SessionId, wait_seconds: WaitUntilBack = None
     ) -> ReplyResult:
         """Get the rest of a reply that chat left in_progress or waiting.
 
-        Gives what is new until it is complete or wait_seconds are over; what was told before is
-        not told again. Without one under way, gives the last reply.
+        Gives what was not told yet, until it is complete or wait_seconds are over. Without one
+        under way, gives the last reply.
         """
-        in_flight, before = self._services().in_flight, self._telling.so_far
+        in_flight, before = self._services().in_flight, self.telling.so_far
+        from llama_mcp.turns.jobs.job import Job  # imported with the turns
+
         patience = self._services().settings.patience(wait_seconds)
         turn = await in_flight.latest(session_id)
         if turn is None:
             reply = await in_flight.archived_reply(session_id, patience)
+        elif isinstance(turn, Job):
+            reply = await follow_job(turn, patience, JobProgress(ctx))
         else:
             progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces)
             reply = await _follow(turn, patience, progress)
-        return self._telling.tell(reply, before)
+        return with_link(self.telling.tell(reply, before), reply, ctx.protocol_version)
 
     async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
         """Stop the reply that is being generated in a session.
 
         What has come of it is kept; gives what was not told yet.
         """
-        before = self._telling.so_far
+        before = self.telling.so_far
         reply = await self._services().in_flight.cancel(session_id)
-        return self._telling.tell(reply, before)
+        return self.telling.tell(reply, before)
 
     async def _take_turn(
-        self, request: ChatRequest, wait_seconds: float, progress: ReplyProgress
-    ) -> CallToolResult:
-        deadline, in_flight = anyio.current_time() + wait_seconds, self._services().in_flight
-        with waiting_at_most(wait_seconds):
+        self, request: ChatRequest, deadline: float, progress: ReplyProgress
+    ) -> ChatReply:
+        in_flight = self._services().in_flight
+        with waiting_at_most(max(0.0, deadline - anyio.current_time())):
             call = await in_flight.ask(request)
         try:
             turn = call.turn or await in_flight.latest(call.session_id)
@@ -159,13 +186,13 @@ class ConversationTools:
                 reply = await in_flight.archived_reply(call.session_id, left_seconds)
             else:
                 reply = await _follow(turn, left_seconds, progress)
-            return self._telling.tell(await in_flight.answered(call, reply), NOTHING)
+            return await in_flight.answered(call, reply)
         except anyio.get_cancelled_exc_class():
             await in_flight.withdraw(call)
             raise
 
 
-async def _follow(turn: "Turn", seconds: float, progress: ReplyProgress) -> ChatReply:
+async def _follow(turn: "Turn | Job", seconds: float, progress: ReplyProgress) -> ChatReply:
     following = turn.following
     await following.follow(seconds, progress.report)
     await progress.flush(turn.reply)

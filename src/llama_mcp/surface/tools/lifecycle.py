@@ -61,11 +61,11 @@ class LifecycleTools:
     ) -> StatusResult:
         """Start llama.cpp's llama-server, to choose its model or settings.
 
-        A message starts it by itself with the operator's settings (get_config), which also hold for
-        what is left out here. Returns when the model is ready; if loading outlasts wait_seconds it
-        goes on, and status tells how far it is. With the same settings again, returns the running
-        server. It runs until stop_llama_server, or unused for LLAMA_MCP_LINGER_SECONDS (300).
-        Flags in extra_args that open the machine, or have a parameter here, are refused.
+        A message starts it by itself; for what is left out the operator's settings (get_config)
+        hold. Returns when the model is ready; loading that outlasts wait_seconds goes on, and
+        status tells how far. With the same settings, returns the running server. It runs until
+        stop_llama_server, or unused for LLAMA_MCP_LINGER_SECONDS (300). Flags in extra_args that
+        open the machine, or have a parameter here, are refused.
         """
         arguments = LaunchArguments(
             llama_cpp_path=llama_cpp_path or None,
@@ -89,13 +89,13 @@ class LifecycleTools:
     async def stop_llama_server(self, force: Force = False) -> StatusResult:
         """Stop llama-server and free its memory.
 
-        Refused while other clients use it or a reply is being generated, unless force is set.
-        Sessions are kept.
+        Refused while others use it or a reply is being generated, unless force is set. Sessions
+        are kept.
         """
         return self._status_result(await self._services().supervisor.stop(force=force))
 
     async def status(self) -> StatusResult:
-        """Tell what llama-server is doing: state, model, address, memory and busy slots.
+        """Tell llama-server's state, model, address, memory and busy slots.
 
         After a crash also its cause and what to do.
         """

@@ -43,6 +43,8 @@ TextOrUnset = Annotated[
     str, WrapValidator(lambda value, check: None if value is None else check(value))
 ]
 UNSET: Any = None
+# May replace a file, if asked to; done twice it does more.
+REPLACING = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
 
 # A start.
 ModelPath = Annotated[
@@ -50,40 +52,48 @@ ModelPath = Annotated[
 ]
 LlamaCppPath = Annotated[
     OptionalText,
-    Field(description="llama.cpp folder, llama-server executable, or `embedded`."),
+    Field(description="llama.cpp folder, executable, or `embedded`."),
 ]
 PortParameter = Annotated[Port | None, Field(description="TCP port; 0 picks a free one.")]
 CtxSizeParameter = Annotated[
-    CtxSize | None, Field(description="Context window of each conversation, in tokens.")
+    CtxSize | None, Field(description="Context window per conversation, in tokens.")
 ]
 ParallelParameter = Annotated[
     Parallel | None, Field(description="Conversations that may generate at once.")
 ]
 GpuLayersParameter = Annotated[
-    GpuLayers | None, Field(description="-1 all, 0 CPU only; automatic when left out.")
+    GpuLayers | None, Field(description="-1 all, 0 CPU only, unset automatic.")
 ]
 ExtraArgs = Annotated[
     list[str] | None,
-    Field(description="More llama-server flags, each flag and value an item."),
+    Field(description="More flags, each flag and value an item."),
 ]
-Replace = Annotated[bool, Field(description="Stop a llama-server that runs with other settings.")]
+Replace = Annotated[bool, Field(description="Stop one that runs with other settings.")]
 # The default is not in the schema: the catalogue is the same whatever an operator sets.
 WaitUntilBack = Annotated[
     WaitSeconds | None,
-    Field(description="Return after so long; else LLAMA_MCP_WAIT_SECONDS (50)."),
+    Field(description="Unset: LLAMA_MCP_WAIT_SECONDS (50)."),
 ]
 GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
 Force = Annotated[bool, Field(description="Stop it even while it is used.")]
 
 # A turn.
-SessionId = Annotated[str, Field(description="A session_id, or its beginning.")]
+SessionId = Annotated[str, Field(description="Or its beginning.")]
 MessageText = Annotated[str, Field(description="What to say to the model.")]
 ContinuedSession = Annotated[
-    OptionalText, Field(description="Session to go on with; a new one when left out.")
+    OptionalText, Field(description="Session to go on with; else a new one.")
 ]
 FirstSystemPrompt = Annotated[
-    OptionalText, Field(description="For a new session: how the model should behave.")
+    OptionalText, Field(description="New session: how the model should behave.")
 ]
+# One name may come as it is.
+FilesToRead = Annotated[
+    list[str] | None,
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(description="Texts and pictures to add: paths, globs, path:10-80."),
+]
+SaveReplyTo = Annotated[OptionalText, Field(description="File for the reply; gives a receipt.")]
+Overwrite = Annotated[bool, Field(description="Let save_to replace a file.")]
 TemperatureParameter = Annotated[
     Temperature | None, Field(description="Randomness; 0 is deterministic.")
 ]
@@ -91,7 +101,7 @@ TopP = Annotated[Share | None, Field(description="Nucleus sampling.")]
 TopKParameter = Annotated[TopK | None, Field(description="Only the k likeliest tokens; 0 all.")]
 MinP = Annotated[Share | None, Field(description="Least share of the best token.")]
 MaxTokensParameter = Annotated[MaxTokens | None, Field(description="Longest reply, in tokens.")]
-SeedParameter = Annotated[Seed | None, Field(description="For a reply that can be repeated.")]
+SeedParameter = Annotated[Seed | None, Field(description="For a reply that repeats.")]
 # One text may come as it is, as OpenAI's API takes it.
 Stop = Annotated[
     list[StopText] | None,
@@ -100,6 +110,6 @@ Stop = Annotated[
 ]
 JsonSchema = Annotated[
     dict[str, Any] | None,
-    Field(description="JSON schema of the reply; the data is given as parsed."),
+    Field(description="Schema of the reply, given as parsed."),
 ]
 Thinking = Annotated[bool | None, Field(description="Reason first, where the model can.")]

@@ -97,6 +97,7 @@ def _left_of(adopted: AdoptedTurn, server: ReadyServer, stream: ReplyStream) -> 
             message=archived.message,
             session_id=begun.session.session_id,
             sampling=_sampling_of(archived.sampling),
+            save_to=archived.save_to,
         ),
         reply=reply,
         stream=stream,

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llama_mcp.sessions.records import ArchivedTurn, TurnStatus, Usage
+from llama_mcp.sessions.attachments import SaveTo
+from llama_mcp.sessions.jobs import KeptJob, coverage_notes, job_of
+from llama_mcp.sessions.records import ArchivedTurn, TurnEnding, TurnStatus, Usage
 from llama_mcp.turns.json_schema import ParsedReply, data_of
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply, ContextUse
@@ -33,6 +35,8 @@ class TurnFacts:
     """Why more than half of the prompt was read again, if it was."""
     notes: Sequence[str]
     has_stop_texts: bool = False
+    save_to: SaveTo | None = None
+    saved_bytes: int | None = None
 
 
 def reply_from(partial: PartialReply, facts: TurnFacts) -> ChatReply:
@@ -67,12 +71,40 @@ def reply_from(partial: PartialReply, facts: TurnFacts) -> ChatReply:
             tokens_used=used, limit=facts.context_limit, turns_dropped=facts.turns_dropped or None
         ),
         sampling=dict(facts.sampling),
+        save_to=facts.save_to,
+        saved_bytes=facts.saved_bytes,
         notes=notes,
     )
 
 
-def reply_from_archive(session_id: str, turn: ArchivedTurn) -> ChatReply:
-    """Return an archived turn as the reply that its caller saw."""
+def ending_of(reply: ChatReply, model: str | None, error: str | None) -> TurnEnding:
+    """Return what the archive keeps of a reply that is over."""
+    return TurnEnding(
+        status=reply.status,
+        reply=reply.reply,
+        reasoning=reply.reasoning,
+        model=model,
+        finish_reason=reply.finish_reason,
+        usage=reply.usage,
+        timing=reply.timing,
+        receipt=reply.receipt,
+        context_tokens=reply.context.tokens_used,
+        saved_bytes=reply.saved_bytes,
+        notes=tuple(reply.notes),
+        error=error,
+    )
+
+
+def reply_from_archive(
+    session_id: str, turn: ArchivedTurn, kept: KeptJob | None = None
+) -> ChatReply:
+    """Return an archived turn as the reply that its caller saw.
+
+    Args:
+        session_id: the session.
+        turn: the turn.
+        kept: the job that it is; None of a conversation.
+    """
     return ChatReply(
         session_id=session_id,
         turn=turn.turn,
@@ -86,8 +118,20 @@ def reply_from_archive(session_id: str, turn: ArchivedTurn) -> ChatReply:
         receipt=turn.receipt,
         context=ContextUse(tokens_used=turn.context_tokens),
         sampling=turn.sampling,
-        notes=list(turn.notes),
+        save_to=turn.save_to,
+        saved_bytes=turn.saved_bytes,
+        notes=_notes_of(turn, kept),
+        job=None if kept is None else job_of(kept),
     )
+
+
+def _notes_of(turn: ArchivedTurn, kept: KeptJob | None) -> list[str]:
+    if kept is None:
+        return list(turn.notes)
+    # A job's result has them as data.
+    told = coverage_notes(kept.state)
+    notes = [note for note in turn.notes if note not in told]
+    return [*notes, *([turn.error] if turn.error else [])]
 
 
 def _is_data(turn: ArchivedTurn) -> bool:

@@ -1,0 +1,101 @@
+"""A job begun: what can be known beforehand is checked, then it is in the archive and starts."""
+
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from llama_mcp.files.border import FileBorder
+from llama_mcp.files.finding import find
+from llama_mcp.files.named import FileKind, Found
+from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
+from llama_mcp.turns.chat_request import ChatRequest, Sampling
+from llama_mcp.turns.in_flight import InFlight
+from llama_mcp.turns.jobs.errors import NothingToReadError
+from llama_mcp.turns.jobs.job import Job, JobParts
+from llama_mcp.turns.jobs.job_request import JobRequest
+from llama_mcp.turns.jobs.reading import PICTURE
+from llama_mcp.turns.jobs.working import Task
+from llama_mcp.turns.json_schema import check_taken, with_schema_read
+
+
+class Jobs:
+    """Begins the jobs of this process."""
+
+    def __init__(self, in_flight: InFlight, servers: ReadyServers, archive: Archive) -> None:
+        self._in_flight = in_flight
+        self._servers = servers
+        self._archive = archive
+
+    async def begin(self, request: JobRequest, border: FileBorder) -> Job:
+        """Begin a job, or return the one of the same call that is under way.
+
+        Raises:
+            LlamaMCPError: One of its kinds; nothing was archived then.
+        """
+        request.check()
+        digest = request.digest()
+        if same := self._underway(digest):
+            return same
+        sampling, notes = await _checked(request)
+        found = await anyio.to_thread.run_sync(partial(find, request.files, border, strict=False))
+        if not any(file.kind is not FileKind.PICTURE for file in found.files):
+            pictures = [(file.name, PICTURE) for file in found.files]
+            raise NothingToReadError(
+                [*((each.name, each.why) for each in found.left_out), *pictures]
+            )
+        server = await self._servers.ready_server()
+        if sampling.json_schema is not None and server.load is None:
+            await check_taken(server, sampling)
+        kept = await self._archive.pieces_left(digest)
+        with anyio.CancelScope(shield=True):
+            task = await self._begun(request, sampling, found, border, digest, server)
+        notice = self._archive.notice()
+        job = Job(
+            JobParts(
+                *(task, digest, server, self._servers, self._archive),
+                queue=self._in_flight.queue,
+                kept=kept,
+                notes=[*server.notes, *notes, *([notice] if notice else [])],
+            )
+        )
+        self._in_flight.start(job)
+        return job
+
+    def _underway(self, digest: str) -> Job | None:
+        turns = self._in_flight.open_turns()
+        jobs = (turn for turn in turns if isinstance(turn, Job) and turn.digest == digest)
+        return next(jobs, None)
+
+    async def _begun(
+        self,
+        request: JobRequest,
+        sampling: Sampling,
+        found: Found,
+        border: FileBorder,
+        digest: str,
+        server: ReadyServer,
+    ) -> Task:
+        left_out = tuple(LeftOutPart(file=each.name, why=each.why) for each in found.left_out)
+        begun = await self._archive.begin_turn(
+            None,
+            request.instruction,
+            model=server.model,
+            run=server.serving_id,
+            sampling=sampling.given(),
+            save_to=request.save_to,
+        )
+        session_id = begun.session.session_id
+        state = JobState(each=request.each, coverage=Coverage(left_out=left_out))
+        await self._archive.begin_job(session_id, begun.turn, digest, state)
+        request = request.with_sampling(sampling)
+        return Task(session_id, begun.turn, request, found.files, left_out, border)
+
+
+async def _checked(request: JobRequest) -> tuple[Sampling, list[str]]:
+    """Return the sampling with the schema that json_schema means, and notes about it."""
+    as_chat = ChatRequest(message=request.instruction, sampling=request.sampling)
+    read, notes = await with_schema_read(as_chat)
+    return read.sampling, list(notes)

@@ -1,0 +1,200 @@
+"""The files of a job read and cut into pieces, one after the other, as they are needed.
+
+A file is never whole in memory. Small files that follow each other share a piece.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.to_thread
+
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.files.border import FileBorder
+from llama_mcp.files.contents.text_stream import TextStream
+from llama_mcp.files.errors import FileRefusedError
+from llama_mcp.files.named import FileKind, NamedFile
+from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Measure
+from llama_mcp.files.reading import open_text
+from llama_mcp.sessions.jobs import LeftOutPart
+from llama_mcp.turns.jobs.asking import Asker
+from llama_mcp.turns.jobs.errors import InstructionTooLongError
+from llama_mcp.turns.jobs.questions import Messages, Part, about_piece, mark_bytes
+from llama_mcp.turns.jobs.room import SLACK_TOKENS, Room
+from llama_mcp.wording import shortened
+
+# So much is read at a time: handing it over from a thread costs as much as reading it.
+BLOCK_CHARACTERS = 64 * 1024
+MAX_WHY_CHARACTERS = 300
+PICTURE = "it is a picture, and only text is read here"
+EMPTY = "it is empty"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPiece:
+    """What one question is about."""
+
+    parts: tuple[Part, ...]
+    tokens: int
+    """Of its texts."""
+
+    @property
+    def files(self) -> str:
+        """Its files, with commas between."""
+        return ", ".join(dict.fromkeys(part.file for part in self.parts))
+
+    @property
+    def lines(self) -> str | None:
+        """Its lines when it is of one file and not all of it."""
+        return self.parts[0].lines if len(self.parts) == 1 else None
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads the files of one job."""
+
+    instruction: str
+    border: FileBorder
+    room: Room
+    asker: Asker
+    left_out: list[LeftOutPart] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    files_read: int = 0
+    characters: int = 0
+    """Handed out so far."""
+    _cutter: Cutter = field(default_factory=Cutter)
+    _question_tokens: int = 0
+    """Of a question without a text."""
+    _mark_tokens: int = 0
+    """Of the marks around one."""
+
+    async def prepare(self, name: str) -> None:
+        """Measure what every question has.
+
+        Args:
+            name: of a file, such as they are.
+
+        Raises:
+            InstructionTooLongError: It leaves no room for a text.
+            LlamaMCPError: llama-server does not count.
+        """
+        self._question_tokens = await self.asker.count(self._about())
+        with_marks = await self.asker.count(self._about(Part(name, _LONGEST_LINES, "")))
+        self._mark_tokens = with_marks - self._question_tokens
+        if self.room.question - with_marks < max(self.room.least_text, LEAST_TOKENS):
+            room = self.room
+            raise InstructionTooLongError(self._question_tokens, room.window, room.reply)
+
+    async def pieces(self, files: Sequence[NamedFile]) -> AsyncGenerator[PlannedPiece, None]:
+        """Give the pieces of files in order; what cannot be read is left out, and noted.
+
+        Raises:
+            JobBrokenError: There is no llama-server any more that counts.
+        """
+        open_parts: list[Part] = []
+        weight = 0
+        most = self.room.question - self._question_tokens
+        for file in files:
+            async with aclosing(self._parts(file)) as parts:
+                async for part, tokens in parts:
+                    own = tokens + self._mark_tokens + SLACK_TOKENS
+                    if open_parts and weight + own > most:
+                        yield self._planned(open_parts, weight)
+                        open_parts, weight = [], 0
+                    open_parts.append(part)
+                    weight += own
+        if open_parts:
+            yield self._planned(open_parts, weight)
+
+    def _planned(self, parts: Sequence[Part], weight: int) -> PlannedPiece:
+        self.characters += sum(len(part.text) for part in parts)
+        return PlannedPiece(tuple(parts), weight - len(parts) * (self._mark_tokens + SLACK_TOKENS))
+
+    async def _parts(self, file: NamedFile) -> AsyncGenerator[tuple[Part, int], None]:
+        """Give the parts of one file with the tokens of their texts; note why there is no more."""
+        if file.kind is FileKind.PICTURE:
+            self.left_out.append(LeftOutPart(file=file.name, why=PICTURE))
+            return
+        next_line, was_read = file.first_line or 1, False
+        try:
+            async with (
+                opened(file, self.border) as stream,
+                aclosing(self._cutter.cut(_blocks(stream), self._measure(file))) as pieces,
+            ):
+                async for piece in pieces:
+                    is_whole = piece.is_last and not was_read and not file.has_lines
+                    lines = None if is_whole else f"{piece.first_line}-{piece.last_line}"
+                    self.files_read += not was_read
+                    was_read, next_line = True, piece.last_line + 1
+                    tokens = piece.tokens + _margin(file)
+                    yield Part(file.name, lines, piece.text), tokens
+                self.notes += [f"{file.name}: {note}" for note in stream.notes]
+        except LlamaMCPError as error:
+            lines = f"{next_line}-" if was_read else None
+            self.left_out.append(LeftOutPart(file=file.name, lines=lines, why=why_of(error)))
+        else:
+            if not was_read:
+                self.left_out.append(LeftOutPart(file=file.name, why=EMPTY))
+
+    def _measure(self, file: NamedFile) -> Measure:
+        margin = _margin(file)
+
+        async def count(text: str) -> int:
+            part = Part(file.name, _LONGEST_LINES, text)
+            tokens = await self.asker.count(self._about(part))
+            # What the name takes is known as bytes only; then a text is no more than its bytes.
+            return tokens - self._question_tokens - self._mark_tokens - margin
+
+        most = self.room.question - self._question_tokens - self._mark_tokens - margin
+        return Measure(count, max(most, LEAST_TOKENS))
+
+    def _about(self, *parts: Part) -> Messages:
+        return about_piece(self.instruction, parts)
+
+
+def _margin(file: NamedFile) -> int:
+    """Return how many tokens the name of a file may take at the most."""
+    return mark_bytes(file.name, None)
+
+
+# As a stand-in for lines that are not known yet.
+_LONGEST_LINES = "10000000-10000000"
+
+
+def why_of(error: LlamaMCPError) -> str:
+    """Return why something has no result, as a short clause."""
+    why = error.why if isinstance(error, FileRefusedError) else error.situation
+    return shortened(why.strip().rstrip("."), MAX_WHY_CHARACTERS)
+
+
+@asynccontextmanager
+async def opened(file: NamedFile, border: FileBorder) -> AsyncIterator[TextStream]:
+    """Open a file for reading, in a thread.
+
+    Raises:
+        FileRefusedError: It cannot be read.
+    """
+    closing = ExitStack()
+    try:
+        yield await anyio.to_thread.run_sync(closing.enter_context, open_text(file, border))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(closing.close)
+
+
+async def _blocks(stream: TextStream) -> AsyncIterator[tuple[int, str]]:
+    lines = iter(stream)
+    while block := await anyio.to_thread.run_sync(_next_block, lines):
+        yield block
+
+
+def _next_block(lines: Iterator[tuple[int, str]]) -> tuple[int, str] | None:
+    first, texts, length = None, [], 0
+    for line, text in lines:
+        first = line if first is None else first
+        texts.append(text)
+        length += len(text)
+        if length >= BLOCK_CHARACTERS:
+            break
+    return None if first is None else (first, "".join(texts))
