@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import plain_http
@@ -48,7 +49,7 @@ REPLY_TOKENS = 64
 ONE_BYTES = 30_000
 SMALL_BYTES, SMALL_FILES = 1_500, 40
 LARGE_BYTES, QUICK_LARGE_BYTES = 2 * 2**30, 256 * 2**20
-PIECES_OF_THE_LARGE = 40
+PIECES_OF_THE_LARGE = 12
 
 TIME = Row("run_on_files, one long text", goals=[Goal("ratio", at_most=1.02)])
 PIECES = Row("its pieces", "")
@@ -56,6 +57,8 @@ CUT = Row("pieces cut a second, their tokens guessed", "/s")
 CUT_GROWTH = Row("memory more, reading and cutting 2 GB", "MiB", [Goal("value", at_most=60)])
 JOB_GROWTH = Row("memory more, a job over 2 GB", "MiB", [Goal("value", at_most=60)])
 AT_MOST = {"in": 200, "out": 700}
+QUESTION = "Summarize this in one sentence."
+SHORT = {"max_tokens": REPLY_TOKENS, "wait_seconds": PATIENCE_SECONDS}
 
 
 def prose(seed: int, size_bytes: int) -> str:
@@ -181,48 +184,52 @@ def measure_memory(server: Server, file: Path) -> None:
     JOB_GROWTH.add((most - before) / 2**20)
 
 
-def measure_cost(server: Server, folder: Path) -> list[Row]:
-    """Return what callers pay in characters, of arguments and of results as text and as data."""
-    one = str(folder / "one.txt")
-    how = {"max_tokens": REPLY_TOKENS, "wait_seconds": PATIENCE_SECONDS}
-    question = "Summarize this in one sentence."
-    calls: dict[str, tuple[str, dict[str, Any]]] = {
-        "chat, one file of 30 KB": ("chat", {"message": question, "files": [one], **how}),
-        "run_on_files, the same": (
-            "run_on_files",
-            {"instruction": question, "files": [one], **how},
+def cost_of_chat(server: Server, folder: Path) -> list[Row]:
+    """Return what a caller pays for a message about a file."""
+    arguments = {"message": QUESTION, "files": [str(folder / "one.txt")], **SHORT}
+    return cost_of(server, "chat about 30 KB", "chat", arguments, AT_MOST)
+
+
+def cost_of_jobs(server: Server, folder: Path) -> list[Row]:
+    """Return what a caller pays for jobs over one file and over many."""
+    one, many = str(folder / "one.txt"), str(folder / "small-*.txt")
+    job = {"instruction": QUESTION, **SHORT}
+    saved = {"each": True, "save_to": str(folder / "results.jsonl"), "overwrite": True}
+    return [
+        *cost_of(server, "a job over 30 KB", "run_on_files", job | {"files": [one]}, AT_MOST),
+        *cost_of(server, f"{SMALL_FILES} files", "run_on_files", job | {"files": [many]}),
+        *cost_of(
+            server, f"{SMALL_FILES} results, saved", "run_on_files", job | {"files": [many]} | saved
         ),
-        f"run_on_files, {SMALL_FILES} files": (
-            "run_on_files",
-            {"instruction": question, "files": [str(folder / "small-*.txt")], **how},
-        ),
-        f"the same, each={True}": (
-            "run_on_files",
-            {
-                "instruction": question,
-                "files": [str(folder / "small-*.txt")],
-                "each": True,
-                "save_to": str(folder / "results.jsonl"),
-                **how,
-            },
-        ),
+    ]
+
+
+def cost_of(
+    server: Server,
+    name: str,
+    tool: str,
+    arguments: Mapping[str, Any],
+    at_most: Mapping[str, int] = MappingProxyType({}),
+) -> list[Row]:
+    """Call a tool, and count the characters of arguments, text and data."""
+    result = server.answer(server.ask_tool(tool, arguments))
+    while (news := result["structuredContent"])["status"] in ("in_progress", "waiting"):
+        rest = {"session_id": news["session_id"], "wait_seconds": PATIENCE_SECONDS}
+        result = server.answer(server.ask_tool("wait_for_reply", rest))
+    sizes = {
+        "in": len(json.dumps(arguments)),
+        "out": len(result["content"][0]["text"]),
+        "out as data": len(json.dumps(result["structuredContent"])),
     }
-    rows = []
-    for name, (tool, arguments) in calls.items():
-        result = server.answer(server.ask_tool(tool, arguments))
-        while result["structuredContent"]["status"] in ("in_progress", "waiting"):
-            session = result["structuredContent"]["session_id"]
-            result = server.answer(server.ask_tool("wait_for_reply", {"session_id": session}))
-        sizes = {
-            "in": len(json.dumps(arguments)),
-            "out": len(result["content"][0]["text"]),
-            "out as data": len(json.dumps(result["structuredContent"])),
-        }
-        is_one = "one file" in name or name == "the same"
-        for what, size in sizes.items():
-            goal = [Goal("value", at_most=AT_MOST[what])] if is_one and what in AT_MOST else []
-            rows.append(Row(f"{name}: {what}", "chars", goal, [float(size)]))
-    return rows
+    return [
+        Row(
+            f"{name}: {what}",
+            "chars",
+            [Goal("value", at_most=at_most[what])] if what in at_most else [],
+            [float(size)],
+        )
+        for what, size in sizes.items()
+    ]
 
 
 def engine_command(engine: str) -> list[str]:
@@ -245,6 +252,15 @@ def measure_large(folder: Path, size_bytes: int) -> Path:
     return large
 
 
+def write_texts(folder: Path, size_bytes: int) -> Path:
+    """Write the files that jobs are about; return the one whose time is measured."""
+    sizes = {"text.txt": size_bytes, "one.txt": ONE_BYTES}
+    sizes |= {f"small-{number:02d}.txt": SMALL_BYTES for number in range(SMALL_FILES)}
+    for seed, (name, size) in enumerate(sizes.items()):
+        (folder / name).write_text(prose(seed, size), encoding="utf-8")
+    return folder / "text.txt"
+
+
 def main() -> None:
     """Read the arguments and measure."""
     arguments = read_arguments(__doc__, rounds=3, quick=2, more=["--model"])
@@ -260,12 +276,7 @@ def main() -> None:
             "FILE_DIRS": folder,
             "SAVE_DIRS": folder,
         }
-        text = folder / "text.txt"
-        text.write_text(prose(1, QUICK_TEXT_BYTES if is_quick else TEXT_BYTES), encoding="utf-8")
-        (folder / "one.txt").write_text(prose(2, ONE_BYTES), encoding="utf-8")
-        for number in range(SMALL_FILES):
-            path = folder / f"small-{number:02d}.txt"
-            path.write_text(prose(100 + number, SMALL_BYTES), encoding="utf-8")
+        text = write_texts(folder, QUICK_TEXT_BYTES if is_quick else TEXT_BYTES)
         large = measure_large(folder, QUICK_LARGE_BYTES if is_quick else LARGE_BYTES)
         seen = seen_in(Job(text, 0), folder, engine_command(arguments.engine), settings)
         home = folder / "home"
@@ -276,11 +287,12 @@ def main() -> None:
                 measure_time(server, hand.port, text, seen, arguments.rounds)
             finally:
                 hand.stop()
+            cost = cost_of_jobs(server, folder)
             measure_memory(server, large)
-        # The tiny model's window is small for a file of 30 KB, of which it reads every letter.
+        # The whole file in one window: the tiny model reads every letter.
         roomy = {**settings, "CTX_SIZE": 40_000 if is_tiny else 8192 * 2, "PARALLEL": 1}
         with server_for(folder / "roomy", roomy) as server:
-            cost = measure_cost(server, folder)
+            cost = cost_of_chat(server, folder) + cost
     print_table("Time", "the same by hand over plain HTTP", [TIME, PIECES])
     print_table("A text of 2 GB", "nothing", [CUT, CUT_GROWTH, JOB_GROWTH])
     print_table("What the caller pays", "nothing", cost)
