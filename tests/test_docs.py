@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from llama_mcp.cli.demo import STEPS
+from llama_mcp.files.naming.secrets import DEFAULT_SECRETS
 from llama_mcp.llama_server.engine.environment import KEPT
 from llama_mcp.setting_values import MODEL_PLACES
 from llama_mcp.settings import Settings
@@ -122,6 +123,11 @@ def test_the_settings_page_lists_the_variables_that_llama_server_gets() -> None:
     assert {row[0]: quoted(row[1]) for row in rows} == {
         whom: names.split() for whom, names in KEPT.items()
     }
+
+
+def test_the_files_page_lists_the_names_of_secrets() -> None:
+    (block,) = re.findall(r"```\n(.*?)```", text_of(DOCS / "files.md", "Secrets"), re.DOTALL)
+    assert tuple(block.replace("\n", " ").strip().split(", ")) == DEFAULT_SECRETS
 
 
 def test_the_readme_shows_the_example_entry_as_it_is() -> None:

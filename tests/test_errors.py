@@ -36,7 +36,6 @@ GIVEN: dict[str, Any] = {
     "folder": "/a/folder",
     "holder": "a process",
     "instead": "talker (0.1 GiB)",
-    "is_running": True,
     "last_exit": "it ended",
     "loading_seconds": 7.0,
     "looked": "nowhere",
@@ -61,6 +60,7 @@ GIVEN: dict[str, Any] = {
     "seconds": 10.0,
     "session_id": "k7m2-q9x4-tbhz",
     "silent_seconds": 9.0,
+    "source": "running",
     "some": {"k7m2-q9x4-tbhz": "About apples"},
     "text_bytes": 950,
     "times": 3,
@@ -68,6 +68,7 @@ GIVEN: dict[str, Any] = {
     "turns": 4,
     "underway": TurnUnderway("k7m2-q9x4-tbhz", "About apples", "2026-11-22T10:43:00.123Z", 4711),
     "url": "http://127.0.0.1:1",
+    "wanted": "wanted-model",
     "uses": ["two replies are being generated"],
     "what": "it died",
     "why": "It is locked.",
@@ -77,8 +78,8 @@ GIVEN: dict[str, Any] = {
 TOLD: dict[str, list[Any]] = {
     "are_alike": [],
     "count": [],
-    "is_running": [],
     "next_step": [],
+    "source": [],
     "underway": ["k7m2-q9x4-tbhz", "4711"],
 }
 

@@ -169,3 +169,10 @@ def test_folders_that_are_not_there_are_told(tmp_path: Path) -> None:
     notes = notes_on(read_settings({"LLAMA_MCP_MODEL_DIRS": written}))
     assert [note.split()[0] for note in notes] == ["LLAMA_MCP_MODEL_DIRS"] * 2
     assert str(tmp_path / "nowhere") in notes[0] and str(tmp_path / "file") in notes[1]
+
+
+def test_folders_for_files_that_are_not_there_are_told(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    settings = read_settings({"LLAMA_MCP_FILE_DIRS": gone, "LLAMA_MCP_SAVE_DIRS": str(tmp_path)})
+    assert notes_on(settings) == (f"LLAMA_MCP_FILE_DIRS names {gone}, where no folder is.",)
+    assert read_settings({"LLAMA_MCP_FILE_DIRS": "None"}).file_dirs == ()

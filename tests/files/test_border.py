@@ -7,8 +7,9 @@ import pytest
 
 from llama_mcp.errors import WrongSettingsError
 from llama_mcp.files.border import border_of
-from llama_mcp.files.errors import NoFoldersError
+from llama_mcp.files.errors import NoFoldersError, NotAFileError
 from llama_mcp.files.finding import find
+from llama_mcp.files.naming.opening import check_ordinary
 from llama_mcp.files.saving import check_save
 from llama_mcp.reading_settings import read_settings
 from llama_mcp.settings import FileSettings
@@ -79,3 +80,48 @@ def test_llama_mcp_s_own_records_are_closed(opened: Path) -> None:
     ):
         with pytest.raises(Exception, match="one of llama-mcp's own records"):
             act()
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "asked",
+    ["/proc/self/environ", "/proc/self/mem", "/sys/kernel/notes", "/dev/zero", "/dev/stdin"],
+)
+def test_what_the_kernel_shows_as_files_is_closed_even_where_all_is_open(asked: str) -> None:
+    if not Path(asked).exists():
+        pytest.skip(f"this system has no {asked}")
+    border = border_of(FileSettings(file_dirs=(Path("/"),)), [])
+    with pytest.raises(NotAFileError, match="no file but"):
+        find([asked], border)
+
+
+@pytest.mark.posix
+def test_a_place_of_the_kernel_s_elsewhere_is_closed_too(opened: Path) -> None:
+    status = os.stat("/proc/self/status") if Path("/proc/self/status").exists() else None
+    if status is None:
+        pytest.skip("this system shows no processes as files")
+    with pytest.raises(NotAFileError, match="answer of the kernel"):
+        check_ordinary(status, "mounted elsewhere")
+
+
+def test_a_client_s_folder_for_secrets_is_not_taken(opened: Path) -> None:
+    (opened / ".ssh" / "keys").mkdir(parents=True)
+    border = border_of(FileSettings(), [opened / ".ssh" / "keys"])
+    assert border.read_dirs == ()
+    assert "one for secrets" in border.why_none
+
+
+def test_relative_paths_are_looked_for_in_every_open_folder(opened: Path, closed: Path) -> None:
+    (opened / "a.txt").write_text("a", encoding="utf-8")
+    border = border_of(FileSettings(), [opened, closed])
+    found = find(["a.txt", "private.txt", "priv*"], border)
+    assert [file.path.name for file in found.files] == ["a.txt", "private.txt"]
+
+
+def test_a_folder_is_the_same_however_a_link_spells_it(opened: Path) -> None:
+    (opened / "a.txt").write_text("a", encoding="utf-8")
+    (opened.parent / "other-name").symlink_to(opened)
+    border = border_of(FileSettings(), [opened.parent / "other-name"])
+    assert border.read_dirs == (opened,)
+    (file,) = find([str(opened.parent / "other-name" / "a.txt")], border).files
+    assert (file.name, file.path) == ("a.txt", opened / "a.txt")

@@ -87,9 +87,9 @@ def test_lines_that_are_none_are_refused(opened: Path, border: FileBorder, asked
 def test_a_file_that_is_really_called_so_goes_before_lines_and_patterns(
     opened: Path, border: FileBorder
 ) -> None:
-    made(opened, "a", "a:10-80", "[x]*.txt", "x.txt", "$HOME", '"q"')
-    assert names_of(border, "a:10-80", "[x]*.txt", "$HOME", '"q"') == [
-        *("a:10-80", "[x]*.txt", "$HOME", '"q"')
+    made(opened, "a", "a:10-80", "[x]*.txt", "x.txt", "$HOME", '"q"', "~$a.md")
+    assert names_of(border, "a:10-80", "[x]*.txt", "$HOME", '"q"', "~$a.md") == [
+        *("a:10-80", "[x]*.txt", "$HOME", '"q"', "~$a.md")
     ]
 
 
@@ -190,5 +190,5 @@ def test_what_gives_nothing_is_an_error_or_is_left_out(opened: Path, border: Fil
 def test_ten_thousand_files_are_refused_with_their_number(opened: Path, border: FileBorder) -> None:
     for number in range(10_000):
         (opened / f"{number}.txt").touch()
-    with pytest.raises(TooManyFilesError, match=f"10000 files.*at most {MAX_FILES}"):
+    with pytest.raises(TooManyFilesError, match=f"10,000 files.*at most {MAX_FILES:,}"):
         find(["*.txt"], border)

@@ -10,7 +10,7 @@ import pytest
 
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.contents.pictures import measure
-from llama_mcp.files.errors import PictureUnusableError
+from llama_mcp.files.errors import BadNameError, PictureUnusableError
 from llama_mcp.files.finding import find
 from llama_mcp.files.named import FileKind, Picture
 from llama_mcp.files.reading import read_text
@@ -95,6 +95,12 @@ def test_pictures_that_cannot_be_decoded_are_refused_with_the_reason(
     (opened / "picture").write_bytes(content)
     with pytest.raises(PictureUnusableError, match=reason):
         read(border, "picture")
+
+
+def test_a_picture_has_no_lines(opened: Path, border: FileBorder) -> None:
+    (opened / "picture").write_bytes(png(9, 9))
+    with pytest.raises(BadNameError, match="has no lines"):
+        find(["picture:1-3"], border)
 
 
 def test_a_picture_cut_anywhere_is_refused_or_measured() -> None:

@@ -1,5 +1,6 @@
 """What is saved is written whole, inside the border, and over another file only when asked."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from llama_mcp.files.errors import (
     SecretFileError,
 )
 from llama_mcp.files.saving import check_save
+from tests.support.ordinary_user import an_ordinary_user
 
 
 def test_a_reply_is_saved_in_folders_that_are_made(opened: Path, border: FileBorder) -> None:
@@ -78,3 +80,64 @@ def test_hidden_names_are_not_written(border: FileBorder, asked: str) -> None:
 def test_secrets_are_not_replaced(border: FileBorder) -> None:
     with pytest.raises(SecretFileError):
         check_save("server.key", border, overwrite=True)
+
+
+@pytest.mark.posix
+def test_a_link_inside_is_kept_and_the_file_behind_it_is_replaced(
+    opened: Path, border: FileBorder
+) -> None:
+    (opened / "real.md").write_text("old", encoding="utf-8")
+    (opened / "link.md").symlink_to("real.md")
+    check_save("link.md", border, overwrite=True).write("new")
+    assert (opened / "link.md").is_symlink()
+    assert (opened / "real.md").read_text(encoding="utf-8") == "new"
+
+
+@pytest.mark.posix
+def test_nothing_is_written_over_a_folder_a_fifo_or_a_dangling_link(
+    opened: Path, closed: Path, border: FileBorder
+) -> None:
+    (opened / "folder").mkdir()
+    os.mkfifo(opened / "pipe")
+    (opened / "nowhere").symlink_to(closed / "new.txt")
+    (opened / "a.txt").write_text("a", encoding="utf-8")
+    for asked in ("folder", "pipe", "nowhere", "a.txt/b.md", "x" * 300):
+        with pytest.raises(SaveRefusedError):
+            check_save(asked, border, overwrite=True)
+    assert not (closed / "new.txt").exists()
+
+
+def test_a_folder_that_may_not_be_written_is_told_at_once(opened: Path, border: FileBorder) -> None:
+    opened.chmod(0o555)
+    try:
+        with an_ordinary_user(), pytest.raises(SaveRefusedError, match="may not write"):
+            check_save("a.md", border)
+    finally:
+        opened.chmod(0o755)
+
+
+@pytest.mark.posix
+def test_a_new_file_has_the_permissions_that_the_umask_gives(
+    opened: Path, border: FileBorder
+) -> None:
+    before = os.umask(0o027)
+    try:
+        check_save("a.md", border).write("a")
+    finally:
+        os.umask(before)
+    assert (opened / "a.md").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_write_that_fails_leaves_nothing_behind(opened: Path, border: FileBorder) -> None:
+    (opened / "sub").mkdir()
+    place = check_save("sub/a.md", border, overwrite=True)
+    (opened / "sub" / "a.md").mkdir()
+    with pytest.raises(SaveRefusedError):
+        place.write("x")
+    assert [path.name for path in (opened / "sub").iterdir()] == ["a.md"]
+
+
+def test_any_text_can_be_written(opened: Path, border: FileBorder) -> None:
+    saved = check_save("a.md", border).write("lone \ud800 surrogate\r\n")
+    assert (opened / "a.md").read_bytes() == b"lone ? surrogate\r\n"
+    assert saved.size_bytes == 18

@@ -1,5 +1,6 @@
 """Which llama-server a turn gets: the one that is there, else one that is started for it."""
 
+import shutil
 from pathlib import Path
 
 import anyio
@@ -12,12 +13,14 @@ from llama_mcp.llama_server.errors import (
     EngineNotFoundError,
     NotRunningError,
     NotStartedForTurnError,
+    OtherModelRunsError,
 )
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, current_run
 from llama_mcp.llama_server.status import ServerState
+from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.settings import Fault, Settings
 from tests.fake_llama_server.install import recorded_launches, set_faults
 from tests.llama_server.conftest import Process, process_of, start
@@ -35,6 +38,16 @@ async def serve(process: Process) -> ReadyRun:
     """Return the llama-server of a turn, once it answers."""
     server = await process.supervisor.ready_server()
     return await server.when_ready(ignore)
+
+
+async def kill(process: Process) -> None:
+    """Let llama-server crash."""
+    pid = (await process.supervisor.status()).pid
+    assert pid is not None
+    psutil.Process(pid).kill()
+    with anyio.fail_after(PATIENCE_SECONDS):
+        while (await process.supervisor.status()).state is not ServerState.CRASHED:
+            await anyio.sleep(0.01)
 
 
 async def test_a_turn_gets_what_llama_server_says_of_itself(
@@ -198,10 +211,7 @@ async def test_one_that_has_crashed_gives_way_to_the_model_that_a_chat_starts(
         first.supervisor, model_path=str(write_tiny_bert(tmp_path / "embeds.gguf"))
     )
     assert started.pid is not None
-    psutil.Process(started.pid).kill()
-    with anyio.fail_after(PATIENCE_SECONDS):
-        while (await first.supervisor.status()).state is not ServerState.CRASHED:
-            await anyio.sleep(0.01)
+    await kill(first)
     assert (await serve(first)).model == "tiny"
     assert len(recorded_launches(fake_folder)) == 2
 
@@ -215,3 +225,108 @@ async def test_a_model_of_which_an_older_record_says_nothing_takes_turns(
     record = run.launch.model_dump(mode="json", exclude={"about_model"})
     assert Launch.model_validate(record).about_model is None
     assert (await serve(first)).model == "tiny"
+
+
+@pytest.fixture
+def with_library(settings: Settings, tmp_path: Path, tiny_model: Path) -> Settings:
+    """A folder of two models that chat, `one` and `two`, and none that is the default."""
+    folder = tmp_path / "library"
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+        shutil.copy(tiny_model, folder / name / f"{name}.gguf")
+    dirs = {"model_dirs": (folder,), "model_places": (), "model_path": None}
+    return settings.model_copy(update=dirs)
+
+
+async def test_a_turn_that_names_its_model_gets_that_one_started(
+    with_library: Settings, tmp_path: Path, fake_folder: Path
+) -> None:
+    async with process_of(with_library) as process:
+        for name in ("two", str(tmp_path / "library" / "two" / "two.gguf")):
+            server = await process.supervisor.ready_server(model=name)
+            server = await server.when_ready(ignore)
+            assert (server.model, len(server.notes)) == ("two", 1)
+            await process.supervisor.stop(force=True)
+    assert len(recorded_launches(fake_folder)) == 2
+
+
+async def test_what_runs_takes_a_turn_that_names_it_by_path_or_by_name(
+    with_library: Settings, tmp_path: Path, fake_folder: Path
+) -> None:
+    path = tmp_path / "library" / "one" / "one.gguf"
+    link = tmp_path / "a-link.gguf"
+    link.symlink_to(path)
+    async with process_of(with_library) as process:
+        await start(process.supervisor, model_path="one", ctx_size=256)
+        for name in ("one", "one/one", "ONE.gguf", str(path), str(link)):
+            server = await process.supervisor.ready_server(model=name)
+            assert (server.model, server.slot_ctx_size) == ("one", 256)
+    assert len(recorded_launches(fake_folder)) == 1
+
+
+async def test_a_turn_that_names_another_model_than_runs_is_told_which_and_what_to_do(
+    with_library: Settings, fake_folder: Path
+) -> None:
+    async with process_of(with_library) as process, process_of(with_library) as other:
+        await start(process.supervisor, model_path="one")
+        with pytest.raises(OtherModelRunsError, match="two was asked for, but one runs") as refused:
+            await other.supervisor.ready_server(model="two")
+        assert refused.value.next == (Step.STOP, Step.START, Step.REPLACE)
+        # Whoever was refused keeps nothing of it running.
+        assert (await process.supervisor.status()).clients == 1
+        with pytest.raises(ModelUnusableError, match="three"):
+            await other.supervisor.ready_server(model="three")
+    assert len(recorded_launches(fake_folder)) == 1
+
+
+async def test_of_turns_that_name_two_models_at_once_one_is_refused(
+    with_library: Settings, fake_folder: Path
+) -> None:
+    models: list[str] = []
+    refused: list[str] = []
+
+    async def take(process: Process, name: str) -> None:
+        try:
+            models.append((await process.supervisor.ready_server(model=name)).model)
+        except OtherModelRunsError as error:
+            refused.append(str(error))
+
+    async with process_of(with_library) as process, process_of(with_library) as other:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(take, process, "one")
+            tasks.start_soon(take, other, "two")
+        await until(lambda: len(recorded_launches(fake_folder)) == 1, "one of them loads")
+        await process.supervisor.stop(force=True)
+    assert len(models) == len(refused) == len(recorded_launches(fake_folder)) == 1
+
+
+async def test_a_crashed_model_gives_way_to_another_that_a_turn_names(
+    with_library: Settings, fake_folder: Path
+) -> None:
+    async with process_of(with_library) as process:
+        for name, expected in (("two", "two"), ("two.gguf", "two"), (None, "two")):
+            started = await process.supervisor.ready_server(model=name)
+            started = await started.when_ready(ignore)
+            assert started.model == expected
+            await kill(process)
+        server = await process.supervisor.ready_server(model="one")
+        assert (await server.when_ready(ignore)).model == "one"
+        await process.supervisor.stop(force=True)
+    launches = [launch["argv"] for launch in recorded_launches(fake_folder)]
+    names = [Path(argv[argv.index("-m") + 1]).stem for argv in launches]
+    assert names == ["two", "two", "two", "one"]
+
+
+async def test_a_named_model_without_replies_or_with_starts_forbidden_is_not_started(
+    with_library: Settings, tmp_path: Path, fake_folder: Path
+) -> None:
+    embeds = str(write_tiny_bert(tmp_path / "embeds.gguf"))
+    async with process_of(with_library) as process:
+        with pytest.raises(CannotChatError, match="that was asked for cannot chat: embeds"):
+            await process.supervisor.ready_server(model=embeds)
+        with pytest.raises(NotRunningError):
+            await process.supervisor.ready_server(model="one", may_start=False)
+    async with process_of(with_library.model_copy(update={"auto_start": False})) as process:
+        with pytest.raises(NotRunningError):
+            await process.supervisor.ready_server(model="one")
+    assert not recorded_launches(fake_folder)

@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
@@ -106,8 +108,19 @@ async def test_a_turn_that_is_begun_again_has_its_files_and_where_its_reply_goes
     assert archived.save_to == save_to
 
 
-async def test_the_title_is_the_messages_and_no_file_is_searched(archive: Archive) -> None:
+async def test_the_title_is_the_messages_and_no_content_is_searched(archive: Archive) -> None:
     begun = await begin(archive)
 
     assert begun.session.title == "See these."
     assert not (await archive.list_sessions("three")).sessions
+
+
+@pytest.mark.parametrize("query", ["sea.png", "NOTES", "png these", "a.md", "note"])
+async def test_a_session_is_found_by_the_names_of_its_files(archive: Archive, query: str) -> None:
+    begun = await begin(archive)
+    await say(archive, "Nothing of the kind.", "No.")
+
+    (found,) = (await archive.list_sessions(query)).sessions
+
+    assert found.session_id == begun.session.session_id
+    assert found.match and ("notes/a.md" in found.match or "sea.png" in found.match)

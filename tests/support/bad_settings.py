@@ -8,7 +8,15 @@ NUMBERS = (
     *("unresponsive_seconds", "linger_seconds", "finish_seconds", "wait_seconds"),
 )
 WORDS = ("api_key", "auto_restart", "trace_content", "log_level")
-PATHS = ("home", "model_path", "llama_cpp_path", "model_dirs", "allowed_paths")
+PATHS = (
+    "home",
+    "model_path",
+    "llama_cpp_path",
+    "model_dirs",
+    "allowed_paths",
+    "file_dirs",
+    "save_dirs",
+)
 # A variable may have 128 KiB with its name on Linux, 32 KiB on Windows.
 BAD_VALUES = {
     "a wrong word": "perhaps",

@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
+from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.records import Message, TurnStatus
 from llama_mcp.turns import calls
 from llama_mcp.turns.calls import JOINED, Call, digest_of
@@ -307,3 +308,15 @@ async def test_a_turn_whose_session_changes_before_it_goes_on_is_left_alone(
         await (await room.begin("and?", turn.session_id)).cancel()
     server = await room.services.supervisor.ready_server()
     assert await reopen(archive, cut_off, REQUEST, server) is None
+
+
+def test_calls_with_other_contents_lines_or_places_are_others() -> None:
+    facts = AttachedFile(name="a.md", size_bytes=1, sha256="1")
+    others = [facts.model_copy(update=change) for change in ({"sha256": "2"}, {"first_line": 2})]
+    requests = [
+        REQUEST,
+        *(replace(REQUEST, files=(Attachment(file, "x"),)) for file in (facts, *others)),
+        replace(REQUEST, save_to=SaveTo(path="/a", folder="/")),
+        replace(REQUEST, save_to=SaveTo(path="/a", folder="/", overwrite=True)),
+    ]
+    assert len({digest_of(request) for request in requests}) == len(requests)

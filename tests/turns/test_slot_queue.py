@@ -1,6 +1,7 @@
 """Who gets a slot, and in which order."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 
@@ -85,3 +86,50 @@ async def test_one_that_is_called_and_cancelled_at_once_does_not_keep_the_slot()
         await anyio.wait_all_tasks_blocked()
         await visits.leave(2)
     assert visits.entered[-1] == 2
+
+
+async def test_pieces_of_jobs_wait_until_no_conversation_does() -> None:
+    queue, entered, doors = SlotQueue(), list[str](), dict[str, anyio.Event]()
+    places: dict[str, list[Place | None]] = {}
+
+    async def visit(name: str, session_id: str, *, is_piece: bool) -> None:
+        doors[name], places[name] = anyio.Event(), []
+        async with queue.slot(session_id, 1, places[name].append, is_piece=is_piece):
+            entered.append(name)
+            await doors[name].wait()
+
+    async with anyio.create_task_group() as tasks:
+        for name, session_id, is_piece in (
+            ("first", "job", True),
+            ("second", "job", True),
+            ("third", "job", True),
+            ("chat", "chat", False),
+        ):
+            start = partial(visit, name, session_id, is_piece=is_piece)
+            tasks.start_soon(start)
+            await anyio.wait_all_tasks_blocked()
+        assert queue.waiting == 1
+        assert places["chat"] == [Place(1, ("job",))]
+        assert places["third"][-1] == Place(3, ("chat",))
+        for name in ("first", "chat", "second", "third"):
+            doors[name].set()
+            await anyio.wait_all_tasks_blocked()
+    assert entered == ["first", "chat", "second", "third"]
+
+
+async def test_a_piece_that_stops_waiting_leaves_the_queue() -> None:
+    queue, tells = SlotQueue(), list[Place | None]()
+    async with (
+        queue.slot("chat", 1, tells.append),
+        anyio.create_task_group() as tasks,
+    ):
+
+        async def wait() -> None:
+            async with queue.slot("job", 1, tells.append, is_piece=True):
+                raise AssertionError("it has no slot")
+
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+    async with queue.slot("chat", 1, tells.append):
+        assert queue.waiting == 0

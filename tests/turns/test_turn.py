@@ -155,8 +155,10 @@ class NonsenseServers:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
-    async def ready_server(self, *, may_start: bool = True) -> ReadyServer:
-        server = await self._supervisor.ready_server(may_start=may_start)
+    async def ready_server(
+        self, *, may_start: bool = True, model: str | None = None
+    ) -> ReadyServer:
+        server = await self._supervisor.ready_server(may_start=may_start, model=model)
         return replace(server, total_slots="two")  # type: ignore[arg-type]  # that is the nonsense
 
 

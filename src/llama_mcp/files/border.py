@@ -1,6 +1,7 @@
 """The border: which folders callers may name files in, and what is refused inside them as well."""
 
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,9 +111,7 @@ def place_in(real: Path, folders: Iterable[Path]) -> tuple[Path, tuple[str, ...]
     places: list[tuple[Path, tuple[str, ...]]] = []
     for folder in folders:
         for above in (real, *real.parents):
-            if above == folder or (
-                above.name.casefold() == folder.name.casefold() and is_same_file(above, folder)
-            ):
+            if above == folder or (_alike(above.name, folder.name) and is_same_file(above, folder)):
                 places.append((above, real.relative_to(above).parts))
                 break
     return min(places, key=lambda place: len(place[1]), default=None)
@@ -165,3 +164,9 @@ def _real(folders: Iterable[Path]) -> tuple[Path, ...]:
         except (OSError, ValueError):
             continue  # what is not there holds no file
     return tuple(dict.fromkeys(each for each in real if os.path.isdir(each)))
+
+
+def _alike(one: str, other: str) -> bool:
+    """Tell whether two names can be one on a file system that is forgiving."""
+    plain, other_plain = (unicodedata.normalize("NFC", name).casefold() for name in (one, other))
+    return plain == other_plain

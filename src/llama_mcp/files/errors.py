@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.visible_text import visible_line
-from llama_mcp.wording import counted, shortened
+from llama_mcp.wording import shortened
 
 MAX_SHOWN_NAME = 200
 MAX_SHOWN_NEAREST = 5
@@ -52,16 +52,20 @@ class NothingFoundError(FileRefusedError):
 class BadNameError(FileRefusedError):
     """A text that cannot name a file here."""
 
+    verb = "used"  # for reading and for writing alike
+
 
 class OutsideBorderError(FileRefusedError):
     """A file outside the folders that may be read or written, whether it is there or not."""
+
+    verb = "used"  # for reading and for writing alike
 
     def __init__(self, name: object, folders: Sequence[object], setting: str) -> None:
         inside = ", ".join(map(shown, folders))
         super().__init__(
             name,
-            f"it lies outside the folders that are open to callers: {inside}",
-            f"Name a file inside them; only the operator can open more, by {setting}.",
+            "it lies outside the folders that are open to callers",
+            f"Open are: {inside}. Only the operator can open more, by {setting}.",
         )
 
 
@@ -79,6 +83,8 @@ class NoFoldersError(LlamaMCPError):
 class SecretFileError(FileRefusedError):
     """A file whose name says that it holds secrets."""
 
+    verb = "used"  # for reading and for writing alike
+
     def __init__(self, name: object, pattern: str) -> None:
         super().__init__(
             name,
@@ -91,12 +97,26 @@ class SecretFileError(FileRefusedError):
 class NotAFileError(FileRefusedError):
     """A device, a FIFO, a socket, a file of the kernel, or a folder where a file belongs."""
 
+    verb = "used"  # for reading and for writing alike
+
     def __init__(self, name: object, what: str, advice: str = "Name an ordinary file.") -> None:
         super().__init__(name, f"it is {what}", advice)
 
 
 class UnreadableFileError(FileRefusedError):
     """The system does not let it be read, or it changed while it was looked at."""
+
+
+def unreadable(name: object, error: OSError) -> UnreadableFileError:
+    """Return the refusal that a failure of the system makes."""
+    if isinstance(error, PermissionError):
+        return UnreadableFileError(
+            name, "the user of llama-mcp may not read it", "Ask the user to change that."
+        )
+    reason = error.strerror or str(error)
+    return UnreadableFileError(
+        name, f"the system refuses it ({reason})", "It may have changed just now: look again."
+    )
 
 
 class BinaryFileError(FileRefusedError):
@@ -149,10 +169,11 @@ class TooManyFilesError(LlamaMCPError):
 
     def __init__(self, count: int, most: int, *, is_whole: bool) -> None:
         self.count = count
-        number = counted(count, "file") if is_whole else f"more than {counted(count, 'entry')[:-1]}"
+        what = f"{count:,} files" if is_whole else f"more than {most:,} files and folders"
+        rule = f", and one call takes at most {most:,}" if is_whole else " to look at"
         super().__init__(
-            f"The names given mean {number}, and one call takes at most {most}. Name fewer, by a "
-            "narrower pattern such as src/**/*.py."
+            f"The names given mean {what}{rule}. Name fewer, by a narrower pattern such as "
+            "src/**/*.py."
         )
 
 

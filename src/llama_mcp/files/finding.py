@@ -19,6 +19,7 @@ from llama_mcp.files.errors import (
     NotAFileError,
     NothingFoundError,
     TooManyFilesError,
+    unreadable,
 )
 from llama_mcp.files.named import FileKind, Found, LeftOut, NamedFile
 from llama_mcp.files.naming.asked import Asked, take_apart
@@ -30,7 +31,7 @@ from llama_mcp.files.naming.listing import (
     natural,
     split_pattern,
 )
-from llama_mcp.files.naming.opening import entries_of, open_file, unreadable
+from llama_mcp.files.naming.opening import entries_of, open_file
 from llama_mcp.files.reading import ends_of
 
 MAX_FILES = 1000
@@ -110,14 +111,30 @@ class _Search:
             if not is_pattern(pattern):
                 pattern = f"{pattern[:-1]}[{pattern[-1]}]"
             folder, parts = split_pattern(pattern)
-            for base in self.border.bases(self.border.read_dirs):
-                try:
-                    real = Path(os.path.realpath(base / Path(folder).expanduser(), strict=True))
-                except (OSError, ValueError, RuntimeError):
-                    continue
-                self.border.check_readable(real, asked.text)
+            for real in self._folders_of(folder, asked.text):
                 yield from self.listing.matching(real, parts)
-                break
+
+    def _folders_of(self, folder: str, name: str) -> list[Path]:
+        """Return what the folder of a pattern means: below each open folder, if it is relative.
+
+        Raises:
+            FileRefusedError: it is there, and callers may read it nowhere.
+        """
+        folders: dict[Path, None] = {}
+        refusals: list[FileRefusedError] = []
+        for base in self.border.bases(self.border.read_dirs):
+            try:
+                real = Path(os.path.realpath(base / Path(folder).expanduser(), strict=True))
+                self.border.check_readable(real, name)
+            except FileRefusedError as error:
+                refusals.append(error)
+            except (OSError, ValueError, RuntimeError):
+                continue
+            else:
+                folders[real] = None
+        if refusals and not folders:
+            raise refusals[0]
+        return list(folders)
 
     def _add_all(self, asked: Asked, listed: Iterator[Listed], nothing: str) -> None:
         is_empty = True
@@ -178,6 +195,8 @@ class _Search:
             raise BinaryFileError(name, found.what)
         if found.kind is FileKind.PICTURE:
             check_decodable(head, name, found.what)
+            if asked.first_line is not None:
+                raise BadNameError(asked.text, "a picture has no lines", "Pass its path alone.")
         if found.kind is FileKind.DOCUMENT:
             check_installed(name, found.suffix, found.what)
         self.seen.add(key)

@@ -117,7 +117,10 @@ class Cutter:
         raw = text.encode("utf-8", "replace")[: measure.most_tokens]
         longest = text[: len(raw.decode("utf-8", "ignore"))]
         text = longest if longest == text else longest[: border(longest)]
-        return text, await measure.count(text)
+        # Some vocabularies have no token for a blank, which then takes three.
+        while (tokens := await measure.count(text)) > measure.most_tokens and len(text) > 1:
+            text = text[: len(text) // 2]
+        return text, tokens
 
 
 def border(text: str) -> int:

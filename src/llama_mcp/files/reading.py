@@ -8,7 +8,7 @@ from io import FileIO
 from typing import BinaryIO
 
 from llama_mcp.files.border import FileBorder
-from llama_mcp.files.contents.encodings import encoding_of
+from llama_mcp.files.contents.encodings import UTF_8, encoding_of
 from llama_mcp.files.contents.formats import HEAD_BYTES, Format, format_of
 from llama_mcp.files.contents.pictures import MAX_BYTES, measure
 from llama_mcp.files.contents.text_stream import FileSource, TextSource, TextStream
@@ -23,9 +23,10 @@ from llama_mcp.files.errors import (
     BinaryFileError,
     FileTooLargeError,
     UnreadableFileError,
+    unreadable,
 )
 from llama_mcp.files.named import FileKind, FileText, NamedFile, Picture
-from llama_mcp.files.naming.opening import open_file, unreadable
+from llama_mcp.files.naming.opening import open_file
 
 # The list at the end of a ZIP has some 60 bytes for each part.
 _TAIL_BYTES = 65_536
@@ -86,15 +87,14 @@ def open_text(file: NamedFile, border: FileBorder) -> Iterator[TextStream]:
     with _opened(file, border) as (opened, found, encoding):
         source: TextSource
         if found.suffix == HTML and (file.has_lines or not is_installed(HTML)):
-            source = FileSource(
-                opened, encoding or "utf-8", () if file.has_lines else (_AS_SOURCE,)
-            )
+            notes = () if file.has_lines else (_AS_SOURCE,)
+            source = FileSource(opened, file.name, encoding or UTF_8, notes)
         elif found.kind is FileKind.DOCUMENT:
             check_installed(file.name, found.suffix, found.what)
             size_bytes = os.fstat(opened.fileno()).st_size
             source = DocumentSource(opened, file.name, found.suffix, size_bytes)
         elif found.kind is FileKind.TEXT and encoding is not None:
-            source = FileSource(opened, encoding)
+            source = FileSource(opened, file.name, encoding)
         else:
             raise BinaryFileError(file.name, found.what)
         yield TextStream(source, (file.first_line, file.last_line))
@@ -117,18 +117,21 @@ def _opened(file: NamedFile, border: FileBorder) -> Iterator[tuple[BinaryIO, For
     with os.fdopen(descriptor, "rb") as source:
         try:
             head, tail = ends_of(source, os.fstat(descriptor).st_size)
-            found = format_of(head, tail)
-            is_text = found.kind is FileKind.TEXT or found.suffix == HTML
-            yield source, found, encoding_of(head) if is_text else None
         except OSError as error:
             raise unreadable(file.name, error) from error
+        found = format_of(head, tail)
+        is_text = found.kind is FileKind.TEXT or found.suffix == HTML
+        yield source, found, encoding_of(head) if is_text else None
 
 
 def _read_picture(file: NamedFile, border: FileBorder) -> Picture:
     with _opened(file, border) as (source, found, _):
         if found.kind is not FileKind.PICTURE:
             raise UnreadableFileError(file.name, "it is no picture any more", "Look again.")
-        content = source.read(MAX_BYTES + 1)
+        try:
+            content = source.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise unreadable(file.name, error) from error
     if len(content) > MAX_BYTES:
         raise FileTooLargeError(file.name, max(file.size_bytes, len(content)), MAX_BYTES)
     measures = measure(content, file.name, found.what)

@@ -190,5 +190,8 @@ def _keep(folder: int | None) -> None:
 
 
 def _refused(name: object, error: OSError) -> SaveRefusedError:
+    if isinstance(error, PermissionError):
+        why = "the user of llama-mcp may not write there"
+        return SaveRefusedError(name, why, "Pass another place.")
     reason = error.strerror or str(error)
     return SaveRefusedError(name, f"the system refuses it ({reason})", "Pass another place.")

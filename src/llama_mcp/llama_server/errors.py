@@ -1,6 +1,7 @@
 """What can go wrong with a llama-server: found, started, talked to, stopped."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from llama_mcp.errors import EVIDENCE_HEADING, LlamaMCPError
 from llama_mcp.llama_server.use import Use
@@ -108,24 +109,48 @@ class StartInterruptedError(LlamaMCPError):
         )
 
 
+# How a turn has come by a model: it runs, the operator has set it, or the call has named it.
+ModelSource = Literal["running", "default", "named"]
+_WHOSE: dict[ModelSource, str] = {
+    "running": "that runs",
+    "default": "of LLAMA_MCP_MODEL_PATH, the operator's default,",
+    "named": "that was asked for",
+}
+
+
 class CannotChatError(LlamaMCPError):
     """The model that would take a turn has no replies."""
 
-    def __init__(self, model: str, what: str, instead: str, *, is_running: bool) -> None:
+    def __init__(self, model: str, what: str, instead: str, source: ModelSource) -> None:
         """Take what would have taken the turn.
 
         Args:
             model: its name.
             what: what it is instead of a model that chats.
             instead: models that can be started, with their sizes; may be empty.
-            is_running: it runs; else it would have been started, being the operator's default.
+            source: how the turn has come by it; it would have been started, unless it runs.
         """
-        whose = "that runs" if is_running else "of LLAMA_MCP_MODEL_PATH, the operator's default,"
         there = f" Models that can: {instead}." if instead else ""
         start = "{Start} with a chat model as model_path"
         super().__init__(
-            f"The model {whose} cannot chat: {model} is {what}. Nothing was sent or kept.{there}",
-            next_step=f"{start}, and {{replace}}." if is_running else f"{start}.",
+            f"The model {_WHOSE[source]} cannot chat: {model} is {what}. Nothing was sent or "
+            f"kept.{there}",
+            next_step=f"{start}, and {{replace}}." if source == "running" else f"{start}.",
+        )
+
+
+class OtherModelRunsError(LlamaMCPError):
+    """Another model runs than the one that was asked for."""
+
+    next_step = (
+        "{Stop} and call again, or {start} with it as model_path and {replace}; or leave model out "
+        "to ask the one that runs."
+    )
+
+    def __init__(self, running: str, wanted: str) -> None:
+        super().__init__(
+            f"The model {wanted} was asked for, but {running} runs, and one model runs at a time. "
+            "Nothing was sent or kept."
         )
 
 

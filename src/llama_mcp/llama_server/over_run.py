@@ -26,7 +26,6 @@ class OverRun:
     notes: Sequence[str] = ()
     load: ModelLoad | None = None
     system_prompt: str | None = None
-    sees_pictures: bool = False
 
     async def when_ready(self, tell: TellLoad) -> "OverRun":
         """Return it: there is nothing to wait for."""
@@ -54,6 +53,10 @@ class OverRun:
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Raise that it is over."""
         raise NotRunningError
+
+    async def sees_pictures(self) -> bool:
+        """Return False: it sees nothing any more."""
+        return False
 
     async def model_ctx_size(self) -> int | None:
         """Return None: nobody can be asked."""

@@ -71,12 +71,6 @@ class ReadyRun:
         return self.run.launch.system_prompt
 
     @property
-    def sees_pictures(self) -> bool:
-        """Whether it was started with a projector that lets it."""
-        about = self.run.launch.about_model
-        return about is not None and bool(about.vision)
-
-    @property
     def serving_id(self) -> str:
         """The name of the run's folder."""
         return self.run.folder.name
@@ -112,6 +106,14 @@ class ReadyRun:
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Return the tokens of a chat prompt, template included."""
         return await count_prompt_tokens(self.client, messages)
+
+    async def sees_pictures(self) -> bool:
+        """Look at the projector of its launch; one that llama-server fetched itself, ask for."""
+        about = self.run.launch.about_model
+        if self.load is not None or (about is not None and about.vision):
+            return about is not None and bool(about.vision)
+        modalities = member(await self.client.get_or_none("/props"), "modalities")
+        return member(modalities, "vision") is True
 
     async def model_ctx_size(self) -> int | None:
         """Ask /v1/models, which has it among what it knows of the model's file."""

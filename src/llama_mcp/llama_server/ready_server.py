@@ -125,10 +125,6 @@ class ReadyServer(Protocol):
         """What the model is told in a session that has none; None leaves it to its template."""
 
     @property
-    def sees_pictures(self) -> bool:
-        """Whether its model does."""
-
-    @property
     def serving_id(self) -> str:
         """What identifies this launch: another one has an empty prompt cache."""
 
@@ -177,6 +173,9 @@ class ReadyServer(Protocol):
             LlamaMCPError: it refuses the messages, or does not answer.
         """
 
+    async def sees_pictures(self) -> bool:
+        """Tell whether its model does; of one that loads, whether its launch says so."""
+
     async def model_ctx_size(self) -> int | None:
         """Return how long a context the model was trained for; None when it does not say."""
 
@@ -219,14 +218,17 @@ class ReadyServer(Protocol):
 class ReadyServers(Protocol):
     """Gives a turn its llama-server."""
 
-    async def ready_server(self, *, may_start: bool = True) -> ReadyServer:
+    async def ready_server(
+        self, *, may_start: bool = True, model: str | None = None
+    ) -> ReadyServer:
         """Return a llama-server that takes a turn, which may still load.
 
         Args:
             may_start: One is started if none runs, and the settings allow it.
+            model: The only model that will do, by path or name; None for the one that runs.
 
         Raises:
-            LlamaMCPError: why there is none.
+            LlamaMCPError: why there is none, or that another model runs than the one named.
         """
 
 

@@ -182,9 +182,9 @@ class Supervisor:
         """Return the state of the run that counts, asking no llama-server; None without one."""
         return await self.attachment.current_state()
 
-    async def ready_server(self, *, may_start: bool = True) -> ReadyRun:
+    async def ready_server(self, *, may_start: bool = True, model: str | None = None) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
-        return await self._turn_servers.ready_server(may_start=may_start)
+        return await self._turn_servers.ready_server(may_start=may_start, model=model)
 
     async def aclose(self) -> None:
         """Close connections and give back the lease; the keeper does the rest."""

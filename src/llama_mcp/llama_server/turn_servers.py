@@ -1,8 +1,9 @@
 """Which llama-server takes a turn, and what is done so that there is one.
 
-The one that runs or loads takes it. One that has crashed is started again, and without one the
-start is made that start_llama_server makes without arguments. A model that loads is not waited for
-here: the turn does that, when its message is in the archive.
+The one that runs or loads takes it, unless the turn names another model. One that has crashed is
+started again, and without one the start is made that start_llama_server makes with no more than the
+model. A model that loads is not waited for here: the turn does that, when its message is in the
+archive.
 """
 
 import math
@@ -15,7 +16,7 @@ import anyio.to_thread
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import liveness
 from llama_mcp.llama_server.api.client import LlamaServerClient
-from llama_mcp.llama_server.errors import CannotChatError, NotStartedForTurnError, StillLoadingError
+from llama_mcp.llama_server.errors import NotStartedForTurnError, StillLoadingError
 from llama_mcp.llama_server.ready_run import OnceLoaded, ReadyRun
 from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
 from llama_mcp.llama_server.runs import endings
@@ -25,11 +26,9 @@ from llama_mcp.llama_server.runs.start_lock import StartLock
 from llama_mcp.llama_server.starting import proof
 from llama_mcp.llama_server.starting.launcher import Launcher
 from llama_mcp.llama_server.starting.loading import Loading
-from llama_mcp.llama_server.starting.preparation import prepare
 from llama_mcp.llama_server.starting.watches import Watches
-from llama_mcp.llama_server.status import AboutModel, LaunchArguments, ServerState
-from llama_mcp.models.library import library_of
-from llama_mcp.models.not_for_chat import CANNOT_CHAT, models_that_chat
+from llama_mcp.llama_server.status import ServerState
+from llama_mcp.llama_server.wanted_model import WantedModel
 from llama_mcp.settings import LlamaServerSettings
 
 # How long one that was found silent may take to generate a token again.
@@ -69,27 +68,30 @@ class TurnServers:
         self._attachment = watches.attachment
         self._on_change = on_change
 
-    async def ready_server(self, *, may_start: bool = True) -> ReadyRun:
+    async def ready_server(self, *, may_start: bool = True, model: str | None = None) -> ReadyRun:
         """Return a llama-server that takes a turn, which may still load.
 
         Takes a lease on it, so that it stays while this process lives.
 
         Args:
             may_start: one is started if none runs, and the settings allow it.
+            model: the only model that will do, by path or name; None for the one that runs.
 
         Raises:
+            OtherModelRunsError: another model runs than the one that was named.
             LlamaMCPError: why there is none.
         """
         self._settings.check(("auto_restart", "auto_start", "unresponsive_seconds"))
+        wanted = WantedModel(self._settings, self._environment, model)
         state, notes = await self._attachment.readable_state(), []
-        if state is not None and _wants_restart(state):
+        if state is not None and await _is_restarted(state, wanted):
             notes.append(await anyio.to_thread.run_sync(endings.restart_note, state))
             await self._launcher.restart(state)
             state = await self._attachment.readable_state()
         if state is not None and state.is_live:
-            await self._check_chats(state)
+            await wanted.check_runs(state.run.launch)
         if state is None or not state.is_live or not await self._attachment.join(state.run):
-            state, is_new = await self._start(state, may_start=may_start)
+            state, is_new = await self._start(state, wanted, may_start=may_start)
             notes += [STARTED.format(model=state.run.launch.alias)] if is_new else []
         if state.state in (ServerState.READY, ServerState.UNRESPONSIVE):
             return await self._answering(state, notes)
@@ -100,8 +102,10 @@ class TurnServers:
             state, notes, _how_far(loading), partial(self._once_loaded, loading, notes)
         )
 
-    async def _start(self, last: RunState | None, *, may_start: bool) -> tuple[RunState, bool]:
-        """Start what the settings say, unless another process has just started something.
+    async def _start(
+        self, last: RunState | None, wanted: WantedModel, *, may_start: bool
+    ) -> tuple[RunState, bool]:
+        """Start the model that is wanted, unless another process has just started something.
 
         Returns:
             Its state, and whether this process has started it.
@@ -110,14 +114,11 @@ class TurnServers:
             raise await anyio.to_thread.run_sync(
                 endings.not_running_error, last, self._settings.runs_dir
             )
-        preparation = await prepare(self._settings, self._environment, LaunchArguments())
-        await self._check_can_chat(
-            preparation.in_use.alias, preparation.in_use.about, is_running=False
-        )
+        preparation = await wanted.prepare()
         # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.
         async with self._lock.hold() as exclusive:
             with anyio.CancelScope(shield=True):
-                if (state := await self._joined()) is not None:
+                if (state := await self._joined(wanted)) is not None:
                     return state, False
                 if (ended := await self._attachment.current_state()) is not None:
                     await exclusive.end(ended.run)
@@ -126,27 +127,14 @@ class TurnServers:
         self._on_change()
         return await self._attachment.read_state(run), True
 
-    async def _joined(self) -> RunState | None:
+    async def _joined(self, wanted: WantedModel) -> RunState | None:
         """Return the state of what runs or loads, with a lease on it; None without one."""
         state = await self._attachment.readable_state()
         # Without a record no keeper came: a process that is bringing one would hold the lock.
         if state is None or not state.is_live or state.keeper is None:
             return None
-        await self._check_chats(state)
+        await wanted.check_runs(state.run.launch)
         return state if await self._attachment.join(state.run) else None
-
-    async def _check_chats(self, state: RunState) -> None:
-        launch = state.run.launch
-        await self._check_can_chat(launch.alias, launch.about_model, is_running=True)
-
-    async def _check_can_chat(
-        self, model: str, about: AboutModel | None, *, is_running: bool
-    ) -> None:
-        """Raise CannotChatError for a model that has no replies."""
-        if about is not None and about.kind in CANNOT_CHAT:
-            library = library_of(self._settings, self._environment)
-            others = await anyio.to_thread.run_sync(models_that_chat, library)
-            raise CannotChatError(model, CANNOT_CHAT[about.kind], others, is_running=is_running)
 
     async def _once_loaded(
         self, loading: Loading, notes: Sequence[str], tell: TellLoad
@@ -199,11 +187,10 @@ class TurnServers:
         )
 
 
-def _wants_restart(state: RunState) -> bool:
-    """Tell whether a chat gets what has crashed; a model without replies is left as it is."""
-    about = state.run.launch.about_model
-    cannot_chat = about is not None and about.kind in CANNOT_CHAT
-    return state.state is ServerState.CRASHED and state.was_ready and not cannot_chat
+async def _is_restarted(state: RunState, wanted: WantedModel) -> bool:
+    """Tell whether this is a llama-server that has crashed, and the turn gets it again."""
+    has_crashed = state.state is ServerState.CRASHED and state.was_ready
+    return has_crashed and await wanted.is_restarted(state.run.launch)
 
 
 def _how_far(loading: Loading) -> ModelLoad:

@@ -52,7 +52,7 @@ class JobState(BaseModel, frozen=True):
     each: bool = False
     """Every file has a result of its own."""
     named: tuple[str, ...] = ()
-    """The first of its files, for a transcript."""
+    """The first of its files, and how many more there are, for a transcript."""
     done: int = 0
     """Pieces of the files that are over."""
     planned: int = 0
@@ -116,10 +116,8 @@ def pieces_text(pieces: Iterable[FinishedPiece]) -> str:
 def coverage_notes(state: JobState) -> tuple[str, ...]:
     """Return what was read and what was left out as sentences, for a transcript."""
     coverage = state.coverage
-    more = coverage.files - len(state.named)
-    names = f"{', '.join(state.named)}{f' and {more} more' if more > 0 else ''}"
     read = (
-        f"Read: {names} in {counted(coverage.pieces, 'piece')}, "
+        f"Files: {', '.join(state.named)}; read: {counted(coverage.pieces, 'piece')}, "
         f"{counted(coverage.tokens, 'token')}."
     )
     return (read, *(f"Left out: {left_out_line(each)}." for each in coverage.left_out))

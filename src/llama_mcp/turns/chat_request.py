@@ -67,6 +67,8 @@ class ChatRequest:
     """What the caller should know of how they were read."""
     save_to: SaveTo | None = None
     """Where the reply is to be written."""
+    wait_seconds: float = 60.0
+    """How long its caller waits."""
 
     def check(self) -> None:
         """Raise InvalidArgumentError for what cannot be sent."""

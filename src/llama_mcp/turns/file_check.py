@@ -17,8 +17,9 @@ from llama_mcp.turns.prompt import Window, surely_fits
 BYTES_PER_TOKEN = 16
 # How many files an error counts one by one: the largest.
 MOST_COUNTED = 5
-# So long a call waits for a model that loads: without it nobody can count.
-LOAD_SECONDS = 5.0
+# So long a call waits for a model that loads, and half of its own time at the most: without the
+# model nobody can count, and what is waited for is not in the archive yet.
+LOAD_SECONDS = 20.0
 
 
 async def check_files(request: ChatRequest, server: ReadyServer, archive: Archive) -> ReadyServer:
@@ -41,14 +42,14 @@ async def check_files(request: ChatRequest, server: ReadyServer, archive: Archiv
     if not request.files:
         return server
     pictures = [each.file.name for each in request.files if is_picture(each)]
-    if pictures and not server.sees_pictures:
+    if pictures and not await server.sees_pictures():
         raise CannotSeeError(server.model, pictures)
     window = Window(server.slot_ctx_size, request.sampling.max_tokens)
     _check_sizes(request.files, window)
     messages = await _alone(request, server, archive)
     if surely_fits(messages, window):
         return server
-    with anyio.move_on_after(LOAD_SECONDS):
+    with anyio.move_on_after(min(LOAD_SECONDS, request.wait_seconds / 2)):
         server = await server.when_ready(lambda _load: None)
     if server.load is None:
         await _check_tokens(request, messages, window, server)

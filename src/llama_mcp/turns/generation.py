@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -10,41 +10,21 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import (
     ReadyServer,
-    ReadyServers,
     ReplyLostError,
     ReplyStream,
 )
-from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.left_turns import StreamPoint
-from llama_mcp.sessions.records import BegunTurn
 from llama_mcp.turns import tracing
-from llama_mcp.turns.chat_request import ChatRequest, build_body
-from llama_mcp.turns.going_on.adoption import Left, TurnState, state_text
+from llama_mcp.turns.chat_request import build_body
+from llama_mcp.turns.going_on.adoption import TurnState, state_text
 from llama_mcp.turns.going_on.continuation import prompt_for_rest
-from llama_mcp.turns.going_on.reopening import Reopened
 from llama_mcp.turns.prompt import Prompt, fit_prompt
 from llama_mcp.turns.replies.cache_miss import ServingFacts, why_recomputed
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.second_try import SecondTry
-from llama_mcp.turns.slot_queue import Place, SlotQueue
-
-
-@dataclass(frozen=True, slots=True)
-class TurnParts:
-    """What one turn works with."""
-
-    begun: BegunTurn
-    request: ChatRequest
-    server: ReadyServer
-    archive: Archive
-    queue: SlotQueue
-    traces_content: bool
-    servers: ReadyServers
-    left: Left | None = None
-    """What another process has left of it."""
-    reopened: Reopened | None = None
-    """What had come of it before it was cancelled."""
+from llama_mcp.turns.slot_queue import Place
+from llama_mcp.turns.turn_parts import TurnParts
 
 
 class Generation:
@@ -181,6 +161,7 @@ class Generation:
             await self.stream.forget()
         elif self.stream is not None:
             await self.stream.leave()
+        self._parts, self.prompt, self._rest = self._parts.without_contents(), None, None
 
     def why_recomputed(self) -> str | None:
         """Return why more than half of the prompt was read again, if it was."""

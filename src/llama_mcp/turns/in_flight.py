@@ -16,7 +16,6 @@ from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
 from llama_mcp.turns.file_check import check_files
-from llama_mcp.turns.generation import TurnParts
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
 from llama_mcp.turns.jobs.job import Job
@@ -24,6 +23,7 @@ from llama_mcp.turns.json_schema import check_taken, with_schema_read
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.turn import Turn
+from llama_mcp.turns.turn_parts import TurnParts
 
 # Turns that are over and still known whole, for a caller that comes back late.
 KEPT_TURNS = 64

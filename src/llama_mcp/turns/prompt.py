@@ -29,6 +29,7 @@ TARGET_SHARE = 0.6
 FREE_SHARE = 1 / 8
 # What a template adds besides the messages, such as a system prompt of its own.
 TEMPLATE_TOKENS = 512
+UNSEEN = "{model} cannot see: the prompt has a word in the place of each earlier picture."
 
 NOTHING_ATTACHED: Mapping[int, Sequence[Attachment]] = {}
 # Returns the prompt's tokens without that many of the oldest turns.
@@ -88,11 +89,12 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
     window = Window(server.slot_ctx_size, request.sampling.max_tokens)
     counted: dict[int, int] = {}
 
-    sees = server.sees_pictures
+    attached = chain.from_iterable(begun.attached.values())
+    sees = not any(map(is_picture, attached)) or await server.sees_pictures()
     files = begun.attached.get(begun.turn, ())
     new = user_message(request.message, files, sees_pictures=sees)
     said = Said.of(begun.earlier, new, begun.attached, sees_pictures=sees)
-    notes = [] if sees else _unseen_notes(begun, server.model)
+    notes = [] if sees else [UNSEEN.format(model=server.model)]
 
     async def count(left_out: int) -> int:
         if left_out not in counted:
@@ -180,13 +182,6 @@ class Said:
         """Return the prompt: system prompt, turns without the oldest ones, new message."""
         head = [{"role": "system", "content": system_prompt}] if system_prompt else []
         return [*head, *chain.from_iterable(self.exchanges[left_out:]), self.new]
-
-
-def _unseen_notes(begun: BegunTurn, model: str) -> list[str]:
-    pictures = [each for files in begun.attached.values() for each in files if is_picture(each)]
-    if not pictures:
-        return []
-    return [f"{model} cannot see: the prompt has a word in the place of each earlier picture."]
 
 
 def surely_fits(messages: Sequence[ChatMessage], window: Window) -> bool:

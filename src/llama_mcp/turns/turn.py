@@ -18,7 +18,7 @@ from llama_mcp.sessions.records import INTERRUPTED, TurnStatus
 from llama_mcp.turns.awaited_model import await_model
 from llama_mcp.turns.errors import TurnFailedError
 from llama_mcp.turns.following import Following
-from llama_mcp.turns.generation import Generation, TurnParts
+from llama_mcp.turns.generation import Generation
 from llama_mcp.turns.going_on.continuation import rest_after_crash
 from llama_mcp.turns.json_schema import ParsedReply, parse_reply
 from llama_mcp.turns.replies.partial_reply import PartialReply
@@ -27,6 +27,7 @@ from llama_mcp.turns.replies.reply_building import TurnFacts, ending_of, reply_f
 from llama_mcp.turns.saving import Written, write_out
 from llama_mcp.turns.second_try import SecondTry
 from llama_mcp.turns.slot_queue import Place
+from llama_mcp.turns.turn_parts import TurnParts
 
 logger = logging.getLogger(__name__)
 

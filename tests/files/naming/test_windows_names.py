@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from llama_mcp.files.errors import BadNameError
-from llama_mcp.files.naming.asked import take_apart
+from llama_mcp.files.naming.asked import clean_path, take_apart
 from llama_mcp.files.naming.windows_names import is_on_another_machine, problem_of
 
 
@@ -47,6 +47,12 @@ def test_another_machine_is_told_before_it_is_called() -> None:
 def test_a_caller_s_text_is_judged_by_them_on_windows(text: str) -> None:
     with pytest.raises(BadNameError):
         take_apart(text, [Path("/work")], windows=True)
+
+
+@pytest.mark.parametrize("text", ["aux.txt", "out.md:x", "out.md.", "\\\\nas\\out.md", "sub\\"])
+def test_nothing_is_saved_under_such_a_name(text: str) -> None:
+    with pytest.raises(BadNameError):
+        clean_path(text, Path("/work"), windows=True)
 
 
 def test_lines_behind_a_path_with_a_drive_are_taken_apart() -> None:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.types import CallToolResult
 
+from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.records import Receipt, Timing, TurnStatus, Usage
 from llama_mcp.surface.results.replies import KEPT_SESSIONS, NOTHING, RECEIPT, Telling
+from llama_mcp.surface.tools.links import with_link
 from llama_mcp.turns.replies.reply import ChatReply, ContextUse
 from llama_mcp.turns.slot_queue import Place
 from tests.support.client_process import text_of
@@ -220,3 +222,40 @@ def test_only_so_many_sessions_are_remembered() -> None:
     assert len(telling.so_far) == KEPT_SESSIONS
     assert told(telling, whole("4", session_id="0"))["reply"] == "4"
     assert told(telling, whole("4", session_id=str(KEPT_SESSIONS)))["reply"] == ""
+
+
+TO_FILE: dict[str, Any] = {"save_to": SaveTo(path="/work/a.md", folder="/work")}
+
+
+def test_of_a_reply_that_goes_to_a_file_no_text_is_told() -> None:
+    telling = Telling()
+    growing = told(telling, reply_of("It is", **TO_FILE))
+    assert growing["reply"] == "" and "tells when it is written" in growing["notes"][0]
+    result = telling.tell(whole("It is four.", saved_bytes=11, **TO_FILE), telling.so_far)
+    assert structure(result)["saved_to"] == {"path": "/work/a.md", "size_bytes": 11}
+    assert "reply" not in structure(result) and "It is" not in text_of(result)
+
+
+def test_data_that_is_in_a_file_is_not_told_as_data() -> None:
+    facts: dict[str, Any] = {"parsed": {"n": 1}, "sampling": JSON, "saved_bytes": 8, **TO_FILE}
+    saved = told(Telling(), whole('{"n": 1}', **facts))
+    assert "parsed" not in saved and "reply" not in saved
+
+
+def test_a_reply_that_was_not_written_is_told() -> None:
+    telling = Telling()
+    told(telling, reply_of("It is", **TO_FILE))
+    assert told(telling, whole("It is four.", **TO_FILE))["reply"] == "It is four."
+
+
+@pytest.mark.parametrize(
+    ("characters", "version", "is_linked"),
+    [(8001, "2026-07-28", True), (8001, "2025-03-26", False), (8000, "2026-07-28", False)],
+)
+def test_a_long_reply_is_linked_for_clients_that_know_links(
+    characters: int, version: str, is_linked: bool
+) -> None:
+    telling, reply = Telling(), whole("x" * characters)
+    for has_news in (True, False):
+        result = with_link(telling.tell(reply, telling.so_far), reply, version)
+        assert (len(result.content) == 2) == (is_linked and has_news)

@@ -21,6 +21,14 @@ from llama_mcp.llama_server.status import (
 from llama_mcp.models.download.download import Bytes, Download, DownloadFile, Quant
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.model_list import ModelList, ModelRow
+from llama_mcp.sessions.attachments import AttachedFile, SaveTo
+from llama_mcp.sessions.jobs import (
+    JOB_INTERRUPTED,
+    Coverage,
+    FileResult,
+    JobState,
+    LeftOutPart,
+)
 from llama_mcp.sessions.records import (
     ArchivedTurn,
     Quantiles,
@@ -150,6 +158,7 @@ def told(one: ChatReply, *before: ChatReply) -> CallToolResult:
     return telling.tell(one, telling.so_far if before else NOTHING)
 
 
+SAVE_TO = SaveTo(path="/work/four.md", folder="/work")
 GROWING = reply("It is", TurnStatus.IN_PROGRESS, usage=Usage(completion_tokens=2))
 REPLIES = {
     "complete": told(reply("It is four.")),
@@ -165,8 +174,51 @@ REPLIES = {
     "goes on": told(reply("It is four."), GROWING),
     "all told": told(reply("It is four."), reply("It is four.")),
     "data under way": told(GROWING.model_copy(update={"sampling": {"json_schema": {}}})),
+    "in a file": told(reply("It is four.", save_to=SAVE_TO, saved_bytes=1311)),
+    "in no file": told(reply("It is four.", save_to=SAVE_TO, notes=["It was not written."])),
+    "on its way to a file": told(GROWING.model_copy(update={"save_to": SAVE_TO})),
     "cancelled": told(reply("It", TurnStatus.CANCELLED, notes=["It was stopped elsewhere."])),
     "interrupted": told(reply("It", TurnStatus.INTERRUPTED)),
+}
+
+LEFT_OUT = (
+    LeftOutPart(file="b.png", why="it is a picture, and only text is read here"),
+    LeftOutPart(file="a.md", lines="81-160", why="its reply was empty"),
+)
+COVERAGE = Coverage(files=2, pieces=9, tokens=31234, left_out=LEFT_OUT)
+RESULTS_OF_FILES = (
+    FileResult(file="a.md", lines="1-80", reply="Four words on it."),
+    FileResult(file="c.md", parsed={"names": ["Tom", "Tim"]}),
+    FileResult(file="d.md", error="llama-server could not complete the chat"),
+)
+
+
+def job(text: str, how: TurnStatus = TurnStatus.COMPLETE, **facts: Any) -> ChatReply:
+    state: dict[str, Any] = {"done": 9, "planned": 9, "is_planned": True, "coverage": COVERAGE}
+    about = {name: facts.pop(name) for name in JobState.model_fields.keys() & facts.keys()}
+    return reply(text, how, job=JobState(**state | about), **facts)
+
+
+WORKING = job("", TurnStatus.IN_PROGRESS, done=2, is_planned=False)
+WORKING_ON_EACH = job("", TurnStatus.IN_PROGRESS, each=True, results=RESULTS_OF_FILES[:1])
+EACH = job("## a.md", each=True, results=RESULTS_OF_FILES)
+SAVED: dict[str, Any] = {
+    "save_to": SaveTo(path="/work/out.md", folder="/work"),
+    "saved_bytes": 5120,
+}
+JOBS = {
+    "one reply": told(job("It is four.")),
+    "data": told(job('{"n": 4}', parsed={"n": 4})),
+    "each": told(EACH),
+    "saved": told(job("It is four.", **SAVED)),
+    "under way": told(WORKING),
+    "under way with results": told(WORKING_ON_EACH),
+    "putting together": told(job("", TurnStatus.IN_PROGRESS, stage="putting 9 replies together")),
+    "waiting": told(job("", TurnStatus.IN_PROGRESS, place=Place(2, (OTHER,)))),
+    "goes on": told(EACH, WORKING_ON_EACH),
+    "all told": told(EACH, EACH),
+    "cancelled": told(job("## a.md", TurnStatus.CANCELLED, results=RESULTS_OF_FILES[:1])),
+    "interrupted": told(job("", TurnStatus.INTERRUPTED, notes=[JOB_INTERRUPTED])),
 }
 
 
@@ -213,6 +265,16 @@ TURN = ArchivedTurn(
     started_at_utc=EARLY,
     ended_at_utc=LATE,
 )
+WITH_FILES = TURN.model_copy(
+    update={
+        "files": (
+            AttachedFile(name="a b.md", first_line=3, last_line=84, size_bytes=905, sha256="5e"),
+            AttachedFile(name="sea.png", media_type="image/png", size_bytes=1, sha256="6f"),
+        ),
+        "save_to": SAVE_TO,
+        "saved_bytes": 1311,
+    }
+)
 FAILED = TURN.model_copy(update={"turn": 2, "status": TurnStatus.FAILED, "error": "It broke."})
 UNDER_WAY = TURN.model_copy(update={"turn": 3, "status": TurnStatus.IN_PROGRESS})
 
@@ -225,6 +287,7 @@ def page(*turns: ArchivedTurn, whose: Session = FORK, **facts: Any) -> CallToolR
 
 PAGES = {
     "all": page(TURN, FAILED, UNDER_WAY),
+    "with files": page(WITH_FILES),
     "first": page(TURN, total=9, next_offset=1),
     "last": page(TURN, offset=8, total=9),
     "no turn": page(whose=session(turns=0)),
@@ -343,6 +406,7 @@ SITUATIONS: dict[str, dict[str, CallToolResult]] = {
     "chat": REPLIES,
     "wait_for_reply": REPLIES,
     "cancel_reply": REPLIES,
+    "run_on_files": JOBS,
     "list_sessions": LISTS,
     "read_session": PAGES,
     "update_session": {"changed": changed(FORK, CHANGED)},

@@ -110,7 +110,8 @@ async def test_a_job_whose_process_ends_is_interrupted_and_another_goes_on(
         desk.write(**FILES)
         room.set_faults(by_text={"This is a.": {}}, hold_at_token=2)
         job = await desk.begin("*.md", each=True)
-        room.set_faults()
+        await until(lambda: has_finished_one(job, room), "one piece is finished")
+    room.set_faults()
     async with open_room() as room:
         await room.start_llama_server()
         left = await room.in_flight.archived_reply(job.session_id, PATIENCE_SECONDS)

@@ -2,11 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.attaching import place_to_save
@@ -126,11 +127,12 @@ async def test_with_each_a_file_that_fails_has_an_error_instead_of_a_result(desk
     assert "error: " in reply.reply
 
 
-async def test_a_job_of_which_every_piece_fails_has_failed(desk: Desk) -> None:
-    desk.write(a_md="first")
+@pytest.mark.parametrize("each", [False, True])
+async def test_a_job_of_which_every_piece_fails_has_failed(desk: Desk, each: bool) -> None:
+    desk.write(a_md="first", b_md="second")
     desk.room.set_faults(status={"code": 400, "body": {"error": {"message": "no such thing"}}})
     with pytest.raises(TurnFailedError, match="no such thing"):
-        await desk.complete("a.md")
+        await desk.complete("*.md", each=each)
 
 
 async def test_an_empty_reply_is_no_result(desk: Desk) -> None:
@@ -152,6 +154,23 @@ async def test_files_that_hold_no_text_are_left_out_with_the_reason(desk: Desk) 
     assert state_of(reply).coverage.files == 1
 
 
+async def test_files_that_change_or_vanish_meanwhile_are_told_of(desk: Desk) -> None:
+    desk.write(a_md=LONG * 6, b_md="second")
+    desk.room.set_faults(hold_at_token=2)
+    job = await desk.begin("a.md", "b.md", max_tokens=100)
+    await until(lambda: len(desk.room.prompts()) == 4, "all slots are taken")
+    with (desk.folder / "a.md").open("a") as file:
+        file.write("What came later.")
+    (desk.folder / "b.md").unlink()
+    desk.room.set_faults()
+    await until(lambda: job.is_over, "the job is over")
+    reply = await job.deliver()
+    assert "".join(texts_in([p for p in desk.room.prompts() if "<file " in p])) == LONG * 6
+    assert any(note.startswith("a.md: It changed while it was read") for note in reply.notes)
+    (left_out,) = state_of(reply).coverage.left_out
+    assert left_out.file == "b.md" and left_out.why
+
+
 async def test_without_a_text_nothing_is_begun(desk: Desk) -> None:
     with pytest.raises(NothingToReadError, match=r"gone\.md"):
         await desk.begin("gone.md")
@@ -159,6 +178,16 @@ async def test_without_a_text_nothing_is_begun(desk: Desk) -> None:
     for asked in ({"instruction": " "}, {"files": ()}):
         with pytest.raises(InvalidArgumentError):
             await desk.begin(*asked.pop("files", ("a.md",)), **asked)
+
+
+async def test_another_model_than_the_one_that_runs_is_refused_before_anything_is_kept(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.write(a_md="first")
+    other = tmp_path / "other.gguf"
+    with pytest.raises(LlamaMCPError):
+        await desk.begin("a.md", model=str(other))
+    assert (await desk.room.services.archive.list_sessions()).total == 0
 
 
 async def test_an_instruction_that_leaves_no_room_for_a_text_is_refused(desk: Desk) -> None:
@@ -243,7 +272,7 @@ async def test_what_a_job_covers_is_in_its_transcript(desk: Desk) -> None:
     reply = await desk.complete("a.md", "gone.md")
     turn = await desk.room.services.archive.last_turn(reply.session_id)
     assert turn.message == "Sum it up." and turn.reply == SENTENCE
-    assert any(note.startswith("Read: a.md in 1 piece, ") for note in turn.notes)
+    assert any(note.startswith("Files: a.md; read: 1 piece, ") for note in turn.notes)
     assert any(note.startswith("Left out: gone.md (") for note in turn.notes)
     archived = await desk.room.in_flight.archived_reply(reply.session_id, 0)
     assert archived.job == reply.job and archived.notes == reply.notes
@@ -260,6 +289,8 @@ async def test_a_reply_that_was_cut_off_is_noted(desk: Desk) -> None:
     desk.write(a_md="first")
     reply = await desk.complete("a.md", max_tokens=3)
     assert any("1 reply was cut off at 3 tokens" in note for note in reply.notes)
+    capped = await desk.complete("a.md", max_tokens=3000)
+    assert any("max_tokens=3000 was capped to 1024" in note for note in capped.notes)
 
 
 async def test_the_same_call_joins_the_job_that_is_under_way(desk: Desk) -> None:

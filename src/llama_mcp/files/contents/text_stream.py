@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import BinaryIO, Protocol
 
 from llama_mcp.files.contents.encodings import TextDecoder
+from llama_mcp.files.errors import unreadable
 from llama_mcp.wording import counted
 
 CHUNK_BYTES = 262_144
@@ -118,8 +119,10 @@ def _by_lines(texts: Iterator[str]) -> Iterator[str]:
 class FileSource:
     """The text of an opened file as it stands there, decoded."""
 
-    def __init__(self, file: BinaryIO, encoding: str, notes: tuple[str, ...] = ()) -> None:
-        self._file = file
+    def __init__(
+        self, file: BinaryIO, name: str, encoding: str, notes: tuple[str, ...] = ()
+    ) -> None:
+        self._file, self._name = file, name
         self._notes = notes
         self._decoder = TextDecoder(encoding)
         self._opened = os.fstat(file.fileno())
@@ -152,11 +155,12 @@ class FileSource:
         return tuple(notes)
 
     def texts(self) -> Generator[str, None, None]:
-        """Yield the text, as far as the file reached when it was opened."""
-        while self._read_bytes < self.size_bytes:
-            chunk = self._file.read(min(CHUNK_BYTES, self.size_bytes - self._read_bytes))
-            if not chunk:
-                break
+        """Yield the text, as far as the file reached when it was opened.
+
+        Raises:
+            UnreadableFileError: the system stops giving it.
+        """
+        while chunk := self._read():
             self._read_bytes += len(chunk)
             self._hash.update(chunk)
             yield self._decoder.decode(chunk)
@@ -164,3 +168,9 @@ class FileSource:
         now = os.fstat(self._file.fileno())
         times = now.st_mtime_ns, self._opened.st_mtime_ns
         self._has_changed = now.st_size != self.size_bytes or times[0] != times[1]
+
+    def _read(self) -> bytes:
+        try:
+            return self._file.read(min(CHUNK_BYTES, self.size_bytes - self._read_bytes))
+        except OSError as error:
+            raise unreadable(self._name, error) from error

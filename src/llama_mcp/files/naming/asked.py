@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +118,16 @@ def _existing(text: str, bases: Sequence[Path], windows: bool) -> Path | None:
     if windows and problem_of(text):
         return None
     for base in bases:
-        with suppress(OSError, ValueError, RuntimeError):
-            path = base / Path(text).expanduser()
-            if os.path.lexists(path):
-                return path
+        for path in _meant(text, base):
+            with suppress(OSError, ValueError):
+                if os.path.lexists(path):
+                    return path
     return None
+
+
+def _meant(text: str, base: Path) -> Iterator[Path]:
+    """Yield what a text means below a folder: a name may begin with a `~`, too."""
+    with suppress(RuntimeError, ValueError):
+        yield base / text
+        if text.startswith("~"):
+            yield Path(text).expanduser()

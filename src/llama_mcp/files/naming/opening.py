@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from llama_mcp.files.border import FileBorder, place_in
-from llama_mcp.files.errors import NotAFileError, UnreadableFileError
+from llama_mcp.files.errors import NotAFileError, unreadable
 from llama_mcp.long_paths import openable, usual
 
 _FOLDER = (
@@ -74,18 +74,6 @@ def open_file(real: Path, name: object, border: FileBorder) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def unreadable(name: object, error: OSError) -> UnreadableFileError:
-    """Return the refusal that a failure of the system makes."""
-    if isinstance(error, PermissionError):
-        return UnreadableFileError(
-            name, "the user of llama-mcp may not read it", "Ask the user to change that."
-        )
-    reason = error.strerror or str(error)
-    return UnreadableFileError(
-        name, f"the system refuses it ({reason})", "It may have changed just now: look again."
-    )
 
 
 def check_ordinary(status: os.stat_result, name: object) -> None:
@@ -207,18 +195,25 @@ else:
         return None
 
 
-@cache
-def _kernel_devices() -> frozenset[int]:
-    """Return the numbers of the devices that hold no files of a disk; Linux alone has such."""
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-            lines = [line.split() for line in mounts]
-    except OSError:
+if sys.platform == "linux":
+
+    @cache
+    def _kernel_devices() -> frozenset[int]:
+        """Return the numbers of the devices that hold no files of a disk."""
+        try:
+            with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+                lines = [line.split() for line in mounts]
+        except OSError:
+            return frozenset()
+        devices = set()
+        for fields in lines:
+            if fields[fields.index("-") + 1] in _KERNEL_FILE_SYSTEMS:
+                major, _, minor = fields[2].partition(":")
+                devices.add(os.makedev(int(major), int(minor)))
+        return frozenset(devices)
+
+else:
+
+    def _kernel_devices() -> frozenset[int]:
+        """Return none: no other system shows itself as files that are not to be opened."""
         return frozenset()
-    devices = set()
-    for fields in lines:
-        kind = fields[fields.index("-") + 1]
-        if kind in _KERNEL_FILE_SYSTEMS:
-            major, _, minor = fields[2].partition(":")
-            devices.add(os.makedev(int(major), int(minor)))
-    return frozenset(devices)

@@ -107,9 +107,16 @@ class QueryWord:
     @property
     def match(self) -> str:
         """The word as an FTS5 expression; three letters or more also find longer words."""
-        last = self.pieces[-1]
-        star = "*" if len(last) >= _PREFIX_FROM_CHARACTERS else ""
-        return f'"{" ".join(self.pieces)}"{star}'
+        return f'"{" ".join(self.pieces)}"{"*" if self._finds_longer else ""}'
+
+    @property
+    def beginning(self) -> str:
+        """The same as a piece of a text as searchable() gives it, with blanks around."""
+        return f" {' '.join(self.pieces)}{'' if self._finds_longer else ' '}"
+
+    @property
+    def _finds_longer(self) -> bool:
+        return len(self.pieces[-1]) >= _PREFIX_FROM_CHARACTERS
 
     @property
     def pattern(self) -> str:
@@ -150,7 +157,7 @@ def cut_snippets(texts: Sequence[str], found: Sequence[QueryWord] | str) -> str:
     """Return, of each text that has what was found, the piece with most to say, on one line.
 
     Args:
-        texts: a title, or a message and its reply.
+        texts: a title, or a message, its reply and the names of its files.
         found: the words of the query, or the text that it is when it has no word.
     """
     places = [

@@ -24,6 +24,10 @@ _MOST_WORDS = 16
 _CHANGES = 1 << 50
 
 _WITH_WORD = "SELECT rowid AS place, {} AS word FROM search WHERE search MATCH ?"
+# Names of files are few and short: no index has them.
+_WITH_NAME = """
+SELECT turn_key, {} FROM attachments WHERE instr(' ' || searchable(name, '') || ' ', ?)
+"""
 # For punctuation, which the index does not have; every text is read.
 _WITH_TEXT = """
 SELECT turn_key AS place, 0 AS word FROM turns WHERE status <> 'in_progress'
@@ -47,13 +51,15 @@ class _Search:
     @property
     def hits(self) -> str:
         """SQL for the rows of the index where something was found."""
-        parts = map(_WITH_WORD.format, range(len(self.words)))
+        numbers = range(len(self.words))
+        parts = [form.format(number) for number in numbers for form in (_WITH_WORD, _WITH_NAME)]
         return " UNION ALL ".join(parts) or _WITH_TEXT
 
     @property
     def values(self) -> list[str]:
         """The values of hits."""
-        return [word.match for word in self.words] or [self.text, self.text]
+        values = [value for word in self.words for value in (word.match, word.beginning)]
+        return values or [self.text, self.text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +147,8 @@ def _to_match(
         turn = connection.execute(
             "SELECT message, reply FROM turns WHERE turn_key = ?", (place,)
         ).fetchone()
-        texts = (turn["message"], turn["reply"])
+        names = connection.execute("SELECT name FROM attachments WHERE turn_key = ?", (place,))
+        texts = (turn["message"], turn["reply"], *(row["name"] for row in names))
     return to_session(row, cut_snippets(texts, search.words or search.text))
 
 

@@ -50,8 +50,14 @@ class ToldJob:
 
 def told_after(reply: ChatReply, job: JobState) -> ToldJob:
     """Return what a caller has been told of a job that was told this much of it."""
-    results = frozenset(map(_key, job.results))
+    results = frozenset(map(_key, _told_results(reply, job)))
     return ToldJob(reply.turn, results, frozenset(reply.notes), reply.is_over)
+
+
+def _told_results(reply: ChatReply, job: JobState) -> tuple[FileResult, ...]:
+    """Return the results that are told at all: what goes to a file costs its caller nothing."""
+    goes_to_file = reply.save_to is not None and (reply.is_in_file or not reply.is_over)
+    return () if goes_to_file else job.results
 
 
 def what_is_new_of_job(
@@ -60,10 +66,7 @@ def what_is_new_of_job(
     """Return structure and text of what was not told of a job."""
     saved_to = saved_to_of(reply)
     is_new_end = reply.is_over and not told.is_end_told
-    results = [result for result in job.results if _key(result) not in told.results]
-    # What goes to a file costs its caller nothing.
-    if saved_to is not None or (reply.save_to is not None and not reply.is_over):
-        results = []
+    results = [each for each in _told_results(reply, job) if _key(each) not in told.results]
     has_one = is_new_end and reply.status is TurnStatus.COMPLETE and not job.each and not saved_to
     result = ToldFiles(
         session_id=reply.session_id,

@@ -258,4 +258,6 @@ def _lean_turn(turn: dict[str, Any]) -> dict[str, Any]:
         if name not in Receipt.DERIVED and item != FIRST_TURN
     }
     lean = {name: item for name, item in turn.items() if name not in needless}
+    if save_to := lean.get("save_to"):
+        lean["save_to"] = save_to["path"]
     return lean | {"receipt": receipt} if receipt else lean

@@ -117,27 +117,27 @@ class ConversationTools:
             *(services, self._client_folders, ctx.session, files or [], save_to),
             overwrite=overwrite,
         )
-        sampling = Sampling(
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            min_p=min_p,
-            max_tokens=max_tokens,
-            seed=seed,
-            stop=tuple(stop or ()),
-            json_schema=json_schema,
-            thinking=thinking,
-        )
         request = ChatRequest(
             message=message,
             session_id=session_id or None,
             system_prompt=system_prompt or None,
             history=history or [],
-            sampling=sampling,
+            sampling=Sampling(
+                temperature=temperature,
+                top_p=top_p,
+                top_k=top_k,
+                min_p=min_p,
+                max_tokens=max_tokens,
+                seed=seed,
+                stop=tuple(stop or ()),
+                json_schema=json_schema,
+                thinking=thinking,
+            ),
             overflow=overflow,
             files=of_call.sent,
             file_notes=of_call.notes,
             save_to=of_call.save_to,
+            wait_seconds=max(0.0, deadline - anyio.current_time()),
         )
         reply = await self._take_turn(request, deadline, ReplyProgress(ctx, stream))
         return with_link(self.telling.tell(reply, NOTHING), reply, ctx.protocol_version)

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.attachments import SaveTo
+from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress
 from llama_mcp.surface.results.files import ToldFiles
@@ -42,6 +43,7 @@ JobFiles = Annotated[
     Field(description="Paths, globs, folders, path:10-80."),
 ]
 Each = Annotated[bool, Field(description="One result per file.")]
+ModelOfJob = Annotated[OptionalText, Field(description="Name or file; else the one that runs.")]
 SaveResultsTo = Annotated[
     OptionalText, Field(description=".md, .json or .jsonl for the results; gives a receipt.")
 ]
@@ -70,6 +72,7 @@ class FileTools:
         json_schema: JsonSchema = None,
         save_to: SaveResultsTo = "",
         overwrite: Overwrite = False,
+        model: ModelOfJob = "",
         max_tokens: MaxTokensParameter = None,
         temperature: TemperatureParameter = None,
         wait_seconds: WaitUntilBack = None,
@@ -86,18 +89,23 @@ class FileTools:
         services = self._services()
         deadline = anyio.current_time() + services.settings.patience(wait_seconds)
         folders = await self._client_folders.of(ctx.session)
-        border = await anyio.to_thread.run_sync(services.file_border, folders)
+        # Abandoned with the call: a folder on a network may hang.
+        border = await anyio.to_thread.run_sync(
+            services.file_border, folders, abandon_on_cancel=True
+        )
         request = JobRequest(
             instruction=instruction,
             files=files,
             each=each,
+            model=model or None,
             sampling=Sampling(
                 temperature=temperature, max_tokens=max_tokens, json_schema=json_schema
             ),
             save_to=await _place(save_to, border, overwrite=overwrite),
         )
         jobs = Jobs(services.in_flight, services.supervisor, services.archive)
-        job = await jobs.begin(request, border)
+        with waiting_at_most(max(0.0, deadline - anyio.current_time())):
+            job = await jobs.begin(request, border)
         try:
             left_seconds = max(0.0, deadline - anyio.current_time())
             reply = await follow_job(job, left_seconds, JobProgress(ctx))

@@ -21,7 +21,7 @@ def with_link(result: CallToolResult, reply: ChatReply, version: str | None) -> 
         version: Of MCP, as it was agreed with the client.
     """
     news = result.structured_content or {}
-    is_told = not {"reply", "parsed", "results"}.isdisjoint(news)
+    is_told = any(news.get(name) for name in ("reply", "parsed", "results"))
     is_long = reply.is_over and len(reply.reply) > LINKED_CHARACTERS
     if not (is_told and is_long) or (version or "") < _FIRST_VERSION:
         return result

@@ -9,7 +9,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import anyio
@@ -25,8 +24,6 @@ from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.second_try import SecondTry
 from llama_mcp.turns.slot_queue import Place, SlotQueue
 
-# A question that has seen as many crashes is not asked again.
-MAX_ATTEMPTS = 2
 # How long llama-server may load that is started again; as a start has it by default.
 LOAD_SECONDS = 600.0
 
@@ -68,6 +65,9 @@ class Asker:
     underway: list[PartialReply] = field(default_factory=list)
     reused: int = 0
     """How many questions needed no asking."""
+    # Questions that saw a crash. Each is asked again alone, and no new one meanwhile.
+    _suspects: int = 0
+    _calm: anyio.Event = field(default_factory=anyio.Event)
     _one_at_a_time: anyio.Lock = field(default_factory=anyio.Lock)
     _recovery: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -109,21 +109,35 @@ class Asker:
         return Answer(reply.text, digest, parsed, reply.usage(), was_cut_off)
 
     async def _reply(self, messages: Messages, sampling: Sampling) -> PartialReply:
-        attempts = 0
-        while True:
-            async with AsyncExitStack() as stack:
-                if attempts:
-                    await stack.enter_async_context(self._one_at_a_time)
+        while self._suspects:
+            await self._calm.wait()
+        server = self.server
+        reply, error = await self._attempt(server, messages, sampling)
+        if error is None:
+            return reply
+        self._suspects += 1
+        try:
+            async with self._one_at_a_time:
+                await self._go_on_after(error, server)
                 server = self.server
-                reply = PartialReply(model=server.model, max_tokens=sampling.max_tokens)
-                error = await self._receive(server, messages, sampling, reply)
-            if error is None:
-                reply.end()
+                reply, error = await self._attempt(server, messages, sampling)
+                if error is not None:
+                    await self._go_on_after(error, server)
+                    raise error
                 return reply
-            attempts += 1
-            await self._go_on_after(error, server)
-            if attempts == MAX_ATTEMPTS:
-                raise error
+        finally:
+            self._suspects -= 1
+            if not self._suspects:
+                self._calm.set()
+                self._calm = anyio.Event()
+
+    async def _attempt(
+        self, server: ReadyServer, messages: Messages, sampling: Sampling
+    ) -> tuple[PartialReply, LlamaMCPError | None]:
+        reply = PartialReply(model=server.model, max_tokens=sampling.max_tokens)
+        error = await self._receive(server, messages, sampling, reply)
+        reply.end()
+        return reply, error
 
     async def _receive(
         self,

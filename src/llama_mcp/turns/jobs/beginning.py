@@ -40,13 +40,16 @@ class Jobs:
         if same := self._underway(digest):
             return same
         sampling, notes = await _checked(request)
-        found = await anyio.to_thread.run_sync(partial(find, request.files, border, strict=False))
+        # Abandoned with the call: a folder on a network may hang.
+        found = await anyio.to_thread.run_sync(
+            partial(find, request.files, border, strict=False), abandon_on_cancel=True
+        )
         if not any(file.kind is not FileKind.PICTURE for file in found.files):
             pictures = [(file.name, PICTURE) for file in found.files]
             raise NothingToReadError(
                 [*((each.name, each.why) for each in found.left_out), *pictures]
             )
-        server = await self._servers.ready_server()
+        server = await self._servers.ready_server(model=request.model)
         if sampling.json_schema is not None and server.load is None:
             await check_taken(server, sampling)
         kept = await self._archive.pieces_left(digest)

@@ -40,3 +40,10 @@ class NoResultError(LlamaMCPError):
     def __init__(self, pieces: int, first: str) -> None:
         which = "The only piece" if pieces == 1 else f"None of the {pieces} pieces"
         super().__init__(f"{which} has a result. {'It' if pieces == 1 else 'The first'}: {first}")
+
+
+class NotPutTogetherError(LlamaMCPError):
+    """Results of pieces that cannot become one."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The results of the pieces could not be put together: {why}")

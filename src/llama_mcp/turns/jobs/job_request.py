@@ -22,6 +22,8 @@ class JobRequest:
     """Paths and patterns, as the caller names them."""
     each: bool = False
     """Every file has a result of its own."""
+    model: str | None = None
+    """The only one that will do, by path or name; None for the one that runs."""
     sampling: Sampling = Sampling()
     save_to: SaveTo | None = None
     """The file that the results go to."""
@@ -58,6 +60,7 @@ class JobRequest:
             "instruction": self.instruction,
             "files": list(self.files),
             "each": self.each,
+            "model": self.model,
             "sampling": self.sampling.given(),
         }
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]

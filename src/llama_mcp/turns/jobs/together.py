@@ -10,6 +10,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions.jobs import FinishedPiece, title_of
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.jobs.asking import Answer, Asker
+from llama_mcp.turns.jobs.errors import NotPutTogetherError
 from llama_mcp.turns.jobs.merging import Merging, merging_of
 from llama_mcp.turns.jobs.questions import Part, about_replies
 from llama_mcp.turns.jobs.reading import why_of
@@ -20,13 +21,6 @@ from llama_mcp.wording import counted
 
 # Is told of each reply that puts others together.
 NoteAnswer = Callable[[FinishedPiece, Answer], Awaitable[None]]
-
-
-class NotPutTogetherError(LlamaMCPError):
-    """Results of pieces that cannot become one."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The results of the pieces could not be put together: {why}")
 
 
 @dataclass(frozen=True, slots=True)

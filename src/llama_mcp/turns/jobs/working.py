@@ -2,9 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -18,6 +17,7 @@ from llama_mcp.sessions.jobs import Coverage, FileResult, FinishedPiece, JobStat
 from llama_mcp.sessions.records import Usage
 from llama_mcp.turns.jobs.asking import Answer, Asker
 from llama_mcp.turns.jobs.errors import NoResultError
+from llama_mcp.turns.jobs.groups import Group, problem_of, result_of
 from llama_mcp.turns.jobs.job_request import JobRequest
 from llama_mcp.turns.jobs.questions import Part, about_piece
 from llama_mcp.turns.jobs.reading import PlannedPiece, Reader, why_of
@@ -29,24 +29,13 @@ from llama_mcp.wording import counted
 
 # So many pieces are cut before they are asked for, for each slot.
 AHEAD = 1
+# So many parts that were left out are saved with each piece; all of them at the end.
+SAVED_LEFT_OUT = 50
 # So many files a transcript names.
 SHOWN_NAMES = 5
 
 
-@dataclass(slots=True)
-class _Group:
-    """Pieces that have one result together: those of one file, or all."""
-
-    number: int
-    files: Sequence[NamedFile]
-    planned: int = 0
-    is_cut: bool = False
-    answers: dict[int, tuple[PlannedPiece, Answer]] = field(default_factory=dict)
-    failed: list[LeftOutPart] = field(default_factory=list)
-    over: int = 0
-
-
-_Item = tuple[_Group, int, PlannedPiece]
+_Item = tuple[Group, int, PlannedPiece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +91,7 @@ class Work:
         async with receive:
             workers = [partial(self._ask_all, receive)] * slots
             await side_by_side([partial(self._plan_all, send), *workers])
-        if not self._results and self.whole is None:
+        if self.whole is None and all(each.error for each in self._results.values()):
             pieces = self._planned
             raise NoResultError(pieces, self._first_failure or self._why_nothing())
 
@@ -112,6 +101,12 @@ class Work:
         notes = [*self._notes, *self._asker.notes]
         for part in (self._reader, self._joiner):
             notes += part.notes if part else []
+        asked = self._task.request.sampling.max_tokens
+        if self._room and asked and asked > self._room.reply:
+            notes.append(
+                f"max_tokens={asked} was capped to {self._room.reply}: a larger part of the "
+                f"window of {self._room.window} would leave too little room for texts."
+            )
         if self._cut_off and self._room:
             replies = counted(self._cut_off, "reply was", "replies were")
             notes.append(
@@ -132,7 +127,7 @@ class Work:
         is_joining = joiner is not None and joiner.asking and self._done == self._planned
         return JobState(
             each=self._task.request.each,
-            named=tuple(file.name for file in self._task.files[:SHOWN_NAMES]),
+            named=_named(self._task.files),
             done=self._done,
             planned=self._expected(),
             is_planned=self._is_planned,
@@ -159,7 +154,7 @@ class Work:
         files = self._task.files
         groups = [[file] for file in files] if self._task.request.each else [list(files)]
         for number, of_group in enumerate(groups):
-            group = _Group(number, of_group)
+            group = Group(number, of_group)
             async with aclosing(self._reader.pieces(of_group)) as pieces:
                 async for piece in pieces:
                     self._planned += 1
@@ -180,13 +175,13 @@ class Work:
                 await self._ask(group, number, piece)
                 await self._finish_if_over(group)
 
-    async def _ask(self, group: _Group, number: int, piece: PlannedPiece) -> None:
+    async def _ask(self, group: Group, number: int, piece: PlannedPiece) -> None:
         request = self._task.request
         assert self._room is not None
         sampling = self._room.sampling(request.sampling)
         try:
             answer = await self._asker.ask(about_piece(request.instruction, piece.parts), sampling)
-            problem = _problem(answer)
+            problem = problem_of(answer)
         except LlamaMCPError as error:
             problem = why_of(error)
         group.over += 1
@@ -207,7 +202,7 @@ class Work:
         )
         await self._note(finished, answer)
 
-    async def _finish_if_over(self, group: _Group) -> None:
+    async def _finish_if_over(self, group: Group) -> None:
         if not group.is_cut or group.over < group.planned or not group.planned:
             return
         group.over = -1  # once
@@ -221,17 +216,17 @@ class Work:
         except LlamaMCPError as error:
             if not self._task.request.each:
                 raise
-            self._results[group.number] = _result(group, error=why_of(error))
+            self._results[group.number] = result_of(group, error=why_of(error))
         else:
             if self._task.request.each:
-                self._results[group.number] = _result(group, whole)
+                self._results[group.number] = result_of(group, whole)
             else:
                 self.whole = whole
         self._on_change()
 
-    def _note_failed(self, group: _Group) -> None:
+    def _note_failed(self, group: Group) -> None:
         if self._task.request.each:
-            self._results[group.number] = _result(group, error=group.failed[0].why)
+            self._results[group.number] = result_of(group, error=group.failed[0].why)
         else:
             self._left_out += group.failed
         self._on_change()
@@ -247,9 +242,15 @@ class Work:
     async def _note(self, finished: FinishedPiece, answer: Answer) -> None:
         self.usage = _sum(self.usage, answer.usage)
         self._cut_off += answer.was_cut_off
-        state = self.state().model_copy(update={"results": ()})
+        coverage = self.state().coverage
+        shown = coverage.model_copy(update={"left_out": coverage.left_out[:SAVED_LEFT_OUT]})
+        state = self.state().model_copy(update={"results": (), "coverage": shown})
         try:
-            await self._archive.save_piece(self._task.session_id, self._task.turn, finished, state)
+            # What has come is kept, also when the job is being cancelled.
+            with anyio.CancelScope(shield=True):
+                await self._archive.save_piece(
+                    self._task.session_id, self._task.turn, finished, state
+                )
         except ArchiveError as error:
             self.unsaved = error
         self._on_change()
@@ -259,24 +260,10 @@ class Work:
         return f"{left_out[0].file}: {left_out[0].why}." if left_out else "the files are empty."
 
 
-def _problem(answer: Answer) -> str | None:
-    """Return why a reply is no result; None when it is one."""
-    if answer.parsed.miss is not None:
-        if answer.was_cut_off:
-            return "its reply was cut off and is no whole JSON; pass a larger max_tokens"
-        return f"its reply does not keep to json_schema: {answer.parsed.miss}"
-    return None if answer.text.strip() else "its reply was empty"
-
-
-def _result(group: _Group, whole: Whole | None = None, error: str | None = None) -> FileResult:
-    (file,) = group.files
-    lines = None
-    if file.has_lines:
-        lines = f"{file.first_line or 1}-{file.last_line or ''}"
-    if whole is None:
-        return FileResult(file=file.name, lines=lines, error=error)
-    reply: dict[str, Any] = {"reply": whole.text} if whole.parsed is None else {}
-    return FileResult(file=file.name, lines=lines, parsed=whole.parsed, **reply)
+def _named(files: Sequence[NamedFile]) -> tuple[str, ...]:
+    names = [file.name for file in files[:SHOWN_NAMES]]
+    more = len(files) - SHOWN_NAMES
+    return (*names, *([f"{more} more"] if more > 0 else []))
 
 
 def _share(reply: PartialReply) -> float:

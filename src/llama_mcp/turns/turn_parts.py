@@ -1,0 +1,38 @@
+"""What one turn works with."""
+
+from dataclasses import dataclass, replace
+
+from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.records import BegunTurn
+from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.going_on.adoption import Left
+from llama_mcp.turns.going_on.reopening import Reopened
+from llama_mcp.turns.slot_queue import SlotQueue
+
+
+@dataclass(frozen=True, slots=True)
+class TurnParts:
+    """The turn as it was begun, and the rooms that it passes through."""
+
+    begun: BegunTurn
+    request: ChatRequest
+    server: ReadyServer
+    archive: Archive
+    queue: SlotQueue
+    traces_content: bool
+    servers: ReadyServers
+    left: Left | None = None
+    """What another process has left of it."""
+    reopened: Reopened | None = None
+    """What had come of it before it was cancelled."""
+
+    def without_contents(self) -> "TurnParts":
+        """Return the same without what was sent: a turn that is over is known for a while."""
+        return replace(
+            self,
+            begun=replace(self.begun, earlier=(), attached={}),
+            request=replace(self.request, files=()),
+            left=None,
+            reopened=None,
+        )

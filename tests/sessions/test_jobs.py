@@ -1,0 +1,104 @@
+"""Jobs over files in the archive: their pieces, also when their process dies."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.jobs import (
+    JOB_INTERRUPTED,
+    Coverage,
+    FileResult,
+    FinishedPiece,
+    JobState,
+    LeftOutPart,
+    coverage_notes,
+    job_of,
+)
+from llama_mcp.sessions.records import TurnEnding, TurnStatus
+
+FIRST = FinishedPiece(0, 1, "d1", "a.md", "1-80", "first reply")
+SECOND = FinishedPiece(0, 2, "d2", "a.md", "81-", "second reply", was_cut_off=True)
+TOGETHER = FinishedPiece(1, 1, "d3", "a.md", None, "both")
+STATE = JobState(done=2, planned=3)
+
+
+async def begin(archive: Archive, *pieces: FinishedPiece) -> str:
+    begun = await archive.begin_turn(None, "Sum up.")
+    session_id = begun.session.session_id
+    await archive.begin_job(session_id, 1, "call", JobState())
+    for piece in pieces:
+        await archive.save_piece(session_id, 1, piece, STATE)
+    return session_id
+
+
+async def test_a_turn_of_a_conversation_is_no_job(archive: Archive) -> None:
+    begun = await archive.begin_turn(None, "hello")
+    assert await archive.job(begun.session.session_id, 1) is None
+
+
+async def test_a_job_is_known_to_other_processes_with_its_finished_pieces(
+    archive: Archive, other: Archive
+) -> None:
+    session_id = await begin(archive, SECOND, TOGETHER, FIRST)
+    kept = await other.job(session_id, 1)
+    assert kept is not None
+    assert (kept.state, kept.pieces) == (STATE, (FIRST, SECOND, TOGETHER))
+    results = [(each.file, each.lines, each.reply) for each in job_of(kept).results]
+    assert results == [("a.md", "1-80", "first reply"), ("a.md", "81-", "second reply")]
+
+
+async def test_a_job_whose_process_has_died_is_interrupted_and_keeps_what_was_finished(
+    archive: Archive, other: Archive
+) -> None:
+    session_id = await begin(archive, FIRST, SECOND, TOGETHER)
+    assert await other.pieces_left("call") == ()
+    await archive.close()
+    turn = await other.last_turn(session_id)
+    assert (turn.status, turn.error) == (TurnStatus.INTERRUPTED, JOB_INTERRUPTED)
+    assert turn.reply == (
+        "## a.md, lines 1-80\n\nfirst reply\n\n## a.md, lines 81-\n\nsecond reply"
+    )
+    assert (await other.list_sessions("second")).total == 1
+    assert await other.pieces_left("call") == (FIRST, SECOND, TOGETHER)
+    assert await other.pieces_left("another call") == ()
+
+
+async def test_a_complete_job_keeps_its_results_and_no_pieces(archive: Archive) -> None:
+    session_id = await begin(archive, FIRST, SECOND)
+    results = (FileResult(file="a.md", parsed={"n": [1]}), FileResult(file="b.md", error="odd"))
+    state = STATE.model_copy(update={"results": results})
+    await archive.end_job(session_id, 1, state, is_complete=True)
+    await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="all"))
+    kept = await archive.job(session_id, 1)
+    assert kept is not None and (kept.state, kept.pieces) == (state, ())
+    assert job_of(kept) == state
+    assert await archive.pieces_left("call") == ()
+
+
+async def test_a_cancelled_job_can_be_gone_on_with(archive: Archive) -> None:
+    session_id = await begin(archive, FIRST)
+    await archive.end_job(session_id, 1, STATE, is_complete=False)
+    await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.CANCELLED))
+    assert await archive.pieces_left("call") == (FIRST,)
+
+
+async def test_a_deleted_session_leaves_nothing_of_its_job(archive: Archive, path: Path) -> None:
+    session_id = await begin(archive, FIRST)
+    await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.CANCELLED))
+    fork = await archive.fork_session(session_id)
+    assert await archive.job(fork.session_id, 1) is None
+    await archive.delete_session(session_id)
+    await archive.close()
+    with closing(sqlite3.connect(path)) as connection:
+        for table in ("jobs", "job_pieces"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def test_what_was_left_out_is_said_in_sentences() -> None:
+    left_out = (LeftOutPart(file="b.md", lines="1-9", why="it is odd"),)
+    coverage = Coverage(files=1, pieces=2, tokens=30, left_out=left_out)
+    assert coverage_notes(JobState(named=("a.md", "b.md"), coverage=coverage)) == (
+        "Files: a.md, b.md; read: 2 pieces, 30 tokens.",
+        "Left out: b.md, lines 1-9 (it is odd).",
+    )
