@@ -36,6 +36,7 @@ from measure import (
     milliseconds,
     poor_environment,
     print_table,
+    processor_seconds,
     read_arguments,
     scratch_folder,
     tiny_model,
@@ -53,6 +54,7 @@ PIECES_OF_THE_LARGE = 12
 
 TIME = Row("run_on_files, one long text", goals=[Goal("ratio", at_most=1.02)])
 PIECES = Row("its pieces", "")
+OWN = Row("processor time of llama-mcp for a piece (less noisy)")
 CUT = Row("pieces cut a second, their tokens guessed", "/s")
 CUT_GROWTH = Row("memory more, reading and cutting 2 GB", "MiB", [Goal("value", at_most=60)])
 JOB_GROWTH = Row("memory more, a job over 2 GB", "MiB", [Goal("value", at_most=60)])
@@ -155,6 +157,7 @@ def measure_time(
     server: Server, port: int, file: Path, seen: Sequence[Mapping[str, Any]], rounds: int
 ) -> None:
     """Have the same done both ways by turns; who is first changes."""
+    process = psutil.Process(server.pid)
     warm_up = Job(file, rounds + 1)  # the first job imports what jobs need
     done(server, warm_up.arguments)
     by_hand(port, file, stages_of(warm_up.bodies(seen)))
@@ -162,9 +165,10 @@ def measure_time(
         job = Job(file, number)
         stages = stages_of(job.bodies(seen))
         baseline = by_hand(port, file, stages) if number % 2 else 0.0
-        began = time.perf_counter()
+        used, began = processor_seconds(process), time.perf_counter()
         result = done(server, job.arguments)
-        ours = milliseconds(began)
+        ours, used = milliseconds(began), processor_seconds(process) - used
+        OWN.add(used * 1000 / len(stages[0]))
         TIME.add(ours, baseline or by_hand(port, file, stages))
         PIECES.add(result["coverage"]["pieces"], len(stages[0]))
 
@@ -296,7 +300,7 @@ def main() -> None:
         roomy = {**settings, "CTX_SIZE": 40_000 if is_tiny else 8192 * 2, "PARALLEL": 1}
         with server_for(folder / "roomy", roomy) as server:
             cost = cost_of_chat(server, folder) + cost
-    print_table("Time", "the same by hand over plain HTTP", [TIME, PIECES])
+    print_table("Time", "the same by hand over plain HTTP", [TIME, PIECES, OWN])
     print_table("A text of 2 GB", "nothing", [CUT, CUT_GROWTH, JOB_GROWTH])
     print_table("What the caller pays", "nothing", cost)
 
