@@ -132,12 +132,20 @@ class Stream:
             self.turn.cached_tokens = usage["prompt_tokens_details"]["cached_tokens"]
 
 
-def chat(port: int, requests: Sequence[Mapping[str, Any]]) -> list[Turn]:
-    """Send all these requests at once and see every reply to its end."""
-    streams = [Stream(port, request) for request in requests]
+def chat(
+    port: int, requests: Sequence[Mapping[str, Any]], at_once: int | None = None
+) -> list[Turn]:
+    """See every reply to its end; send all requests at once, or so many at a time."""
+    waiting = list(requests)[::-1]
+    streams: list[Stream] = []
     with selectors.DefaultSelector() as selector:
-        for stream in streams:
+
+        def send() -> None:
+            streams.append(stream := Stream(port, waiting.pop()))
             selector.register(stream.socket, selectors.EVENT_READ, stream)
+
+        for _ in range(min(at_once or len(waiting), len(waiting))):
+            send()
         while selector.get_map():
             for key, _ in selector.select(PATIENCE_SECONDS):
                 stream = key.data
@@ -145,4 +153,6 @@ def chat(port: int, requests: Sequence[Mapping[str, Any]]) -> list[Turn]:
                 if stream.is_over:
                     selector.unregister(stream.socket)
                     stream.socket.close()
+                    if waiting:
+                        send()
     return [stream.turn for stream in streams]

@@ -115,6 +115,8 @@ def runner(folder: Path) -> Callable[[Client], Outcome]:
 
     def run_once(client: Client, own: Path) -> tuple[dict[str, Any], Attempt]:
         (own / "user-home").mkdir(parents=True)
+        (own / "work").mkdir()
+        (own / "work" / "note.txt").write_text("A note to be summed up.\n")
         variables = {k: v for k, v in os.environ.items() if not k.startswith(("LLAMA_", "XDG_"))}
         variables |= {
             "HOME": str(own / "user-home"),
@@ -127,6 +129,7 @@ def runner(folder: Path) -> Callable[[Client], Outcome]:
             "LLAMA_MCP_CTX_SIZE": str(CTX_SIZE),
             "LLAMA_MCP_PARALLEL": "2",
             "LLAMA_MCP_LINGER_SECONDS": "0",
+            "LLAMA_MCP_FILE_DIRS": str(own / "work"),
             # No walk downloads anything: nobody listens there.
             "HF_ENDPOINT": "http://127.0.0.1:9",
         }

@@ -140,6 +140,8 @@ def look_around(inspector: Inspector) -> None:
     resources = inspector.cli("resources/list")["resources"]
     assert {STATUS_URI, INDEX_URI} <= {resource["uri"] for resource in resources}
     assert len(inspector.cli("resources/templates/list")["resourceTemplates"]) >= 2
+    prompts = inspector.cli("prompts/list")["prompts"]
+    assert {"ask", "go_on"} <= {prompt["name"] for prompt in prompts}
     started = inspector.cli("tools/call", "--tool-name", "start_llama_server")
     assert started["structuredContent"]["state"] == "ready", started
 

@@ -20,8 +20,10 @@ import anyio
 from mcp import Client, StdioServerParameters
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp.types import (
+    PromptReference,
     ResourceListChangedNotification,
     ResourceUpdatedNotification,
+    TextContent,
     TextResourceContents,
     Tool,
 )
@@ -30,6 +32,8 @@ MODES = {"legacy": "legacy", "modern": "auto"}
 STATUS_URI = "llama://server/status"
 INDEX_URI = "llama://sessions"
 NO_MODEL = "nobody/nothing"
+# In the folder that LLAMA_MCP_FILE_DIRS names.
+FILE = "note.txt"
 PATIENCE_SECONDS = 20.0
 # Long enough that a reply is still being written when it is cancelled.
 LONG_REPLY_TOKENS = 20_000
@@ -78,11 +82,12 @@ class Walk:
         async with self._subscription():
             await self._start()
             session_id = await self._chat()
+            await self._get_prompt(session_id)
             await self._cancel(session_id)
             await self._call_the_rest(tools, session_id)
             await self._stop()
-        done = ["list", "subscribe", "start", "chat with progress", "read", "cancel"]
-        return [*done, f"all {len(self.called)} tools", "stop"]
+        done = ["list", "subscribe", "start", "chat with progress", "read", "prompt", "cancel"]
+        return [*done, f"{len(self.called)} tools", "stop"]
 
     async def _call(self, name: str, **arguments: Any) -> dict[str, Any]:
         self.called.add(name)
@@ -157,6 +162,16 @@ class Walk:
         assert data["turns"][0]["reply"] == reply["reply"]
         assert "Hello" in await self._read(uri)
 
+    async def _get_prompt(self, session_id: str) -> None:
+        prompts = (await self.client.list_prompts()).prompts
+        assert {"ask", "go_on"} <= {prompt.name for prompt in prompts}
+        reference = PromptReference(name="go_on")
+        typed = {"name": "session_id", "value": session_id[:3]}
+        assert session_id in (await self.client.complete(reference, typed)).completion.values
+        got = await self.client.get_prompt("go_on", {"session_id": session_id, "message": "Go on"})
+        content = got.messages[0].content
+        assert isinstance(content, TextContent) and session_id in content.text
+
     async def _cancel(self, session_id: str) -> None:
         received = ""
 
@@ -188,6 +203,9 @@ class Walk:
         refused = await self.client.call_tool("rank_texts", given)
         assert refused.is_error and "chat model" in str(refused.content)
         self.called.add("rank_texts")
+        await self._call(
+            "run_on_files", instruction="Sum up", files=[FILE], max_tokens=8, temperature=0
+        )
         for tool in tools:
             if tool.name in self.called or tool.name == "stop_llama_server":
                 continue

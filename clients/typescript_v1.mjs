@@ -37,6 +37,9 @@ const done = await walk({
   call: (name, given, options) =>
     client.callTool({ name, arguments: given }, undefined, options),
   read: async (uri) => (await client.readResource({ uri })).contents[0].text,
+  listPrompts: async () => (await client.listPrompts()).prompts,
+  getPrompt: async (name, given) => (await client.getPrompt({ name, arguments: given })).messages,
+  complete: async (ref, argument) => (await client.complete({ ref, argument })).completion.values,
   subscribe: async (uris) => {
     for (const uri of uris) await client.subscribeResource({ uri });
   },

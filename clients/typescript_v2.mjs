@@ -41,6 +41,9 @@ const done = await walk({
   listResourceTemplates: async () => (await client.listResourceTemplates()).resourceTemplates,
   call: (name, given, options) => client.callTool({ name, arguments: given }, options),
   read: async (uri) => (await client.readResource({ uri })).contents[0].text,
+  listPrompts: async () => (await client.listPrompts()).prompts,
+  getPrompt: async (name, given) => (await client.getPrompt({ name, arguments: given })).messages,
+  complete: async (ref, argument) => (await client.complete({ ref, argument })).completion.values,
   subscribe,
 });
 const version = client.getNegotiatedProtocolVersion();

@@ -6,7 +6,8 @@
  * on stdout: the protocol version and what was done.
  *
  * The methods: listTools, listResources, listResourceTemplates, call(name, arguments, options),
- * read(uri), subscribe(uris), and heard, a Heard that the client feeds with notifications.
+ * read(uri), subscribe(uris), listPrompts, getPrompt(name, arguments), complete(reference, argument),
+ * and heard, a Heard that the client feeds with notifications.
  */
 import assert from "node:assert/strict";
 
@@ -14,6 +15,8 @@ const PATIENCE_MS = 20_000;
 const STATUS_URI = "llama://server/status";
 const INDEX_URI = "llama://sessions";
 const NO_MODEL = "nobody/nothing";
+// In the folder that LLAMA_MCP_FILE_DIRS names.
+const FILE = "note.txt";
 // Long enough that the first progress does not come together with the result.
 const REPLY_TOKENS = 600;
 // Long enough that a reply is still being written when it is cancelled.
@@ -59,11 +62,12 @@ export async function walk(client) {
   await start(client, call);
   const reply = await chat(client, call);
   await readResources(client, reply);
+  await getPrompt(client, reply.session_id);
   await cancel(client, call, reply.session_id);
   await callTheRest(tools, called, call, reply.session_id);
   await stop(client, call);
-  const first = ["list", "subscribe", "start", "chat with progress", "read", "cancel"];
-  return [...first, `all ${called.size} tools`, "stop"];
+  const first = ["list", "subscribe", "start", "chat with progress", "read", "prompt", "cancel"];
+  return [...first, `${called.size} tools`, "stop"];
 }
 
 async function list(client) {
@@ -116,6 +120,16 @@ async function readResources(client, reply) {
   assert((await client.read(uri)).includes("Hello"), "the transcript lacks the message");
 }
 
+async function getPrompt(client, session_id) {
+  const names = (await client.listPrompts()).map((prompt) => prompt.name);
+  assert(names.includes("ask") && names.includes("go_on"), `${names}`);
+  const reference = { type: "ref/prompt", name: "go_on" };
+  const typed = { name: "session_id", value: session_id.slice(0, 3) };
+  assert((await client.complete(reference, typed)).includes(session_id), "it does not complete");
+  const messages = await client.getPrompt("go_on", { session_id, message: "Go on" });
+  assert(messages[0].content.text.includes(session_id), "the prompt lacks the session");
+}
+
 async function cancel(client, call, session_id) {
   const given = { session_id, message: "Go on", max_tokens: LONG_REPLY_TOKENS };
   const abort = new AbortController();
@@ -143,6 +157,8 @@ async function callTheRest(tools, called, call, session_id) {
   const refused = await client.call("rank_texts", { query: "Hello", texts: ["Hello"] }, {});
   assert(refused.isError && JSON.stringify(refused.content).includes("chat model"));
   called.add("rank_texts");
+  const job = { instruction: "Sum up", files: [FILE], max_tokens: 8, temperature: 0 };
+  await call("run_on_files", job);
   for (const tool of tools) {
     if (called.has(tool.name) || tool.name === "stop_llama_server") continue;
     const required = tool.inputSchema.required ?? [];

@@ -90,6 +90,14 @@ async def test_the_tools_page_lists_every_parameter_of_every_tool() -> None:
     assert listed == {tool.name: set(tool.input_schema.get("properties", {})) for tool in tools}
 
 
+async def test_the_tools_page_lists_every_prompt_with_its_arguments() -> None:
+    rows = next(tables(text_of(DOCS / "tools.md", "Prompts")))
+    assert {quoted(row[0])[0]: quoted(row[1]) for row in rows} == {
+        prompt.name: [argument.name for argument in prompt.arguments or []]
+        for prompt in await build_server(Settings()).list_prompts()
+    }
+
+
 async def test_the_resources_page_lists_every_resource_and_template() -> None:
     server = build_server(Settings())
     resources = [str(resource.uri) for resource in await server.list_resources()]

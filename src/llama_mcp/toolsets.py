@@ -1,4 +1,4 @@
-"""Which tools there are, in the sets that an operator can offer or leave out.
+"""Which tools and prompts there are, in the sets that an operator can offer or leave out.
 
 Made to be imported quickly: early/ answers by it before settings.py can be imported.
 """
@@ -18,6 +18,14 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
 }
 ALL = "all"
 TOOLS = frozenset(tool for tools in TOOLSETS.values() for tool in tools)
+
+# Each prompt with the tool that it is about: without the tool it is not offered either.
+TOOL_OF_PROMPT = {
+    "ask": "chat",
+    "summarize_files": "run_on_files",
+    "go_on": "chat",
+    "why_slow": "server_metrics",
+}
 
 # What the server's instructions say of a set, in this order, after what they say in any case.
 INSTRUCTIONS = {
@@ -48,3 +56,8 @@ def toolsets_in(text: str) -> tuple[str, ...]:
 def tools_of(toolsets: "tuple[str, ...]") -> frozenset[str]:
     """Return the names of the tools in these sets."""
     return frozenset(tool for name in toolsets for tool in TOOLSETS[name])
+
+
+def prompts_of(tools: "frozenset[str]") -> frozenset[str]:
+    """Return the names of the prompts that can be offered beside these tools."""
+    return frozenset(prompt for prompt, tool in TOOL_OF_PROMPT.items() if tool in tools)

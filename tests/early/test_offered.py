@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import BaseModel
 
 from llama_mcp.early.catalogue import LEGACY, MODERN, Catalogue, read_catalogue
 from llama_mcp.early.offered import TOOLSETS as VARIABLE
@@ -27,6 +29,7 @@ CHOICES = [some for count in range(1, len(TOOLSETS)) for some in combinations(TO
 # Names of the variable, with what it says; what is odd is read as the one border reads it.
 SET = [
     {VARIABLE: "chat,server"},
+    {VARIABLE: "server"},
     {VARIABLE: "server,chta"},
     {VARIABLE: " 'Sessions' , \ufeffOBSERVING,"},
     {VARIABLE: "${server}"},
@@ -43,17 +46,24 @@ def catalogue() -> Catalogue:
     return read
 
 
+def dumped(listed: Sequence[BaseModel]) -> list[Any]:
+    return [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in listed]
+
+
 @pytest.mark.parametrize("toolsets", CHOICES, ids="-".join)
 async def test_what_is_left_out_is_cut_from_both_eras_lists_and_instructions(
     catalogue: Catalogue, toolsets: tuple[str, ...]
 ) -> None:
     early = offered_of(catalogue, {VARIABLE: ",".join(toolsets)})
-    tools = await build_server(Settings(toolsets=toolsets)).list_tools()
-    listed = [tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
+    server = build_server(Settings(toolsets=toolsets))
+    tools, prompts = dumped(await server.list_tools()), dumped(await server.list_prompts())
     for era, greeting in ((LEGACY, "initialize"), (MODERN, "server/discover")):
-        assert json.loads(early[era, "tools/list"])["tools"] == listed
-        assert json.loads(early[era, greeting])["instructions"] == instructions_of(toolsets)
-    cut = {"tools/list", "initialize", "server/discover"}
+        assert json.loads(early[era, "tools/list"])["tools"] == tools
+        assert json.loads(early[era, "prompts/list"])["prompts"] == prompts
+        greeted = json.loads(early[era, greeting])
+        assert greeted["instructions"] == instructions_of(toolsets)
+        assert ("prompts" in greeted["capabilities"]) == bool(prompts)
+    cut = {"tools/list", "prompts/list", "initialize", "server/discover"}
     assert {key for key in catalogue if catalogue[key] != early[key]} <= {
         key for key in catalogue if key[1] in cut
     }
@@ -73,7 +83,7 @@ def test_the_first_answers_are_those_of_the_real_server_to_the_byte(
     llama_mcp: LlamaMCP, tmp_path: Path, variables: dict[str, str]
 ) -> None:
     some = replace(llama_mcp, variables=llama_mcp.variables | variables)
-    lists = ("tools/list", "resources/list", "resources/templates/list")
+    lists = ("tools/list", "prompts/list", "resources/list", "resources/templates/list")
     old: list[Any] = [GREETING, INITIALIZED, *(request(name) for name in lists)]
     new: list[Any] = [modern(name) for name in ("server/discover", *lists)]
     for asked, call in (

@@ -75,7 +75,10 @@ PARAMS: dict[str, dict[str, list[Any]]] = {
         "ref": [{"type": "ref/resource", "uri": "llama://sessions/{session_id}"}],
         "argument": [{"name": "session_id", "value": "a"}],
     },
-    "prompts/get": {"name": ["x"]},
+    "prompts/get": {
+        "name": ["ask", "go_on", "summarize_files", "why_slow", "x"],
+        "arguments": [{"question": "x"}, {"session_id": "x", "message": "y"}, {"files": "x"}, {}],
+    },
     "initialize": {
         "protocolVersion": ["2024-11-05", "2025-06-18", "2025-11-25", "1999-01-01"],
         "capabilities": [{}],

@@ -15,12 +15,21 @@ from mcp.server.mcpserver.exceptions import (
     ToolError,
     UnexpectedToolError,
 )
+from mcp.shared.exceptions import MCPError
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, Prompt
 from pydantic import ValidationError
 
-from llama_mcp.errors import PLAIN_WORDS, LlamaMCPError, Step, Words, in_words
+from llama_mcp.errors import (
+    PLAIN_WORDS,
+    InvalidArgumentError,
+    LlamaMCPError,
+    Step,
+    Words,
+    in_words,
+)
 from llama_mcp.llama_server.status import NEXT_STEPS, ServerStatus
 from llama_mcp.models.errors import ModelUnusableError
-from llama_mcp.sessions.errors import SessionNotFoundError
+from llama_mcp.sessions.errors import SessionAmbiguousError, SessionNotFoundError
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.sizes import cut_middle
 from llama_mcp.toolsets import TOOLS
@@ -93,6 +102,49 @@ def explain_resource_failure(
     is_missing = isinstance(cause, SessionNotFoundError | ModelUnusableError)
     kind = ResourceNotFoundError if is_missing else ResourceError
     return kind(_shown(cause.told(words_for(offered))))
+
+
+def explain_prompt_failure(
+    failure: Exception, offered: Collection[str] = TOOLS
+) -> MCPError | Exception:
+    """Return the failure as the JSON-RPC error that the client should read; a bug as it is."""
+    cause = anticipated_cause(failure)
+    if cause is None:
+        return failure
+    is_wrong = isinstance(
+        cause, SessionNotFoundError | SessionAmbiguousError | InvalidArgumentError
+    )
+    code = INVALID_PARAMS if is_wrong else INTERNAL_ERROR
+    return MCPError(code, _shown(cause.told(words_for(offered))))
+
+
+def prompt_arguments(
+    name: str, given: Mapping[str, str], prompts: Iterable[Prompt]
+) -> dict[str, str]:
+    """Return what a prompt was given; hosts pass an empty text for what a person left out.
+
+    Raises:
+        MCPError: there is no such prompt, or what it was given is not what it takes.
+    """
+    known = {prompt.name: prompt.arguments or [] for prompt in prompts}
+    if name not in known:
+        there_are = f"There are: {', '.join(known)}." if known else "There is none."
+        raise MCPError(INVALID_PARAMS, _shown(f"Unknown prompt: {name[:200]}. {there_are}"))
+    taken = [argument.name for argument in known[name]]
+    if unknown := sorted(given.keys() - set(taken)):
+        takes = f"It takes: {', '.join(taken) or 'no arguments'}."
+        names = ", ".join(map(repr, unknown))[:200]
+        raise MCPError(
+            INVALID_PARAMS, _shown(f"The prompt {name} has no argument {names}. {takes}")
+        )
+    said = {each: text for each, text in given.items() if text.strip()}
+    for argument in known[name]:
+        if argument.required and argument.name not in said:
+            raise MCPError(
+                INVALID_PARAMS,
+                f"The prompt {name} needs {argument.name}: {argument.description or 'a text.'}",
+            )
+    return said
 
 
 def describe_refusal(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""The MCP server: tools and resources over the services, and failures in words."""
+"""The MCP server: tools, resources and prompts over the services, and failures in words."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
@@ -13,9 +13,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
-from mcp.shared.exceptions import MCPError
 from mcp.types import (
-    INVALID_PARAMS,
     CallToolResult,
     GetPromptResult,
     InputRequiredResult,
@@ -29,17 +27,20 @@ from llama_mcp.services import Services, open_services
 from llama_mcp.sessions.changes import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.surface.client_folders import ClientFolders
+from llama_mcp.surface.completions import Completions
 from llama_mcp.surface.failures import (
     check_names,
+    explain_prompt_failure,
     explain_resource_failure,
     explain_tool_failure,
+    prompt_arguments,
     unknown_tool,
 )
 from llama_mcp.surface.notifications.llama_server_watcher import LlamaServerWatcher
 from llama_mcp.surface.notifications.model_watcher import ModelWatcher
 from llama_mcp.surface.notifications.session_watcher import SessionWatcher
 from llama_mcp.surface.notifications.subscriptions import Subscriptions
-from llama_mcp.surface.resources.completions import Completions
+from llama_mcp.surface.prompts.prompts import Prompts
 from llama_mcp.surface.resources.dates import dated
 from llama_mcp.surface.resources.llama_server import LlamaServerResources
 from llama_mcp.surface.resources.models import ModelResources
@@ -125,7 +126,7 @@ class LlamaMCPServer(MCPServer[Services]):
     async def announce_what_there_is(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
-        """Leave prompts out of the capabilities while there is none; the SDK always has them."""
+        """Leave prompts out of the capabilities when none is offered; the SDK always has them."""
         result = await call_next(ctx)
         if (
             ctx.method in ("initialize", "server/discover")
@@ -206,10 +207,12 @@ class LlamaMCPServer(MCPServer[Services]):
         arguments: dict[str, Any] | None = None,
         context: Context[Services, Any] | None = None,
     ) -> GetPromptResult | InputRequiredResult:
-        """Get a prompt; the SDK takes an unknown name for a bug of ours (code 0, a traceback)."""
-        if name not in [prompt.name for prompt in await self.list_prompts()]:
-            raise MCPError(INVALID_PARAMS, f"Unknown prompt: {name}")
-        return await super().get_prompt(name, arguments, context)
+        """Get a prompt; the SDK takes a wrong name or argument for a bug (code 0, a traceback)."""
+        given = prompt_arguments(name, arguments or {}, await self.list_prompts())
+        try:
+            return await super().get_prompt(name, given, context)
+        except ValueError as failure:  # the SDK makes one of whatever a prompt raises
+            raise explain_prompt_failure(failure, self.offered) from failure.__cause__
 
 
 def build_server(
@@ -276,7 +279,8 @@ def build_server(
     ModelTools(services).register(server)
     RankingTools(services, client_folders).register(server)
     ObservingTools(services).register(server)
-    Completions(services).register(server)
+    Prompts(services, server.offered).register(server)
+    Completions(services, client_folders).register(server)
     LlamaServerResources(services).register(server)
     ModelResources(services).register(server)
     SessionResources(services).register(server)

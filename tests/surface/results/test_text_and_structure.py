@@ -21,6 +21,7 @@ from llama_mcp.llama_server.status import (
 from llama_mcp.models.download.download import Bytes, Download, DownloadFile, Quant
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.model_list import ModelList, ModelRow
+from llama_mcp.ranking.ranking import RankedRow, Ranking
 from llama_mcp.sessions.attachments import AttachedFile, SaveTo
 from llama_mcp.sessions.jobs import (
     JOB_INTERRUPTED,
@@ -45,6 +46,7 @@ from llama_mcp.settings import Settings
 from llama_mcp.surface.failures import with_next_step
 from llama_mcp.surface.results.downloads import download_text, told_download
 from llama_mcp.surface.results.models import models_text
+from llama_mcp.surface.results.ranking import ranking_text
 from llama_mcp.surface.results.replies import NOTHING, Telling, page_structure
 from llama_mcp.surface.results.session_results import (
     CHANGED,
@@ -398,6 +400,26 @@ DOWNLOADS = {
     ),
     "cancelled": download("cancelled", bytes=Bytes(done=2 * GIB, total=6 * GIB), **PLANNED),
 }
+
+
+def ranking(*rows: RankedRow, **facts: Any) -> CallToolResult:
+    ranked = Ranking(by="minilm (cosine)", rows=rows, **facts)
+    return tool_result(ranking_text(ranked), ranked)
+
+
+RANKINGS = {
+    "texts": ranking(
+        RankedRow(score=0.9428, index=2, begins="That is a very happy person"),
+        RankedRow(score=0.1, index=0, begins="Another one"),
+        ranked=40,
+        notes=("llama-server was started for this ranking (minilm).",),
+    ),
+    "files": ranking(
+        RankedRow(score=0.5, file="docs/a.md", lines="10-24", begins="# A heading"),
+        ranked=1,
+        notes=("b.png left out: it is a picture, and only text is ranked.",),
+    ),
+}
 SITUATIONS: dict[str, dict[str, CallToolResult]] = {
     "start_llama_server": STATUSES,
     "stop_llama_server": STATUSES,
@@ -414,6 +436,7 @@ SITUATIONS: dict[str, dict[str, CallToolResult]] = {
     "delete_session": {"deleted": changed(session(), DELETED)},
     "list_models": MODELS,
     "download_model": DOWNLOADS,
+    "rank_texts": RANKINGS,
     "server_metrics": METRICS,
     "server_log": LOGS,
 }

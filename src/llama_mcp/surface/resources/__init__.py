@@ -1,1 +1,1 @@
-"""The resources: their URIs, what each gives, when it last changed, how an id completes."""
+"""The resources: their URIs, what each gives, when it last changed."""
