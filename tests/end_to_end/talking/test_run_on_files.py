@@ -11,6 +11,7 @@ from mcp.types import ResourceLink
 
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
+from tests.support.quick import often
 from tests.support.raw_client import raw_client
 
 PROSE = "It was a quiet day. Nobody said a word, and the river went on.\n"
@@ -221,19 +222,21 @@ async def test_a_job_is_asked_for_outside_the_folders_in_vain(
     assert "outside the folders" in refused
 
 
-# 200 KB are 50,000 tokens, which the starter model reads in minutes on two processors.
+# In a soak 200 KB: 64,000 tokens, which the starter model reads in minutes on two processors.
+CHAPTERS = often(200, in_a_soak=1560)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-async def test_the_starter_model_sums_up_a_text_of_200_kb_with_nothing_left_out(
+async def test_the_starter_model_sums_up_a_long_text_with_nothing_left_out(
     with_files: LlamaMCP, folder: Path
 ) -> None:
     chapters = (
         f"Chapter {number}. On day {number} the ship reached island {number * 7}. The crew found "
         f"{number % 13} barrels of salt, and nobody complained about the weather.\n\n"
-        for number in range(1560)
+        for number in range(CHAPTERS)
     )
     text = "".join(chapters)
-    assert len(text) > 200_000
     (folder / "log.md").write_text(text)
     having = with_files.having(MODEL_PATH="", CTX_SIZE="2048", EXTRA_ARGS="")
     async with having.connect() as connection:
@@ -251,5 +254,5 @@ async def test_the_starter_model_sums_up_a_text_of_200_kb_with_nothing_left_out(
     assert done["status"] == "complete"
     coverage = done["coverage"]
     assert coverage["files"] == 1 and "left_out" not in coverage
-    assert coverage["tokens"] > len(text) / 5
+    assert coverage["pieces"] > 2 and coverage["tokens"] > len(text) / 5
     assert "ship" in done["reply"] or "crew" in done["reply"]
