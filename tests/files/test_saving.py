@@ -66,7 +66,9 @@ def test_nothing_is_saved_outside_or_through_a_link_that_leads_there(
             check_save(asked, border, overwrite=True)
 
 
-@pytest.mark.parametrize("asked", ["", "sub/", "..", ".", "a\0b", "https://x.org/a", "sub/.."])
+@pytest.mark.parametrize(
+    "asked", ["", "sub/", "..", ".", "a\0b", "https://x.org/a", "sub/..", "\ud800", "a\x1b[2J"]
+)
 def test_what_can_be_no_file_is_refused(border: FileBorder, asked: str) -> None:
     with pytest.raises(BadNameError):
         check_save(asked, border)
