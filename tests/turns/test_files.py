@@ -1,5 +1,6 @@
 """Turns with files: whatever becomes of one, the model reads the same, and its file is written."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns import file_check
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
-from llama_mcp.turns.errors import CannotSeeError, FilesFullError
+from llama_mcp.turns.errors import CannotSeeError, FilesFullError, HistoryFullError
 from llama_mcp.turns.message_parts import user_message
 from llama_mcp.turns.turn import Turn
 from tests.fake_llama_server.install import received_requests
@@ -97,6 +98,28 @@ async def test_files_that_do_not_fit_are_refused_before_anything_is_kept(idle_ro
     with pytest.raises(FilesFullError, match=r"notes\.md \(\d+\)"):
         await idle_room.in_flight.take_turn(ChatRequest(message="hello", files=(LONG,)))
     assert (await idle_room.services.archive.list_sessions()).total == 0
+
+
+async def test_files_that_fit_only_without_the_history_are_refused_before_anything_is_kept(
+    room: Room,
+) -> None:
+    half = Attachment(NOTES.file, "word " * 2500)
+    request = ChatRequest(message="hello", files=(half,), overflow="error")
+    first = await complete(room, request)
+    with pytest.raises(HistoryFullError, match="its oldest turn"):
+        await room.in_flight.take_turn(replace(request, session_id=first.session_id))
+    assert (await room.services.archive.last_turn(first.session_id)).turn == 1
+
+
+async def test_a_model_that_was_fetched_by_llama_server_is_asked_whether_it_sees(
+    room: Room,
+) -> None:
+    request = ChatRequest(message="hello", files=(PICTURE,))
+    for modalities in ({"vision": True}, {}):
+        room.set_faults(props={"modalities": modalities})
+        await complete(room, request)
+        (content,) = (message["content"] for message in sent(room)[-1])
+        assert "image_url" in {part["type"] for part in content}
 
 
 async def test_a_model_that_takes_long_to_load_says_later_that_they_do_not_fit(

@@ -116,11 +116,11 @@ class _Search:
             except FileRefusedError as error:
                 refusals.append(error)
         # Of many endings, as in *.{md,rst,txt}, most match nothing.
-        told = [error for error in refusals if not isinstance(error, NothingFoundError)]
+        told = [each for each in refusals if not isinstance(each, NothingFoundError)]
         if len(refusals) == len(texts):
             raise told[0] if told else NothingFoundError(asked.text, "no file matches it")
-        for error in told:
-            self.leave_out(error.name, error.why)
+        for refusal in told:
+            self.leave_out(refusal.name, refusal.why)
 
     def _add_alternative(self, text: str, asked: Asked) -> None:
         if is_pattern(text):
