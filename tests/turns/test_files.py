@@ -165,3 +165,13 @@ async def test_a_file_that_was_written_before_its_process_was_killed_counts(
     save_to = SaveTo(path=str(path), folder=str(tmp_path))
     turn = await complete(room, ChatRequest(message="hello", save_to=save_to))
     assert (await turn.deliver()).saved_bytes == len(SENTENCE)
+
+
+async def test_an_empty_reply_takes_no_file_s_place(room: Room, tmp_path: Path) -> None:
+    path = tmp_path / "reply.md"
+    path.write_text("theirs")
+    room.set_faults(reply_tokens=[" "])
+    save_to = SaveTo(path=str(path), folder=str(tmp_path), overwrite=True)
+    turn = await complete(room, ChatRequest(message="hello", save_to=save_to))
+    assert path.read_text() == "theirs"
+    assert any("the reply is empty" in note for note in (await turn.deliver()).notes)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from llama_mcp.file_modes import users_mode
 from llama_mcp.files.border import FileBorder, place_in
 from llama_mcp.files.errors import SaveExistsError, SaveRefusedError, shown
 from llama_mcp.files.named import Saved
@@ -23,7 +24,6 @@ _NEW = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-# As any program makes a file: the umask takes away what the user does not want.
 _MODE = 0o666
 _MODE_BITS = 0o777
 
@@ -130,6 +130,7 @@ def _write_beside(place: SavePlace, folder: int | None, data: bytes) -> None:
     mode = _mode_of(name, folder)
     if mode is not None and not place.overwrite:
         raise FileExistsError
+    mode = users_mode() if mode is None else mode
     try:
         with os.fdopen(os.open(temporary, _NEW, _MODE, dir_fd=folder), "wb") as file:
             if mode is not None and sys.platform != "win32":

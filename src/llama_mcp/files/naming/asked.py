@@ -67,6 +67,8 @@ def clean_path(text: str, base: Path, *, windows: bool = ON_WINDOWS) -> Path:
     # JSON has no place for half a character, and whoever lists the folder none for a control.
     if any(unicodedata.category(character) in _UNSEEN for character in plain):
         raise BadNameError(text, "it has a control character in it", "Pass another name.")
+    if "*" in plain or "?" in plain:
+        raise BadNameError(text, "it is a pattern", "Pass the path of one file.")
     if re.split(r"[\\/]" if windows else "/", plain)[-1] in ("", ".", ".."):
         raise BadNameError(text, "it names a folder", "Pass the path of a file.")
     try:
