@@ -172,8 +172,9 @@ def test_binary_files_are_named_as_what_they_seem(opened: Path, border: FileBord
 
 def test_a_name_that_is_missing_is_told_with_the_nearest(opened: Path, border: FileBorder) -> None:
     made(opened, "report.txt")
-    with pytest.raises(FileMissingError, match=r"Nearest names there: report\.txt"):
-        find(["raport.txt"], border)
+    for asked in ("raport.txt", "REPORT.TXT."):
+        with pytest.raises(FileMissingError, match=r"Nearest names there: report\.txt"):
+            find([asked], border)
 
 
 def test_what_gives_nothing_is_an_error_or_is_left_out(opened: Path, border: FileBorder) -> None:
@@ -205,6 +206,12 @@ def test_what_stands_in_braces_is_taken_or_left_out_with_the_reason(
     assert [row.name for row in found.left_out] == ["missing", ".env", "../closed/private.txt"]
     with pytest.raises(SecretFileError):
         find(["{.env,*.none}"], border)
+
+
+def test_braces_without_an_end_take_no_time(opened: Path, border: FileBorder) -> None:
+    with pytest.raises(FileRefusedError):  # it took ten seconds, and a hundred names as many times
+        find(["{" + "," * 30_000] * 100, border)
+    assert find(["{" + "," * 30_000] * 100, border, strict=False).files == ()
 
 
 def test_ten_thousand_files_are_refused_with_their_number(opened: Path, border: FileBorder) -> None:

@@ -35,6 +35,8 @@ from llama_mcp.files.naming.opening import entries_of, open_file
 from llama_mcp.files.reading import ends_of
 
 MAX_FILES = 1000
+# How many names are compared with one that is missing: it takes a second for some 20,000.
+MAX_COMPARED = 5000
 
 
 def find(asked: Sequence[str], border: FileBorder, *, strict: bool = True) -> Found:
@@ -251,5 +253,11 @@ class _Search:
             return unreadable(asked.text, error)
         except (OSError, ValueError, RuntimeError):
             return FileMissingError(asked.text, base)
-        nearest = get_close_matches(path.name, sorted(names, key=natural), n=5, cutoff=0.5)
+        nearest = _nearest(path.name, sorted(names[:MAX_COMPARED], key=natural))
         return FileMissingError(asked.text, self.border.shown_name(path.parent), nearest)
+
+
+def _nearest(name: str, names: Sequence[str]) -> list[str]:
+    """Return the names that are most like one, in whatever case they are written."""
+    plain = {each.casefold(): each for each in names}
+    return [plain[each] for each in get_close_matches(name.casefold(), plain, n=5, cutoff=0.5)]
