@@ -81,6 +81,18 @@ def test_hidden_names_are_not_written(border: FileBorder, asked: str) -> None:
         check_save(asked, border)
 
 
+@pytest.mark.posix
+def test_a_place_whose_path_is_no_unicode_is_refused(opened: Path, border: FileBorder) -> None:
+    odd = opened / os.fsdecode(b"odd\xff")
+    try:
+        odd.mkdir()
+    except OSError:
+        pytest.skip("a disk with Unicode names only")
+    (opened / "way").symlink_to(odd)
+    with pytest.raises(SaveRefusedError, match="no Unicode"):
+        check_save("way/a.md", border)
+
+
 def test_secrets_are_not_replaced(border: FileBorder) -> None:
     with pytest.raises(SecretFileError):
         check_save("server.key", border, overwrite=True)

@@ -75,6 +75,9 @@ def check_save(text: str, border: FileBorder, *, overwrite: bool = False) -> Sav
     path = _real_place(text, border)
     name = border.shown_name(path)
     border.check_writable(path, text)
+    if not _is_unicode(path):
+        # The archive and every result tell the place, and JSON has no word for it.
+        raise SaveRefusedError(text, "its path is no Unicode", "Pass another place.")
     _check_hidden(path, border, text)
     _check_there(path, text, overwrite=overwrite)
     return SavePlace(name, path, border, overwrite)
@@ -91,6 +94,14 @@ def _real_place(text: str, border: FileBorder) -> Path:
         raise _refused(text, error) from error
     except ValueError as error:
         raise SaveRefusedError(text, str(error)) from error
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_hidden(path: Path, border: FileBorder, text: str) -> None:
