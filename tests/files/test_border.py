@@ -47,6 +47,9 @@ def test_folders_that_are_not_there_open_nothing(opened: Path) -> None:
     border = border_of(FileSettings(file_dirs=(opened / "gone",)), [opened])
     with pytest.raises(NoFoldersError, match="LLAMA_MCP_FILE_DIRS names none that is there"):
         find(["a.txt"], border)
+    border = border_of(FileSettings(), [opened / "gone"])
+    with pytest.raises(NoFoldersError, match=r"gone\) is not there"):
+        find(["a.txt"], border)
 
 
 def test_wrong_settings_are_told(opened: Path) -> None:

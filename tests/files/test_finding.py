@@ -52,6 +52,8 @@ def test_paths_are_taken_relative_and_absolute_and_each_file_once(
         ("**/deep/**/*.py", ["src/deep/n.py"]),
         ("{m.py,src/o.py}", ["m.py", "src/o.py"]),
         ("a1.{txt,md}", ["a1.txt"]),
+        ("{src,m.py}", ["src/deep/n.py", "src/o.py", "m.py"]),
+        ("{,m.py}", ["m.py"]),
         ("src", ["src/deep/n.py", "src/o.py"]),
         (".hidden/*", [".hidden/h.py"]),
         ("*.txt:2-3", ["a1.txt", "a2.txt", "a10.txt"]),
@@ -170,8 +172,9 @@ def test_binary_files_are_named_as_what_they_seem(opened: Path, border: FileBord
 
 def test_a_name_that_is_missing_is_told_with_the_nearest(opened: Path, border: FileBorder) -> None:
     made(opened, "report.txt")
-    with pytest.raises(FileMissingError, match=r"Nearest names there: report\.txt"):
-        find(["raport.txt"], border)
+    for asked in ("raport.txt", "REPORT.TXT."):
+        with pytest.raises(FileMissingError, match=r"Nearest names there: report\.txt"):
+            find([asked], border)
 
 
 def test_what_gives_nothing_is_an_error_or_is_left_out(opened: Path, border: FileBorder) -> None:
@@ -185,6 +188,30 @@ def test_what_gives_nothing_is_an_error_or_is_left_out(opened: Path, border: Fil
     (opened / "empty").mkdir()
     with pytest.raises(NothingFoundError, match="no file is in it"):
         find(["empty"], border)
+
+
+@pytest.mark.parametrize("asked", ["{,}", "{,,}{,}", "{*.nothing,*.no}"])
+def test_braces_round_nothing_give_nothing(opened: Path, border: FileBorder, asked: str) -> None:
+    with pytest.raises(NothingFoundError):
+        find([asked], border)
+
+
+def test_what_stands_in_braces_is_taken_or_left_out_with_the_reason(
+    opened: Path, closed: Path, border: FileBorder
+) -> None:
+    made(opened, "a!", "b.txt", "sub/c.txt", ".env")
+    found = find(["{a!,b.txt:1,sub,missing,.env,../closed/private.txt,*.none}"], border)
+    assert [file.name for file in found.files] == ["a!", "b.txt", "sub/c.txt"]
+    assert [file.first_line for file in found.files] == [None, 1, None]
+    assert [row.name for row in found.left_out] == ["missing", ".env", "../closed/private.txt"]
+    with pytest.raises(SecretFileError):
+        find(["{.env,*.none}"], border)
+
+
+def test_braces_without_an_end_take_no_time(opened: Path, border: FileBorder) -> None:
+    with pytest.raises(FileRefusedError):  # it took ten seconds, and a hundred names as many times
+        find(["{" + "," * 30_000] * 100, border)
+    assert find(["{" + "," * 30_000] * 100, border, strict=False).files == ()
 
 
 def test_ten_thousand_files_are_refused_with_their_number(opened: Path, border: FileBorder) -> None:

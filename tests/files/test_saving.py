@@ -66,7 +66,10 @@ def test_nothing_is_saved_outside_or_through_a_link_that_leads_there(
             check_save(asked, border, overwrite=True)
 
 
-@pytest.mark.parametrize("asked", ["", "sub/", "..", ".", "a\0b", "https://x.org/a", "sub/.."])
+@pytest.mark.parametrize(
+    "asked",
+    ["", "sub/", "..", ".", "a\0b", "https://x.org/a", "sub/..", "\ud800", "a\x1b[2J", "*.md"],
+)
 def test_what_can_be_no_file_is_refused(border: FileBorder, asked: str) -> None:
     with pytest.raises(BadNameError):
         check_save(asked, border)
@@ -76,6 +79,18 @@ def test_what_can_be_no_file_is_refused(border: FileBorder, asked: str) -> None:
 def test_hidden_names_are_not_written(border: FileBorder, asked: str) -> None:
     with pytest.raises(SaveRefusedError, match="begins with a dot"):
         check_save(asked, border)
+
+
+@pytest.mark.posix
+def test_a_place_whose_path_is_no_unicode_is_refused(opened: Path, border: FileBorder) -> None:
+    odd = opened / os.fsdecode(b"odd\xff")
+    try:
+        odd.mkdir()
+    except OSError:
+        pytest.skip("a disk with Unicode names only")
+    (opened / "way").symlink_to(odd)
+    with pytest.raises(SaveRefusedError, match="no Unicode"):
+        check_save("way/a.md", border)
 
 
 def test_secrets_are_not_replaced(border: FileBorder) -> None:

@@ -40,7 +40,10 @@ SIGNS_OF_A_BUG = re.compile(
 async def client(llama_mcp: LlamaMCP, tmp_path: Path) -> AsyncIterator[RawClient]:
     """A client of a llama-mcp whose llama-server, the stand-in, runs."""
     fake = install_fake(tmp_path / "fake", reply='{"a": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"}')
-    async with raw_client(llama_mcp.having(LLAMA_CPP_PATH=str(fake))) as client:
+    folder = tmp_path / "work"  # some arguments are names of files, which are then there
+    folder.mkdir()
+    dirs = {"FILE_DIRS": str(folder), "SAVE_DIRS": str(folder)}
+    async with raw_client(llama_mcp.having(LLAMA_CPP_PATH=str(fake), **dirs)) as client:
         await client.hello()
         await client.call("start_llama_server")
         yield client

@@ -1,5 +1,6 @@
 """Turns with files: whatever becomes of one, the model reads the same, and its file is written."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns import file_check
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
-from llama_mcp.turns.errors import CannotSeeError, FilesFullError
+from llama_mcp.turns.errors import CannotSeeError, FilesFullError, HistoryFullError
 from llama_mcp.turns.message_parts import user_message
 from llama_mcp.turns.turn import Turn
 from tests.fake_llama_server.install import received_requests
@@ -99,6 +100,28 @@ async def test_files_that_do_not_fit_are_refused_before_anything_is_kept(idle_ro
     assert (await idle_room.services.archive.list_sessions()).total == 0
 
 
+async def test_files_that_fit_only_without_the_history_are_refused_before_anything_is_kept(
+    room: Room,
+) -> None:
+    half = Attachment(NOTES.file, "word " * 2500)
+    request = ChatRequest(message="hello", files=(half,), overflow="error")
+    first = await complete(room, request)
+    with pytest.raises(HistoryFullError, match="its oldest turn"):
+        await room.in_flight.take_turn(replace(request, session_id=first.session_id))
+    assert (await room.services.archive.last_turn(first.session_id)).turn == 1
+
+
+async def test_a_model_that_was_fetched_by_llama_server_is_asked_whether_it_sees(
+    room: Room,
+) -> None:
+    request = ChatRequest(message="hello", files=(PICTURE,))
+    for modalities in ({"vision": True}, {}):
+        room.set_faults(props={"modalities": modalities})
+        await complete(room, request)
+        (content,) = (message["content"] for message in sent(room)[-1])
+        assert "image_url" in {part["type"] for part in content}
+
+
 async def test_a_model_that_takes_long_to_load_says_later_that_they_do_not_fit(
     idle_room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,3 +165,13 @@ async def test_a_file_that_was_written_before_its_process_was_killed_counts(
     save_to = SaveTo(path=str(path), folder=str(tmp_path))
     turn = await complete(room, ChatRequest(message="hello", save_to=save_to))
     assert (await turn.deliver()).saved_bytes == len(SENTENCE)
+
+
+async def test_an_empty_reply_takes_no_file_s_place(room: Room, tmp_path: Path) -> None:
+    path = tmp_path / "reply.md"
+    path.write_text("theirs")
+    room.set_faults(reply_tokens=[" "])
+    save_to = SaveTo(path=str(path), folder=str(tmp_path), overwrite=True)
+    turn = await complete(room, ChatRequest(message="hello", save_to=save_to))
+    assert path.read_text() == "theirs"
+    assert any("the reply is empty" in note for note in (await turn.deliver()).notes)

@@ -1,10 +1,10 @@
 """`llama-mcp serve`: the real server over stdin and stdout, after the early answers."""
 
 import logging
-import os
 from collections.abc import Callable
 
 from llama_mcp.early.handover import Handover
+from llama_mcp.file_modes import keep_private
 from llama_mcp.reading_settings import findings_in, read_settings
 from llama_mcp.settings import Settings, forget_inherited, inherited_environment
 from llama_mcp.surface.stdio.stderr import free_stderr, log_to_stderr
@@ -27,7 +27,7 @@ def serve(end_early_answers: Callable[[], Handover]) -> int:
     import anyio
 
     # Archive, logs, locks and sockets: nothing that we write is for other users.
-    os.umask(0o077)
+    keep_private()
     _check_telemetry()
 
     from llama_mcp.sessions.changes import SessionMark

@@ -156,6 +156,8 @@ def _of_client(folders: Sequence[Path], secrets: SecretPatterns) -> tuple[tuple[
     """Return the client's folders that are taken, and why there is none."""
     home = home_of_user()
     taken, why = [], "the client told no folder"
+    if folders:
+        why = f"the client's folder ({shown(folders[0])}) is not there"
     for real in _real(folders):
         if real.parent == real:
             why = f"the client's folder is {shown(real)}, which is everything"

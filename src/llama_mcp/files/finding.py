@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -35,6 +35,8 @@ from llama_mcp.files.naming.opening import entries_of, open_file
 from llama_mcp.files.reading import ends_of
 
 MAX_FILES = 1000
+# How many names are compared with one that is missing: it takes a second for some 20,000.
+MAX_COMPARED = 5000
 
 
 def find(asked: Sequence[str], border: FileBorder, *, strict: bool = True) -> Found:
@@ -85,7 +87,7 @@ class _Search:
         if asked.path is not None:
             self._add_existing(asked)
         elif is_pattern(asked.text):
-            self._add_all(asked, self._matches(asked), "no file matches it")
+            self._add_alternatives(asked)
         else:
             raise self._missing(asked)
 
@@ -102,17 +104,46 @@ class _Search:
             raise NotAFileError(asked.text, "a folder, which has no lines")
         self._add_all(asked, self._listed(real), "no file is in it")
 
+    def _add_alternatives(self, asked: Asked) -> None:
+        """Add what each pattern means that stands in braces; what is refused is left out.
+
+        Raises:
+            FileRefusedError: none of them gives anything.
+        """
+        refusals: list[FileRefusedError] = []
+        texts = list(filter(None, alternatives(asked.text)))
+        for text in texts:
+            try:
+                self._add_alternative(text, asked)
+            except FileRefusedError as error:
+                refusals.append(error)
+        # Of many endings, as in *.{md,rst,txt}, most match nothing.
+        told = [each for each in refusals if not isinstance(each, NothingFoundError)]
+        if len(refusals) == len(texts):
+            raise told[0] if told else NothingFoundError(asked.text, "no file matches it")
+        for refusal in told:
+            self.leave_out(refusal.name, refusal.why)
+
+    def _add_alternative(self, text: str, asked: Asked) -> None:
+        if is_pattern(text):
+            one = replace(asked, text=text)
+            self._add_all(one, self._matches(one), "no file matches it")
+            return
+        one = take_apart(text, self.border.bases(self.border.read_dirs))
+        if one.path is None:
+            raise self._missing(one)
+        if asked.first_line is not None:
+            one = replace(one, first_line=asked.first_line, last_line=asked.last_line)
+        self._add_existing(replace(one, is_matched=True))
+
     def _listed(self, folder: Path) -> Iterator[Listed]:
         self.border.check_readable(folder, folder)
         return self.listing.all_in(folder)
 
     def _matches(self, asked: Asked) -> Iterator[Listed]:
-        for pattern in alternatives(asked.text):
-            if not is_pattern(pattern):
-                pattern = f"{pattern[:-1]}[{pattern[-1]}]"
-            folder, parts = split_pattern(pattern)
-            for real in self._folders_of(folder, asked.text):
-                yield from self.listing.matching(real, parts)
+        folder, parts = split_pattern(asked.text)
+        for real in self._folders_of(folder, asked.text):
+            yield from self.listing.matching(real, parts)
 
     def _folders_of(self, folder: str, name: str) -> list[Path]:
         """Return what the folder of a pattern means: below each open folder, if it is relative.
@@ -138,6 +169,7 @@ class _Search:
 
     def _add_all(self, asked: Asked, listed: Iterator[Listed], nothing: str) -> None:
         is_empty = True
+        asked = replace(asked, is_matched=True)
         try:
             for each in listed:
                 self._add_listed(each, asked)
@@ -201,7 +233,10 @@ class _Search:
             check_installed(name, found.suffix, found.what)
         self.seen.add(key)
         self.files.append(
-            NamedFile(name, real, asked.first_line, asked.last_line, found.kind, size_bytes)
+            NamedFile(
+                *(name, real, asked.first_line, asked.last_line, found.kind, size_bytes),
+                is_matched=asked.is_matched,
+            )
         )
 
     def _missing(self, asked: Asked) -> FileRefusedError:
@@ -218,5 +253,11 @@ class _Search:
             return unreadable(asked.text, error)
         except (OSError, ValueError, RuntimeError):
             return FileMissingError(asked.text, base)
-        nearest = get_close_matches(path.name, sorted(names, key=natural), n=5, cutoff=0.5)
+        nearest = _nearest(path.name, sorted(names[:MAX_COMPARED], key=natural))
         return FileMissingError(asked.text, self.border.shown_name(path.parent), nearest)
+
+
+def _nearest(name: str, names: Sequence[str]) -> list[str]:
+    """Return the names that are most like one, in whatever case they are written."""
+    plain = {each.casefold(): each for each in names}
+    return [plain[each] for each in get_close_matches(name.casefold(), plain, n=5, cutoff=0.5)]

@@ -29,6 +29,8 @@ class NamedFile:
     """The lines that are meant, from 1, both included; None for the beginning and the end."""
     kind: FileKind
     size_bytes: int
+    is_matched: bool = False
+    """Whether a pattern or a folder gave it, and not its own path."""
 
     @property
     def has_lines(self) -> bool:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from llama_mcp.file_modes import users_mode
 from llama_mcp.files.border import FileBorder, place_in
 from llama_mcp.files.errors import SaveExistsError, SaveRefusedError, shown
 from llama_mcp.files.named import Saved
@@ -23,7 +24,6 @@ _NEW = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
-# As any program makes a file: the umask takes away what the user does not want.
 _MODE = 0o666
 _MODE_BITS = 0o777
 
@@ -75,6 +75,9 @@ def check_save(text: str, border: FileBorder, *, overwrite: bool = False) -> Sav
     path = _real_place(text, border)
     name = border.shown_name(path)
     border.check_writable(path, text)
+    if not _is_unicode(path):
+        # The archive and every result tell the place, and JSON has no word for it.
+        raise SaveRefusedError(text, "its path is no Unicode", "Pass another place.")
     _check_hidden(path, border, text)
     _check_there(path, text, overwrite=overwrite)
     return SavePlace(name, path, border, overwrite)
@@ -91,6 +94,14 @@ def _real_place(text: str, border: FileBorder) -> Path:
         raise _refused(text, error) from error
     except ValueError as error:
         raise SaveRefusedError(text, str(error)) from error
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_hidden(path: Path, border: FileBorder, text: str) -> None:
@@ -130,6 +141,7 @@ def _write_beside(place: SavePlace, folder: int | None, data: bytes) -> None:
     mode = _mode_of(name, folder)
     if mode is not None and not place.overwrite:
         raise FileExistsError
+    mode = users_mode() if mode is None else mode
     try:
         with os.fdopen(os.open(temporary, _NEW, _MODE, dir_fd=folder), "wb") as file:
             if mode is not None and sys.platform != "win32":

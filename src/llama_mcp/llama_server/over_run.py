@@ -54,7 +54,7 @@ class OverRun:
         """Raise that it is over."""
         raise NotRunningError
 
-    async def sees_pictures(self) -> bool:
+    async def sees_pictures(self) -> bool | None:
         """Return False: it sees nothing any more."""
         return False
 

@@ -107,13 +107,16 @@ class ReadyRun:
         """Return the tokens of a chat prompt, template included."""
         return await count_prompt_tokens(self.client, messages)
 
-    async def sees_pictures(self) -> bool:
+    async def sees_pictures(self) -> bool | None:
         """Look at the projector of its launch; one that llama-server fetched itself, ask for."""
         about = self.run.launch.about_model
-        if self.load is not None or (about is not None and about.vision):
-            return about is not None and bool(about.vision)
+        if about is not None and (about.vision or self.load is not None):
+            return bool(about.vision)
+        if self.load is not None:
+            return None
         modalities = member(await self.client.get_or_none("/props"), "modalities")
-        return member(modalities, "vision") is True
+        vision = member(modalities, "vision")
+        return vision if isinstance(vision, bool) else None
 
     async def model_ctx_size(self) -> int | None:
         """Ask /v1/models, which has it among what it knows of the model's file."""

@@ -173,8 +173,11 @@ class ReadyServer(Protocol):
             LlamaMCPError: it refuses the messages, or does not answer.
         """
 
-    async def sees_pictures(self) -> bool:
-        """Tell whether its model does; of one that loads, whether its launch says so."""
+    async def sees_pictures(self) -> bool | None:
+        """Tell whether its model does; of one that loads, whether its launch says so.
+
+        None when it is not known: it does not say, or has not fetched its model yet.
+        """
 
     async def model_ctx_size(self) -> int | None:
         """Return how long a context the model was trained for; None when it does not say."""

@@ -137,6 +137,10 @@ class Archive(JobArchive):
         """Return the same call if its caller was gone before it could have a result."""
         return await self._run(calls.cut_off_call, call) if self.exists() else None
 
+    async def next_turn(self, session_id: str) -> BegunTurn:
+        """Return the turn that would begin in the session, without its message."""
+        return await self._run(writing.next_turn, await self.find_id(session_id))
+
     async def begun_again(self, session_id: str) -> tuple[BegunTurn, ArchivedTurn]:
         """Return the session's last turn as it was begun, and what had come of it."""
         return await self._run(reopening.begun_again, session_id)

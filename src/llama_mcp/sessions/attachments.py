@@ -19,7 +19,7 @@ class AttachedFile(BaseModel, frozen=True):
     media_type: str | None = None
     """Of a picture; None for text."""
     size_bytes: int
-    """Of the whole file, as it was then."""
+    """Of the whole file, as it was then; of lines, of their text in UTF-8."""
     sha256: str
     """Likewise."""
 

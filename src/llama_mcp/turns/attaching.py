@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from llama_mcp.files.border import FileBorder, place_in
-from llama_mcp.files.errors import FileTooLargeError, NothingFoundError
+from llama_mcp.files.errors import FileRefusedError, FileTooLargeError, NothingFoundError
 from llama_mcp.files.finding import find
 from llama_mcp.files.named import FileKind, FileText, LeftOut, NamedFile, Picture
 from llama_mcp.files.reading import read_text
@@ -18,7 +18,7 @@ from llama_mcp.wording import counted
 MOST_TEXT_BYTES = 16 * 2**20
 # Of all its pictures.
 MOST_PICTURE_BYTES = 32 * 2**20
-# How many of the files that were left out a note names.
+# How many files a note names.
 MOST_NAMED = 5
 
 
@@ -45,14 +45,15 @@ def take_files(asked: Sequence[str], border: FileBorder) -> Taken:
     if not asked:
         return Taken()
     found = find(asked, border)
-    if not found.files:
-        raise NothingFoundError(", ".join(asked), f"all was left out: {_listed(found.left_out)}")
-    read = list(_read(found.files, border))
-    notes = [note for each in read if isinstance(each, FileText) for note in each.notes]
-    if len(read) != len(asked):  # a pattern or a folder
+    left_out = list(found.left_out)
+    read = list(_read(found.files, border, left_out))
+    if not read:
+        raise NothingFoundError(", ".join(asked), f"all was left out: {_listed(left_out)}")
+    notes = list(_notes_of(read))
+    if any(file.is_matched for file in found.files):
         notes.append(f"{counted(len(read), 'file was', 'files were')} sent with the message.")
-    if found.left_out:
-        notes.append(f"Left out: {_listed(found.left_out)}.")
+    if left_out:
+        notes.append(f"Left out: {_listed(left_out)}.")
     return Taken(tuple(map(_attachment, read)), tuple(notes))
 
 
@@ -73,19 +74,43 @@ def place_to_save(asked: str, border: FileBorder, *, overwrite: bool) -> SaveTo:
     return SaveTo(path=str(place.path), folder=str(folder), overwrite=overwrite)
 
 
-def _read(files: Sequence[NamedFile], border: FileBorder) -> Iterator[FileText | Picture]:
-    left_bytes = {True: MOST_PICTURE_BYTES, False: MOST_TEXT_BYTES}
+def _read(
+    files: Sequence[NamedFile], border: FileBorder, left_out: list[LeftOut]
+) -> Iterator[FileText | Picture]:
+    """Yield what the files say; of a pattern's, those that cannot be read are left out."""
+    most = {True: MOST_PICTURE_BYTES, False: MOST_TEXT_BYTES}
+    left_bytes = dict(most)
     for file in files:
         is_picture = file.kind is FileKind.PICTURE
         try:
             read = read_text(file, border, left_bytes[is_picture])
         except FileTooLargeError as error:
-            raise FileTooLargeForChatError(error.name, error.size_bytes, MOST_TEXT_BYTES) from None
+            size_bytes = error.size_bytes
+            raise FileTooLargeForChatError(error.name, size_bytes, most[is_picture]) from None
+        except FileRefusedError as error:
+            if not file.is_matched:
+                raise
+            left_out.append(LeftOut(error.name, error.why))
+            continue
         size_bytes = len(read.content) if isinstance(read, Picture) else len(read.text.encode())
         left_bytes[is_picture] -= size_bytes
         if left_bytes[is_picture] < 0:
-            raise FileTooLargeForChatError(file.name, size_bytes, MOST_PICTURE_BYTES)
+            raise FileTooLargeForChatError(file.name, size_bytes, most[is_picture])
         yield read
+
+
+def _notes_of(read: Sequence[FileText | Picture]) -> Iterator[str]:
+    """Yield what a caller should know of the texts, of the first few with their names."""
+    texts = [each for each in read if isinstance(each, FileText)]
+    notes = [f"{each.name}: {note}" for each in texts for note in each.notes]
+    yield from notes[:MOST_NAMED]
+    if len(notes) > MOST_NAMED:
+        yield f"Of the other files there are {len(notes) - MOST_NAMED} more such notes."
+    empty = [each.name for each in texts if not each.text.strip()]
+    if empty:
+        more = f" and {len(empty) - MOST_NAMED} more" if len(empty) > MOST_NAMED else ""
+        are = "is" if len(empty) == 1 else "are"
+        yield f"{', '.join(empty[:MOST_NAMED])}{more} {are} empty."
 
 
 def _attachment(read: FileText | Picture) -> Attachment:

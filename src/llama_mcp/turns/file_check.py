@@ -1,16 +1,18 @@
 """Whether a message's files can be sent, found out before anything of them is kept."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import anyio
 
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import Attachment
+from llama_mcp.sessions.records import BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.errors import CannotSeeError, FilesFullError, FilesTooLargeError
 from llama_mcp.turns.message_parts import ChatMessages, is_picture, user_message
-from llama_mcp.turns.prompt import Window, surely_fits
+from llama_mcp.turns.prompt import Window, fit_prompt, surely_fits
 
 # No tokenizer makes one token of more bytes than that, over the length of a file: words of English
 # have 4 to 5 bytes a token, indented code up to 8, and UTF-32 four times that.
@@ -25,8 +27,8 @@ LOAD_SECONDS = 20.0
 async def check_files(request: ChatRequest, server: ReadyServer, archive: Archive) -> ReadyServer:
     """Return the llama-server, loaded if it had to be, when it can read the request's files.
 
-    Whether the session's history fits beside them is the turn's business. Of a model that takes
-    long to load it is not known yet; the turn finds it out.
+    The session's history counts where nothing of it may be left out. Of a model that takes long to
+    load it is not known yet; the turn finds it out.
 
     Args:
         request: What is asked.
@@ -37,23 +39,40 @@ async def check_files(request: ChatRequest, server: ReadyServer, archive: Archiv
         CannotSeeError: A picture, for a model that reads text only.
         FilesTooLargeError: They have more bytes than any text that fits the window.
         FilesFullError: They have too many tokens.
+        HistoryFullError: They have too many beside a history of which nothing may be left out.
         LlamaMCPError: llama-server cannot count, or did not get ready.
     """
     if not request.files:
         return server
-    pictures = [each.file.name for each in request.files if is_picture(each)]
-    if pictures and not await server.sees_pictures():
-        raise CannotSeeError(server.model, pictures)
+    await _check_sight(request.files, server)
     window = Window(server.slot_ctx_size, request.sampling.max_tokens)
     _check_sizes(request.files, window)
     messages = await _alone(request, server, archive)
-    if surely_fits(messages, window):
+    is_whole = request.overflow == "error" and request.session_id is not None
+    if surely_fits(messages, window) and not is_whole:
         return server
     with anyio.move_on_after(min(LOAD_SECONDS, request.wait_seconds / 2)):
         server = await server.when_ready(lambda _load: None)
-    if server.load is None:
+    if server.load is not None:
+        return server
+    await _check_sight(request.files, server)
+    if not surely_fits(messages, window):
         await _check_tokens(request, messages, window, server)
+    if is_whole:
+        await fit_prompt(await _next_turn(request, archive), request, server)
     return server
+
+
+async def _check_sight(files: Sequence[Attachment], server: ReadyServer) -> None:
+    pictures = [each.file.name for each in files if is_picture(each)]
+    if pictures and await server.sees_pictures() is False:
+        raise CannotSeeError(server.model, pictures)
+
+
+async def _next_turn(request: ChatRequest, archive: Archive) -> BegunTurn:
+    """Return the turn as it would begin."""
+    begun = await archive.next_turn(request.session_id or "")
+    return replace(begun, attached={**begun.attached, begun.turn: request.files})
 
 
 async def _alone(request: ChatRequest, server: ReadyServer, archive: Archive) -> ChatMessages:

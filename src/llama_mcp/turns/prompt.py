@@ -13,7 +13,12 @@ from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE, Rea
 from llama_mcp.sessions.attachments import Attachment
 from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
-from llama_mcp.turns.errors import ContextFullError, FilesFullError, HistoryFullError
+from llama_mcp.turns.errors import (
+    CannotSeeError,
+    ContextFullError,
+    FilesFullError,
+    HistoryFullError,
+)
 from llama_mcp.turns.message_parts import (
     ChatMessage,
     ChatMessages,
@@ -79,6 +84,7 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
     A reply that may be longer than the room that is left is limited to it.
 
     Raises:
+        CannotSeeError: A picture is sent with the message, and the model reads text only.
         ContextFullError: The message does not fit even alone.
         HistoryFullError: Turns must be left out, and the request forbids it.
         LlamaMCPError: llama-server could not count.
@@ -90,8 +96,10 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
     counted: dict[int, int] = {}
 
     attached = chain.from_iterable(begun.attached.values())
-    sees = not any(map(is_picture, attached)) or await server.sees_pictures()
+    sees = not any(map(is_picture, attached)) or await server.sees_pictures() is not False
     files = begun.attached.get(begun.turn, ())
+    if not sees and (pictures := [each.file.name for each in files if is_picture(each)]):
+        raise CannotSeeError(server.model, pictures)
     new = user_message(request.message, files, sees_pictures=sees)
     said = Said.of(begun.earlier, new, begun.attached, sees_pictures=sees)
     notes = [] if sees else [UNSEEN.format(model=server.model)]

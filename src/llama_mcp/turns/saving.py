@@ -42,6 +42,8 @@ async def write_out(save_to: SaveTo | None, reply: str, status: TurnStatus) -> W
     if status is not TurnStatus.COMPLETE:
         why = f"the reply is {status.value}, not complete."
         return Written(notes=(f"Nothing was written to {save_to.path}: {why}",))
+    if not reply.strip():
+        return Written(notes=(f"Nothing was written to {save_to.path}: the reply is empty.",))
     try:
         return Written(await anyio.to_thread.run_sync(_write, save_to, clean_text(reply)))
     except (LlamaMCPError, OSError) as error:

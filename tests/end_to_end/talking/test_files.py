@@ -122,6 +122,11 @@ async def test_a_reply_that_goes_to_a_file_costs_its_caller_one_line(
     turn = await last_turn(connection, told["session_id"])
 
     assert path.read_text() == turn["reply"] != ""
+    # It is the user's: not private, as all else is that llama-mcp makes.
+    (folder / "theirs").mkdir()
+    (folder / "theirs" / "file").touch()
+    assert path.stat().st_mode == (folder / "theirs" / "file").stat().st_mode
+    assert path.parent.stat().st_mode == (folder / "theirs").stat().st_mode
     assert told["saved_to"] == {"path": str(path), "size_bytes": path.stat().st_size}
     assert "reply" not in told
     line, *notes = text_of(result).splitlines()

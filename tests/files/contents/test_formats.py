@@ -25,6 +25,8 @@ from llama_mcp.files.named import FileKind
         (b"a.txt" + bytes(252) + b"ustar\00000" + bytes(100), "a tar archive"),
         (bytes(range(256)) * 4, "binary data"),
         (struct.pack("<200i", *range(200)), "binary data"),
+        (b"abc\0def", "binary data"),
+        (b"names\0ended by\0a NUL\0" * 9, "binary data"),
     ],
 )
 def test_binary_files_are_told_by_name(head: bytes, what: str) -> None:
@@ -67,3 +69,8 @@ def test_random_bytes_are_no_text() -> None:
 @pytest.mark.parametrize("text", ["一一一 一二三\n" * 30, "plain\r\n" * 10, "Привет, мир\n" * 9])
 def test_wide_texts_without_a_mark_are_read_by_their_nuls(encoding: str, text: str) -> None:
     assert encoding_of(text.encode(encoding)) == encoding
+
+
+@pytest.mark.parametrize("nuls", [1, 2, 3])
+def test_a_text_with_a_few_nuls_is_no_chinese(nuls: int) -> None:
+    assert encoding_of(b"a line of a log\n" * 30 + bytes(nuls) + b"after the crash\n") == "utf-8"

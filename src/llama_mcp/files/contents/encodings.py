@@ -44,7 +44,7 @@ def encoding_of(head: bytes) -> str | None:
         if head.startswith(mark):
             return encoding if _reads_as_text(head, encoding) else None
     if b"\0" in head:
-        return _wide(head[:_WIDE_SAMPLE_BYTES])
+        return _with_nuls(head[:_WIDE_SAMPLE_BYTES])
     if _reads_as_text(head, UTF_8) or _is_mostly_utf_8(head):
         return UTF_8
     if len(head) - len(head.translate(None, _RAW_CONTROLS)) > MAX_CONTROL_SHARE * len(head):
@@ -79,6 +79,26 @@ def _is_mostly_utf_8(sample: bytes) -> bool:
 def _has_only_strays(sample: bytes) -> bool:
     text = sample.decode(UTF_8, "replace")
     return text.count("\ufffd") <= MAX_STRAY_SHARE * len(text)
+
+
+def _with_nuls(sample: bytes) -> str | None:
+    """Return the encoding of a sample with NULs: a wide one, or UTF-8 where they are few.
+
+    Two letters of ASCII make one of Chinese, so that a wide reading proves nothing of a sample that
+    is a text without its NULs, unless most of what it gives is ASCII.
+    """
+    encoding = _wide(sample)
+    rest = sample.replace(b"\0", b"")
+    if not _reads_as_text(rest, UTF_8):
+        return encoding
+    if encoding is not None and _plain_share(sample, encoding) >= 0.5:
+        return encoding
+    return UTF_8 if len(sample) - len(rest) <= MAX_CONTROL_SHARE * len(sample) else None
+
+
+def _plain_share(sample: bytes, encoding: str) -> float:
+    text = sample.decode(encoding, "ignore")
+    return sum(character.isascii() for character in text) / max(len(text), 1)
 
 
 def _wide(sample: bytes) -> str | None:

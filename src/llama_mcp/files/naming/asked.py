@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from llama_mcp.setting_texts import ON_WINDOWS, is_address, plain_path
 
 # `10-80`, `10` alone, `10-` to the end.
 _LINES = re.compile(r"(?P<path>.+):(?P<first>\d{1,15})(?P<to>-(?P<last>\d{1,15})?)?\Z", re.DOTALL)
+# Controls, halves of characters, ends of lines.
+_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 MAX_CHARACTERS = 32_767  # of a path on Windows; elsewhere 4,096
 
 
@@ -26,6 +29,8 @@ class Asked:
     """What is there; None when nothing is, so that it is a pattern or a mistake."""
     first_line: int | None = None
     last_line: int | None = None
+    is_matched: bool = False
+    """Whether a pattern or a folder is meant, of which the file is one."""
 
 
 def take_apart(text: str, bases: Sequence[Path], *, windows: bool = ON_WINDOWS) -> Asked:
@@ -59,6 +64,11 @@ def clean_path(text: str, base: Path, *, windows: bool = ON_WINDOWS) -> Path:
     """
     _check(text, (base,), windows)
     plain = _plain(text, windows)
+    # JSON has no place for half a character, and whoever lists the folder none for a control.
+    if any(unicodedata.category(character) in _UNSEEN for character in plain):
+        raise BadNameError(text, "it has a control character in it", "Pass another name.")
+    if "*" in plain or "?" in plain:
+        raise BadNameError(text, "it is a pattern", "Pass the path of one file.")
     if re.split(r"[\\/]" if windows else "/", plain)[-1] in ("", ".", ".."):
         raise BadNameError(text, "it names a folder", "Pass the path of a file.")
     try:

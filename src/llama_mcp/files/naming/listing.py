@@ -19,7 +19,8 @@ MAX_ENTRIES = 200_000
 MAX_DEPTH = 64
 MAX_BRACES = 64
 _MAGIC = re.compile(r"[*?\[]")
-_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+# A comma stands in one place of the expression only: else a long text without an end takes minutes.
+_BRACES = re.compile(r"\{([^{},]*(?:,[^{},]*)+)\}")
 _NUMBER = re.compile(r"(\d+)")
 
 

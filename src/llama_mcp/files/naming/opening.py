@@ -13,12 +13,14 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from llama_mcp.file_modes import users_mode
 from llama_mcp.files.border import FileBorder, place_in
 from llama_mcp.files.errors import NotAFileError, unreadable
 from llama_mcp.long_paths import openable, usual
 
+_PATH_ONLY = getattr(os, "O_PATH", os.O_RDONLY)
 _FOLDER = (
-    getattr(os, "O_PATH", os.O_RDONLY)
+    _PATH_ONLY
     | getattr(os, "O_DIRECTORY", 0)
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
@@ -127,14 +129,24 @@ else:
         try:
             for part in place[1]:
                 if makes:
-                    with suppress(FileExistsError):
-                        os.mkdir(part, dir_fd=descriptor)
+                    _make_in(descriptor, part)
                 inner = os.open(part, _FOLDER, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = inner
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def _make_in(folder: int, name: str) -> None:
+        """Make a folder with the user's permissions, if there is none; raises OSError."""
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=folder)
+            if (mode := users_mode(is_folder=True)) is not None:
+                made = os.open(name, os.O_RDONLY | (_FOLDER & ~_PATH_ONLY), dir_fd=folder)
+                try:
+                    os.fchmod(made, mode)
+                finally:
+                    os.close(made)
 
     def entries_of(real: Path, folders: tuple[Path, ...]) -> "list[os.DirEntry[str]]":
         """Return what lies in a folder, in no order; raises OSError."""

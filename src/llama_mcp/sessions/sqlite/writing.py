@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.history import ImportedHistory, import_history
@@ -43,17 +43,37 @@ def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
             session = find_session(connection, session_id)
             refuse_busy(store, session)
             _refuse_first_turn_parameters(session, new)
-        turn = session["turn_count"] + 1
-        cache = read_cache_facts(connection, session)
-        first = session["first_turn_in_prompt"]
-        earlier = read_turns(connection, session, first, turn - 1)
-        key = build_turn_key(session["session_key"], turn)
+        begun = _next_turn(connection, session)
+        key = build_turn_key(session["session_key"], begun.turn)
         _insert_turn(connection, key, new, writer_id)
         insert_attached(connection, key, new.attached)
-        attached = read_attached(connection, session["session_key"], first, turn)
-        touch(connection, session["session_key"], turn_count=turn)
+        sent = read_attached(connection, session["session_key"], begun.turn, begun.turn)
+        touch(connection, session["session_key"], turn_count=begun.turn)
         changed = find_session(connection, session["session_id"])
-    return BegunTurn(to_session(changed), turn, earlier, first, cache, new.stream_id, attached)
+    return replace(
+        begun,
+        session=to_session(changed),
+        stream_id=new.stream_id,
+        attached={**begun.attached, **sent},
+    )
+
+
+def next_turn(store: Store, session_id: str) -> BegunTurn:
+    """Return the turn that would begin in the session, without its message."""
+    with store.reading() as connection:
+        return _next_turn(connection, find_session(connection, session_id))
+
+
+def _next_turn(connection: sqlite3.Connection, session: sqlite3.Row) -> BegunTurn:
+    last, first = session["turn_count"], session["first_turn_in_prompt"]
+    return BegunTurn(
+        session=to_session(session),
+        turn=last + 1,
+        earlier=read_turns(connection, session, first, last),
+        first_turn_in_prompt=first,
+        cache=read_cache_facts(connection, session),
+        attached=read_attached(connection, session["session_key"], first, last),
+    )
 
 
 def save_partial(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A text of the largest size is read in a second; a document may take minutes.
 READ_SECONDS = 20.0
+# A thread that a folder hangs goes on when its call is over, and the threads of all others are few.
+_READERS = anyio.CapacityLimiter(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ async def in_time(seconds: float, take: Callable[[], FilesOfCall]) -> FilesOfCal
     """
     try:
         with anyio.fail_after(seconds):
-            return await anyio.to_thread.run_sync(take, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(take, abandon_on_cancel=True, limiter=_READERS)
     except TimeoutError:
         raise FilesTakeLongError(seconds) from None
 
