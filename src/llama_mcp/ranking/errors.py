@@ -27,20 +27,19 @@ class RankTookTooLongError(LlamaMCPError):
 
     next_step = "Call again with the same arguments: it goes on from there."
 
-    def __init__(self, seconds: float, done: int, *, is_kept: bool) -> None:
+    def __init__(self, seconds: float, done: int, why_not_kept: str) -> None:
         """Take how far it came.
 
         Args:
             seconds: of LLAMA_MCP_WAIT_SECONDS, when it was ended.
             done: how many texts or pieces had been read.
-            is_kept: what was read need not be read again.
+            why_not_kept: why not all that was read is kept, a clause; empty when it is.
         """
         have = counted(done, "text or piece has", "texts or pieces have")
-        kept = "that is kept" if is_kept else "LLAMA_MCP_VECTOR_CACHE_MB=0 keeps none of it"
         super().__init__(
             f"Ranking was ended after {seconds:.0f} s, with LLAMA_MCP_WAIT_SECONDS over: "
-            f"{have} been read, and {kept}.",
-            next_step=None if is_kept else "Pass fewer texts or files.",
+            f"{have} been read, and {why_not_kept or 'that is kept'}.",
+            next_step="Pass fewer texts or files." if why_not_kept else None,
         )
 
 

@@ -66,8 +66,7 @@ class Ranker:
             return await self._rank(request, passages, standings, tell)
         if standings.server is None:
             raise StillLoadingForRankError(self._wait_seconds)
-        is_kept = self._cache.keeps
-        raise RankTookTooLongError(self._wait_seconds, standings.done, is_kept=is_kept)
+        raise RankTookTooLongError(self._wait_seconds, standings.done, standings.why_not_kept)
 
     async def _rank(
         self, request: RankRequest, passages: Passages, standings: Standings, tell: Tell
@@ -80,6 +79,7 @@ class Ranker:
             await _measure(passages, measure, standings, tell)
         finally:
             await _save(known)
+            standings.why_not_kept = known.why_not_kept
         return standings.ranking(server, passages, is_query_cut=measure.is_query_cut)
 
 
