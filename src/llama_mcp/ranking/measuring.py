@@ -29,6 +29,8 @@ class Measure:
 
     inputs: Inputs
     is_query_cut: bool
+    _length: int
+    """Of what is kept of a text; what has another is of another build, and of no use."""
     _salt: tuple[str, ...]
     _make: _Make
     _score: Callable[[Vector], float]
@@ -37,12 +39,14 @@ class Measure:
         """Return the score of each input; None where the model gave nothing usable."""
         keys = [key_of(*self._salt, text) for text in inputs]
         known = self.inputs.known
-        found = await anyio.to_thread.run_sync(known.get, keys)
+        kept = await anyio.to_thread.run_sync(known.get, keys)
+        found = {key: item for key, item in kept.items() if len(item) == self._length}
         pairs = zip(keys, inputs, strict=True)
         missing = {key: text for key, text in pairs if key not in found}
         for batch in _batches(missing):
             made = await self._make([missing[key] for key in batch])
-            new = {key: item for key, item in zip(batch, made, strict=True) if item is not None}
+            answers = zip(batch, made, strict=True)
+            new = {key: item for key, item in answers if item and len(item) == self._length}
             found |= new
             if known.add(new.items()) >= SAVE_AT:
                 await anyio.to_thread.run_sync(known.save)
@@ -78,7 +82,7 @@ async def _by_vectors(server: RankServer, known: KnownVectors, query: str) -> Me
         return cosine(wanted, vector)
 
     inputs = Inputs(server, known, server.text_prefix, server.input_limit)
-    return Measure(inputs, is_cut, ("vector",), make, score)
+    return Measure(inputs, is_cut, len(wanted), ("vector",), make, score)
 
 
 async def _by_scores(server: RankServer, known: KnownVectors, query: str) -> Measure:
@@ -94,7 +98,7 @@ async def _by_scores(server: RankServer, known: KnownVectors, query: str) -> Mea
         return [None if score is None else array("f", [score]) for score in scores]
 
     inputs = Inputs(server, known, "", max(1, server.input_limit - alone))
-    return Measure(inputs, is_cut, ("score", text), make, lambda kept: kept[0])
+    return Measure(inputs, is_cut, 1, ("score", text), make, lambda kept: kept[0])
 
 
 def _batches(texts: dict[bytes, str]) -> Iterator[list[bytes]]:

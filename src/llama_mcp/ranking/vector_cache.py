@@ -181,16 +181,20 @@ class KnownVectors:
 
     def _load(self, folder: str) -> None:
         newest_first = sorted(_files_in(folder), key=lambda file: file[1], reverse=True)
+        chosen: list[tuple[str, dict[bytes, Place]]] = []
+        entries = 0
         for path, _, _ in newest_first:
-            self._take_in(path)
-            if len(self._places) + len(self._numbers) >= MOST_ENTRIES:
+            if entries >= MOST_ENTRIES:
                 break
+            chosen.append((path, table_of(path)))
+            entries += len(chosen[-1][1])
+        for path, table in reversed(chosen):  # of what was made twice the newer counts
+            self._take_in(path, table)
 
-    def _take_in(self, path: str, known: Mapping[bytes, Vector] | None = None) -> None:
-        table = table_of(path)
+    def _take_in(self, path: str, table: Mapping[bytes, Place]) -> None:
         if any(place.length == 1 for place in table.values()):
-            pairs = known.items() if known else read_vectors(table.items())
-            self._numbers.update({key: (number[0], path) for key, number in pairs})
+            numbers = read_vectors(table.items())
+            self._numbers.update({key: (number[0], path) for key, number in numbers})
         else:
             self._places.update(table)
 
@@ -201,7 +205,7 @@ class KnownVectors:
         for group in by_length.values():
             path = write_segment(folder, group)
             self._used.add(path)
-            self._take_in(path, group)
+            self._take_in(path, table_of(path))
 
     def _join_small(self, folder: str) -> None:
         """Write what many small files hold into few; who reads one meanwhile makes it anew."""
