@@ -168,9 +168,10 @@ class KnownVectors:
             if self._path is None or self.why_not_kept or not new:
                 return
             try:
-                for folder in (os.path.dirname(self._path), self._path):
-                    os.makedirs(folder, mode=0o700, exist_ok=True)
-                self._write(self._path, new)
+                try:
+                    self._write(self._path, new)
+                except FileNotFoundError:  # another process has just thrown its last file away
+                    self._write(self._path, new)
                 self._join_small(self._path)
                 self._touch()
                 if not self._make_room(self._used):
@@ -199,6 +200,8 @@ class KnownVectors:
             self._places.update(table)
 
     def _write(self, folder: str, vectors: Mapping[bytes, Vector]) -> None:
+        for path in (os.path.dirname(folder), folder):
+            os.makedirs(path, mode=0o700, exist_ok=True)
         by_length: dict[int, dict[bytes, Vector]] = defaultdict(dict)
         for key, vector in vectors.items():
             by_length[len(vector)][key] = vector
