@@ -22,6 +22,9 @@ class NoScoresError(LlamaMCPError):
         )
 
 
+_LESS = "Pass fewer or shorter texts, or ask the user for a larger LLAMA_MCP_WAIT_SECONDS."
+
+
 class RankTookTooLongError(LlamaMCPError):
     """The time of a call was over before everything had been read."""
 
@@ -33,13 +36,14 @@ class RankTookTooLongError(LlamaMCPError):
         Args:
             seconds: of LLAMA_MCP_WAIT_SECONDS, when it was ended.
             done: how many texts or pieces had been read.
-            why_not_kept: why not all that was read is kept, a clause; empty when it is.
+            why_not_kept: why the same call again would come no further, a clause; empty when all
+                that was read is kept.
         """
         have = counted(done, "text or piece has", "texts or pieces have")
         super().__init__(
             f"Ranking was ended after {seconds:.0f} s, with LLAMA_MCP_WAIT_SECONDS over: "
             f"{have} been read, and {why_not_kept or 'that is kept'}.",
-            next_step="Pass fewer texts or files." if why_not_kept else None,
+            next_step=_LESS if why_not_kept else None,
         )
 
 

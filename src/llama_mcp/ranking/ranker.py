@@ -72,6 +72,7 @@ class Ranker:
         self, request: RankRequest, passages: Passages, standings: Standings, tell: Tell
     ) -> Ranking:
         server = await self._servers.rank_server(model=request.model)
+        was_loading = server.load is not None
         server = standings.server = await server.when_ready(lambda _load: None)
         known = await anyio.to_thread.run_sync(self._cache.of, server.identity)
         try:
@@ -80,6 +81,8 @@ class Ranker:
         finally:
             await _save(known)
             standings.why_not_kept = known.why_not_kept
+            if not (known.has_grown or was_loading):
+                standings.why_not_kept = "not one more in this call"
         return standings.ranking(server, passages, is_query_cut=measure.is_query_cut)
 
 

@@ -113,6 +113,8 @@ class KnownVectors:
     def __init__(self, folder: str | None, too_much: str, make_room: _MakeRoom) -> None:
         self.why_not_kept = "" if folder else too_much
         """Why not all that was added is kept, a clause; empty while it is."""
+        self.has_grown = False
+        """Whether anything was added."""
         self._path = folder
         self._too_much = too_much
         self._make_room = make_room
@@ -158,6 +160,7 @@ class KnownVectors:
         """Take new ones, and return how many are not on disk yet."""
         with self._lock:
             self._new.update(vectors)
+            self.has_grown = self.has_grown or bool(self._new)
             return len(self._new)
 
     def save(self) -> None:
