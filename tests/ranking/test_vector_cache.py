@@ -12,6 +12,7 @@ import pytest
 from llama_mcp.llama_server.rank_server import Vector
 from llama_mcp.ranking import vector_cache
 from llama_mcp.ranking.vector_cache import KnownVectors, VectorCache, key_of
+from tests.support.pipes import make_pipe
 
 MODEL = "0123456789abcdef"
 ROOMY = 2**20
@@ -153,7 +154,7 @@ def test_what_a_link_leads_to_is_left_alone_and_a_pipe_is_not_waited_for(
     (folder / MODEL / "linked.vectors").symlink_to(theirs[0])
     (folder / MODEL / "mine.tmp").write_bytes(b"x")
     os.utime(folder / MODEL / "mine.tmp", (1000, 1000))
-    os.mkfifo(folder / MODEL / "pipe.vectors")
+    make_pipe(folder / MODEL / "pipe.vectors")
     put(open_known(), vectors(1))
     assert open_known().get(list(vectors(1))) == vectors(1)
     VectorCache(lambda: folder, 1).trim()
