@@ -30,6 +30,7 @@ GIVEN: dict[str, Any] = {
     "allowed": ["/allowed"],
     "are_alike": True,
     "beginning": "k7",
+    "can_instead": True,
     "cause": CAUSE,
     "count": 2,
     "counts": {"notes.md": 70},
@@ -45,7 +46,6 @@ GIVEN: dict[str, Any] = {
     "folder": "/a/folder",
     "holder": "a process",
     "instead": "talker (0.1 GiB)",
-    "is_kept": True,
     "last_exit": "it ended",
     "loading_seconds": 7.0,
     "looked": "nowhere",
@@ -82,13 +82,14 @@ GIVEN: dict[str, Any] = {
     "uses": ["two replies are being generated"],
     "what": "it died",
     "why": "It is locked.",
+    "why_not_kept": "the disk keeps none of it",
     "window": 300,
 }
 # What is told of what is no text.
 TOLD: dict[str, list[Any]] = {
     "are_alike": [],
+    "can_instead": [],
     "count": [],
-    "is_kept": [],
     "next_step": [],
     "source": [],
     "underway": ["k7m2-q9x4-tbhz", "4711"],

@@ -89,6 +89,18 @@ def test_no_more_are_told_than_asked_for(files: Path, border: FileBorder) -> Non
     assert names_from("", border, 2) == ["note2.txt", "note10.txt"]
 
 
+def test_what_a_caller_cannot_do_with_does_not_count(files: Path, border: FileBorder) -> None:
+    made(files, "a,b.txt", "a,c.txt")
+    names = names_from("", border, 2, lambda name: "," not in name)
+    assert names == ["note2.txt", "note10.txt"]
+
+
+@pytest.mark.posix  # Windows has no such names
+def test_a_name_that_acts_on_a_terminal_is_passed_over(files: Path, border: FileBorder) -> None:
+    made(files, "x\x1b[2J.txt", "x\u202egnp.txt", "x\ny.txt", "xé.txt")
+    assert names_from("x", border, 10) == ["xé.txt"]
+
+
 def test_without_an_open_folder_nothing_is_told(opened: Path) -> None:
     made(opened, "a.txt")
     assert names_from("a", FileBorder((), (), opened), 10) == []

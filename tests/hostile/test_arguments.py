@@ -40,10 +40,11 @@ SIGNS_OF_A_BUG = re.compile(
 async def client(llama_mcp: LlamaMCP, tmp_path: Path) -> AsyncIterator[RawClient]:
     """A client of a llama-mcp whose llama-server, the stand-in, runs."""
     fake = install_fake(tmp_path / "fake", reply='{"a": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"}')
-    folder = tmp_path / "work"  # some arguments are names of files, which are then there
+    folder = tmp_path / "files"
     folder.mkdir()
-    dirs = {"FILE_DIRS": str(folder), "SAVE_DIRS": str(folder)}
-    async with raw_client(llama_mcp.having(LLAMA_CPP_PATH=str(fake), **dirs)) as client:
+    # Otherwise any name of save_to becomes a file where the tests are run.
+    own = llama_mcp.having(LLAMA_CPP_PATH=str(fake), FILE_DIRS=str(folder), SAVE_DIRS=str(folder))
+    async with raw_client(own) as client:
         await client.hello()
         await client.call("start_llama_server")
         yield client

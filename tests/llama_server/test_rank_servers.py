@@ -87,8 +87,9 @@ async def test_a_chat_model_that_runs_is_neither_asked_nor_stopped(
     assert "talks is a chat model" in told and "embeds (" in told
     assert refused.value.next == (Step.START, Step.REPLACE)
     # Named, another one runs all the same.
-    with pytest.raises(OtherModelRunsError):
+    with pytest.raises(OtherModelRunsError) as other:
         await serve(first, "embeds")
+    assert "leave model out" not in str(other.value)  # which would be refused as well
     with pytest.raises(CannotRankError, match="that runs cannot rank"):
         await serve(first, "talks")
     assert (await first.supervisor.status()).pid == started.pid
@@ -175,13 +176,17 @@ async def test_vectors_depend_on_the_file_and_on_flags(
 ) -> None:
     path = put_embeds(library)
     identities = {(await serve(first)).identity}
+    new = library / "new"
+    new.write_bytes(path.read_bytes() + b"\0")
+    new.replace(path)
+    of_the_old_one = await serve(first)  # which was loaded, and makes the vectors
     await first.supervisor.stop(force=True)
-    path.write_bytes(path.read_bytes() + b"\0")
     identities.add((await serve(first)).identity)
+    assert of_the_old_one.identity not in identities
     await first.supervisor.stop(force=True)
     await start(first.supervisor, model_path="embeds", extra_args=("--ubatch-size", "64"))
     identities.add((await serve(first)).identity)
-    assert len(identities) == 3
+    assert len(identities) == 3 and len(of_the_old_one.identity) == 32
     assert all(identity.isalnum() for identity in identities)
 
 

@@ -104,7 +104,7 @@ def test_a_number_or_a_letter_is_no_part_of_a_name(folder: Path, asked: str) -> 
     for kept in (SMALL_QWEN, LARGE_QWEN, SPLIT, IN_A_CACHE):
         (folder / kept).unlink()
     assert found("1b", library(folder)) == folder / GEMMA
-    assert "model_path can be: gemma-3-1b-it-Q4_0" in refusal(asked, library(folder))
+    assert "Models that can be named: gemma-3-1b-it-Q4_0" in refusal(asked, library(folder))
 
 
 def test_of_two_folders_with_the_same_name_the_first_counts(folder: Path, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_one_file_by_two_names_is_one_model(folder: Path) -> None:
 def test_a_name_that_fits_none_is_answered_with_the_nearest_and_their_sizes(folder: Path) -> None:
     text = refusal("gema-3-1b", library(folder))
     assert f"nor a model of such a name in {folder}" in text
-    assert "model_path can be: gemma-3-1b-it-Q4_0 (1.0 MiB), " in text
+    assert "Models that can be named: gemma-3-1b-it-Q4_0 (1.0 MiB), " in text
     assert "Big (2.0 MiB)" in text and "mmproj" not in text and "imatrix" not in text
 
 
@@ -157,7 +157,7 @@ def test_the_default_is_offered_and_can_be_named(folder: Path, tmp_path: Path) -
     default.parent.mkdir()
     default.write_bytes(b"GGUF")
     choice = library(folder, default=str(default))
-    assert "Leave model_path out for mistral." in refusal("granite", choice)
+    assert "Name none for mistral." in refusal("granite", choice)
     assert found("mistral", choice) == default
 
 
@@ -212,7 +212,7 @@ def test_what_names_a_repository_of_the_hub_is_told_for_it_with_how_to_fetch_it(
     with pytest.raises(ModelUnusableError, match="repository bartowski/Granite-GGUF") as caught:
         find_model(asked, library(folder))
     assert caught.value.told(TOOL_WORDS).endswith("Call download_model.")
-    assert "model_path can be: " in str(caught.value)
+    assert "Models that can be named: " in str(caught.value)
 
 
 @pytest.mark.parametrize("asked", ["bartowski/Granite-GGUF", "bartowski/Granite-GGUF:Q4_K_M"])

@@ -26,28 +26,32 @@ Interrupt = Callable[[], Awaitable[None]]
 class InterruptedServer(RecordedServer):
     """Answers the first requests; then something comes between."""
 
-    def __init__(self, server: RankServer, asked: Asked, interrupt: Interrupt) -> None:
+    def __init__(
+        self, server: RankServer, asked: Asked, interrupt: Interrupt, answered: int
+    ) -> None:
         super().__init__(server, asked)
         self._interrupt = interrupt
+        self._answered = answered
         self._requests = 0
 
     async def when_ready(self, tell: object) -> "InterruptedServer":
         server = await self._server.when_ready(lambda _load: None)
-        return InterruptedServer(server, self._asked, self._interrupt)
+        return InterruptedServer(server, self._asked, self._interrupt, self._answered)
 
     async def vectors_of(self, texts: Sequence[str]) -> Sequence[Vector]:
         self._requests += 1
-        if self._requests > REQUESTS:
+        if self._requests > self._answered:
             await self._interrupt()
         return await super().vectors_of(texts)
 
 
 class InterruptedServers(RecordedServers):
     interrupt: Interrupt
+    answered = REQUESTS
 
     async def rank_server(self, *, model: str | None = None) -> RankServer:
         server = await self.servers.rank_server(model=model)
-        return InterruptedServer(server, self.asked, self.interrupt)
+        return InterruptedServer(server, self.asked, self.interrupt, self.answered)
 
 
 @pytest.fixture
@@ -74,6 +78,20 @@ async def test_one_whose_time_is_over_says_how_far_it_came_and_each_next_call_co
                 late.append(str(error))
     assert ranking.ranked == len(TEXTS)
     assert any("LLAMA_MCP_WAIT_SECONDS" in text and "is kept" in text for text in late)
+
+
+async def test_one_that_comes_no_further_in_its_time_is_not_told_to_be_called_again(
+    room: Room, servers: InterruptedServers
+) -> None:
+    servers.interrupt = anyio.lowlevel.checkpoint
+    await room.rank("b b", TEXTS[:10])
+    servers.interrupt = anyio.sleep_forever
+    room.settings = room.settings.model_copy(update={"wait_seconds": 2.0})
+    longer = TEXTS[:10] + [f"{text} c" for text in TEXTS]
+    servers.answered = 1  # the query alone
+    with pytest.raises(RankTookTooLongError, match="not one more in this call") as refused:
+        await room.rank("b b", longer)
+    assert "Call again" not in str(refused.value) and "shorter texts" in str(refused.value)
 
 
 async def test_one_that_its_client_cancels_keeps_what_was_read(

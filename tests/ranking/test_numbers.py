@@ -38,6 +38,21 @@ async def test_a_text_without_a_usable_vector_has_no_score_and_the_others_have(
     assert (await room.rank("the query", ["first", "second", "third", "fourth"])).ranked == 4
 
 
+async def test_vectors_of_another_length_than_the_querys_are_of_no_use(
+    room: Room, fake_folder: Path
+) -> None:
+    set_faults(fake_folder, **gives([3, 0]), by_text={"first": gives([1, 1], [1, 0])})
+    assert (await room.rank("the query", ["first", "second"])).ranked == 2
+    longer = {"first": gives([1, 1, 0], [1, 0, 0])}
+    # Another build makes other vectors: the old ones are made anew.
+    set_faults(fake_folder, **gives([3, 0, 0]), by_text=longer)
+    ranking = await room.rank("the query", ["first", "second"])
+    assert [(row.index, row.score) for row in ranking.rows] == [(1, 1.0), (0, 0.7071)]
+    set_faults(fake_folder, **gives([3, 0]), by_text=longer)
+    with pytest.raises(NoScoresError, match="for any of the texts"):
+        await room.rank("the query", ["first", "second"])
+
+
 @pytest.mark.parametrize("query", [[None, None], [0, 0]])
 async def test_without_a_vector_of_the_query_nothing_is_ranked(
     room: Room, fake_folder: Path, query: list[float | None]

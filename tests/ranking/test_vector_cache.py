@@ -12,6 +12,7 @@ import pytest
 from llama_mcp.llama_server.rank_server import Vector
 from llama_mcp.ranking import vector_cache
 from llama_mcp.ranking.vector_cache import KnownVectors, VectorCache, key_of
+from tests.support.pipes import make_pipe
 
 MODEL = "0123456789abcdef"
 ROOMY = 2**20
@@ -105,11 +106,67 @@ def test_what_was_used_longest_ago_is_thrown_away_first(folder: Path) -> None:
     assert not (folder / "second").exists()
 
 
+def test_what_a_call_needs_is_not_thrown_away_by_what_it_adds(folder: Path) -> None:
+    cache = VectorCache(lambda: folder, 1400)  # three of 452 bytes
+    put(cache.of("other"), vectors(9, length=100))
+    for _ in range(3):  # the same call, each time with all of its vectors from the first on
+        known = cache.of(MODEL)
+        for number in range(10):
+            wanted = vectors(number, length=100)
+            if not known.get(list(wanted)):
+                put(known, wanted)
+        assert "LLAMA_MCP_VECTOR_CACHE_MB=" in known.why_not_kept
+        kept = [number for number in range(10) if cache.of(MODEL).get([key_of(str(number))])]
+        assert kept == [0, 1, 2]
+    assert not (folder / "other").exists()
+    put(cache.of(MODEL), vectors(7, length=100))  # what another call needs takes its room again
+    assert cache.of(MODEL).get(list(vectors(7, length=100)))
+
+
+def test_many_small_files_become_few_and_nothing_of_them_is_lost(
+    open_known: Callable[[], KnownVectors], folder: Path
+) -> None:
+    made = vectors(*range(100)) | vectors(*range(100, 200), length=1)
+    (folder / MODEL).mkdir(parents=True)
+    foreign = folder / MODEL / "foreign.vectors"
+    foreign.write_bytes(b"LMVEC2")
+    for key, vector in made.items():
+        known = open_known()
+        put(known, {key: vector})
+        assert known.get([key]) == {key: vector}
+    assert len(files_in(folder)) <= vector_cache.MOST_SMALL + 2
+    assert open_known().get(list(made)) == made
+    assert foreign.exists()
+
+
+@pytest.mark.posix
+def test_what_a_link_leads_to_is_left_alone_and_a_pipe_is_not_waited_for(
+    open_known: Callable[[], KnownVectors], folder: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    theirs = [elsewhere / name for name in ("a.vectors", "a.vectors.tmp", "mine.tmp")]
+    for path in theirs:
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (1000, 1000))
+    (folder / MODEL).mkdir(parents=True)
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / MODEL / "linked.vectors").symlink_to(theirs[0])
+    (folder / MODEL / "mine.tmp").write_bytes(b"x")
+    os.utime(folder / MODEL / "mine.tmp", (1000, 1000))
+    make_pipe(folder / MODEL / "pipe.vectors")
+    put(open_known(), vectors(1))
+    assert open_known().get(list(vectors(1))) == vectors(1)
+    VectorCache(lambda: folder, 1).trim()
+    assert all(path.exists() for path in (*theirs, folder / MODEL / "mine.tmp"))
+
+
 def test_a_cache_without_room_keeps_nothing(folder: Path) -> None:
     cache = VectorCache(lambda: folder, 0)
     known = cache.of(MODEL)
     put(known, vectors(1))
     assert not cache.keeps and not folder.exists()
+    assert known.why_not_kept == "LLAMA_MCP_VECTOR_CACHE_MB=0 keeps none of it"
 
 
 def test_what_cannot_be_written_is_not_kept_and_no_error(
@@ -120,6 +177,7 @@ def test_what_cannot_be_written_is_not_kept_and_no_error(
     known = open_known()
     put(known, vectors(1))
     assert known.get(list(vectors(1))) == {}
+    assert "cannot be kept" in known.why_not_kept
 
 
 def test_processes_that_write_and_throw_away_at_once_give_nothing_wrong(folder: Path) -> None:

@@ -16,7 +16,7 @@ STATUS = {"state": "stopped", "message": "No llama-server is running."}
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("tools/call", {"result": {"content": "text"}}, "is not of type 'array'"),
     ("tools/call", {"result": RESULT}, "None is not of type 'object'"),
-    ("tools/call", {"result": RESULT | {"structuredContent": {"state": "odd"}}}, "odd"),
+    ("tools/call", {"result": RESULT | {"structuredContent": {"state": 1}}}, "1 is not of"),
     ("tools/call", {"result": {"content": [], "isError": True}}, "has no text"),
     ("tools/list", {"result": {"tools": [{"name": "x"}]}}, "'inputSchema' is a required property"),
     ("ping", {"error": {"code": "x", "message": "y"}}, "is not of type 'integer'"),

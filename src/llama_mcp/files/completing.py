@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from llama_mcp.files.border import FileBorder
@@ -11,11 +12,14 @@ from llama_mcp.files.naming.listing import natural
 from llama_mcp.files.naming.opening import entries_of
 from llama_mcp.files.naming.windows_names import is_on_another_machine
 from llama_mcp.setting_texts import ON_WINDOWS, is_address
+from llama_mcp.visible_text import visible_line
 
 _LAST_PART = re.compile(r"[^\\/]*\Z" if ON_WINDOWS else r"[^/]*\Z")
 
 
-def names_from(typed: str, border: FileBorder, limit: int) -> list[str]:
+def names_from(
+    typed: str, border: FileBorder, limit: int, can_be_told: Callable[[str], bool] = bool
+) -> list[str]:
     """Return what may be read and has a name that begins so, in natural order.
 
     Upper and lower case count as the same, hidden names only show when a dot is typed, and a
@@ -25,6 +29,7 @@ def names_from(typed: str, border: FileBorder, limit: int) -> list[str]:
         typed: a path as far as it is there, absolute or relative.
         border: where callers may read.
         limit: at most so many.
+        can_be_told: tells whether the caller can do with a name; others give nothing.
     """
     start = _LAST_PART.search(typed)
     # Only to look for what lies elsewhere would tell that machine who the user is.
@@ -40,8 +45,8 @@ def names_from(typed: str, border: FileBorder, limit: int) -> list[str]:
         is_shown = beginning.startswith(".") or not name.startswith(".")
         if name.casefold().startswith(beginning) and is_shown:
             kind = _kind(folder / name, border)
-            if kind is not None:
-                found.append(f"{above}{name}{kind}")
+            if kind is not None and can_be_told(whole := f"{above}{name}{kind}"):
+                found.append(whole)
         if len(found) == limit:
             break
     return found
@@ -64,16 +69,16 @@ def _names_in(folder: Path, border: FileBorder) -> list[str]:
         names = [entry.name for entry in entries_of(folder, border.read_dirs)]
     except OSError:
         return []
-    return sorted(filter(_is_unicode, names), key=natural)
+    return sorted(filter(_is_plain, names), key=natural)
 
 
-def _is_unicode(name: str) -> bool:
-    """Tell whether a name can be told: names on disks are bytes."""
+def _is_plain(name: str) -> bool:
+    """Tell whether a name can be shown as it is: names on disks are bytes, and may be of any."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return visible_line(name) == name
 
 
 def _kind(path: Path, border: FileBorder) -> str | None:

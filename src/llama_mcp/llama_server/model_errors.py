@@ -37,15 +37,14 @@ class CannotChatError(LlamaMCPError):
 class OtherModelRunsError(LlamaMCPError):
     """Another model runs than the one that was asked for."""
 
-    next_step = (
-        "{Stop} and call again, or {start} with it as model_path and {replace}; or leave model out "
-        "to ask the one that runs."
-    )
-
-    def __init__(self, running: str, wanted: str) -> None:
+    def __init__(self, running: str, wanted: str, *, can_instead: bool) -> None:
+        """Take the names of both, and whether the one that runs can do what is wanted, too."""
+        start = "{Stop} and call again, or {start} with it as model_path and {replace}"
+        instead = "; or leave model out to ask the one that runs" if can_instead else ""
         super().__init__(
             f"The model {wanted} was asked for, but {running} runs, and one model runs at a time. "
-            "Nothing was sent or kept."
+            "Nothing was sent or kept.",
+            next_step=f"{start}{instead}.",
         )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,13 +117,14 @@ async def rank_run_of(ready: ReadyRun, facts_of: FactsOf) -> RankRun:
 
 
 def _identity(launch: Launch) -> str:
-    """Name what vectors depend on: the file as it is now, and flags that may change them."""
+    """Name what vectors depend on: the file that was loaded, and flags that may change them."""
     path = Path(launch.config.model_path or "").resolve()
-    try:
+    stamp: list[float] = [0, launch.at]
+    with suppress(OSError):  # it was deleted while it runs
         status = path.stat()
-        stamp = [status.st_size, status.st_mtime_ns]
-    except OSError:  # it was deleted while it runs
-        stamp = [0, int(launch.at)]
+        # A file put in its place since then is not what makes the vectors.
+        if max(status.st_mtime, status.st_ctime) < launch.at:
+            stamp = [status.st_size, status.st_mtime_ns]
     whole = json.dumps([str(path), stamp, launch.config.extra_args])
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

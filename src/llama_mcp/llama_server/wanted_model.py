@@ -52,7 +52,8 @@ class WantedModel(ABC):
             LlamaMCPError: what was named is no model.
         """
         if not await self._is_it(launch):
-            raise OtherModelRunsError(launch.alias, self.name or "")
+            can_instead = self._can(launch.about_model)
+            raise OtherModelRunsError(launch.alias, self.name or "", can_instead=can_instead)
         await self._check(launch.alias, launch.about_model, "running")
 
     async def is_restarted(self, crashed: Launch) -> bool:

@@ -43,14 +43,14 @@ def offer(wanted: str, models: Sequence[Model], library: Library) -> str:
     missing = [str(folder) for folder in library.settings.model_dirs if not os.path.isdir(folder)]
     sentences = []
     if known:
-        sentences.append(f"model_path can be: {named(nearest(wanted, known))}.")
+        sentences.append(f"Models that can be named: {named(nearest(wanted, known))}.")
     if missing:
         sentences.append(
             f"{' and '.join(missing)} of {SETTING}, which the operator has set, "
             f"{'does' if len(missing) == 1 else 'do'} not exist."
         )
     if default := _default_name(library):
-        sentences.append(f"Leave model_path out for {default}.")
+        sentences.append(f"Name none for {default}.")
     elif not known:
         sentences.append("Ask the user for the path of a GGUF file.")
     return " ".join(sentences)

@@ -22,25 +22,28 @@ class NoScoresError(LlamaMCPError):
         )
 
 
+_LESS = "Pass fewer or shorter texts, or ask the user for a larger LLAMA_MCP_WAIT_SECONDS."
+
+
 class RankTookTooLongError(LlamaMCPError):
     """The time of a call was over before everything had been read."""
 
     next_step = "Call again with the same arguments: it goes on from there."
 
-    def __init__(self, seconds: float, done: int, *, is_kept: bool) -> None:
+    def __init__(self, seconds: float, done: int, why_not_kept: str) -> None:
         """Take how far it came.
 
         Args:
             seconds: of LLAMA_MCP_WAIT_SECONDS, when it was ended.
             done: how many texts or pieces had been read.
-            is_kept: what was read need not be read again.
+            why_not_kept: why the same call again would come no further, a clause; empty when all
+                that was read is kept.
         """
         have = counted(done, "text or piece has", "texts or pieces have")
-        kept = "that is kept" if is_kept else "LLAMA_MCP_VECTOR_CACHE_MB=0 keeps none of it"
         super().__init__(
             f"Ranking was ended after {seconds:.0f} s, with LLAMA_MCP_WAIT_SECONDS over: "
-            f"{have} been read, and {kept}.",
-            next_step=None if is_kept else "Pass fewer texts or files.",
+            f"{have} been read, and {why_not_kept or 'that is kept'}.",
+            next_step=_LESS if why_not_kept else None,
         )
 
 

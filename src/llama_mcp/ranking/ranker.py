@@ -66,13 +66,13 @@ class Ranker:
             return await self._rank(request, passages, standings, tell)
         if standings.server is None:
             raise StillLoadingForRankError(self._wait_seconds)
-        is_kept = self._cache.keeps
-        raise RankTookTooLongError(self._wait_seconds, standings.done, is_kept=is_kept)
+        raise RankTookTooLongError(self._wait_seconds, standings.done, standings.why_not_kept)
 
     async def _rank(
         self, request: RankRequest, passages: Passages, standings: Standings, tell: Tell
     ) -> Ranking:
         server = await self._servers.rank_server(model=request.model)
+        was_loading = server.load is not None
         server = standings.server = await server.when_ready(lambda _load: None)
         known = await anyio.to_thread.run_sync(self._cache.of, server.identity)
         try:
@@ -80,6 +80,9 @@ class Ranker:
             await _measure(passages, measure, standings, tell)
         finally:
             await _save(known)
+            standings.why_not_kept = known.why_not_kept
+            if not (known.has_grown or was_loading):
+                standings.why_not_kept = "not one more in this call"
         return standings.ranking(server, passages, is_query_cut=measure.is_query_cut)
 
 

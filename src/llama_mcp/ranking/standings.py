@@ -27,6 +27,8 @@ class Standings:
     """Once its model has loaded."""
     done: int = 0
     """Texts and pieces that were read."""
+    why_not_kept: str = ""
+    """Why the same call again would come no further, a clause; empty when it would."""
     without_score: int = 0
     cut: list[str] = field(default_factory=list)
     """The places of those that were longer than what the model reads."""

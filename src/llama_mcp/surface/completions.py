@@ -80,11 +80,11 @@ class Completions:
             from llama_mcp.files.completing import names_from
 
             border = self._services().file_border(folders)
-            return names_from(name, border, MAX_VALUES + 1)
+            return names_from(name, border, MAX_VALUES + 1, is_typable)
 
         try:
             # Abandoned when the client goes: a folder on a network may hang.
             names = await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
         except LlamaMCPError:  # what is wrong, a call says
             return []
-        return [before + each for each in names if is_typable(each)]
+        return [before + each for each in names]

@@ -83,11 +83,13 @@ async def test_scores_are_put_in_the_order_of_the_texts_and_none_is_made_up(
         {"index": 2, "relevance_score": 3},
         {"index": 0, "relevance_score": -8.5},
         {"index": 1, "relevance_score": None},
+        {"index": 3, "relevance_score": 10**400},
+        {"index": 4, "relevance_score": 1e300},
         *({"index": 9, "relevance_score": 1}, {"relevance_score": 1}, None),
     ]
     answer(tmp_path, RERANK, {"results": results, "usage": {"prompt_tokens": 7}})
-    found = await fetch_scores(client, "q", ["a", "b", "c"])
-    assert list(found.scores) == [-8.5, None, 3.0] and found.tokens == 7
+    found = await fetch_scores(client, "q", ["a", "b", "c", "d", "e"])
+    assert list(found.scores) == [-8.5, None, 3.0, None, None] and found.tokens == 7
 
 
 async def test_a_refusal_is_told_and_an_endpoint_that_there_is_not(

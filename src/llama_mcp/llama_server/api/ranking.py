@@ -80,4 +80,10 @@ def _vector(value: Any) -> Vector | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Tell whether it is a number that 32 bits hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(array("f", [value])[0])
+    except OverflowError:  # an integer longer than any float
+        return False

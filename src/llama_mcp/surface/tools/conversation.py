@@ -145,7 +145,7 @@ class ConversationTools:
     async def wait_for_reply(
         self, ctx: Context[Services], session_id: SessionId, wait_seconds: WaitUntilBack = None
     ) -> ReplyResult:
-        """Get the rest of a reply that chat left in_progress or waiting.
+        """Get the rest of a reply that is in_progress or waiting.
 
         Gives what was not told yet, until it is complete or wait_seconds are over. Without one
         under way, gives the last reply.

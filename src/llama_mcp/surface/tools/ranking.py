@@ -28,7 +28,7 @@ def _as_list(value: Any) -> Any:
 
 
 Query = Annotated[str, Field(description="What to find.")]
-Texts = Annotated[list[str] | None, BeforeValidator(_as_list), Field(description="Texts.")]
+Texts = Annotated[list[str] | None, BeforeValidator(_as_list), Field(description="Texts to rank.")]
 RankedFiles = Annotated[
     list[str] | None, BeforeValidator(_as_list), Field(description="Paths, globs, folders.")
 ]
