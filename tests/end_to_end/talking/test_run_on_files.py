@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.types import ResourceLink
 
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import Connection, LlamaMCP, Progress, text_of
@@ -125,6 +126,19 @@ async def test_a_long_job_is_waited_for_and_tells_each_result_once(
     assert "results" not in again and "told before" in again["notes"][-1]
     page = await connection.call("read_session", **session)
     assert page["turns"][0]["reply"].count(SENTENCE) == 3
+
+
+async def test_long_results_come_with_a_link_to_their_session(
+    connection: Connection, folder: Path, fake_folder: Path
+) -> None:
+    for letter in "abc":
+        (folder / f"{letter}.md").write_text(f"This is {letter}.")
+    set_faults(fake_folder, reply="words " * 600)
+    result = await connection.result(
+        "run_on_files", instruction="Copy it.", files=["*.md"], each=True, wait_seconds=600
+    )
+    (link,) = [block for block in result.content if isinstance(block, ResourceLink)]
+    assert (await connection.read(str(link.uri))).count("words") == 1800
 
 
 async def test_a_cancelled_job_gives_what_is_finished(

@@ -17,6 +17,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
 from llama_mcp.sessions.jobs import FinishedPiece
 from llama_mcp.sessions.records import Usage
+from llama_mcp.turns import tracing
 from llama_mcp.turns.chat_request import Sampling, build_body
 from llama_mcp.turns.jobs.questions import Messages
 from llama_mcp.turns.json_schema import ParsedReply, parse_reply
@@ -165,13 +166,13 @@ class Asker:
             stream.cancel()
 
         async def stream() -> None:
-            async with (
-                self.queue.slot(self.session_id, server.total_slots, note, is_piece=True),
-                server.stream_chat(build_body(messages, sampling)) as chunks,
-            ):
-                async for chunk in chunks:
-                    reply.take(chunk)
-                    note()
+            slots, body = server.total_slots, build_body(messages, sampling)
+            async with self.queue.slot(self.session_id, slots, note, is_piece=True):
+                with tracing.span_of_call(self.session_id, server, sampling):
+                    async with server.stream_chat(body) as chunks:
+                        async for chunk in chunks:
+                            reply.take(chunk)
+                            note()
 
         self.underway.append(reply)
         try:

@@ -23,7 +23,7 @@ from llama_mcp.sessions.jobs import (
     job_of,
     pieces_text,
 )
-from llama_mcp.sessions.records import TurnStatus
+from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.turns.awaited_model import await_model
 from llama_mcp.turns.errors import TurnFailedError
@@ -207,16 +207,29 @@ class Job:
         ending = ending_of(result, self.reply.model, error)
         notes = (*self._all_notes(), *coverage_notes(state))
         ending = ending.model_copy(update={"notes": notes})
+        unsaved = await self._archived(state, ending)
+        if unsaved is not None:
+            self._notes.append(f"This result is not saved: {unsaved}")
+            result = self._reply(status, text, state)
+        self._result = result
+
+    async def _archived(self, state: JobState, ending: TurnEnding) -> ArchiveError | None:
+        """Write down the end of the job and of its turn, and return why that could not be."""
+        problem = None
+        is_complete = ending.status is TurnStatus.COMPLETE
         try:
             await self._archive.end_job(
                 self.session_id, self.number, state, is_complete=is_complete
             )
+        except ArchiveError as error:
+            problem = error
+        # The archive writes this one later if it cannot be written now.
+        try:
             await self._archive.end_turn(self.session_id, self.number, ending)
             self.is_saved = True
-        except ArchiveError as unsaved:
-            self._notes.append(f"This result is not saved: {unsaved}")
-            result = self._reply(status, text, state)
-        self._result = result
+        except ArchiveError as error:
+            problem = error
+        return problem
 
     async def _what_is_left(self, state: JobState) -> tuple[JobState, str]:
         """Return the finished pieces of a job that is not complete."""
