@@ -44,5 +44,5 @@ class JobArchive(ArchiveFile):
         return await self._run(jobs.read_job, session_id, turn)
 
     async def pieces_left(self, call: str) -> tuple[FinishedPiece, ...]:
-        """Return what was finished of the newest job of the same call that was not completed."""
+        """Return what was finished of the last job of the same call, if it was not completed."""
         return await self._run(jobs.pieces_left, call) if self.exists() else ()

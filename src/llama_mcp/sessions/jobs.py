@@ -92,14 +92,9 @@ class KeptJob:
     """The finished ones of a job that is not complete, in order."""
 
 
-def job_of(kept: KeptJob, state: JobState | None = None) -> JobState:
-    """Return what has come of a job: of one that is not complete, the results of its pieces.
-
-    Args:
-        kept: as the archive has it.
-        state: what is known of it besides; the archive's when it is left out.
-    """
-    state = state or kept.state
+def job_of(kept: KeptJob) -> JobState:
+    """Return what has come of a job that is over: of one whose end nobody saw, its pieces."""
+    state = kept.state
     read = [piece for piece in kept.pieces if piece.level == 0]
     if not read or state.results:
         return state

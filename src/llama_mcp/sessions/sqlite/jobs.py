@@ -16,9 +16,9 @@ INSERT OR REPLACE INTO job_pieces (
     turn_key, level, number, digest, file, lines, was_cut_off, reply
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
-_LEFT = """
+_NEWEST_THAT_IS_OVER = """
 SELECT turn_key FROM jobs JOIN turns USING (turn_key)
-WHERE call = ? AND status IN ('interrupted', 'cancelled', 'failed') ORDER BY turn_key DESC LIMIT 1
+WHERE call = ? AND status != 'in_progress' ORDER BY turn_key DESC LIMIT 1
 """
 
 
@@ -65,11 +65,12 @@ def read_job(store: Store, session_id: str, turn: int) -> KeptJob | None:
 
 
 def pieces_left(store: Store, call: str) -> tuple[FinishedPiece, ...]:
-    """Return what was finished of the newest job of the same call that was not completed."""
+    """Return what was finished of the last job of the same call, if it was not completed."""
     if not store.is_read_only:
         settle_dead_turns(store)
     with store.reading() as connection:
-        row = connection.execute(_LEFT, (call,)).fetchone()
+        row = connection.execute(_NEWEST_THAT_IS_OVER, (call,)).fetchone()
+        # Of a complete one nothing is left here: who asks again wants another answer.
         return read_pieces(connection, row["turn_key"]) if row else ()
 
 

@@ -10,7 +10,7 @@ from llama_mcp.sessions.jobs import Coverage, FileResult, JobState, left_out_lin
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.surface.results.hints import Offered, hint
 from llama_mcp.surface.results.statuses import SavedTo, saved_to_of, status_of
-from llama_mcp.turns.jobs.saving import result_text
+from llama_mcp.turns.jobs.saving import results_text
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.wording import counted
 
@@ -101,7 +101,9 @@ def files_text(result: ToldFiles, reply: str) -> str:
         result: the same as data.
         reply: the reply of a job that has one, to the character.
     """
-    lines = [reply] if reply else [result_text(each) for each in result.results]
+    lines = [reply] if reply else []
+    if result.results and not reply:
+        lines.append(results_text(result.results))
     lines.append("[" + ", ".join(filter(None, _figures(result))) + "]")
     if result.coverage and result.coverage.left_out:
         left_out = map(left_out_line, result.coverage.left_out)

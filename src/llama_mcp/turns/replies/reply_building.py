@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_mcp.sessions.attachments import SaveTo
-from llama_mcp.sessions.jobs import KeptJob, coverage_notes, job_of
+from llama_mcp.sessions.jobs import JobState, KeptJob, coverage_notes, job_of
 from llama_mcp.sessions.records import ArchivedTurn, TurnEnding, TurnStatus, Usage
 from llama_mcp.turns.json_schema import ParsedReply, data_of
 from llama_mcp.turns.replies.partial_reply import PartialReply
@@ -121,8 +121,15 @@ def reply_from_archive(
         save_to=turn.save_to,
         saved_bytes=turn.saved_bytes,
         notes=_notes_of(turn, kept),
-        job=None if kept is None else job_of(kept),
+        job=_job_of(turn, kept),
     )
+
+
+def _job_of(turn: ArchivedTurn, kept: KeptJob | None) -> JobState | None:
+    if kept is None:
+        return None
+    # Pieces are no results yet while the job may still put them together.
+    return kept.state if turn.status is TurnStatus.IN_PROGRESS else job_of(kept)
 
 
 def _notes_of(turn: ArchivedTurn, kept: KeptJob | None) -> list[str]:
