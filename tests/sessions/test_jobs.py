@@ -81,6 +81,11 @@ async def test_a_cancelled_job_can_be_gone_on_with(archive: Archive) -> None:
     await archive.end_job(session_id, 1, STATE, is_complete=False)
     await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.CANCELLED))
     assert await archive.pieces_left("call") == (FIRST,)
+    # Once it was completed, who asks again wants another answer.
+    again = await begin(archive, FIRST, SECOND)
+    await archive.end_job(again, 1, STATE, is_complete=True)
+    await archive.end_turn(again, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="all"))
+    assert await archive.pieces_left("call") == ()
 
 
 async def test_a_deleted_session_leaves_nothing_of_its_job(archive: Archive, path: Path) -> None:

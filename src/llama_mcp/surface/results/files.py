@@ -43,7 +43,8 @@ class ToldJob:
     """What results have told of one job."""
 
     turn: int
-    results: frozenset[tuple[str, str | None]] = frozenset()
+    results: frozenset[int] = frozenset()
+    """The hash of each: files and lines may be named twice."""
     notes: frozenset[str] = frozenset()
     is_end_told: bool = False
 
@@ -111,8 +112,8 @@ def files_text(result: ToldFiles, reply: str) -> str:
     return "\n".join([*lines, *(f"Note: {note}" for note in result.notes)])
 
 
-def _key(result: FileResult) -> tuple[str, str | None]:
-    return result.file, result.lines
+def _key(result: FileResult) -> int:
+    return hash(result.model_dump_json())
 
 
 def _shown(coverage: Coverage) -> Coverage:
