@@ -12,6 +12,7 @@ from llama_mcp.sessions.jobs import (
     FinishedPiece,
     JobState,
     LeftOutPart,
+    break_notes,
     coverage_notes,
     job_of,
 )
@@ -107,3 +108,11 @@ def test_what_was_left_out_is_said_in_sentences() -> None:
         "Files: a.md, b.md; read: 2 pieces, 30 tokens.",
         "Left out: b.md, lines 1-9 (it is odd).",
     )
+
+
+def test_of_a_job_that_ended_early_it_is_said_how_far_it_came() -> None:
+    assert break_notes(JobState(done=2, planned=9)) == ("It ended after 2 of about 9 pieces.",)
+    state = JobState(done=2, planned=3, is_planned=True)
+    assert "It ended after 2 of 3 pieces." in coverage_notes(state)
+    for state in (JobState(planned=1), JobState(done=3, planned=3, is_planned=True)):
+        assert break_notes(state) == ()

@@ -115,7 +115,19 @@ def coverage_notes(state: JobState) -> tuple[str, ...]:
         f"Files: {', '.join(state.named)}; read: {counted(coverage.pieces, 'piece')}, "
         f"{counted(coverage.tokens, 'token')}."
     )
-    return (read, *(f"Left out: {left_out_line(each)}." for each in coverage.left_out))
+    return (
+        read,
+        *break_notes(state),
+        *(f"Left out: {left_out_line(each)}." for each in coverage.left_out),
+    )
+
+
+def break_notes(state: JobState) -> tuple[str, ...]:
+    """Return how far a job had come that is over before all of its files were read."""
+    if not 0 < state.done < state.planned:
+        return ()
+    about = "" if state.is_planned else "about "
+    return (f"It ended after {state.done} of {about}{counted(state.planned, 'piece')}.",)
 
 
 def left_out_line(part: LeftOutPart) -> str:

@@ -6,7 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from llama_mcp.sessions.jobs import Coverage, FileResult, JobState, left_out_line
+from llama_mcp.sessions.jobs import (
+    Coverage,
+    FileResult,
+    JobState,
+    break_notes,
+    left_out_line,
+)
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.surface.results.hints import Offered, hint
 from llama_mcp.surface.results.statuses import SavedTo, saved_to_of, status_of
@@ -126,6 +132,8 @@ def _how_told(reply: ChatReply, job: JobState, told: ToldJob, offered: Offered) 
     if reply.is_over and not told.is_end_told and more > 0:
         names = hint("read_session", "names them", offered)
         yield f"{more} more were left out{names}."
+    if reply.is_over and not told.is_end_told:
+        yield from break_notes(job)
     if reply.is_over and (told.is_end_told or told.results):
         whole = hint("read_session", "has it whole", offered)
         what = "All" if told.is_end_told else "A part"

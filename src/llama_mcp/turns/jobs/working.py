@@ -160,7 +160,9 @@ class Work:
         """Return how many pieces there will be, by the sizes of the files until all are cut."""
         if self._is_planned or not self._planned or self._reader is None:
             return max(self._planned, 1)
-        bytes_left = sum(file.size_bytes for file in self._task.files) - self._reader.characters
+        # How long the lines are that are meant of a file, nobody knows before.
+        whole = (file.size_bytes for file in self._task.files if not file.has_lines)
+        bytes_left = sum(whole) - self._reader.characters
         per_piece = max(1.0, self._reader.characters / self._planned)
         return self._planned + max(0, round(bytes_left / per_piece))
 
