@@ -3,6 +3,7 @@
 import sqlite3
 
 from llama_mcp.sessions.jobs import FinishedPiece, JobState, KeptJob
+from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.sessions.sqlite.job_rows import read_pieces
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.rows import build_turn_key
@@ -17,7 +18,7 @@ INSERT OR REPLACE INTO job_pieces (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _NEWEST_THAT_IS_OVER = """
-SELECT turn_key FROM jobs JOIN turns USING (turn_key)
+SELECT turn_key, status FROM jobs JOIN turns USING (turn_key)
 WHERE call = ? AND status != 'in_progress' ORDER BY turn_key DESC LIMIT 1
 """
 
@@ -43,15 +44,17 @@ def save_piece(
         connection.execute(_STATE, (_text_of(state), key))
 
 
-def end_job(
-    store: Store, session_id: str, turn: int, state: JobState, *, is_complete: bool
-) -> None:
-    """Write down what has come of a job; what it was made of goes when it is complete."""
+def end_job(store: Store, session_id: str, turn: int, state: JobState) -> None:
+    """Write down what has come of a job."""
+    with store.writing() as connection:
+        connection.execute(_STATE, (_text_of(state), _key(connection, session_id, turn)))
+
+
+def forget_pieces(store: Store, session_id: str, turn: int) -> None:
+    """Take out what a job was made of."""
     with store.writing() as connection:
         key = _key(connection, session_id, turn)
-        connection.execute(_STATE, (_text_of(state), key))
-        if is_complete:
-            connection.execute("DELETE FROM job_pieces WHERE turn_key = ?", (key,))
+        connection.execute("DELETE FROM job_pieces WHERE turn_key = ?", (key,))
 
 
 def read_job(store: Store, session_id: str, turn: int) -> KeptJob | None:
@@ -70,8 +73,9 @@ def pieces_left(store: Store, call: str) -> tuple[FinishedPiece, ...]:
         settle_dead_turns(store)
     with store.reading() as connection:
         row = connection.execute(_NEWEST_THAT_IS_OVER, (call,)).fetchone()
-        # Of a complete one nothing is left here: who asks again wants another answer.
-        return read_pieces(connection, row["turn_key"]) if row else ()
+        # Who asks again what is complete wants another answer.
+        is_left = row is not None and row["status"] != TurnStatus.COMPLETE
+        return read_pieces(connection, row["turn_key"]) if is_left else ()
 
 
 def _key(connection: sqlite3.Connection, session_id: str, turn: int) -> int:

@@ -224,11 +224,8 @@ class Job:
     async def _archived(self, state: JobState, ending: TurnEnding) -> ArchiveError | None:
         """Write down the end of the job and of its turn, and return why that could not be."""
         problem = None
-        is_complete = ending.status is TurnStatus.COMPLETE
         try:
-            await self._archive.end_job(
-                self.session_id, self.number, state, is_complete=is_complete
-            )
+            await self._archive.end_job(self.session_id, self.number, state)
         except ArchiveError as error:
             problem = error
         # The archive writes this one later if it cannot be written now.
@@ -236,7 +233,11 @@ class Job:
             await self._archive.end_turn(self.session_id, self.number, ending)
             self.is_saved = True
         except ArchiveError as error:
-            problem = error
+            return error
+        if ending.status is TurnStatus.COMPLETE:
+            # Last: killed before, the job is interrupted, and its pieces are all there is of it.
+            with suppress(ArchiveError):
+                await self._archive.forget_pieces(self.session_id, self.number)
         return problem
 
     def _content(self) -> str:

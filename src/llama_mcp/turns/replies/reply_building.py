@@ -128,8 +128,9 @@ def reply_from_archive(
 def _job_of(turn: ArchivedTurn, kept: KeptJob | None) -> JobState | None:
     if kept is None:
         return None
-    # Pieces are no results yet while the job may still put them together.
-    return kept.state if turn.status is TurnStatus.IN_PROGRESS else job_of(kept)
+    # Pieces are no results while the job may still put them together, or when it has done so.
+    has_pieces = turn.status not in (TurnStatus.IN_PROGRESS, TurnStatus.COMPLETE)
+    return job_of(kept) if has_pieces else kept.state
 
 
 def _notes_of(turn: ArchivedTurn, kept: KeptJob | None) -> list[str]:
