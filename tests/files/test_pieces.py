@@ -107,6 +107,19 @@ async def test_a_long_even_text_takes_little_more_than_one_count_a_piece(
     assert len(pieces) <= 1.3 * rule(PROSE * 700) / 300
 
 
+async def test_a_tiny_text_does_not_make_the_next_one_be_read_far_ahead() -> None:
+    asked: list[int] = []
+
+    async def count(text: str) -> int:
+        asked.append(len(text))
+        return quarters_of(text) - 60  # what the marks may take at the most is taken off
+
+    cutter, measure = Cutter(), Measure(count, 1000)
+    for text in ("x" * 230, PROSE * 1000):
+        _ = [piece async for piece in cutter.cut(in_blocks([text]), measure)]
+    assert max(asked) < 6000
+
+
 async def test_a_text_whose_tokens_change_takes_few_counts() -> None:
     count = Counting(uneven)
     pieces = await cut(count, 300, (PROSE * 20 + "0123456789" * 60 + "\n") * 20)

@@ -61,7 +61,7 @@ async def test_the_only_model_that_ranks_is_started_and_taken_again(
     put_embeds(library)
     server = await serve(first)
     assert (server.model, server.kind) == ("embeds", "embedding")
-    assert list(server.notes) == ["llama-server was started for this ranking (embeds)."]
+    assert list(server.notes) == ["llama-server was started for this call (embeds)."]
     assert server.input_limit == CONTEXT
     again = await serve(first)
     assert again.identity == server.identity and not again.notes

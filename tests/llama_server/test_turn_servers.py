@@ -65,7 +65,7 @@ async def test_a_turn_without_a_llama_server_gets_one_that_is_started_for_it_and
     for launches in (1, 2):
         server = await serve(first)
         assert server.model == "tiny"
-        assert list(server.notes) == ["llama-server was started for this chat (tiny)."]
+        assert list(server.notes) == ["llama-server was started for this call (tiny)."]
         assert len(recorded_launches(fake_folder)) == launches
         assert not (await first.supervisor.ready_server()).notes  # the next finds it
         # Whoever stops it frees the memory; whoever chats then wants it again.

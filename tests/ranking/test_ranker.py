@@ -20,7 +20,7 @@ async def test_the_text_that_is_the_query_comes_first_and_the_others_sorted_behi
     scores = [row.score for row in ranking.rows]
     assert scores == sorted(scores, reverse=True) and len(rest) == 2
     assert (ranking.by, ranking.ranked) == ("embeds (cosine)", 4)
-    assert ranking.notes == ("llama-server was started for this ranking (embeds).",)
+    assert ranking.notes == ("llama-server was started for this call (embeds).",)
     assert not (await room.rank("b c d", ["x"])).notes
 
 

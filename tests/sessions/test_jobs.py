@@ -12,6 +12,7 @@ from llama_mcp.sessions.jobs import (
     FinishedPiece,
     JobState,
     LeftOutPart,
+    break_notes,
     coverage_notes,
     job_of,
 )
@@ -68,19 +69,35 @@ async def test_a_complete_job_keeps_its_results_and_no_pieces(archive: Archive) 
     session_id = await begin(archive, FIRST, SECOND)
     results = (FileResult(file="a.md", parsed={"n": [1]}), FileResult(file="b.md", error="odd"))
     state = STATE.model_copy(update={"results": results})
-    await archive.end_job(session_id, 1, state, is_complete=True)
+    await archive.end_job(session_id, 1, state)
     await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="all"))
+    assert await archive.pieces_left("call") == ()
+    await archive.forget_pieces(session_id, 1)
     kept = await archive.job(session_id, 1)
     assert kept is not None and (kept.state, kept.pieces) == (state, ())
     assert job_of(kept) == state
-    assert await archive.pieces_left("call") == ()
+
+
+async def test_a_job_that_is_killed_before_its_reply_is_written_loses_no_piece(
+    archive: Archive, other: Archive
+) -> None:
+    session_id = await begin(archive, FIRST, SECOND)
+    await archive.end_job(session_id, 1, STATE)
+    await archive.close()
+    assert (await other.last_turn(session_id)).reply.endswith("second reply")
+    assert await other.pieces_left("call") == (FIRST, SECOND)
 
 
 async def test_a_cancelled_job_can_be_gone_on_with(archive: Archive) -> None:
     session_id = await begin(archive, FIRST)
-    await archive.end_job(session_id, 1, STATE, is_complete=False)
+    await archive.end_job(session_id, 1, STATE)
     await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.CANCELLED))
     assert await archive.pieces_left("call") == (FIRST,)
+    # Once it was completed, who asks again wants another answer.
+    again = await begin(archive, FIRST, SECOND)
+    await archive.end_job(again, 1, STATE)
+    await archive.end_turn(again, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="all"))
+    assert await archive.pieces_left("call") == ()
 
 
 async def test_a_deleted_session_leaves_nothing_of_its_job(archive: Archive, path: Path) -> None:
@@ -102,3 +119,11 @@ def test_what_was_left_out_is_said_in_sentences() -> None:
         "Files: a.md, b.md; read: 2 pieces, 30 tokens.",
         "Left out: b.md, lines 1-9 (it is odd).",
     )
+
+
+def test_of_a_job_that_ended_early_it_is_said_how_far_it_came() -> None:
+    assert break_notes(JobState(done=2, planned=9)) == ("It ended after 2 of about 9 pieces.",)
+    state = JobState(done=2, planned=3, is_planned=True)
+    assert "It ended after 2 of 3 pieces." in coverage_notes(state)
+    for state in (JobState(planned=1), JobState(done=3, planned=3, is_planned=True)):
+        assert break_notes(state) == ()

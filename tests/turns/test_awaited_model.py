@@ -38,7 +38,7 @@ async def test_a_message_is_archived_before_its_model_has_loaded_and_sent_afterw
     assert (archived.message, archived.status) == ("first of all", TurnStatus.IN_PROGRESS)
     waiting = await turn.deliver()
     assert waiting.load and waiting.status is TurnStatus.IN_PROGRESS and waiting.reply == ""
-    assert waiting.notes == ["llama-server was started for this chat (tiny)."]
+    assert waiting.notes == ["llama-server was started for this call (tiny)."]
     assert (idle_room.in_flight.waiting, idle_room.prompts()) == (1, [])
     idle_room.set_faults()
     await until(lambda: turn.is_over, "the turn is over")

@@ -97,7 +97,8 @@ class Cutter:
             if text == fits[0]:
                 break
             tokens = await measure.count(text)
-            self._characters_per_token = len(text) / max(tokens, 1)
+            if max(len(text), tokens) >= most:  # a few characters say nothing of the next text
+                self._characters_per_token = len(text) / max(tokens, 1)
             if tokens <= most:
                 fits = text, tokens
                 if tokens >= GOOD_SHARE * most or await rest.is_all(text):

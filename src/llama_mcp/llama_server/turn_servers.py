@@ -37,7 +37,7 @@ from llama_mcp.settings import LlamaServerSettings
 RECOVERY_SECONDS = 3.0
 # As a start has it that says nothing else.
 LOAD_SECONDS = 600.0
-STARTED = "llama-server was started for this {purpose} ({model})."
+STARTED = "llama-server was started for this call ({model})."
 
 
 class TurnServers:
@@ -117,7 +117,7 @@ class TurnServers:
         if state is None or not state.is_live or not await self._attachment.join(state.run):
             state, is_new = await self._start(state, wanted, may_start=may_start)
             model = state.run.launch.alias
-            notes += [STARTED.format(purpose=wanted.purpose, model=model)] if is_new else []
+            notes += [STARTED.format(model=model)] if is_new else []
         if state.state in (ServerState.READY, ServerState.UNRESPONSIVE):
             return await self._answering(state, notes)
         loading = await self._watches.of(state.run)

@@ -37,11 +37,6 @@ class WantedModel(ABC):
     name: str | None
     """A path, or a name that fits one model of the library; None takes what runs."""
 
-    @property
-    @abstractmethod
-    def purpose(self) -> str:
-        """What it is wanted for, a word."""
-
     async def check_runs(self, launch: Launch) -> None:
         """Return if what runs or loads will do.
 
@@ -100,8 +95,6 @@ class WantedModel(ABC):
 class ModelThatChats(WantedModel):
     """The model of a turn."""
 
-    purpose = "chat"
-
     def _can(self, about: AboutModel | None) -> bool:
         # Of one whose header cannot be read it is not known.
         return about is None or about.kind not in CANNOT_CHAT
@@ -114,8 +107,6 @@ class ModelThatChats(WantedModel):
 
 class ModelThatRanks(WantedModel):
     """The model that texts are ranked by."""
-
-    purpose = "ranking"
 
     async def _chosen(self) -> str | None:
         if self.name is not None:

@@ -32,17 +32,20 @@ class JobArchive(ArchiveFile):
         with waiting_at_most(PARTIAL_SECONDS):
             await self._run(jobs.save_piece, session_id, turn, piece, state)
 
-    async def end_job(
-        self, session_id: str, turn: int, state: JobState, *, is_complete: bool
-    ) -> None:
-        """Write down what has come of a job; its pieces are forgotten when it is complete."""
+    async def end_job(self, session_id: str, turn: int, state: JobState) -> None:
+        """Write down what has come of a job."""
         with anyio.CancelScope(shield=True), waiting_at_most(ENDING_SECONDS, ENDING_SECONDS):
-            await self._run(jobs.end_job, session_id, turn, state, is_complete=is_complete)
+            await self._run(jobs.end_job, session_id, turn, state)
+
+    async def forget_pieces(self, session_id: str, turn: int) -> None:
+        """Take out what a job was made of; not before its turn is complete in the archive."""
+        with anyio.CancelScope(shield=True), waiting_at_most(PARTIAL_SECONDS):
+            await self._run(jobs.forget_pieces, session_id, turn)
 
     async def job(self, session_id: str, turn: int) -> KeptJob | None:
         """Return the job that a turn is; None for a turn of a conversation."""
         return await self._run(jobs.read_job, session_id, turn)
 
     async def pieces_left(self, call: str) -> tuple[FinishedPiece, ...]:
-        """Return what was finished of the newest job of the same call that was not completed."""
+        """Return what was finished of the last job of the same call, if it was not completed."""
         return await self._run(jobs.pieces_left, call) if self.exists() else ()

@@ -92,14 +92,9 @@ class KeptJob:
     """The finished ones of a job that is not complete, in order."""
 
 
-def job_of(kept: KeptJob, state: JobState | None = None) -> JobState:
-    """Return what has come of a job: of one that is not complete, the results of its pieces.
-
-    Args:
-        kept: as the archive has it.
-        state: what is known of it besides; the archive's when it is left out.
-    """
-    state = state or kept.state
+def job_of(kept: KeptJob) -> JobState:
+    """Return what has come of a job that is over: of one whose end nobody saw, its pieces."""
+    state = kept.state
     read = [piece for piece in kept.pieces if piece.level == 0]
     if not read or state.results:
         return state
@@ -120,7 +115,19 @@ def coverage_notes(state: JobState) -> tuple[str, ...]:
         f"Files: {', '.join(state.named)}; read: {counted(coverage.pieces, 'piece')}, "
         f"{counted(coverage.tokens, 'token')}."
     )
-    return (read, *(f"Left out: {left_out_line(each)}." for each in coverage.left_out))
+    return (
+        read,
+        *break_notes(state),
+        *(f"Left out: {left_out_line(each)}." for each in coverage.left_out),
+    )
+
+
+def break_notes(state: JobState) -> tuple[str, ...]:
+    """Return how far a job had come that is over before all of its files were read."""
+    if not 0 < state.done < state.planned:
+        return ()
+    about = "" if state.is_planned else "about "
+    return (f"It ended after {state.done} of {about}{counted(state.planned, 'piece')}.",)
 
 
 def left_out_line(part: LeftOutPart) -> str:

@@ -110,7 +110,7 @@ async def test_a_client_ranks_texts_and_files_with_nothing_started_before(
         assert (best["index"], best["score"], best["begins"]) == (1, 1.0, "a b c")
         assert text_of(result).startswith(f"[{ranking['ranked']} ranked by embeds (cosine)]\n")
         assert "1.0 [1] a b c" in text_of(result)
-        assert ranking["notes"][0] == "llama-server was started for this ranking (embeds)."
+        assert ranking["notes"][0] == "llama-server was started for this call (embeds)."
         assert progress.rises and progress.values[-1] == ranking["ranked"]
         # Two rows cost two lines, and no vector is in either form.
         assert len(text_of(result)) < 400 and len(str(ranking)) < 500

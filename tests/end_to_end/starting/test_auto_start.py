@@ -12,7 +12,7 @@ from tests.support.client_process import Connection, LlamaMCP, Progress
 from tests.support.processes import has_llama_server, until
 from tests.support.raw_client import raw_client
 
-STARTED = "llama-server was started for this chat (tiny)."
+STARTED = "llama-server was started for this call (tiny)."
 LIMITS: dict[str, Any] = {"max_tokens": 5, "wait_seconds": 600}
 
 

@@ -63,7 +63,7 @@ async def test_an_idle_client_is_told_from_one_that_generates(
     assert "which last asked for it" in told and "no reply is lost" in told
     assert (await one.call("stop_llama_server", force=True))["state"] == "stopped"
     reply = await other.call("chat", message="Hello")
-    assert any("was started for this chat" in note for note in reply["notes"])
+    assert any("was started for this call" in note for note in reply["notes"])
 
 
 async def test_sessions_are_found_by_any_client_in_any_spelling_and_by_the_beginning_of_their_id(

@@ -412,7 +412,7 @@ RANKINGS = {
         RankedRow(score=0.9428, index=2, begins="That is a very happy person"),
         RankedRow(score=0.1, index=0, begins="Another one"),
         ranked=40,
-        notes=("llama-server was started for this ranking (minilm).",),
+        notes=("llama-server was started for this call (minilm).",),
     ),
     "files": ranking(
         RankedRow(score=0.5, file="docs/a.md", lines="10-24", begins="# A heading"),

@@ -78,6 +78,28 @@ async def test_a_cancelled_job_keeps_what_is_finished_and_the_same_call_asks_for
     assert any("1 reply had come before" in note for note in reply.notes)
 
 
+async def test_a_cancelled_job_tells_the_pieces_of_files_that_have_no_result_yet(
+    desk: Desk,
+) -> None:
+    last = "This is the end."
+    desk.write(a_md="This is a.", b_md="It was a quiet day.\n" * 900 + last)
+    held: dict[str, Any] = {"hold_at_token": 2}
+    desk.room.set_faults(by_text={last: held, "This is a.": {}, "quiet day": {}}, **held)
+    job = await desk.begin("*.md", each=True, max_tokens=100)
+    await until(lambda: job.state.is_planned, "all pieces are cut")
+    await until(lambda: job.state.done == job.state.planned - 1, "all but the last are finished")
+    await job.cancel()
+    reply = await job.deliver()
+    assert reply.job is not None
+    a, *of_b = reply.job.results
+    assert (a.file, a.lines) == ("a.md", None)
+    assert len(of_b) == job.state.done - 1 and of_b[0].lines is not None
+    assert of_b[0].lines.startswith("1-") and {piece.file for piece in of_b} == {"b.md"}
+    assert reply.reply.count(SENTENCE) == reply.job.coverage.pieces == len(reply.job.results)
+    archived = await desk.room.in_flight.archived_reply(reply.session_id, 0)
+    assert (archived.job, archived.reply) == (reply.job, reply.reply)
+
+
 async def test_a_file_that_has_changed_is_read_again(desk: Desk) -> None:
     desk.write(**FILES)
     desk.room.set_faults(by_text={"This is a.": {}}, hold_at_token=2)

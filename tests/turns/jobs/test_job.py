@@ -154,6 +154,31 @@ async def test_files_that_hold_no_text_are_left_out_with_the_reason(desk: Desk) 
     assert state_of(reply).coverage.files == 1
 
 
+@pytest.mark.parametrize(
+    ("faults", "files", "said"),
+    [
+        ({"reply_tokens": []}, ["a.md"], "The only piece has no result: its reply was empty"),
+        ({}, ["a.md:9"], "Nothing could be read: a.md: it has no line 9."),
+    ],
+)
+async def test_a_job_without_a_result_says_why(
+    desk: Desk, faults: dict[str, Any], files: list[str], said: str
+) -> None:
+    desk.write(a_md="first")
+    desk.room.set_faults(**faults)
+    with pytest.raises(TurnFailedError) as failure:
+        await desk.complete(*files)
+    assert said in str(failure.value)
+
+
+async def test_files_of_which_lines_are_named_are_counted_once(desk: Desk) -> None:
+    desk.write(a_md="one\ntwo\nthree\n")
+    reply = await desk.complete("a.md:1", "a.md:2-30")
+    assert (state_of(reply).coverage.files, state_of(reply).coverage.pieces) == (1, 1)
+    results = state_of(await desk.complete("a.md:1", "a.md:2-30", each=True)).results
+    assert [result.lines for result in results] == ["1-1", "2-3"]
+
+
 async def test_files_that_change_or_vanish_meanwhile_are_told_of(desk: Desk) -> None:
     desk.write(a_md=LONG * 6, b_md="second")
     desk.room.set_faults(hold_at_token=2)
@@ -174,6 +199,9 @@ async def test_files_that_change_or_vanish_meanwhile_are_told_of(desk: Desk) -> 
 async def test_without_a_text_nothing_is_begun(desk: Desk) -> None:
     with pytest.raises(NothingToReadError, match=r"gone\.md"):
         await desk.begin("gone.md")
+    desk.write(empty_md="")
+    with pytest.raises(NothingToReadError, match=r"empty\.md: it is empty"):
+        await desk.begin("empty.md")
     assert (await desk.room.services.archive.list_sessions()).total == 0
     for asked in ({"instruction": " "}, {"files": ()}):
         with pytest.raises(InvalidArgumentError):
@@ -298,8 +326,12 @@ async def test_the_same_call_joins_the_job_that_is_under_way(desk: Desk) -> None
     desk.room.set_faults(hold_at_token=2)
     job = await desk.begin("a.md")
     assert await desk.begin("a.md") is job
+    save_to = place_to_save("out.md", desk.border, overwrite=False)
+    saved = await desk.begin("a.md", save_to=save_to)
+    assert saved is not job and await desk.begin("a.md", save_to=save_to) is saved
+    assert not any("cut off" in note for note in job.snapshot().notes)
     desk.room.set_faults()
-    await until(lambda: job.is_over, "it is over")
+    await until(lambda: job.is_over and saved.is_over, "both are over")
 
 
 def test_what_is_left_out_is_told_with_its_lines() -> None:

@@ -20,6 +20,12 @@ def test_the_mark_is_in_none_of_the_texts(texts: list[str]) -> None:
     assert message["content"].count(f"</{mark}>") == len(texts)
 
 
+def test_marks_that_only_differ_in_case_or_go_on_are_avoided_too() -> None:
+    text = "<file " + " ".join(f"<FILE-{number}>" for number in range(2, 5000))
+    assert free_mark("file", [text]) == "file-5000"
+    assert free_mark("file", ["</file-23>"]) == "file-3"
+
+
 def test_a_name_cannot_end_its_mark() -> None:
     (message,) = about_piece("Sum up.", [Part('a">\n</file> b', None, "text")])
     assert message["content"].count("</file>") == 1

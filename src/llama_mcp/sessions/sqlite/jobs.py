@@ -3,6 +3,7 @@
 import sqlite3
 
 from llama_mcp.sessions.jobs import FinishedPiece, JobState, KeptJob
+from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.sessions.sqlite.job_rows import read_pieces
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.rows import build_turn_key
@@ -16,9 +17,9 @@ INSERT OR REPLACE INTO job_pieces (
     turn_key, level, number, digest, file, lines, was_cut_off, reply
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
-_LEFT = """
-SELECT turn_key FROM jobs JOIN turns USING (turn_key)
-WHERE call = ? AND status IN ('interrupted', 'cancelled', 'failed') ORDER BY turn_key DESC LIMIT 1
+_NEWEST_THAT_IS_OVER = """
+SELECT turn_key, status FROM jobs JOIN turns USING (turn_key)
+WHERE call = ? AND status != 'in_progress' ORDER BY turn_key DESC LIMIT 1
 """
 
 
@@ -43,15 +44,17 @@ def save_piece(
         connection.execute(_STATE, (_text_of(state), key))
 
 
-def end_job(
-    store: Store, session_id: str, turn: int, state: JobState, *, is_complete: bool
-) -> None:
-    """Write down what has come of a job; what it was made of goes when it is complete."""
+def end_job(store: Store, session_id: str, turn: int, state: JobState) -> None:
+    """Write down what has come of a job."""
+    with store.writing() as connection:
+        connection.execute(_STATE, (_text_of(state), _key(connection, session_id, turn)))
+
+
+def forget_pieces(store: Store, session_id: str, turn: int) -> None:
+    """Take out what a job was made of."""
     with store.writing() as connection:
         key = _key(connection, session_id, turn)
-        connection.execute(_STATE, (_text_of(state), key))
-        if is_complete:
-            connection.execute("DELETE FROM job_pieces WHERE turn_key = ?", (key,))
+        connection.execute("DELETE FROM job_pieces WHERE turn_key = ?", (key,))
 
 
 def read_job(store: Store, session_id: str, turn: int) -> KeptJob | None:
@@ -65,12 +68,14 @@ def read_job(store: Store, session_id: str, turn: int) -> KeptJob | None:
 
 
 def pieces_left(store: Store, call: str) -> tuple[FinishedPiece, ...]:
-    """Return what was finished of the newest job of the same call that was not completed."""
+    """Return what was finished of the last job of the same call, if it was not completed."""
     if not store.is_read_only:
         settle_dead_turns(store)
     with store.reading() as connection:
-        row = connection.execute(_LEFT, (call,)).fetchone()
-        return read_pieces(connection, row["turn_key"]) if row else ()
+        row = connection.execute(_NEWEST_THAT_IS_OVER, (call,)).fetchone()
+        # Who asks again what is complete wants another answer.
+        is_left = row is not None and row["status"] != TurnStatus.COMPLETE
+        return read_pieces(connection, row["turn_key"]) if is_left else ()
 
 
 def _key(connection: sqlite3.Connection, session_id: str, turn: int) -> int:

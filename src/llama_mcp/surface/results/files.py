@@ -6,11 +6,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from llama_mcp.sessions.jobs import Coverage, FileResult, JobState, left_out_line
+from llama_mcp.sessions.jobs import (
+    Coverage,
+    FileResult,
+    JobState,
+    break_notes,
+    left_out_line,
+)
 from llama_mcp.sessions.records import TurnStatus, Usage
 from llama_mcp.surface.results.hints import Offered, hint
 from llama_mcp.surface.results.statuses import SavedTo, saved_to_of, status_of
-from llama_mcp.turns.jobs.saving import result_text
+from llama_mcp.turns.jobs.saving import results_text
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.wording import counted
 
@@ -43,7 +49,8 @@ class ToldJob:
     """What results have told of one job."""
 
     turn: int
-    results: frozenset[tuple[str, str | None]] = frozenset()
+    results: frozenset[int] = frozenset()
+    """The hash of each: files and lines may be named twice."""
     notes: frozenset[str] = frozenset()
     is_end_told: bool = False
 
@@ -101,7 +108,9 @@ def files_text(result: ToldFiles, reply: str) -> str:
         result: the same as data.
         reply: the reply of a job that has one, to the character.
     """
-    lines = [reply] if reply else [result_text(each) for each in result.results]
+    lines = [reply] if reply else []
+    if result.results and not reply:
+        lines.append(results_text(result.results))
     lines.append("[" + ", ".join(filter(None, _figures(result))) + "]")
     if result.coverage and result.coverage.left_out:
         left_out = map(left_out_line, result.coverage.left_out)
@@ -109,8 +118,8 @@ def files_text(result: ToldFiles, reply: str) -> str:
     return "\n".join([*lines, *(f"Note: {note}" for note in result.notes)])
 
 
-def _key(result: FileResult) -> tuple[str, str | None]:
-    return result.file, result.lines
+def _key(result: FileResult) -> int:
+    return hash(result.model_dump_json())
 
 
 def _shown(coverage: Coverage) -> Coverage:
@@ -123,6 +132,8 @@ def _how_told(reply: ChatReply, job: JobState, told: ToldJob, offered: Offered) 
     if reply.is_over and not told.is_end_told and more > 0:
         names = hint("read_session", "names them", offered)
         yield f"{more} more were left out{names}."
+    if reply.is_over and not told.is_end_told:
+        yield from break_notes(job)
     if reply.is_over and (told.is_end_told or told.results):
         whole = hint("read_session", "has it whole", offered)
         what = "All" if told.is_end_told else "A part"

@@ -106,11 +106,13 @@ class FileTools:
         jobs = Jobs(services.in_flight, services.supervisor, services.archive)
         with waiting_at_most(max(0.0, deadline - anyio.current_time())):
             job = await jobs.begin(request, border)
+        job.calls = call = job.calls + 1
         try:
             left_seconds = max(0.0, deadline - anyio.current_time())
             reply = await follow_job(job, left_seconds, JobProgress(ctx))
         except anyio.get_cancelled_exc_class():
-            if not services.in_flight.is_shutting_down:
+            # Not when the same call has been made again since: that one waits for the job.
+            if job.calls == call and not services.in_flight.is_shutting_down:
                 with anyio.CancelScope(shield=True):
                     await job.cancel()
             raise

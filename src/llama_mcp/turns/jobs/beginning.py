@@ -7,16 +7,17 @@ import anyio.to_thread
 
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.finding import find
-from llama_mcp.files.named import FileKind, Found
+from llama_mcp.files.named import FileKind, Found, NamedFile
 from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.in_flight import InFlight
 from llama_mcp.turns.jobs.errors import NothingToReadError
 from llama_mcp.turns.jobs.job import Job, JobParts
 from llama_mcp.turns.jobs.job_request import JobRequest
-from llama_mcp.turns.jobs.reading import PICTURE
+from llama_mcp.turns.jobs.reading import EMPTY, PICTURE
 from llama_mcp.turns.jobs.working import Task
 from llama_mcp.turns.json_schema import check_taken, with_schema_read
 
@@ -37,22 +38,24 @@ class Jobs:
         """
         request.check()
         digest = request.digest()
-        if same := self._underway(digest):
+        if same := self._underway(digest, request.save_to):
             return same
         sampling, notes = await _checked(request)
         # Abandoned with the call: a folder on a network may hang.
         found = await anyio.to_thread.run_sync(
             partial(find, request.files, border, strict=False), abandon_on_cancel=True
         )
-        if not any(file.kind is not FileKind.PICTURE for file in found.files):
-            pictures = [(file.name, PICTURE) for file in found.files]
+        without_text = [(file.name, why) for file in found.files if (why := _why_no_text(file))]
+        if len(without_text) == len(found.files):
             raise NothingToReadError(
-                [*((each.name, each.why) for each in found.left_out), *pictures]
+                [*((each.name, each.why) for each in found.left_out), *without_text]
             )
         server = await self._servers.ready_server(model=request.model)
         if sampling.json_schema is not None and server.load is None:
             await check_taken(server, sampling)
         kept = await self._archive.pieces_left(digest)
+        if same := self._underway(digest, request.save_to):  # begun meanwhile
+            return same
         with anyio.CancelScope(shield=True):
             task = await self._begun(request, sampling, found, border, digest, server)
         notice = self._archive.notice()
@@ -67,10 +70,10 @@ class Jobs:
         self._in_flight.start(job)
         return job
 
-    def _underway(self, digest: str) -> Job | None:
+    def _underway(self, digest: str, save_to: SaveTo | None) -> Job | None:
         turns = self._in_flight.open_turns()
         jobs = (turn for turn in turns if isinstance(turn, Job) and turn.digest == digest)
-        return next(jobs, None)
+        return next((job for job in jobs if job.goes_to(save_to)), None)
 
     async def _begun(
         self,
@@ -95,6 +98,12 @@ class Jobs:
         await self._archive.begin_job(session_id, begun.turn, digest, state)
         request = request.with_sampling(sampling)
         return Task(session_id, begun.turn, request, found.files, left_out, border)
+
+
+def _why_no_text(file: NamedFile) -> str | None:
+    if file.kind is FileKind.PICTURE:
+        return PICTURE
+    return None if file.size_bytes else EMPTY
 
 
 async def _checked(request: JobRequest) -> tuple[Sampling, list[str]]:

@@ -35,11 +35,15 @@ class InstructionTooLongError(LlamaMCPError):
 
 
 class NoResultError(LlamaMCPError):
-    """A job of which no piece has a result."""
+    """A job of which no piece has a result; of one with no piece, no file had a text."""
 
-    def __init__(self, pieces: int, first: str) -> None:
-        which = "The only piece" if pieces == 1 else f"None of the {pieces} pieces"
-        super().__init__(f"{which} has a result. {'It' if pieces == 1 else 'The first'}: {first}")
+    def __init__(self, pieces: int, why: str) -> None:
+        if not pieces:
+            super().__init__(f"Nothing could be read: {why}")
+        elif pieces == 1:
+            super().__init__(f"The only piece has no result: {why}")
+        else:
+            super().__init__(f"None of the {pieces} pieces has a result. The first: {why}")
 
 
 class NotPutTogetherError(LlamaMCPError):

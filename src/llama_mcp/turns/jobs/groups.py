@@ -42,8 +42,24 @@ def result_of(group: Group, whole: Whole | None = None, error: str | None = None
     (file,) = group.files
     lines = None
     if file.has_lines:
-        lines = f"{file.first_line or 1}-{file.last_line or ''}"
+        lines = _lines_read(group) or f"{file.first_line or 1}-{file.last_line or ''}"
     if whole is None:
         return FileResult(file=file.name, lines=lines, error=error)
     reply: dict[str, Any] = {"reply": whole.text} if whole.parsed is None else {}
     return FileResult(file=file.name, lines=lines, parsed=whole.parsed, **reply)
+
+
+def pieces_of(group: Group) -> list[FileResult]:
+    """Return the finished pieces of a group that has no result yet."""
+    answers = [group.answers[number] for number in sorted(group.answers)]
+    return [
+        FileResult(file=piece.files, lines=piece.lines, reply=answer.text)
+        for piece, answer in answers
+    ]
+
+
+def _lines_read(group: Group) -> str | None:
+    """Return the first and the last line that have a reply; the file may have fewer than asked."""
+    parts = [part.lines for piece, _ in group.answers.values() for part in piece.parts]
+    ends = [int(end) for lines in parts if lines for end in lines.split("-")]
+    return f"{min(ends)}-{max(ends)}" if ends else None

@@ -14,14 +14,13 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.jobs import (
     JOB_INTERRUPTED,
     FinishedPiece,
     JobState,
     coverage_notes,
-    job_of,
-    pieces_text,
 )
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.texts import clean_text
@@ -71,6 +70,8 @@ class Job:
         self.following = Following(self.reply)
         self.is_saved = False
         self.error: LlamaMCPError | None = None
+        self.calls = 0
+        """How many calls have begun or joined it."""
         self._request = parts.task.request
         self._parts = parts
         self._archive = parts.archive
@@ -104,6 +105,10 @@ class Job:
     def state(self) -> JobState:
         """How far it is, or what has come of it."""
         return self._work.state()
+
+    def goes_to(self, save_to: SaveTo | None) -> bool:
+        """Tell whether its results go where a call of the same wants them."""
+        return self._request.save_to == save_to
 
     async def run(self) -> None:
         """Do the job and archive what comes of it. It is over when this returns or raises."""
@@ -197,7 +202,9 @@ class Job:
         if is_complete:
             text = self._whole_text(state)
         else:
-            state, text = await self._what_is_left(state)
+            state = self._work.state_at_break()
+            if any(result.error is None for result in state.results):
+                text = clean_text(results_text(state.results))
         if self._work.unsaved is not None:
             self._notes.append(f"A piece is not saved: {self._work.unsaved}")
         if status is TurnStatus.INTERRUPTED:
@@ -205,8 +212,9 @@ class Job:
         result = self._reply(status, text, state)
         error = str(self.error) if self.error else None
         ending = ending_of(result, self.reply.model, error)
-        notes = (*self._all_notes(), *coverage_notes(state))
-        ending = ending.model_copy(update={"notes": notes})
+        # The error has a place of its own in a transcript.
+        notes = [note for note in result.notes if note != error]
+        ending = ending.model_copy(update={"notes": (*notes, *coverage_notes(state))})
         unsaved = await self._archived(state, ending)
         if unsaved is not None:
             self._notes.append(f"This result is not saved: {unsaved}")
@@ -216,11 +224,8 @@ class Job:
     async def _archived(self, state: JobState, ending: TurnEnding) -> ArchiveError | None:
         """Write down the end of the job and of its turn, and return why that could not be."""
         problem = None
-        is_complete = ending.status is TurnStatus.COMPLETE
         try:
-            await self._archive.end_job(
-                self.session_id, self.number, state, is_complete=is_complete
-            )
+            await self._archive.end_job(self.session_id, self.number, state)
         except ArchiveError as error:
             problem = error
         # The archive writes this one later if it cannot be written now.
@@ -228,17 +233,12 @@ class Job:
             await self._archive.end_turn(self.session_id, self.number, ending)
             self.is_saved = True
         except ArchiveError as error:
-            problem = error
+            return error
+        if ending.status is TurnStatus.COMPLETE:
+            # Last: killed before, the job is interrupted, and its pieces are all there is of it.
+            with suppress(ArchiveError):
+                await self._archive.forget_pieces(self.session_id, self.number)
         return problem
-
-    async def _what_is_left(self, state: JobState) -> tuple[JobState, str]:
-        """Return the finished pieces of a job that is not complete."""
-        with suppress(ArchiveError):
-            kept = await self._archive.job(self.session_id, self.number)
-            if kept is not None:
-                known = job_of(kept, state)
-                return known, clean_text(pieces_text(kept.pieces))
-        return state, ""
 
     def _content(self) -> str:
         """Return what goes to the file that the caller has named."""
@@ -257,6 +257,7 @@ class Job:
     def _reply(self, status: TurnStatus, text: str, state: JobState) -> ChatReply:
         whole = self._work.whole
         is_complete = status is TurnStatus.COMPLETE
+        is_underway = status is TurnStatus.IN_PROGRESS
         return ChatReply(
             session_id=self.session_id,
             turn=self.number,
@@ -271,9 +272,13 @@ class Job:
             sampling=self._request.sampling.given(),
             save_to=self._request.save_to,
             saved_bytes=self._written.size_bytes,
-            notes=[*self._all_notes(), *([str(self.error)] if self.error else [])],
+            notes=self._notes_so_far() if is_underway else self._all_notes(),
             job=state,
         )
 
+    def _notes_so_far(self) -> list[str]:
+        return [*self._notes, *self._work.notes]
+
     def _all_notes(self) -> list[str]:
-        return [*self._notes, *self._work.notes, *self._written.notes]
+        error = [str(self.error)] if self.error else []
+        return [*self._notes_so_far(), *self._work.counts, *self._written.notes, *error]

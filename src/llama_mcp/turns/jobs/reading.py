@@ -29,6 +29,7 @@ BLOCK_CHARACTERS = 64 * 1024
 MAX_WHY_CHARACTERS = 300
 PICTURE = "it is a picture, and only text is read here"
 EMPTY = "it is empty"
+NO_LINE = "it has no line {line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,6 @@ class Reader:
     asker: Asker
     left_out: list[LeftOutPart] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    files_read: int = 0
     characters: int = 0
     """Handed out so far."""
     _cutter: Cutter = field(default_factory=Cutter)
@@ -125,7 +125,6 @@ class Reader:
                 async for piece in pieces:
                     is_whole = piece.is_last and not was_read and not file.has_lines
                     lines = None if is_whole else f"{piece.first_line}-{piece.last_line}"
-                    self.files_read += not was_read
                     was_read, next_line = True, piece.last_line + 1
                     tokens = piece.tokens + _margin(file)
                     yield Part(file.name, lines, piece.text), tokens
@@ -135,7 +134,8 @@ class Reader:
             self.left_out.append(LeftOutPart(file=file.name, lines=lines, why=why_of(error)))
         else:
             if not was_read:
-                self.left_out.append(LeftOutPart(file=file.name, why=EMPTY))
+                why = NO_LINE.format(line=file.first_line) if file.first_line else EMPTY
+                self.left_out.append(LeftOutPart(file=file.name, why=why))
 
     def _measure(self, file: NamedFile) -> Measure:
         margin = _margin(file)

@@ -17,7 +17,7 @@ from llama_mcp.sessions.jobs import Coverage, FileResult, FinishedPiece, JobStat
 from llama_mcp.sessions.records import Usage
 from llama_mcp.turns.jobs.asking import Answer, Asker
 from llama_mcp.turns.jobs.errors import NoResultError
-from llama_mcp.turns.jobs.groups import Group, problem_of, result_of
+from llama_mcp.turns.jobs.groups import Group, pieces_of, problem_of, result_of
 from llama_mcp.turns.jobs.job_request import JobRequest
 from llama_mcp.turns.jobs.questions import Part, about_piece
 from llama_mcp.turns.jobs.reading import PlannedPiece, Reader, why_of
@@ -67,7 +67,10 @@ class Work:
         self._reader: Reader | None = None
         self._joiner: Joiner | None = None
         self._room: Room | None = None
+        self._open: dict[int, Group] = {}
+        """Those that have no result yet."""
         self._results: dict[int, FileResult] = {}
+        self._files_read: set[str] = set()
         self._left_out = list(task.left_out)
         self._notes: list[str] = []
         self._planned = self._done = self._read = self._tokens = self._cut_off = 0
@@ -97,7 +100,7 @@ class Work:
 
     @property
     def notes(self) -> list[str]:
-        """What the caller should know besides."""
+        """What the caller should know besides, also while it goes on."""
         notes = [*self._notes, *self._asker.notes]
         for part in (self._reader, self._joiner):
             notes += part.notes if part else []
@@ -107,6 +110,12 @@ class Work:
                 f"max_tokens={asked} was capped to {self._room.reply}: a larger part of the "
                 f"window of {self._room.window} would leave too little room for texts."
             )
+        return notes
+
+    @property
+    def counts(self) -> list[str]:
+        """What the caller should know at the end: before, it would be told anew each time."""
+        notes = []
         if self._cut_off and self._room:
             replies = counted(self._cut_off, "reply was", "replies were")
             notes.append(
@@ -134,18 +143,26 @@ class Work:
             stage=f"putting {joiner.asking} replies together" if is_joining and joiner else "",
             results=tuple(self._results[number] for number in sorted(self._results)),
             coverage=Coverage(
-                files=reader.files_read if reader else 0,
+                files=len(self._files_read),
                 pieces=self._read,
                 tokens=self._tokens,
                 left_out=(*self._left_out, *(reader.left_out if reader else ())),
             ),
         )
 
+    def state_at_break(self) -> JobState:
+        """Return what has come of a job that broke off, finished pieces without a result too."""
+        pieces = [each for number in sorted(self._open) for each in pieces_of(self._open[number])]
+        state = self.state()
+        return state.model_copy(update={"results": (*state.results, *pieces)})
+
     def _expected(self) -> int:
         """Return how many pieces there will be, by the sizes of the files until all are cut."""
         if self._is_planned or not self._planned or self._reader is None:
             return max(self._planned, 1)
-        bytes_left = sum(file.size_bytes for file in self._task.files) - self._reader.characters
+        # How long the lines are that are meant of a file, nobody knows before.
+        whole = (file.size_bytes for file in self._task.files if not file.has_lines)
+        bytes_left = sum(whole) - self._reader.characters
         per_piece = max(1.0, self._reader.characters / self._planned)
         return self._planned + max(0, round(bytes_left / per_piece))
 
@@ -154,7 +171,7 @@ class Work:
         files = self._task.files
         groups = [[file] for file in files] if self._task.request.each else [list(files)]
         for number, of_group in enumerate(groups):
-            group = Group(number, of_group)
+            group = self._open[number] = Group(number, of_group)
             async with aclosing(self._reader.pieces(of_group)) as pieces:
                 async for piece in pieces:
                     self._planned += 1
@@ -195,6 +212,7 @@ class Work:
             return
         group.answers[number] = piece, answer
         self._read += 1
+        self._files_read.update(part.file for part in piece.parts)
         self._tokens += piece.tokens
         finished = FinishedPiece(
             *(0, number, answer.digest, piece.files, piece.lines, answer.text),
@@ -208,6 +226,7 @@ class Work:
         group.over = -1  # once
         if not group.answers:
             self._note_failed(group)
+            del self._open[group.number]
             return
         self._left_out += group.failed
         ordered = [group.answers[number] for number in sorted(group.answers)]
@@ -222,6 +241,7 @@ class Work:
                 self._results[group.number] = result_of(group, whole)
             else:
                 self.whole = whole
+        del self._open[group.number]
         self._on_change()
 
     def _note_failed(self, group: Group) -> None:

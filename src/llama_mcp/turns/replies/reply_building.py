@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_mcp.sessions.attachments import SaveTo
-from llama_mcp.sessions.jobs import KeptJob, coverage_notes, job_of
+from llama_mcp.sessions.jobs import JobState, KeptJob, coverage_notes, job_of
 from llama_mcp.sessions.records import ArchivedTurn, TurnEnding, TurnStatus, Usage
 from llama_mcp.turns.json_schema import ParsedReply, data_of
 from llama_mcp.turns.replies.partial_reply import PartialReply
@@ -121,8 +121,16 @@ def reply_from_archive(
         save_to=turn.save_to,
         saved_bytes=turn.saved_bytes,
         notes=_notes_of(turn, kept),
-        job=None if kept is None else job_of(kept),
+        job=_job_of(turn, kept),
     )
+
+
+def _job_of(turn: ArchivedTurn, kept: KeptJob | None) -> JobState | None:
+    if kept is None:
+        return None
+    # Pieces are no results while the job may still put them together, or when it has done so.
+    has_pieces = turn.status not in (TurnStatus.IN_PROGRESS, TurnStatus.COMPLETE)
+    return job_of(kept) if has_pieces else kept.state
 
 
 def _notes_of(turn: ArchivedTurn, kept: KeptJob | None) -> list[str]:
