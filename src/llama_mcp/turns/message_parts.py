@@ -6,18 +6,16 @@ The same files always give the same bytes: later prompts of the session begin wi
 """
 
 import json
-import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
 from typing import Any
 
 from llama_mcp.sessions.attachments import AttachedFile, Attachment
+from llama_mcp.turns.marks import free_mark
 
 ChatMessage = dict[str, Any]
 ChatMessages = list[ChatMessage]
 
-_MARK = re.compile("</?file(?:-([0-9]{0,8}))?", re.IGNORECASE)
 # In the place of a picture in an earlier message, for a model that came later and sees none.
 UNSEEN_PICTURE = "[a picture, which this model cannot see]"
 PICTURE = "[a picture]"
@@ -64,7 +62,7 @@ def is_picture(attached: Attachment) -> bool:
 
 
 def _parts(attached: Sequence[Attachment], *, sees_pictures: bool) -> Iterator[ChatMessage]:
-    tag = _free_tag(attached)
+    tag = free_mark("file", _texts_of(attached))
     for each in attached:
         yield _text(f"<{tag} {_label(each.file)}>\n")
         if isinstance(each.content, str):
@@ -84,20 +82,11 @@ def _label(file: AttachedFile) -> str:
     return name if file.first_line is None else f'{name} lines="{file.first_line}-{file.last_line}"'
 
 
-def _free_tag(attached: Sequence[Attachment]) -> str:
-    """Return the word for the marks: file, or with the smallest number that is in no text."""
-    numbers = {number for each in attached for number in _numbers_in(each)}
-    if not numbers:
-        return "file"
-    # A mark that begins like ours is ours to a model.
-    taken = {number[:digits] for number in numbers for digits in range(len(number) + 1)}
-    return next(f"file-{number}" for number in count(2) if str(number) not in taken)
-
-
-def _numbers_in(attached: Attachment) -> Iterator[str]:
-    texts = [attached.file.name]
-    texts += [attached.content] if isinstance(attached.content, str) else []
-    return (found[1] or "" for text in texts for found in _MARK.finditer(text))
+def _texts_of(attached: Sequence[Attachment]) -> Iterator[str]:
+    for each in attached:
+        yield each.file.name
+        if isinstance(each.content, str):
+            yield each.content
 
 
 def _text(text: str) -> ChatMessage:

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llama_mcp.turns.chat_request import Sampling
-from llama_mcp.turns.jobs.questions import Part, about_piece, about_replies, free_mark, mark_bytes
+from llama_mcp.turns.jobs.questions import Part, about_piece, about_replies, mark_bytes
 from llama_mcp.turns.jobs.room import room_of
+from llama_mcp.turns.marks import free_mark
 
 PART = Part("a.md", "1-80", "Some text.")
 
@@ -18,12 +19,6 @@ def test_the_mark_is_in_none_of_the_texts(texts: list[str]) -> None:
     (message,) = about_piece("Sum up.", parts)
     assert message["content"].count(f"<{mark} ") == len(texts)
     assert message["content"].count(f"</{mark}>") == len(texts)
-
-
-def test_marks_that_only_differ_in_case_or_go_on_are_avoided_too() -> None:
-    text = "<file " + " ".join(f"<FILE-{number}>" for number in range(2, 5000))
-    assert free_mark("file", [text]) == "file-5000"
-    assert free_mark("file", ["</file-23>"]) == "file-3"
 
 
 def test_a_name_cannot_end_its_mark() -> None:

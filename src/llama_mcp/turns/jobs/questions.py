@@ -5,11 +5,10 @@ first, then what belongs to this question alone. Each text stands between marks 
 no text of the question, so that none can end early or pass for another.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 
+from llama_mcp.turns.marks import free_mark
 from llama_mcp.visible_text import visible_line
 
 Messages = list[dict[str, str]]
@@ -60,18 +59,6 @@ def _question(instruction: str, task: str, word: str, parts: Sequence[Part]) -> 
     if len(instruction) <= _REPEATED_CHARACTERS:
         again = f"\n\n{instruction.strip()}"
     return [{"role": "user", "content": f"{instruction.strip()}\n\n{task}\n\n{texts}{again}"}]
-
-
-def free_mark(word: str, texts: Sequence[str]) -> str:
-    """Return a name for marks that no text has: the word, or with the first number that is free."""
-    # One look at each text: a hostile one has as many marks as it has room for.
-    pattern = re.compile(f"</?{word}(?:-([0-9]{{1,8}}))?", re.IGNORECASE)
-    numbers = {found[1] or "" for text in texts for found in pattern.finditer(text)}
-    if not numbers:
-        return word
-    # A mark that begins like ours is ours to a model.
-    taken = {number[:digits] for number in numbers for digits in range(1, len(number) + 1)}
-    return next(f"{word}-{number}" for number in count(2) if str(number) not in taken)
 
 
 def _marked(part: Part, mark: str) -> str:
