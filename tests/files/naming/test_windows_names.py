@@ -39,23 +39,23 @@ def test_another_machine_is_told_before_it_is_called() -> None:
     for path in (r"\\nas\share\a.txt", "//nas/share/a.txt", "\\/nas/x"):
         assert is_on_another_machine(path)
         with pytest.raises(BadNameError, match="another machine"):
-            take_apart(path, [Path("/work")], windows=True)
+            take_apart(path, [Path("/notes")], windows=True)
     assert not is_on_another_machine(r"\work\a.txt")
 
 
 @pytest.mark.parametrize("text", ["nul", "nul:1-3", "a.txt:stream", r"C:a.txt", '"aux.txt"'])
 def test_a_caller_s_text_is_judged_by_them_on_windows(text: str) -> None:
     with pytest.raises(BadNameError):
-        take_apart(text, [Path("/work")], windows=True)
+        take_apart(text, [Path("/notes")], windows=True)
 
 
 @pytest.mark.parametrize("text", ["aux.txt", "out.md:x", "out.md.", "\\\\nas\\out.md", "sub\\"])
 def test_nothing_is_saved_under_such_a_name(text: str) -> None:
     with pytest.raises(BadNameError):
-        clean_path(text, Path("/work"), windows=True)
+        clean_path(text, Path("/notes"), windows=True)
 
 
 def test_lines_behind_a_path_with_a_drive_are_taken_apart() -> None:
-    asked = take_apart(r"C:\work\a.txt:10-80", [Path("/work")], windows=True)
+    asked = take_apart(r"C:\work\a.txt:10-80", [Path("/notes")], windows=True)
     assert (asked.text, asked.first_line, asked.last_line) == (r"C:\work\a.txt", 10, 80)
     assert PurePosixPath(asked.text)

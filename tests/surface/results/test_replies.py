@@ -224,7 +224,7 @@ def test_only_so_many_sessions_are_remembered() -> None:
     assert told(telling, whole("4", session_id=str(KEPT_SESSIONS)))["reply"] == ""
 
 
-TO_FILE: dict[str, Any] = {"save_to": SaveTo(path="/work/a.md", folder="/work")}
+TO_FILE: dict[str, Any] = {"save_to": SaveTo(path="/notes/a.md", folder="/notes")}
 
 
 def test_of_a_reply_that_goes_to_a_file_no_text_is_told() -> None:
@@ -232,7 +232,7 @@ def test_of_a_reply_that_goes_to_a_file_no_text_is_told() -> None:
     growing = told(telling, reply_of("It is", **TO_FILE))
     assert growing["reply"] == "" and "tells when it is written" in growing["notes"][0]
     result = telling.tell(whole("It is four.", saved_bytes=11, **TO_FILE), telling.so_far)
-    assert structure(result)["saved_to"] == {"path": "/work/a.md", "size_bytes": 11}
+    assert structure(result)["saved_to"] == {"path": "/notes/a.md", "size_bytes": 11}
     assert "reply" not in structure(result) and "It is" not in text_of(result)
 
 

@@ -160,7 +160,7 @@ def told(one: ChatReply, *before: ChatReply) -> CallToolResult:
     return telling.tell(one, telling.so_far if before else NOTHING)
 
 
-SAVE_TO = SaveTo(path="/work/four.md", folder="/work")
+SAVE_TO = SaveTo(path="/notes/four.md", folder="/notes")
 GROWING = reply("It is", TurnStatus.IN_PROGRESS, usage=Usage(completion_tokens=2))
 REPLIES = {
     "complete": told(reply("It is four.")),
@@ -205,7 +205,7 @@ WORKING = job("", TurnStatus.IN_PROGRESS, done=2, is_planned=False)
 WORKING_ON_EACH = job("", TurnStatus.IN_PROGRESS, each=True, results=RESULTS_OF_FILES[:1])
 EACH = job("## a.md", each=True, results=RESULTS_OF_FILES)
 SAVED: dict[str, Any] = {
-    "save_to": SaveTo(path="/work/out.md", folder="/work"),
+    "save_to": SaveTo(path="/notes/out.md", folder="/notes"),
     "saved_bytes": 5120,
 }
 JOBS = {
