@@ -151,7 +151,7 @@ async def test_an_archive_of_a_newer_version_is_refused_and_left_alone(
 async def test_two_processes_on_one_archive_see_each_others_words(
     llama_mcp: LlamaMCP, fake_folder: Path
 ) -> None:
-    fake = install_fake(fake_folder, by_text={"Three": {"hold_at_token": 2}})
+    fake = install_fake(fake_folder, by_text={"Three": {"hang_at_token": 2}})
     shared = llama_mcp.having(LLAMA_CPP_PATH=str(fake))
     async with shared.connect() as one, shared.connect("legacy") as other:
         started = await one.call("start_llama_server")
