@@ -199,7 +199,7 @@ class _Search:
             real = Path(os.path.realpath(path, strict=True))
         except OSError as error:
             # Of what lies outside, callers are not even told whether it is there.
-            self.border.check_readable(Path(os.path.realpath(path)), name)
+            self.border.check_readable(_as_far_as_it_leads(path), name)
             raise unreadable(name, error) from error
         except ValueError as error:
             raise BadNameError(name, str(error)) from error
@@ -255,6 +255,13 @@ class _Search:
             return FileMissingError(asked.text, base)
         nearest = _nearest(path.name, sorted(names[:MAX_COMPARED], key=natural))
         return FileMissingError(asked.text, self.border.shown_name(path.parent), nearest)
+
+
+def _as_far_as_it_leads(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except OSError:  # a link has gone while it was read, strict or not
+        return Path(os.path.abspath(path))
 
 
 def _nearest(name: str, names: Sequence[str]) -> list[str]:
