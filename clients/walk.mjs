@@ -64,7 +64,7 @@ export async function walk(client) {
   await readResources(client, reply);
   await getPrompt(client, reply.session_id);
   await cancel(client, call, reply.session_id);
-  await callTheRest(tools, called, call, reply.session_id);
+  await callTheRest(client, tools, called, call, reply.session_id);
   await stop(client, call);
   const first = ["list", "subscribe", "start", "chat with progress", "read", "prompt", "cancel"];
   return [...first, `${called.size} tools`, "stop"];
@@ -146,7 +146,7 @@ async function cancel(client, call, session_id) {
 }
 
 /** Call what the walk has not called, so that every tool's result is held against its schema. */
-async function callTheRest(tools, called, call, session_id) {
+async function callTheRest(client, tools, called, call, session_id) {
   const fork = await call("fork_session", { session_id });
   await call("delete_session", { session_id: fork.session_id });
   await call("update_session", { session_id, title: "A walk" });
