@@ -20,7 +20,7 @@ TERMINATOR = Path(__file__).with_name("terminator_program.py")
 VICTIMS = ("llama-mcp", "keeper", "llama-server")
 WORKS: dict[str, dict[str, Any]] = {
     "start_llama_server": {},
-    "chat": {"message": "Go on and on", "max_tokens": 900},
+    "chat": {"message": "Go on and on", "max_tokens": 3500},
     "stop_llama_server": {},
 }
 SEED = 12

@@ -71,7 +71,7 @@ async def _chat(client: RawClient, **arguments: Any) -> dict[str, Any]:
 
 
 async def _begin_to_talk(client: RawClient, session_id: str) -> None:
-    arguments = {"session_id": session_id, "message": "Go on and on", "max_tokens": 900}
+    arguments = {"session_id": session_id, "message": "Go on and on", "max_tokens": 3500}
     meta = {"progressToken": "interrupted"}
     await client.ask("tools/call", name="chat", arguments=arguments, _meta=meta)
     while not (await client.next()).get("params", {}).get("message"):

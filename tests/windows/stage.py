@@ -32,7 +32,7 @@ class Stage:
             "LLAMA_CPP_PATH": self.windows.path(self.executable.parent),
             "MODEL_PATH": self.windows.path(self.model),
             "PORT": "0",
-            "CTX_SIZE": "1024",
+            "CTX_SIZE": "4096",
             "LINGER_SECONDS": "0",
             "LOG_LEVEL": "INFO",
             # Two threads of llama.cpp wait for each other long on a machine that other work shares.
