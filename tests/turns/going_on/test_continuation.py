@@ -12,6 +12,8 @@ from tests.fake_llama_server.running import CHAT
 from tests.support.processes import until
 from tests.turns.conftest import PART, SENTENCE, Room
 
+pytestmark = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
+
 # It dies once, at the first request: later ones hold what has come.
 DEATH = {"die_at_token": {"n": 3, "code": 1}}
 GOES_ON: dict[str, Any] = {"by_text": {"continue_final_message": {}}}
