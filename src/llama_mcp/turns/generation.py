@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import anyio
-
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import (
     ReadyServer,
@@ -19,6 +17,7 @@ from llama_mcp.turns.chat_request import build_body
 from llama_mcp.turns.going_on.adoption import TurnState, state_text
 from llama_mcp.turns.going_on.continuation import prompt_for_rest
 from llama_mcp.turns.prompt import Prompt, fit_prompt
+from llama_mcp.turns.receiving import why_broken_off
 from llama_mcp.turns.replies.cache_miss import ServingFacts, why_recomputed
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
@@ -88,16 +87,12 @@ class Generation:
 
     async def run(self) -> LlamaMCPError | None:
         """Generate the reply and return why it broke off; None when it is complete."""
-        failures: list[LlamaMCPError] = []
-        async with anyio.create_task_group() as tasks:
-            with anyio.CancelScope() as stream:
-                tasks.start_soon(self._watch_for_silence, stream, failures)
-                try:
-                    await self._stream()
-                except LlamaMCPError as error:
-                    failures.append(await self._server.explain_loss(error))
-            tasks.cancel_scope.cancel()
-        return failures[0] if failures else None
+        # Nothing comes while the turn waits for a slot.
+        return await why_broken_off(
+            self._server,
+            self._stream,
+            lambda: time.monotonic() if self._reply.queue_place else self._heard_at,
+        )
 
     async def run_again(self, second_try: SecondTry) -> LlamaMCPError | None:
         """Generate a second try at the reply, and return why it broke off."""
@@ -258,16 +253,6 @@ class Generation:
     def _has_filled_window(self) -> bool:
         used = self._snapshot().context.tokens_used or 0
         return self._reply.finish_reason == "length" and used >= self._server.slot_ctx_size
-
-    async def _watch_for_silence(
-        self, stream: anyio.CancelScope, failures: list[LlamaMCPError]
-    ) -> None:
-        silence = await self._server.wait_until_silent(
-            # Nothing comes while the turn waits for a slot.
-            lambda: time.monotonic() if self._reply.queue_place else self._heard_at
-        )
-        failures.append(silence)
-        stream.cancel()
 
     def _note_place(self, place: Place | None) -> None:
         self._reply.take_place(place)

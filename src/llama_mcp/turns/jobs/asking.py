@@ -21,6 +21,7 @@ from llama_mcp.turns import tracing
 from llama_mcp.turns.chat_request import Sampling, build_body
 from llama_mcp.turns.jobs.questions import Messages
 from llama_mcp.turns.json_schema import ParsedReply, parse_reply
+from llama_mcp.turns.receiving import why_broken_off
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.second_try import SecondTry
 from llama_mcp.turns.slot_queue import Place, SlotQueue
@@ -148,7 +149,6 @@ class Asker:
         reply: PartialReply,
     ) -> LlamaMCPError | None:
         """Receive a reply, and return why it broke off."""
-        failures: list[LlamaMCPError] = []
         heard_at = time.monotonic()
 
         def note(place: Place | None = None) -> None:
@@ -156,14 +156,6 @@ class Asker:
             reply.take_place(place)
             heard_at = time.monotonic()
             self.on_change()
-
-        async def watch_for_silence(stream: anyio.CancelScope) -> None:
-            silence = await server.wait_until_silent(
-                # Nothing comes while it waits for a slot.
-                lambda: time.monotonic() if reply.queue_place else heard_at
-            )
-            failures.append(silence)
-            stream.cancel()
 
         async def stream() -> None:
             slots, body = server.total_slots, build_body(messages, sampling)
@@ -176,17 +168,12 @@ class Asker:
 
         self.underway.append(reply)
         try:
-            async with anyio.create_task_group() as tasks:
-                with anyio.CancelScope() as scope:
-                    tasks.start_soon(watch_for_silence, scope)
-                    try:
-                        await stream()
-                    except LlamaMCPError as error:
-                        failures.append(await server.explain_loss(error))
-                tasks.cancel_scope.cancel()
+            # Nothing comes while it waits for a slot.
+            return await why_broken_off(
+                server, stream, lambda: time.monotonic() if reply.queue_place else heard_at
+            )
         finally:
             self.underway.remove(reply)
-        return failures[0] if failures else None
 
     async def _go_on_after(self, error: LlamaMCPError, server: ReadyServer) -> None:
         """Return when a question that broke off can be asked of another launch of llama-server.
