@@ -18,7 +18,8 @@ from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.errors import TurnFailedError
 from llama_mcp.turns.in_flight import InFlight
 from llama_mcp.turns.replies.partial_reply import PartialReply
-from llama_mcp.turns.turn import BUG, Turn
+from llama_mcp.turns.turn import Turn
+from llama_mcp.turns.underway import BUG
 from tests.support.processes import PATIENCE_SECONDS, until
 from tests.turns.conftest import PART, SENTENCE, Room
 

@@ -7,7 +7,6 @@ and whole at the end, however the turn ends. Only then do callers hear that it i
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 
 import anyio
 
@@ -17,7 +16,6 @@ from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import INTERRUPTED, TurnStatus
 from llama_mcp.turns.awaited_model import await_model
 from llama_mcp.turns.errors import TurnFailedError
-from llama_mcp.turns.following import Following
 from llama_mcp.turns.generation import Generation
 from llama_mcp.turns.going_on.continuation import rest_after_crash
 from llama_mcp.turns.json_schema import ParsedReply, parse_reply
@@ -28,37 +26,27 @@ from llama_mcp.turns.saving import Written, write_out
 from llama_mcp.turns.second_try import SecondTry
 from llama_mcp.turns.slot_queue import Place
 from llama_mcp.turns.turn_parts import TurnParts
+from llama_mcp.turns.underway import BUG, STOPPED_ELSEWHERE, Underway
 
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
-STOPPED_ELSEWHERE = "It was stopped from another llama-mcp process than its own."
-BUG = "an unexpected error inside llama-mcp; its log has the details"
 
 
-class Turn:
+class Turn(Underway):
     """A turn under way or just over."""
 
     def __init__(self, parts: TurnParts, notes: Sequence[str]) -> None:
-        self.session_id = parts.begun.session.session_id
-        self.number = parts.begun.turn
-        left, server = parts.left, parts.server
+        begun, left, server = parts.begun, parts.left, parts.server
         before = left or parts.reopened
-        self.reply = before.reply if before else PartialReply(model=server.model, load=server.load)
-        self.following = Following(self.reply)
-        self.is_saved = False
-        self.error: LlamaMCPError | None = None
+        reply = before.reply if before else PartialReply(model=server.model, load=server.load)
+        super().__init__(begun.session.session_id, begun.turn, reply, parts.archive, notes)
         self._sampling = parts.request.sampling
         self._save_to = parts.request.save_to
         self._written = Written()
         self._server = parts.server
         self._servers = parts.servers
-        self._archive = parts.archive
-        self._scope = anyio.CancelScope()
-        self._is_cancel_asked = False
         self._saved_tokens = self.reply.generated
-        # What the caller should know besides the reply.
-        self._notes = list(notes)
         self._parsed = ParsedReply()
         self._result: ChatReply | None = None
         self._is_first_try_over = left is not None and left.is_second_try
@@ -70,11 +58,6 @@ class Turn:
     def is_caught_up(self) -> bool:
         """Whether a reply that is read on has all that had come before, and more is to come."""
         return self.reply.load is not None or self._generation.is_caught_up
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the reply is in the archive, or cannot be written to it."""
-        return self.following.is_over
 
     async def run(self) -> None:
         """Generate the reply and archive it. The turn is over when this returns or raises."""
@@ -105,17 +88,6 @@ class Turn:
                 self.following.end()
                 with anyio.CancelScope(shield=True):
                     await self._generation.close(is_saved=self.is_saved)
-
-    async def cancel(self) -> None:
-        """Stop generating and wait until what was received is archived."""
-        self._is_cancel_asked = not self.is_over
-        self._scope.cancel()
-        await self.following.wait_until_over()
-
-    async def wait_if_cancelled(self) -> None:
-        """Wait until the turn is over if a caller is cancelling it."""
-        if self._is_cancel_asked:
-            await self.following.wait_until_over()
 
     async def deliver(self) -> ChatReply:
         """Return the reply so far, saved: it is kept even if this process is killed right after.
@@ -220,10 +192,7 @@ class Turn:
         while True:
             await anyio.sleep(SAVE_SECONDS)
             await self.save()
-            if await self._is_cancelled_elsewhere():
-                self._notes.append(STOPPED_ELSEWHERE)
-                self._is_cancel_asked = True
-                self._scope.cancel()
+            await self._stop_if_cancelled_elsewhere()
 
     async def _how_it_broke_off(self) -> TurnStatus:
         """Return the status of a reply with an error; one that is no failure is taken back."""
@@ -244,11 +213,6 @@ class Turn:
         if self._generation.stream is not None:
             await self._save()
         return self._generation.can_be_left
-
-    async def _is_cancelled_elsewhere(self) -> bool:
-        with suppress(ArchiveError):
-            return await self._archive.is_cancel_asked(self.session_id, self.number)
-        return False
 
     def _note_unsaved(self, error: ArchiveError) -> None:
         note = f"This reply is not saved: {error}"

@@ -27,7 +27,14 @@ def test_what_is_no_file_of_windows_is_told(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("a.txt", r"C:\notes\a.txt", "C:/notes/a.txt", "..\\a.txt", "./a.txt", r"\\nas\share\a.txt"),
+        *(
+            "a.txt",
+            r"C:\notes\a.txt",
+            "C:/notes/a.txt",
+            "..\\a.txt",
+            "./a.txt",
+            r"\\nas\share\a.txt",
+        ),
         *("console.txt", "nullable.py", "com10.txt", "auxiliary", "src/**/*.py", "a?.txt", ".env"),
     ],
 )

@@ -10,7 +10,7 @@ from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.jobs import JOB_INTERRUPTED
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.jobs.job import Job
-from llama_mcp.turns.turn import STOPPED_ELSEWHERE
+from llama_mcp.turns.underway import STOPPED_ELSEWHERE
 from tests.fake_llama_server.install import recorded_launches
 from tests.support.processes import PATIENCE_SECONDS, until
 from tests.turns.conftest import SENTENCE, Room

@@ -26,7 +26,6 @@ from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.turns.awaited_model import await_model
 from llama_mcp.turns.errors import TurnFailedError
-from llama_mcp.turns.following import Following
 from llama_mcp.turns.jobs.asking import Asker, JobBrokenError
 from llama_mcp.turns.jobs.room import room_of
 from llama_mcp.turns.jobs.saving import content_of, results_text
@@ -36,7 +35,7 @@ from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.replies.reply_building import ending_of
 from llama_mcp.turns.saving import Written, write_out
 from llama_mcp.turns.slot_queue import SlotQueue
-from llama_mcp.turns.turn import BUG, STOPPED_ELSEWHERE
+from llama_mcp.turns.underway import BUG, Underway
 
 logger = logging.getLogger(__name__)
 
@@ -59,25 +58,18 @@ class JobParts:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-class Job:
+class Job(Underway):
     """A job under way or just over."""
 
     def __init__(self, parts: JobParts) -> None:
-        self.session_id = parts.task.session_id
-        self.number = parts.task.turn
+        task, server = parts.task, parts.server
+        reply = PartialReply(model=server.model, load=server.load)
+        super().__init__(task.session_id, task.turn, reply, parts.archive, parts.notes)
         self.digest = parts.digest
-        self.reply = PartialReply(model=parts.server.model, load=parts.server.load)
-        self.following = Following(self.reply)
-        self.is_saved = False
-        self.error: LlamaMCPError | None = None
         self.calls = 0
         """How many calls have begun or joined it."""
         self._request = parts.task.request
         self._parts = parts
-        self._archive = parts.archive
-        self._scope = anyio.CancelScope()
-        self._is_cancel_asked = False
-        self._notes = list(parts.notes)
         self._written = Written()
         self._result: ChatReply | None = None
         self._asker = Asker(
@@ -90,11 +82,6 @@ class Job:
     def is_caught_up(self) -> bool:
         """A job is never read on by another process."""
         return True
-
-    @property
-    def is_over(self) -> bool:
-        """Whether what has come of it is in the archive, or cannot be written to it."""
-        return self.following.is_over
 
     @property
     def value(self) -> float:
@@ -132,17 +119,6 @@ class Job:
             finally:
                 self.following.end()
 
-    async def cancel(self) -> None:
-        """Stop it and wait until what was finished is archived."""
-        self._is_cancel_asked = not self.is_over
-        self._scope.cancel()
-        await self.following.wait_until_over()
-
-    async def wait_if_cancelled(self) -> None:
-        """Wait until it is over if a caller is cancelling it."""
-        if self._is_cancel_asked:
-            await self.following.wait_until_over()
-
     async def save(self) -> None:
         """Do nothing: what is finished is saved already."""
 
@@ -179,11 +155,7 @@ class Job:
     async def _look_for_cancel(self) -> None:
         while True:
             await anyio.sleep(LOOK_SECONDS)
-            with suppress(ArchiveError):
-                if await self._archive.is_cancel_asked(self.session_id, self.number):
-                    self._notes.append(STOPPED_ELSEWHERE)
-                    self._is_cancel_asked = True
-                    self._scope.cancel()
+            await self._stop_if_cancelled_elsewhere()
 
     def _note_change(self) -> None:
         underway = self._asker.underway
