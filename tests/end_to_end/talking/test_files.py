@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from mcp.types import CallToolResult, ResourceLink
 
+from tests.fake_llama_server.install import install_fake, received_requests
+from tests.fake_llama_server.running import CHAT
+from tests.files.documents.samples import docx, pdf
 from tests.support.client_process import Connection, LlamaMCP, text_of
 from tests.support.png import png_of
 from tests.support.tiny_model import write_tiny_model
@@ -66,6 +69,28 @@ async def test_a_session_goes_on_from_its_files_byte_by_byte(
     for usage in (second["usage"], forked["usage"]):
         assert usage["cached_tokens"] >= first["usage"]["prompt_tokens"] - 1
     assert forked["reply"] == second["reply"]
+
+
+async def test_documents_pages_and_old_texts_reach_the_model_as_their_text(
+    with_files: LlamaMCP, folder: Path, fake_folder: Path
+) -> None:
+    (folder / "paper.pdf").write_bytes(pdf("Words of a paper"))
+    (folder / "letter.docx").write_bytes(docx("Words of a letter"))
+    (folder / "page.html").write_text("<!doctype html><p>Words of a page</p>")
+    (folder / "mail.txt").write_text("Words of a mail", encoding="utf-16")
+    (folder / "alt.txt").write_text("Wörter aus früherer Zeit, schön und größer", encoding="cp1252")
+    files = ["paper.pdf", "letter.docx", "page.html", "*.txt"]
+    fake = install_fake(fake_folder)
+    async with with_files.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        reply = await connection.call("chat", message="Compare them.", files=files)
+        transcript = await last_turn(connection, reply["session_id"])
+    (sent,) = [one for one in received_requests(fake_folder) if one["path"] == CHAT]
+    asked = sent["body"]["messages"][-1]["content"]
+    for of in ("a paper", "a letter", "a page", "a mail"):
+        assert f"Words of {of}" in asked
+    assert "Wörter aus früherer Zeit, schön und größer" in asked
+    assert "<p>" not in asked
+    assert len(transcript["files"]) == 5
 
 
 async def test_a_transcript_tells_names_lines_sizes_and_sums_and_no_content(
