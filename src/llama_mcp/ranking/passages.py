@@ -1,18 +1,14 @@
 """What is ranked: texts as they are given, and files in pieces at natural borders."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import AbstractContextManager, aclosing
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
-import anyio
-import anyio.to_thread
-
 from llama_mcp.files.border import FileBorder
-from llama_mcp.files.contents.text_stream import TextStream
 from llama_mcp.files.errors import FileRefusedError
 from llama_mcp.files.named import FileKind, LeftOut, NamedFile
 from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Measure
-from llama_mcp.files.reading import open_text
+from llama_mcp.files.streaming import blocks_of, opened
 from llama_mcp.ranking.inputs import Inputs
 
 # A piece is to say one thing: a longer one is like every query a little, and costs more to read.
@@ -105,38 +101,12 @@ class Passages:
         # One for each file: what was measured on another would make other pieces of this one, and
         # nothing that is known of them would fit.
         cutter, measure = Cutter(), Measure(count, most_tokens)
-        async with _Opened(open_text(file, self.border)) as opened:
-            async with aclosing(cutter.cut(opened.blocks(), measure)) as pieces:
-                async for piece in pieces:
-                    if piece.text.strip():
-                        lines = f"{piece.first_line}-{piece.last_line}"
-                        yield Passage(piece.text, None, file.name, lines)
-            self.notes += [f"{file.name}: {note}" for note in opened.notes]
-
-
-class _Opened:
-    """A text that is opened and read in threads."""
-
-    def __init__(self, opening: AbstractContextManager[TextStream]) -> None:
-        self._opening = opening
-        self._stream: TextStream | None = None
-
-    async def __aenter__(self) -> "_Opened":
-        self._stream = await anyio.to_thread.run_sync(self._opening.__enter__)
-        return self
-
-    async def __aexit__(self, *_reason: object) -> None:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._opening.__exit__, None, None, None)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        assert self._stream is not None
-        return self._stream.notes
-
-    async def blocks(self) -> AsyncIterator[tuple[int, str]]:
-        """Give its blocks, each with the number of its first line."""
-        assert self._stream is not None
-        blocks: Iterator[tuple[int, str]] = iter(self._stream)
-        while (block := await anyio.to_thread.run_sync(next, blocks, None)) is not None:
-            yield block
+        async with (
+            opened(file, self.border) as stream,
+            aclosing(cutter.cut(blocks_of(stream), measure)) as pieces,
+        ):
+            async for piece in pieces:
+                if piece.text.strip():
+                    lines = f"{piece.first_line}-{piece.last_line}"
+                    yield Passage(piece.text, None, file.name, lines)
+            self.notes += [f"{file.name}: {note}" for note in stream.notes]

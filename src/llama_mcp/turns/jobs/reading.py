@@ -3,20 +3,16 @@
 A file is never whole in memory. Small files that follow each other share a piece.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-
-import anyio
-import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.files.border import FileBorder
-from llama_mcp.files.contents.text_stream import TextStream
 from llama_mcp.files.errors import FileRefusedError
 from llama_mcp.files.named import FileKind, NamedFile
 from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Measure
-from llama_mcp.files.reading import open_text
+from llama_mcp.files.streaming import blocks_of, opened
 from llama_mcp.sessions.jobs import LeftOutPart
 from llama_mcp.turns.jobs.asking import Asker
 from llama_mcp.turns.jobs.errors import InstructionTooLongError
@@ -24,8 +20,6 @@ from llama_mcp.turns.jobs.questions import Messages, Part, about_piece, mark_byt
 from llama_mcp.turns.jobs.room import SLACK_TOKENS, Room
 from llama_mcp.wording import shortened
 
-# So much is read at a time: handing it over from a thread costs as much as reading it.
-BLOCK_CHARACTERS = 64 * 1024
 MAX_WHY_CHARACTERS = 300
 PICTURE = "it is a picture, and only text is read here"
 EMPTY = "it is empty"
@@ -120,7 +114,7 @@ class Reader:
         try:
             async with (
                 opened(file, self.border) as stream,
-                aclosing(self._cutter.cut(_blocks(stream), self._measure(file))) as pieces,
+                aclosing(self._cutter.cut(blocks_of(stream), self._measure(file))) as pieces,
             ):
                 async for piece in pieces:
                     is_whole = piece.is_last and not was_read and not file.has_lines
@@ -166,35 +160,3 @@ def why_of(error: LlamaMCPError) -> str:
     """Return why something has no result, as a short clause."""
     why = error.why if isinstance(error, FileRefusedError) else error.situation
     return shortened(why.strip().rstrip("."), MAX_WHY_CHARACTERS)
-
-
-@asynccontextmanager
-async def opened(file: NamedFile, border: FileBorder) -> AsyncIterator[TextStream]:
-    """Open a file for reading, in a thread.
-
-    Raises:
-        FileRefusedError: It cannot be read.
-    """
-    closing = ExitStack()
-    try:
-        yield await anyio.to_thread.run_sync(closing.enter_context, open_text(file, border))
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(closing.close)
-
-
-async def _blocks(stream: TextStream) -> AsyncIterator[tuple[int, str]]:
-    lines = iter(stream)
-    while block := await anyio.to_thread.run_sync(_next_block, lines):
-        yield block
-
-
-def _next_block(lines: Iterator[tuple[int, str]]) -> tuple[int, str] | None:
-    first, texts, length = None, [], 0
-    for line, text in lines:
-        first = line if first is None else first
-        texts.append(text)
-        length += len(text)
-        if length >= BLOCK_CHARACTERS:
-            break
-    return None if first is None else (first, "".join(texts))
