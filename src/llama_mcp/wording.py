@@ -1,5 +1,7 @@
 """How texts say numbers, times and sizes, and how they repeat what is long."""
 
+from collections.abc import Sequence
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -23,6 +25,17 @@ def size_text(size_bytes: int) -> str:
 def shortened(text: str, characters: int) -> str:
     """Return a text, or its first characters with … behind them."""
     return text if len(text) <= characters else f"{text[:characters]}…"
+
+
+def first_few(texts: Sequence[str], most: int, between: str = ", ") -> str:
+    """Return the first of some texts, and how many more there are: `a, b and 3 more`.
+
+    Between texts that are clauses stands a semicolon: `a: x; b: y; 3 more`.
+    """
+    shown, more = between.join(texts[:most]), len(texts) - most
+    if more <= 0:
+        return shown
+    return f"{shown} and {more} more" if between == ", " else f"{shown}{between}{more} more"
 
 
 def lasting(seconds: float) -> str:

@@ -13,7 +13,7 @@ from llama_mcp.models.rows.files import look_at
 from llama_mcp.models.rows.making import rows_of
 from llama_mcp.models.rows.names import folded, shown_name
 from llama_mcp.models.shards import without_number
-from llama_mcp.wording import size_text
+from llama_mcp.wording import first_few, size_text
 
 MODELS_TO_NAME = 5
 SETTING = "LLAMA_MCP_MODEL_DIRS"
@@ -70,9 +70,8 @@ def nearest(wanted: str, models: Sequence[Model]) -> list[Model]:
 
 def named(models: Sequence[Model], name: Callable[[Model], str] = lambda model: model.name) -> str:
     """Return some models with their sizes, and how many more there are."""
-    texts = [f"{name(model)} ({size_text(model.size_bytes)})" for model in models[:MODELS_TO_NAME]]
-    more = len(models) - MODELS_TO_NAME
-    return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
+    texts = [f"{name(model)} ({size_text(model.size_bytes)})" for model in models]
+    return first_few(texts, MODELS_TO_NAME)
 
 
 def _default_name(library: Library) -> str | None:

@@ -10,6 +10,7 @@ from llama_mcp.files.named import FileKind, LeftOut, NamedFile
 from llama_mcp.files.pieces import LEAST_TOKENS, Cutter, Measure
 from llama_mcp.files.streaming import blocks_of, opened
 from llama_mcp.ranking.inputs import Inputs
+from llama_mcp.wording import first_few
 
 # A piece is to say one thing: a longer one is like every query a little, and costs more to read.
 PIECE_TOKENS = 512
@@ -68,9 +69,8 @@ class Passages:
         """Why there is nothing to rank, a clause."""
         if not self.left_out:
             return "there is no text with a word in it"
-        files = "; ".join(f"{each.name}: {each.why}" for each in self.left_out[:_NAMED])
-        more = len(self.left_out) - _NAMED
-        return f"no file could be read ({files}{f'; {more} more' if more > 0 else ''})"
+        files = [f"{each.name}: {each.why}" for each in self.left_out]
+        return f"no file could be read ({first_few(files, _NAMED, '; ')})"
 
     async def read(self, inputs: Inputs) -> AsyncGenerator[Passage, None]:
         """Give all of them, files in pieces that the model can read whole."""

@@ -8,7 +8,7 @@ from llama_mcp.llama_server.rank_server import RankKind, RankServer
 from llama_mcp.ranking.errors import NoScoresError, NothingToRankError
 from llama_mcp.ranking.passages import Passage, Passages
 from llama_mcp.ranking.ranking import RankedRow, Ranking
-from llama_mcp.wording import counted
+from llama_mcp.wording import counted, first_few
 
 _SCORE_DIGITS = 4
 _SCORES: dict[RankKind, str] = {"embedding": "cosine", "rerank": "rerank scores"}
@@ -69,10 +69,8 @@ class Standings:
         if is_query_cut:
             notes.append(f"The query is {reads}.")
         if self.cut:
-            more = len(self.cut) - _NAMED
-            places = ", ".join(self.cut[:_NAMED]) + (f" and {more} more" if more > 0 else "")
             notes.append(
-                f"Of {places} only the beginning counts: {server.model} reads "
+                f"Of {first_few(self.cut, _NAMED)} only the beginning counts: {server.model} reads "
                 f"{server.input_limit} tokens at most."
             )
         notes += [f"{each.name} left out: {each.why}." for each in passages.left_out[:_FILES_TOLD]]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from llama_mcp.files.border import FileBorder, place_in
 from llama_mcp.files.errors import FileRefusedError, FileTooLargeError, NothingFoundError
@@ -12,7 +11,7 @@ from llama_mcp.files.reading import read_text
 from llama_mcp.files.saving import check_save
 from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.turns.errors import FileTooLargeForChatError
-from llama_mcp.wording import counted
+from llama_mcp.wording import counted, first_few
 
 # Of all texts of a message: a window of a million tokens holds no more (file_check.py).
 MOST_TEXT_BYTES = 16 * 2**20
@@ -108,9 +107,7 @@ def _notes_of(read: Sequence[FileText | Picture]) -> Iterator[str]:
         yield f"Of the other files there are {len(notes) - MOST_NAMED} more such notes."
     empty = [each.name for each in texts if not each.text.strip()]
     if empty:
-        more = f" and {len(empty) - MOST_NAMED} more" if len(empty) > MOST_NAMED else ""
-        are = "is" if len(empty) == 1 else "are"
-        yield f"{', '.join(empty[:MOST_NAMED])}{more} {are} empty."
+        yield f"{first_few(empty, MOST_NAMED)} {'is' if len(empty) == 1 else 'are'} empty."
 
 
 def _attachment(read: FileText | Picture) -> Attachment:
@@ -133,6 +130,4 @@ def _attachment(read: FileText | Picture) -> Attachment:
 
 
 def _listed(left_out: Sequence[LeftOut]) -> str:
-    shown = "; ".join(f"{each.name} ({each.why})" for each in islice(left_out, MOST_NAMED))
-    more = len(left_out) - MOST_NAMED
-    return f"{shown}; {more} more" if more > 0 else shown
+    return first_few([f"{each.name} ({each.why})" for each in left_out], MOST_NAMED, "; ")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.wording import counted
+from llama_mcp.wording import first_few
 
 SHOWN = 3
 
@@ -12,13 +12,10 @@ class NothingToReadError(LlamaMCPError):
     """None of the files that were named can be read."""
 
     def __init__(self, left_out: Sequence[tuple[str, str]]) -> None:
-        shown = "; ".join(f"{name}: {why}" for name, why in left_out[:SHOWN])
-        more = len(left_out) - SHOWN
-        rest = f"; and {counted(more, 'other')}" if more > 0 else ""
+        shown = first_few([f"{name}: {why}" for name, why in left_out], SHOWN, "; ")
         what = shown or "they name no file"
         super().__init__(
-            f"None of the files can be read ({what}{rest}). Nothing was sent or kept. Name other "
-            "files."
+            f"None of the files can be read ({what}). Nothing was sent or kept. Name other files."
         )
 
 

@@ -15,7 +15,7 @@ from llama_mcp.models.download.asked import Asked
 from llama_mcp.models.download.errors import DownloadFailedError
 from llama_mcp.models.quant_names import QUANT, bits_of
 from llama_mcp.models.shards import SHARD
-from llama_mcp.wording import size_text
+from llama_mcp.wording import first_few, size_text
 
 PREFERRED = ("Q4_K_M", "Q8_0")
 # What a context of some thousand tokens and the computing take besides the weights.
@@ -228,9 +228,7 @@ def _bits(path: str) -> int:
 
 
 def _listed(variants: Sequence[Variant]) -> str:
-    more = len(variants) - MAX_LISTED
-    told = ", ".join(variant.told for variant in variants[:MAX_LISTED])
-    return told + (f" and {more} more" if more > 0 else "")
+    return first_few([variant.told for variant in variants], MAX_LISTED)
 
 
 def _no_gguf(asked: Asked, files: Sequence[HubFile]) -> DownloadFailedError:
