@@ -1,6 +1,5 @@
 """The records of the room: a file that was named, what was read of it, and what was left out."""
 
-import base64
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -69,10 +68,6 @@ class Picture:
     content: bytes
     size_bytes: int
     sha256: str
-
-    def data_uri(self) -> str:
-        """Return the picture as a `data:` URI."""
-        return f"data:{self.media_type};base64,{base64.b64encode(self.content).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
