@@ -27,6 +27,12 @@ StopText = Annotated[str, Field(min_length=1)]
 
 # In MiB; a TiB is more than anybody has texts for.
 VectorCacheMB = Annotated[int, Field(ge=0, le=2**20)]
+KvDiskMB = Annotated[int, Field(ge=0, le=2**20)]
+
+# More models at once than any machine has memory for.
+MaxModels = Annotated[int, Field(ge=1, le=64)]
+# 0 stands for never.
+IdleSeconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 WaitSeconds = Annotated[float, Field(ge=0, le=600)]
 # One hour: longer than any model takes from a slow disk.

@@ -15,7 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from llama_mcp.errors import NoHomeError, WrongSettingsError
 from llama_mcp.home_folders import archive_in, data_folder, runs_in, state_folder
-from llama_mcp.ranges import CtxSize, GpuLayers, Parallel, Port, VectorCacheMB, WaitSeconds
+from llama_mcp.ranges import (
+    CtxSize,
+    GpuLayers,
+    IdleSeconds,
+    KvDiskMB,
+    MaxModels,
+    Parallel,
+    Port,
+    VectorCacheMB,
+    WaitSeconds,
+)
 from llama_mcp.setting_values import (
     MODEL_PLACES,
     FromText,
@@ -184,6 +194,26 @@ class LlamaServerSettings(LaunchSettings, StorageSettings):
         ge=0,
         allow_inf_nan=False,
         description="How long a reply goes on whose llama-mcp has ended; 0: it ends with it.",
+    )
+
+
+    max_models: MaxModels = Field(default=1, description="How many models run at once.")
+    models: Annotated[Path | None, FromText(as_folder)] = Field(
+        default=None, description="TOML file of named models with settings of their own."
+    )
+    idle_seconds: IdleSeconds = Field(
+        default=0.0, description="Without a turn for so long, a model is unloaded; 0: never."
+    )
+    swap_after_seconds: float = Field(
+        default=60.0,
+        ge=-1,
+        allow_inf_nan=False,
+        description="How long a model must have been quiet before it makes room for another; "
+        "-1: never.",
+    )
+    kv_disk_mb: KvDiskMB = Field(
+        default=2048,
+        description="Room on disk for prompt caches that survive a restart; 0 keeps none.",
     )
 
 

@@ -56,6 +56,10 @@ class Launch(BaseModel):
     # Where it was launched, and when by the clock that nobody sets (keeper/clock.py).
     place: Place | None = None
     clock: float | None = None
+    idle_seconds: float = 0
+    """Without a turn for so long the keeper ends it, until the next turn; 0: never."""
+    keep: bool = False
+    """It is never stopped to make room for another model."""
 
     @field_validator("format")
     @classmethod
