@@ -18,7 +18,6 @@ from llama_mcp.setting_values import FromText
 from llama_mcp.settings import (
     CallSettings,
     DownloadSettings,
-    Fault,
     FileSettings,
     LlamaServerSettings,
     OfferSettings,
@@ -26,6 +25,7 @@ from llama_mcp.settings import (
     ReportSettings,
     Settings,
 )
+from llama_mcp.settings_group import Fault
 from llama_mcp.wording import shortened
 
 PREFIX = "LLAMA_MCP_"

@@ -7,13 +7,12 @@ Settings and is done.
 
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field
 
-from llama_mcp.errors import NoHomeError, WrongSettingsError
+from llama_mcp.errors import NoHomeError
 from llama_mcp.home_folders import archive_in, data_folder, runs_in, state_folder
 from llama_mcp.ranges import (
     CtxSize,
@@ -44,44 +43,12 @@ from llama_mcp.setting_values import (
     as_variables,
     as_word,
 )
+from llama_mcp.settings_group import Fault, SettingsGroup
 from llama_mcp.toolsets import TOOLSETS, tools_of, toolsets_in
 
 DEFAULT_PORT = 8080
 DEFAULT_CTX_SIZE = 4096
 DEFAULT_PARALLEL = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A setting whose variable says what it cannot be; its default is in its place."""
-
-    name: str
-    text: str
-    """What the variable is and what it may be; a sentence."""
-
-
-class SettingsGroup(BaseModel):
-    """The settings of one room; frozen."""
-
-    model_config = ConfigDict(frozen=True)
-
-    _faults: tuple[Fault, ...] = PrivateAttr(())
-    _notices: tuple[str, ...] = PrivateAttr(())
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """The settings that are wrong."""
-        return self._faults
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What the operator should know of settings that are not wrong; sentences."""
-        return self._notices
-
-    def check(self, needed: Collection[str]) -> None:
-        """Raise WrongSettingsError when one of these settings is wrong; it then names all."""
-        if any(fault.name in needed for fault in self._faults):
-            raise WrongSettingsError([fault.text for fault in self._faults])
 
 
 class LaunchSettings(SettingsGroup):
@@ -195,7 +162,6 @@ class LlamaServerSettings(LaunchSettings, StorageSettings):
         allow_inf_nan=False,
         description="How long a reply goes on whose llama-mcp has ended; 0: it ends with it.",
     )
-
 
     max_models: MaxModels = Field(default=1, description="How many models run at once.")
     models: Annotated[Path | None, FromText(as_folder)] = Field(

@@ -20,7 +20,8 @@ from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, current_run
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.models.errors import ModelUnusableError
-from llama_mcp.settings import Fault, Settings
+from llama_mcp.settings import Settings
+from llama_mcp.settings_group import Fault
 from tests.fake_llama_server.install import recorded_launches, set_faults
 from tests.llama_server.conftest import Process, process_of, start
 from tests.support.processes import PATIENCE_SECONDS, until
