@@ -4,6 +4,7 @@
     state.json        what is; written by the keeper only
     stop              its existence asks the keeper to stop llama-server
     unused            the keeper stops llama-server, since nobody holds a lease
+    used              its time says when a turn used llama-server last
     keeper.lock       locked by the keeper while it lives
     keeper.log        what the keeper says of its own work
     llama-server.log  what llama-server printed
@@ -32,6 +33,7 @@ LAUNCH = "launch.json"
 STATE = "state.json"
 STOP = "stop"
 UNUSED = "unused"
+USED = "used"
 LOG = "llama-server.log"
 LEASES = "leases"
 KEEPER_LOCK = "keeper.lock"

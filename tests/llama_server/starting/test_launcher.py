@@ -6,7 +6,8 @@ import anyio
 import pytest
 
 from llama_mcp.llama_server.errors import AlreadyRunningError, CrashedError, CrashLoopError
-from llama_mcp.llama_server.runs.attachment import Attachment, Lease
+from llama_mcp.llama_server.runs.attachment import Attachment
+from llama_mcp.llama_server.runs.leases import Lease
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, current_run
 from llama_mcp.llama_server.runs.run_state import read_run_state

@@ -17,7 +17,8 @@ from llama_mcp.llama_server.errors import (
     ReplaceFailedError,
 )
 from llama_mcp.llama_server.runs import endings, ports
-from llama_mcp.llama_server.runs.attachment import Attachment, count_clients
+from llama_mcp.llama_server.runs.attachment import Attachment
+from llama_mcp.llama_server.runs.leases import count_clients
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
@@ -34,14 +35,24 @@ CANCELLED_START_SECONDS = 3.0
 class Launcher:
     """Launches runs in the name of this process."""
 
-    def __init__(self, lock: StartLock, attachment: Attachment, *, auto_restart: bool) -> None:
+    def __init__(
+        self,
+        lock: StartLock,
+        attachment: Attachment,
+        *,
+        auto_restart: bool,
+        may_change_port: bool = False,
+    ) -> None:
         """Take what it works with.
 
         Args:
             lock: the start lock.
             attachment: tells which run counts.
             auto_restart: whether a llama-server that crashed is started again.
+            may_change_port: whether one that is started again takes another port if its own is
+                taken, as it can be by another model.
         """
+        self._may_change_port = may_change_port
         self._lock = lock
         self._attachment = attachment
         self._auto_restart = auto_restart
@@ -68,7 +79,9 @@ class Launcher:
             unfit = await anyio.to_thread.run_sync(
                 partial(why_unfit, preparation.memory, has_ended_another=replaced is not None)
             )
-            port = preparation.config.port or ports.find_free()
+            port = preparation.config.port
+            is_taken = preparation.takes_any_port and not ports.is_free(port)
+            port = port if port and not is_taken else ports.find_free()
             launch = preparation.launch_on(port, time.time())
             if unfit is not None:
                 launch = _noted(launch, unfit)
@@ -81,11 +94,25 @@ class Launcher:
             await _launch_again(exclusive, replaced.launch)
             raise ReplaceFailedError(error, replaced.launch.alias) from error
 
-    async def restart(self, crashed: RunState) -> RunState | UnreadableState | None:
+    async def clear_away(self, exclusive: Exclusive, model: str) -> None:
+        """End what is left of the last run of a model, and of the last run of all, if it is over.
+
+        Args:
+            exclusive: what the start lock gave.
+            model: the model that is to be launched.
+        """
+        for number, state in enumerate(await self._attachment.states()):
+            is_of_it = isinstance(state, RunState) and state.run.launch.alias == model
+            # Without a record no keeper came: a process that is bringing one would hold the lock.
+            is_over = not state.is_live or state.keeper is None
+            if is_of_it or (number == 0 and is_over):
+                await exclusive.end(state.run)
+
+    async def restart(self, crashed: RunState) -> RunState | None:
         """Start a llama-server that crashed again, unless another process has just done so.
 
         Returns:
-            The state of the run that counts then.
+            The state of its model's last run then.
 
         Raises:
             CrashedError: the settings forbid restarts.
@@ -94,9 +121,9 @@ class Launcher:
         if not self._auto_restart:
             raise await anyio.to_thread.run_sync(endings.crash_error, crashed)
         async with self._lock.hold() as exclusive:
-            current = await self._attachment.current_state()
-            if current is None or current.run.folder != crashed.run.folder:
-                return current
+            latest = await self._attachment.state_of(crashed.run.launch.alias)
+            if latest is None or latest.run.folder != crashed.run.folder:
+                return latest
             error = await anyio.to_thread.run_sync(endings.crash_error, crashed)
             failure = error.situation
             launch = next_restart(crashed.run.launch, failure, time.time())
@@ -104,14 +131,16 @@ class Launcher:
                 first = crashed.run.launch.first_failure or failure
                 raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
             await exclusive.end(crashed.run)
+            if self._may_change_port and not ports.is_free(launch.port):
+                launch = on_port(launch, ports.find_free())
             run = await exclusive.launch(launch, f"restarts the crashed run={crashed.run.name}")
             return await self._attachment.read_state(run)
 
     async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
         async with self._lock.hold() as exclusive:
-            current = await self._attachment.current_state()
-            if current is not None and current.run.folder == failed.folder:
+            state = await self._attachment.current_state()
+            if state is not None and state.run.folder == failed.folder:
                 await _launch_again(exclusive, replaced)
 
     async def abandon(self, run: Run) -> None:
@@ -133,15 +162,29 @@ def _noted(launch: Launch, unfit: Unfit) -> Launch:
 
 
 def refusal_to_join(
-    state: RunState | UnreadableState, wanted: LaunchConfig
+    state: RunState | UnreadableState, wanted: LaunchConfig, *, takes_any_port: bool = False
 ) -> LlamaMCPError | None:
-    """Return why a start cannot join what runs; None when it can."""
+    """Return why a start cannot join what runs; None when it can.
+
+    Args:
+        state: what runs.
+        wanted: the start.
+        takes_any_port: its port is only preferred.
+    """
     if isinstance(state, UnreadableState):
         return endings.unreadable_error(state)
     launch = state.run.launch
     running = launch.config.model_copy(update={"port": launch.port})
-    changed = differences(running, wanted)
+    port = {"port": 0} if takes_any_port else {}
+    changed = differences(running, wanted.model_copy(update=port))
     return AlreadyRunningError(f"{launch.alias} at {launch.url}", changed) if changed else None
+
+
+def on_port(launch: Launch, port: int) -> Launch:
+    """Return the same launch on another port."""
+    place = len(launch.argv) - launch.argv[::-1].index("--port")
+    argv = [*launch.argv[:place], str(port), *launch.argv[place + 1 :]]
+    return launch.model_copy(update={"port": port, "argv": argv})
 
 
 def next_restart(crashed: Launch, failure: str, now: float) -> Launch | None:

@@ -55,6 +55,8 @@ class Preparation:
     finish_seconds: float
     in_use: ModelInUse
     memory: FitQuestion
+    takes_any_port: bool = False
+    """The port is only preferred: several models may run, and the call names none."""
     notes: tuple[str, ...] = ()
     """What the caller should know of the start."""
 
@@ -156,6 +158,7 @@ async def prepare(
             devices=devices,
             environment=environment,
         ),
+        takes_any_port=settings.max_models > 1 and arguments.port is None,
         notes=no_gpu_note(config, devices),
     )
 

@@ -50,7 +50,9 @@ class Jobs:
             raise NothingToReadError(
                 [*((each.name, each.why) for each in found.left_out), *without_text]
             )
-        server = await self._servers.ready_server(model=request.model)
+        server = await self._servers.ready_server(
+            model=request.model, wait_seconds=request.wait_seconds
+        )
         if sampling.json_schema is not None and server.load is None:
             await check_taken(server, sampling)
         kept = await self._archive.pieces_left(digest)
@@ -62,7 +64,7 @@ class Jobs:
         job = Job(
             JobParts(
                 *(task, digest, server, self._servers, self._archive),
-                queue=self._in_flight.queue,
+                queues=self._in_flight.queues,
                 kept=kept,
                 notes=[*server.notes, *notes, *([notice] if notice else [])],
             )

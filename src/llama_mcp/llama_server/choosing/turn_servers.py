@@ -1,13 +1,13 @@
 """Which llama-server takes a turn or ranks texts, and what is done so that there is one.
 
-The one that runs or loads takes it, unless the turn names another model. One that has crashed is
-started again, and without one the start is made that start_llama_server makes with no more than the
-model. A model that loads is not waited for here: the turn does that, when its message is in the
-archive.
+WantedModel says which one serves. One that has crashed is started again, and without one the start
+is made that start_llama_server makes with no more than the model, once there is room for it. A
+model that loads is not waited for here: the turn does that, when its message is in the archive.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
@@ -16,20 +16,27 @@ import anyio.to_thread
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import liveness
 from llama_mcp.llama_server.api.client import LlamaServerClient
+from llama_mcp.llama_server.choosing.room import Room
+from llama_mcp.llama_server.choosing.wanted_model import (
+    ModelThatChats,
+    ModelThatRanks,
+    WantedModel,
+)
 from llama_mcp.llama_server.errors import NotStartedForTurnError, StillLoadingError
+from llama_mcp.llama_server.model_errors import NoRoomError
 from llama_mcp.llama_server.rank_run import RankRun, rank_run_of
 from llama_mcp.llama_server.ready_run import OnceLoaded, ReadyRun
 from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState
-from llama_mcp.llama_server.runs.start_lock import StartLock
+from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting import proof
 from llama_mcp.llama_server.starting.launcher import Launcher
 from llama_mcp.llama_server.starting.loading import Loading
+from llama_mcp.llama_server.starting.preparation import Preparation
 from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import ServerState
-from llama_mcp.llama_server.wanted_model import ModelThatChats, ModelThatRanks, WantedModel
 from llama_mcp.models.library import library_of
 from llama_mcp.settings import LlamaServerSettings
 
@@ -37,7 +44,20 @@ from llama_mcp.settings import LlamaServerSettings
 RECOVERY_SECONDS = 3.0
 # As a start has it that says nothing else.
 LOAD_SECONDS = 600.0
+# How often a call looks again that waits for room.
+ROOM_POLL_SECONDS = 0.1
 STARTED = "llama-server was started for this call ({model})."
+
+
+@dataclass(slots=True)
+class _Wish:
+    """What one call wants, and what its caller is told of how it came to it."""
+
+    model: WantedModel
+    may_start: bool = True
+    deadline: float = 0.0
+    """Until when it waits for room, by anyio's clock."""
+    notes: list[str] = field(default_factory=list)
 
 
 class TurnServers:
@@ -50,6 +70,7 @@ class TurnServers:
         lock: StartLock,
         launcher: Launcher,
         watches: Watches,
+        room: Room,
         on_change: Callable[[], None],
     ) -> None:
         """Take what it works with.
@@ -60,40 +81,54 @@ class TurnServers:
             lock: the start lock.
             launcher: launches runs.
             watches: watch runs that load.
-            on_change: called when this process has launched llama-server.
+            room: makes room for one more model.
+            on_change: called when this process has launched or ended llama-server.
         """
         self._settings = settings
         self._environment = environment
         self._lock = lock
         self._launcher = launcher
         self._watches = watches
+        self._room = room
         self._attachment = watches.attachment
         self._on_change = on_change
 
-    async def ready_server(self, *, may_start: bool = True, model: str | None = None) -> ReadyRun:
+    async def ready_server(
+        self,
+        *,
+        may_start: bool = True,
+        model: str | None = None,
+        usual_model: str | None = None,
+        wait_seconds: float = 0.0,
+    ) -> ReadyRun:
         """Return a llama-server that takes a turn, which may still load.
 
         Takes a lease on it, so that it stays while this process lives.
 
         Args:
-            may_start: one is started if none runs, and the settings allow it.
-            model: the only model that will do, by path or name; None for the one that runs.
+            may_start: one is started if none serves, and the settings allow it.
+            model: the only model that will do, by path or name.
+            usual_model: the model that served the session before, by its name: taken before
+                others when no model is named.
+            wait_seconds: how long to wait for room.
 
         Raises:
-            OtherModelRunsError: another model runs than the one that was named.
+            NoRoomError: the model cannot be started beside what runs, which may not be stopped.
             LlamaMCPError: why there is none.
         """
-        wanted = ModelThatChats(self._settings, self._environment, model)
-        return await self._serving(wanted, may_start=may_start)
+        wanted = ModelThatChats(self._settings, self._environment, model, usual_model)
+        deadline = anyio.current_time() + wait_seconds
+        return await self._serving(_Wish(wanted, may_start, deadline))
 
-    async def rank_server(self, *, model: str | None = None) -> RankRun:
+    async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
         """Return a llama-server whose model ranks texts, which may still load.
 
-        What runs is never stopped for it, and no model that chats is asked for vectors.
+        No model that chats is asked for vectors, and none is stopped unasked.
 
         Args:
-            model: the only model that will do, by path or name; None for the one that runs, or the
+            model: the only model that will do, by path or name; None for one that runs, or the
                 only one that ranks if none runs.
+            wait_seconds: how long to wait for room.
 
         Raises:
             CannotRankError: what runs, or was named, is no such model.
@@ -101,65 +136,77 @@ class TurnServers:
             LlamaMCPError: as ready_server.
         """
         wanted = ModelThatRanks(self._settings, self._environment, model)
-        ready = await self._serving(wanted, may_start=True)
+        deadline = anyio.current_time() + wait_seconds
+        ready = await self._serving(_Wish(wanted, deadline=deadline))
         facts_of = library_of(self._settings, self._environment).facts_of
         return await rank_run_of(ready, facts_of)
 
-    async def _serving(self, wanted: WantedModel, *, may_start: bool) -> ReadyRun:
-        self._settings.check(("auto_restart", "auto_start", "unresponsive_seconds"))
-        state, notes = await self._attachment.readable_state(), []
-        if state is not None and await _is_restarted(state, wanted):
-            notes.append(await anyio.to_thread.run_sync(endings.restart_note, state))
-            await self._launcher.restart(state)
-            state = await self._attachment.readable_state()
-        if state is not None and state.is_live:
-            await wanted.check_runs(state.run.launch)
-        if state is None or not state.is_live or not await self._attachment.join(state.run):
-            state, is_new = await self._start(state, wanted, may_start=may_start)
-            model = state.run.launch.alias
-            notes += [STARTED.format(model=model)] if is_new else []
+    async def _serving(self, wish: _Wish) -> ReadyRun:
+        self._settings.check(("auto_restart", "auto_start", "max_models", "unresponsive_seconds"))
+        state = await self._serving_run(wish)
+        if state is None or not await self._attachment.join(state.run):
+            state = await self._start(wish)
         if state.state in (ServerState.READY, ServerState.UNRESPONSIVE):
-            return await self._answering(state, notes)
+            return await self._answering(state, wish.notes)
         loading = await self._watches.of(state.run)
         # A turn wants it from now on, whatever becomes of the call that has started it.
         loading.is_left_to_go_on = True
         return await self._describe(
-            state, notes, _how_far(loading), partial(self._once_loaded, loading, notes)
+            state, wish.notes, _how_far(loading), partial(self._once_loaded, loading, wish.notes)
         )
 
-    async def _start(
-        self, last: RunState | None, wanted: WantedModel, *, may_start: bool
-    ) -> tuple[RunState, bool]:
-        """Start the model that is wanted, unless another process has just started something.
+    async def _serving_run(self, wish: _Wish) -> RunState | None:
+        """Return the run that serves, started again if it has crashed; None without one."""
+        state = await wish.model.serving(await self._attachment.readable_states())
+        if state is None or state.is_live:
+            return state
+        wish.notes.append(await anyio.to_thread.run_sync(endings.restart_note, state))
+        restarted = await self._launcher.restart(state)
+        return restarted if restarted and restarted.is_live else None
+
+    async def _start(self, wish: _Wish) -> RunState:
+        """Start the model that is wanted, unless another process has just started one that serves.
 
         Returns:
-            Its state, and whether this process has started it.
+            Its state, with a lease on it.
         """
-        if not (may_start and self._settings.auto_start):
+        states = await self._attachment.readable_states()
+        if not (wish.may_start and self._settings.auto_start):
             raise await anyio.to_thread.run_sync(
-                endings.not_running_error, last, self._settings.runs_dir
+                endings.not_running_error, next(iter(states), None), self._settings.runs_dir
             )
-        preparation = await wanted.prepare()
-        # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.
-        async with self._lock.hold() as exclusive:
-            with anyio.CancelScope(shield=True):
-                if (state := await self._joined(wanted)) is not None:
-                    return state, False
-                if (ended := await self._attachment.current_state()) is not None:
-                    await exclusive.end(ended.run)
-                run = await self._launcher.launch(exclusive, preparation, None)
-                (await self._watches.of(run)).own_start(LOAD_SECONDS, None)
-        self._on_change()
-        return await self._attachment.read_state(run), True
+        preparation = await wish.model.prepare(states)
+        while True:
+            try:
+                state = await self._start_now(wish, preparation)
+            except NoRoomError as error:
+                # What runs may be quiet soon.
+                if anyio.current_time() + error.waiting_seconds >= wish.deadline:
+                    raise
+                await anyio.sleep(ROOM_POLL_SECONDS)
+                continue
+            self._on_change()
+            return state
 
-    async def _joined(self, wanted: WantedModel) -> RunState | None:
-        """Return the state of what runs or loads, with a lease on it; None without one."""
-        state = await self._attachment.readable_state()
-        # Without a record no keeper came: a process that is bringing one would hold the lock.
-        if state is None or not state.is_live or state.keeper is None:
-            return None
-        await wanted.check_runs(state.run.launch)
-        return state if await self._attachment.join(state.run) else None
+    async def _start_now(self, wish: _Wish, preparation: Preparation) -> RunState:
+        async with self._lock.hold() as exclusive:
+            states = await self._attachment.readable_states()
+            # Without a record no keeper came: a process that is bringing one would hold the lock.
+            serving = await wish.model.serving([each for each in states if each.keeper])
+            if serving and serving.is_live and await self._attachment.join(serving.run):
+                return serving
+            wish.notes += await self._room.make(exclusive, preparation)
+            # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.
+            with anyio.CancelScope(shield=True):
+                run = await self._launch(exclusive, wish, preparation)
+            return await self._attachment.read_state(run)
+
+    async def _launch(self, exclusive: Exclusive, wish: _Wish, preparation: Preparation) -> Run:
+        await self._launcher.clear_away(exclusive, preparation.in_use.alias)
+        run = await self._launcher.launch(exclusive, preparation, None)
+        (await self._watches.of(run)).own_start(LOAD_SECONDS, None)
+        wish.notes.append(STARTED.format(model=run.launch.alias))
+        return run
 
     async def _once_loaded(
         self, loading: Loading, notes: Sequence[str], tell: TellLoad
@@ -187,7 +234,7 @@ class TurnServers:
 
     async def _prove(self, run: Run, client: LlamaServerClient) -> None:
         """Check once for each connection that it leads to the llama-server that was started."""
-        if self._attachment.proved_run is None:
+        if not self._attachment.is_proved(run):
             await proof.check(run, client)
             self._attachment.note_proof(run, client)
 
@@ -210,12 +257,6 @@ class TurnServers:
             load=load,
             once_loaded=once_loaded,
         )
-
-
-async def _is_restarted(state: RunState, wanted: WantedModel) -> bool:
-    """Tell whether this is a llama-server that has crashed, and the turn gets it again."""
-    has_crashed = state.state is ServerState.CRASHED and state.was_ready
-    return has_crashed and await wanted.is_restarted(state.run.launch)
 
 
 def _how_far(loading: Loading) -> ModelLoad:
