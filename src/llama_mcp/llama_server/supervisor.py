@@ -28,7 +28,7 @@ from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
-from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
+from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState, once_unloaded
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting.launcher import Launcher, refusal_to_join
 from llama_mcp.llama_server.starting.loading import Loading, Progress
@@ -199,7 +199,8 @@ class Supervisor:
         self, exclusive: Exclusive, preparation: Preparation, replace: bool, timeout_seconds: float
     ) -> tuple[Loading, bool]:
         """Return the watch over the run to wait for, and whether it is a new run."""
-        state = await self.attachment.current_state()
+        read = self.attachment.current_state
+        state = await once_unloaded(await read(), read)
         replaced: Run | UnreadableRun | None = None
         # Without a record no keeper came: a process that is bringing one would hold the lock.
         if state is not None and state.is_live and state.keeper is not None:

@@ -1,9 +1,9 @@
 """Which llama-server takes a turn or ranks texts, and what is done so that there is one.
 
-The one that runs or loads takes it, unless the turn names another model. One that has crashed is
-started again, and without one the start is made that start_llama_server makes with no more than the
-model. A model that loads is not waited for here: the turn does that, when its message is in the
-archive.
+The one that runs or loads takes it, unless the turn names another model. One that has crashed, or
+was unloaded because it was idle, is started again, and without one the start is made that
+start_llama_server makes with no more than the model. A model that loads is not waited for here: the
+turn does that, when its message is in the archive.
 """
 
 import math
@@ -19,10 +19,10 @@ from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.errors import NotStartedForTurnError, StillLoadingError
 from llama_mcp.llama_server.rank_run import RankRun, rank_run_of
 from llama_mcp.llama_server.ready_run import OnceLoaded, ReadyRun
-from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, TellLoad
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.run import Run
-from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.runs.run_state import RunState, once_unloaded
 from llama_mcp.llama_server.runs.start_lock import StartLock
 from llama_mcp.llama_server.starting import proof
 from llama_mcp.llama_server.starting.launcher import Launcher
@@ -107,14 +107,21 @@ class TurnServers:
 
     async def _serving(self, wanted: WantedModel, *, may_start: bool) -> ReadyRun:
         self._settings.check(("auto_restart", "auto_start", "unresponsive_seconds"))
-        state, notes = await self._attachment.readable_state(), []
+        state, notes = await self._state(), []
         if state is not None and await _is_restarted(state, wanted):
             notes.append(await anyio.to_thread.run_sync(endings.restart_note, state))
             await self._launcher.restart(state)
             state = await self._attachment.readable_state()
+        if state is not None and await _comes_back(state, wanted):
+            notes += await self._bring_back(state)
+            state = await self._attachment.readable_state()
+        is_joined = False
         if state is not None and state.is_live:
             await wanted.check_runs(state.run.launch)
-        if state is None or not state.is_live or not await self._attachment.join(state.run):
+            is_joined = await self._attachment.join(state.run)
+            if not is_joined and state.run.is_unloaded():  # since its state was read
+                return await self._serving(wanted, may_start=may_start)
+        if state is None or not is_joined:
             state, is_new = await self._start(state, wanted, may_start=may_start)
             model = state.run.launch.alias
             notes += [STARTED.format(model=model)] if is_new else []
@@ -126,6 +133,22 @@ class TurnServers:
         return await self._describe(
             state, notes, _how_far(loading), partial(self._once_loaded, loading, notes)
         )
+
+    async def _state(self) -> RunState | None:
+        """Return the state of the run that counts, which is not just being unloaded."""
+        read = self._attachment.readable_state
+        return await once_unloaded(await read(), read)
+
+    async def _bring_back(self, unloaded: RunState) -> Sequence[str]:
+        """Start what was unloaded again as it was; return notes about it.
+
+        Neither auto_start nor auto_restart is asked: somebody has started it, and nothing failed.
+        """
+        launch = await self._launcher.bring_back(unloaded)
+        if launch is None:  # another process has
+            return ()
+        self._on_change()
+        return (endings.return_note(unloaded.run.launch, launch),)
 
     async def _start(
         self, last: RunState | None, wanted: WantedModel, *, may_start: bool
@@ -154,7 +177,7 @@ class TurnServers:
 
     async def _joined(self, wanted: WantedModel) -> RunState | None:
         """Return the state of what runs or loads, with a lease on it; None without one."""
-        state = await self._attachment.readable_state()
+        state = await self._state()
         # Without a record no keeper came: a process that is bringing one would hold the lock.
         if state is None or not state.is_live or state.keeper is None:
             return None
@@ -218,11 +241,18 @@ async def _is_restarted(state: RunState, wanted: WantedModel) -> bool:
     return has_crashed and await wanted.is_restarted(state.run.launch)
 
 
+async def _comes_back(state: RunState, wanted: WantedModel) -> bool:
+    """Tell whether this is a llama-server that was unloaded, and the turn gets it again."""
+    return state.state is ServerState.IDLE and await wanted.is_restarted(state.run.launch)
+
+
 def _how_far(loading: Loading) -> ModelLoad:
     return ModelLoad(*loading.describe())
 
 
 def _why_not_ready(state: RunState) -> LlamaMCPError:
+    if state.run.is_unloaded():
+        return ModelUnloadedError(state.run.launch.alias)
     if state.was_ready:
         return endings.crash_error(state)
     return NotStartedForTurnError(endings.start_error(state))

@@ -14,12 +14,12 @@ from llama_mcp.sessions.records import BegunTurn, TurnStatus
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.checked_server import server_for_turn
 from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
-from llama_mcp.turns.file_check import check_files
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
 from llama_mcp.turns.jobs.job import Job
-from llama_mcp.turns.json_schema import check_taken, with_schema_read
+from llama_mcp.turns.json_schema import with_schema_read
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.slot_queue import SlotQueue
 from llama_mcp.turns.turn import Turn
@@ -124,10 +124,7 @@ class InFlight:
         if request.session_id is not None:
             with new_session_offered():
                 await self._check_session(request.session_id)
-        server = await self._servers.ready_server()
-        server = await check_files(request, server, self._archive)
-        if request.sampling.json_schema is not None and server.load is None:
-            await check_taken(server, request.sampling)
+        server = await server_for_turn(request, self._servers, self._archive)
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
             if again is not None:

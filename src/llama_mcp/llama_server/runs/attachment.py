@@ -10,6 +10,7 @@ import secrets
 import subprocess
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
@@ -25,6 +26,7 @@ from llama_mcp.llama_server.runs.run import Run, RunFolder, UnreadableRun, curre
 from llama_mcp.llama_server.runs.run_state import (
     RunState,
     UnreadableState,
+    once_unloaded,
     read_run_state,
     read_state,
 )
@@ -130,15 +132,17 @@ class Attachment:
         return state
 
     async def join(self, run: Run) -> bool:
-        """Take a lease on the run; return whether it is still there to be used.
+        """Take a lease on the run and note its use; return whether it is still there to be used.
 
-        The lease is taken first and the state is read afterwards. The keeper of an unused run
-        announces its end first and counts the leases afterwards, so one of the two always sees the
-        other.
+        Lease and use come first, and the state is read afterwards. The keeper of an unused run
+        announces its end first and looks at leases and use afterwards, so one of the two always
+        sees the other. One that was to be unloaded is waited for until that is over or taken back.
         """
-        if not self.take_lease(run):
+        run.note_use()
+        if not (self.take_lease(run) or run.is_unloaded()):
             return True
-        state = await self.read_state(run)
+        read = partial(self.read_state, run)
+        state = await once_unloaded(await read(), read)
         if state.is_live:
             log_event(state, "joined")
         return state.is_live

@@ -1,4 +1,4 @@
-"""Why a run is launched: it was asked for, it crashed, or what was to replace it failed.
+"""Why a run is launched: it was asked for, crashed, or was unloaded; or its replacement failed.
 
 Also how a start is ended whose caller is gone.
 """
@@ -24,6 +24,7 @@ from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting.fit_note import Unfit, why_unfit
 from llama_mcp.llama_server.starting.preparation import Preparation
+from llama_mcp.llama_server.status import ServerState
 
 MAX_RESTARTS = 3
 RESTART_WINDOW_SECONDS = 300.0
@@ -106,6 +107,27 @@ class Launcher:
             await exclusive.end(crashed.run)
             run = await exclusive.launch(launch, f"restarts the crashed run={crashed.run.name}")
             return await self._attachment.read_state(run)
+
+    async def bring_back(self, unloaded: RunState) -> Launch | None:
+        """Start a llama-server again that was unloaded: as it was, on another port if it must be.
+
+        Returns:
+            What was launched; None when another process has just done so, or stopped it for good.
+
+        Raises:
+            LlamaMCPError: it could not be launched.
+        """
+        async with self._lock.hold() as exclusive:
+            current = await self._attachment.current_state()
+            is_same = current is not None and current.run.folder == unloaded.run.folder
+            if current is None or not is_same or current.state is not ServerState.IDLE:
+                return None
+            await exclusive.end(unloaded.run, comes_back=True)
+            launch = unloaded.run.launch.model_copy(update={"at": time.time()})
+            if not ports.is_free(launch.port):
+                launch = launch.on_port(ports.find_free())
+            await exclusive.launch(launch, f"brings back the unloaded run={unloaded.run.name}")
+            return launch
 
     async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
