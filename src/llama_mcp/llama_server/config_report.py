@@ -7,16 +7,23 @@ import anyio.to_thread
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.model_flags import notes_on_kind
+from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.model_in_use import about_model, projector_of
 from llama_mcp.llama_server.starting.preparation import resolve
-from llama_mcp.llama_server.status import AboutModel, LaunchArguments, ServerConfig
+from llama_mcp.llama_server.status import (
+    AboutModel,
+    LaunchArguments,
+    ServerConfig,
+    ServerState,
+)
 from llama_mcp.models.library import library_of
 from llama_mcp.models.model import Model
 from llama_mcp.models.starter_model import system_prompt_of
 from llama_mcp.reading_settings import notes_on
 from llama_mcp.settings import LaunchSettings, LlamaServerSettings
 
+IDLE = "the next call that needs it brings it back with these settings."
 _LAUNCH = set(LaunchSettings.model_fields)
 
 
@@ -28,6 +35,8 @@ async def report(
 ) -> ServerConfig:
     """Return the config, with what is wrong with settings, or keeps a start from succeeding.
 
+    The next start of one that is idle is that which brings it back.
+
     Args:
         state: of the run that counts; None without one.
         settings: the operator's.
@@ -38,12 +47,14 @@ async def report(
         LlamaMCPError: a start of that model would fail.
     """
     notes = await anyio.to_thread.run_sync(notes_on, settings)
-    if state is not None and state.is_live:
+    is_idle = state is not None and state.state is ServerState.IDLE
+    if state is not None and (state.is_live or is_idle):
         launch = state.run.launch
         running = launch.config.model_dump() | {"port": launch.port}
         about = launch.about_model
         notes = (*notes, *_notes(launch.config, about, launch.system_prompt))
-        return ServerConfig(**running, running=True, about_model=about, notes=notes)
+        notes = (*([f"{endings.describe_unloading(launch)}: {IDLE}"] if is_idle else []), *notes)
+        return ServerConfig(**running, running=not is_idle, about_model=about, notes=notes)
     try:
         config, found, about = await anyio.to_thread.run_sync(
             _next_start, settings, environment, model

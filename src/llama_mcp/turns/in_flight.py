@@ -14,14 +14,13 @@ from llama_mcp.sessions.records import BegunTurn, TurnStatus
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.checked_server import server_for_turn
 from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
-from llama_mcp.turns.file_check import check_files
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
 from llama_mcp.turns.jobs.job import Job
-from llama_mcp.turns.json_schema import check_taken, with_schema_read
+from llama_mcp.turns.json_schema import with_schema_read
 from llama_mcp.turns.replies.reply import ChatReply
-from llama_mcp.turns.serving_model import server_for
 from llama_mcp.turns.slot_queue import SlotQueues
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.turn_parts import TurnParts
@@ -125,11 +124,8 @@ class InFlight:
         if request.session_id is not None:
             with new_session_offered():
                 await self._check_session(request.session_id)
-        server, model_notes = await server_for(request, self._servers, self._archive)
+        server, model_notes = await server_for_turn(request, self._servers, self._archive)
         request_notes += model_notes
-        server = await check_files(request, server, self._archive)
-        if request.sampling.json_schema is not None and server.load is None:
-            await check_taken(server, request.sampling)
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
             if again is not None:

@@ -151,8 +151,12 @@ class WantedModel(ABC):
 
 
 def comes_back(state: RunState) -> bool:
-    """Tell whether a run that is over is started again, as it was, for whoever wants its model."""
-    return state.state is ServerState.CRASHED and state.was_ready
+    """Tell whether a run that is over is started again, as it was, for whoever wants its model.
+
+    It has crashed, or was unloaded because it was idle, or is just being unloaded.
+    """
+    has_crashed = state.state is ServerState.CRASHED and state.was_ready
+    return has_crashed or state.state is ServerState.IDLE or state.is_unloading
 
 
 def _is_of(state: RunState, model: Path) -> bool:
