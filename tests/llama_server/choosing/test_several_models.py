@@ -25,7 +25,11 @@ from llama_mcp.llama_server.use import Use
 from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import recorded_launches, set_faults
 from tests.llama_server.conftest import Process, process_of, start
+from tests.support.gguf_shapes import write_llama_8b
+from tests.support.nvml import Gpu, use_gpus
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
+
+GIB = 2**30
 
 pytestmark = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
 
@@ -331,3 +335,51 @@ async def test_a_model_that_does_not_load_leaves_the_others_alone(
         assert set(await running(process)) == {"one"}
         status = await process.supervisor.status()
         assert (status.model, status.state) == ("one", ServerState.READY)
+
+
+@pytest.fixture
+def on_a_gpu(several: Settings, tmp_path: Path) -> Settings:
+    """Two models of 8 billion parameters, for a machine whose GPU has room for one of them."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    for name in ("big", "great"):
+        write_llama_8b(folder / f"{name}.gguf", vocabulary=1000)
+    changes = {"model_dirs": (folder,), "max_models": 3, "ctx_size": 4096, "parallel": 1}
+    return several.model_copy(update=changes)
+
+
+async def fill_gpu(process: Process, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a model take most of the GPU's memory."""
+    pid = (await process.supervisor.status(model)).pid
+    assert pid is not None
+    gpu = Gpu("Stand-in", free_bytes=GIB, total_bytes=24 * GIB, used=((pid, 22 * GIB),))
+    use_gpus(monkeypatch, gpu)
+
+
+async def test_a_model_that_takes_the_memory_of_another_makes_room_although_more_may_run(
+    on_a_gpu: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with process_of(on_a_gpu) as process:
+        await serve(process, "big")
+        await fill_gpu(process, "big", monkeypatch)
+        great = await serve(process, "great")
+        assert "big was stopped to make room" in great.notes[0]
+        assert set(await running(process)) == {"great"}
+
+
+async def test_a_model_that_has_to_share_memory_is_started_with_a_note_or_not_at_all(
+    on_a_gpu: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = on_a_gpu.model_copy(update={"swap_after_seconds": -1.0})
+    async with process_of(settings) as process:
+        await serve(process, "big")
+        await fill_gpu(process, "big", monkeypatch)
+        with pytest.raises(NoRoomError, match="beside what runs it would not fit into memory"):
+            await start(process.supervisor, model_path="great", n_gpu_layers=-1)
+        great = await serve(process, "great")
+        assert re.match(
+            r"great has less memory than it could have: beside what runs it would be on the .*, "
+            r"and big \(.*\) is not stopped for another",
+            great.notes[0],
+        )
+        assert set(await running(process)) == {"big", "great"}
