@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -321,6 +322,22 @@ async def test_an_older_llama_mcp_sees_what_was_started_last_and_its_own_starts_
         (several.runs_dir / "current.json").write_text(f'{{"run": "{older.name}"}}')
         runs = latest_runs(several.runs_dir)
         assert [run.launch.alias for run in runs if isinstance(run, Run)] == ["one", "two"]
+
+
+async def test_another_file_of_the_same_name_takes_its_place_by_the_same_rules(
+    several: Settings, tmp_path: Path, tiny_model: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    namesake = str(shutil.copy(tiny_model, tmp_path / "elsewhere" / "one.gguf"))
+    async with process_of(several) as process:
+        server = await serve(process, "one")
+        process.turns = [Use(session="2222 (Hi)", pid=os.getpid(), run=server.serving_id)]
+        with pytest.raises(NoRoomError, match="another file with that name runs, and one .*use"):
+            await serve(process, namesake)
+        process.turns = []
+        other = await serve(process, namesake)
+        assert other.run.launch.config.model_path == namesake
+        assert set(await running(process)) == {"one"}
 
 
 async def test_a_model_that_does_not_load_leaves_the_others_alone(
