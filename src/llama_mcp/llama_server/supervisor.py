@@ -22,6 +22,7 @@ from llama_mcp.llama_server.choosing.turn_servers import TurnServers
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
+from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State, default_state, known_state, named_state
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
@@ -201,11 +202,11 @@ class Supervisor:
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
         return await self._turn_servers.ready_server(
-            may_start=may_start, model=model, usual_model=usual_model, wait_seconds=wait_seconds
+            may_start=may_start, model=model, usual_model=usual_model, patience=patience
         )
 
     async def ready_run(self, name: str) -> ReadyRun | None:
@@ -217,9 +218,11 @@ class Supervisor:
                 return server if server.serving_id == name else None
         return None
 
-    async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
+    async def rank_server(
+        self, *, model: str | None = None, patience: Patience = NO_PATIENCE
+    ) -> RankRun:
         """Return a llama-server whose model ranks; TurnServers says which, and what it raises."""
-        return await self._turn_servers.rank_server(model=model, wait_seconds=wait_seconds)
+        return await self._turn_servers.rank_server(model=model, patience=patience)
 
     async def aclose(self) -> None:
         """Close connections and give back the leases; the keepers do the rest."""
