@@ -1,6 +1,13 @@
 """What can be wrong with a model."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.visible_text import visible_line
+from llama_mcp.wording import first_few
+
+_SHOWN_PROBLEMS = 20
 
 
 class ModelUnusableError(LlamaMCPError):
@@ -27,4 +34,24 @@ class HeaderUnreadableError(LlamaMCPError):
         super().__init__(
             f"The header of {path} cannot be read: {problem}. Pass another model, or ask the user "
             "to download this one again."
+        )
+
+
+class ModelsFileError(LlamaMCPError):
+    """The operator's file of named models cannot be read, or is wrong."""
+
+    def __init__(self, file: Path, problems: Sequence[str]) -> None:
+        """Take what is wrong.
+
+        Args:
+            file: it.
+            problems: everything that is wrong with it, each with its line where it has one.
+        """
+        self.file = file
+        self.problems = tuple(problems)
+        told = first_few(self.problems, _SHOWN_PROBLEMS, "; ")
+        super().__init__(
+            f"The file of models {visible_line(str(file))}, which LLAMA_MCP_MODELS names, is "
+            f"wrong: {told}. Ask the user to set it right; it is read again when it has changed. "
+            "Until then a model is given by the whole path of its file."
         )
