@@ -1,6 +1,6 @@
 """On which line a key of a TOML text begins, found by parsing: no line is ever a guess.
 
-Only texts that are TOML as a whole are asked about, since an error has the parser's own line.
+An error of syntax has the parser's own line, but for one that it notices only at the end.
 """
 
 import tomllib
@@ -31,6 +31,11 @@ def line_of(text: str, place: Place) -> int:
 
     found = bisect_left(prefixes, True, key=has_it)
     return ends[found] + 1
+
+
+def unfinished_line(text: str) -> int:
+    """Return the line on which begins what a text ends in the middle of."""
+    return max(_ends(text.split("\n")), default=0) + 1
 
 
 def _ends(lines: Sequence[str]) -> Iterator[int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.entries.fields import FIELDS, REQUIRED
-from llama_mcp.models.entries.lines import Place, line_of
+from llama_mcp.models.entries.lines import Place, line_of, unfinished_line
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.rows.names import folded
 from llama_mcp.wording import shortened
@@ -21,6 +21,7 @@ _TABLES = "models"
 _HEADING = f"[[{_TABLES}]]"
 # How tomllib ends an error.
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+_AT_END = "(at end of document)"
 
 _Problem = tuple[Place, str]
 
@@ -71,6 +72,9 @@ def _document(text: str, file: Path) -> dict[str, Any]:
 def _syntax(message: str, text: str) -> str:
     """Return what is wrong with a text that is no TOML."""
     at = _AT_LINE.search(message)
+    if message.endswith(_AT_END):
+        line = unfinished_line(text)
+        return f"line {line}: it is no TOML: what begins there is not finished when the file ends"
     if at is None:
         return f"it is no TOML: {message}"
     line = int(at[1])
