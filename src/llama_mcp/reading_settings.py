@@ -71,14 +71,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return settings.with_findings(tuple(found), tuple(filter(None, notices)))
 
 
-def notes_on(settings: LlamaServerSettings) -> tuple[str, ...]:
-    """Return what the operator should know of the settings: what is wrong, odd or not there.
-
-    It looks at folders, and one on a network may take long.
-    """
-    return (*findings_in(settings), *all_missing_folders(settings))
-
-
 def findings_in(settings: LlamaServerSettings) -> tuple[str, ...]:
     """Return what is wrong or odd with the settings themselves; looks at nothing else."""
     wrong = (f"{fault.text} {_consequence(fault.name)}" for fault in settings.faults)

@@ -37,6 +37,7 @@ from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerState, ServerStatus
 from llama_mcp.llama_server.turn_servers import TurnServers
 from llama_mcp.llama_server.use import Use
+from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.fitting import Fits
 from llama_mcp.settings import LlamaServerSettings
 from llama_mcp.wording import counted
@@ -173,11 +174,11 @@ class Supervisor:
         state = await self.attachment.readable_state()
         return await config_report.report(state, self._settings, self._environment)
 
-    async def fits(self) -> Fits:
-        """Return what judges whether models fit, as the settings would start them now."""
+    async def fits(self, entry: NamedModel | None = None) -> Fits:
+        """Return what judges whether models fit, as the settings, or an entry, start them now."""
         state = await self.attachment.current_state()
         running = state if isinstance(state, RunState) else None
-        return await fits_now(running, self._settings, self._environment)
+        return await fits_now(running, self._settings, self._environment, entry)
 
     async def observe(self) -> RunState | UnreadableState | None:
         """Return the state of the run that counts, asking no llama-server; None without one."""
@@ -203,7 +204,7 @@ class Supervisor:
         replaced: Run | UnreadableRun | None = None
         # Without a record no keeper came: a process that is bringing one would hold the lock.
         if state is not None and state.is_live and state.keeper is not None:
-            refusal = refusal_to_join(state, preparation.config)
+            refusal = refusal_to_join(state, preparation.config, preparation.named)
             if refusal is None and isinstance(state, RunState):
                 # One that is ending is waited for, and then launched again.
                 if await self.attachment.join(state.run):

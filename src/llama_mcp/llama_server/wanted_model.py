@@ -18,14 +18,20 @@ from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare
 from llama_mcp.llama_server.status import AboutModel, LaunchArguments
 from llama_mcp.models.library import Library, library_of
-from llama_mcp.models.naming import find_model
-from llama_mcp.models.not_for_chat import CANNOT_CHAT, models_that_chat, models_that_rank
+from llama_mcp.models.naming import find_entry, find_model
+from llama_mcp.models.not_for_chat import (
+    CANNOT_CHAT,
+    choice_for_ranking,
+    models_that_chat,
+    models_that_rank,
+)
 from llama_mcp.models.offering import named
+from llama_mcp.models.rows.names import folded
 from llama_mcp.paths import is_same_file
 from llama_mcp.settings import LlamaServerSettings
 
 # What models are looked up with.
-_LIBRARY = ("model_dirs", "model_places", "allowed_paths")
+_LIBRARY = ("model_dirs", "model_places", "allowed_paths", "models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class WantedModel(ABC):
     settings: LlamaServerSettings
     environment: Mapping[str, str]
     name: str | None
-    """A path, or a name that fits one model of the library; None takes what runs."""
+    """A path, or a name of the operator's or of the library; None takes what runs."""
 
     async def check_runs(self, launch: Launch) -> None:
         """Return if what runs or loads will do.
@@ -76,7 +82,12 @@ class WantedModel(ABC):
     async def _is_it(self, launch: Launch) -> bool:
         if self.name is None or self.name in (launch.alias, launch.config.model_path):
             return True
-        model = await anyio.to_thread.run_sync(find_model, self.name, self._library)
+        return await anyio.to_thread.run_sync(self._means, self.name, launch)
+
+    def _means(self, name: str, launch: Launch) -> bool:
+        if entry := find_entry(name, self._library):
+            return folded(entry.name) == folded(launch.alias)
+        model = find_model(name, self._library)
         return is_same_file(model.path, Path(launch.config.model_path or ""))
 
     async def _chosen(self) -> str | None:
@@ -111,10 +122,7 @@ class ModelThatRanks(WantedModel):
     async def _chosen(self) -> str | None:
         if self.name is not None:
             return self.name
-        models = await anyio.to_thread.run_sync(models_that_rank, self._library)
-        default = self._library.default_file()
-        if default and (own := [each for each in models if is_same_file(each.path, default)]):
-            models = own
+        models = await anyio.to_thread.run_sync(choice_for_ranking, self._library)
         if len(models) != 1:
             raise NoRankModelError(named(models))
         return models[0].name

@@ -11,12 +11,18 @@ _SHOWN_PROBLEMS = 20
 
 
 class ModelUnusableError(LlamaMCPError):
-    """No file that llama-server could load is what a path or a name means."""
+    """No file that llama-server could load is what a path or a name means.
+
+    Attributes:
+        path: the path or the name.
+        problem: why, in words that follow a colon.
+    """
 
     def __init__(
         self, path: str, problem: str, advice: str, *, next_step: str | None = None
     ) -> None:
         self.path = path
+        self.problem = problem
         text = f"The model {path} cannot be used: {problem}. {advice}".rstrip()
         super().__init__(text, next_step=next_step)
 

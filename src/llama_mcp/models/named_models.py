@@ -13,6 +13,7 @@ from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.entries.parsing import MAX_BYTES, parsed
 from llama_mcp.models.errors import ModelsFileError, ModelUnusableError
 from llama_mcp.models.rows.names import folded
+from llama_mcp.visible_text import visible_line
 
 # O_NONBLOCK: what has become a FIFO since it was looked at must not make us wait for its writer.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -107,6 +108,17 @@ class NamedModels:
 def named_in(path: Path | None) -> NamedModels:
     """Return the entries of a file, which is read once for all of this process."""
     return NamedModels(path)
+
+
+def notes_on_file(path: Path | None) -> tuple[str, ...]:
+    """Return what is wrong with a file of models, or odd; it is looked at."""
+    try:
+        entries = named_in(path).all()
+    except ModelsFileError as error:
+        return (error.situation,)
+    if path is None or entries:
+        return ()
+    return (f"{visible_line(str(path))}, which LLAMA_MCP_MODELS names, has no [[models]].",)
 
 
 def _read(path: Path, status: os.stat_result) -> _Read:

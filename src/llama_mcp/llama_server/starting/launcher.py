@@ -133,14 +133,22 @@ def _noted(launch: Launch, unfit: Unfit) -> Launch:
 
 
 def refusal_to_join(
-    state: RunState | UnreadableState, wanted: LaunchConfig
+    state: RunState | UnreadableState, wanted: LaunchConfig, named: str | None = None
 ) -> LlamaMCPError | None:
-    """Return why a start cannot join what runs; None when it can."""
+    """Return why a start cannot join what runs; None when it can.
+
+    Args:
+        state: what runs.
+        wanted: the start.
+        named: what the operator calls its model; None where any name will do.
+    """
     if isinstance(state, UnreadableState):
         return endings.unreadable_error(state)
     launch = state.run.launch
     running = launch.config.model_copy(update={"port": launch.port})
     changed = differences(running, wanted)
+    if named is not None and named != launch.alias:
+        changed.insert(0, f"its name ({launch.alias!r}, asked for {named!r})")
     return AlreadyRunningError(f"{launch.alias} at {launch.url}", changed) if changed else None
 
 

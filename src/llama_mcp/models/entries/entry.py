@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from llama_mcp.setting_texts import is_address
+
 # What of an entry a start takes in place of a setting.
 LAUNCH_FIELDS = (
     "llama_cpp_path",
@@ -48,6 +50,20 @@ class NamedModel:
     idle_seconds: float | None = None
     keep: bool = False
 
+    @property
+    def folder(self) -> Path:
+        """Where what is relative in it begins."""
+        return self.file.parent
+
     def launch_values(self) -> dict[str, object]:
         """Return what a start takes in place of settings, by the name of the setting."""
         return {name: getattr(self, name) for name in LAUNCH_FIELDS if name in self.given}
+
+
+def can_be_name(plain: str) -> bool:
+    """Tell whether a text, without what copying leaves around it, could be an entry's name.
+
+    What can only be a path or an address is none, so that such a text needs no file of models.
+    """
+    is_path = plain.startswith(("~", "/", "\\")) or Path(plain).is_absolute()
+    return bool(plain) and not is_path and not is_address(plain)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from llama_mcp.copied_text import plain_text
+from llama_mcp.models.entries.entry import can_be_name
 from llama_mcp.ranges import (
     CtxSize,
     GpuLayers,
@@ -16,11 +17,21 @@ from llama_mcp.ranges import (
     number_in_words,
 )
 from llama_mcp.setting_texts import is_address
-from llama_mcp.setting_values import as_command_line, as_engine, as_file, as_layers, is_model_path
+from llama_mcp.setting_values import (
+    EMBEDDED,
+    as_command_line,
+    as_engine,
+    as_file,
+    as_layers,
+    is_model_path,
+)
 
 MAX_NAME_CHARACTERS = 64
 # What stands for every model where one can be named.
 EVERY_MODEL = "all"
+
+# Names that alone are looked for on PATH.
+_PROGRAMS = ("llama-server", "llama-server.exe")
 
 # Takes a value and the folder of the file; raises ValueError with what the field takes.
 Field = Callable[[Any, Path], object]
@@ -36,7 +47,7 @@ def _name(value: Any, _folder: Path) -> str:
         raise ValueError("it takes no comma, at which llama-server would part it")
     if value.casefold() == EVERY_MODEL:
         raise ValueError("that word stands for every model")
-    if is_address(value) or value[0] in "~/\\" or Path(value).is_absolute():
+    if not can_be_name(value):
         raise ValueError("it would be taken for a path")
     return value
 
@@ -51,7 +62,9 @@ def _model(value: Any, folder: Path) -> str:
 
 
 def _engine(value: Any, folder: Path) -> str:
-    return as_engine(_text(value, "it takes the path of llama.cpp, or `embedded`"), folder)
+    path = as_engine(_text(value, "it takes the path of llama.cpp, or `embedded`"), folder)
+    is_looked_for = path in (EMBEDDED, *_PROGRAMS) or Path(path).is_absolute()
+    return path if is_looked_for else str(folder / path)
 
 
 def _text(value: Any, takes: str) -> str:
