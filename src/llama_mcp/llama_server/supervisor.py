@@ -37,6 +37,7 @@ from llama_mcp.llama_server.status import (
     ServerState,
     ServerStatus,
 )
+from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.fitting import Fits
 from llama_mcp.settings import LlamaServerSettings
 
@@ -172,12 +173,12 @@ class Supervisor:
         running = state if isinstance(state, RunState) else None
         return await config_report.report(running, self._settings, self._environment, model)
 
-    async def fits(self) -> Fits:
-        """Return what judges whether models fit, as the settings would start them now."""
+    async def fits(self, entry: NamedModel | None = None) -> Fits:
+        """Return what judges whether models fit, as the settings, or an entry, start them now."""
         # Where several models may run, what runs makes no room.
         state = await self.observe() if self._settings.max_models == 1 else None
         running = state if isinstance(state, RunState) else None
-        return await fits_now(running, self._settings, self._environment)
+        return await fits_now(running, self._settings, self._environment, entry)
 
     async def observe(self, model: str | None = None) -> State | None:
         """Return the state of a model's last run, asking no llama-server.
