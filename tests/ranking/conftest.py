@@ -10,7 +10,6 @@ import pytest
 from llama_mcp.files.border import FileBorder, border_of
 from llama_mcp.files.finding import find
 from llama_mcp.llama_server.rank_server import RankServer, RankServers, Scores, Vector
-from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
 from llama_mcp.ranking.passages import Passages
 from llama_mcp.ranking.ranker import Ranker, ranker_of
 from llama_mcp.ranking.ranking import Ranking, RankRequest
@@ -92,9 +91,9 @@ class RecordedServers:
     asked: Asked = field(default_factory=Asked)
 
     async def rank_server(
-        self, *, model: str | None = None, patience: Patience = NO_PATIENCE
+        self, *, model: str | None = None, wait_seconds: float = 0.0
     ) -> RankServer:
-        server = await self.servers.rank_server(model=model, patience=patience)
+        server = await self.servers.rank_server(model=model, wait_seconds=wait_seconds)
         return RecordedServer(server, self.asked)
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from llama_mcp.llama_server.errors import CrashedError
 from llama_mcp.llama_server.rank_server import RankServer, Vector
-from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
 from llama_mcp.ranking.errors import RankTookTooLongError, StillLoadingForRankError
 from llama_mcp.ranking.ranking import Ranking
 from tests.fake_llama_server.install import install_fake, recorded_launches, set_faults
@@ -51,7 +50,7 @@ class InterruptedServers(RecordedServers):
     answered = REQUESTS
 
     async def rank_server(
-        self, *, model: str | None = None, patience: Patience = NO_PATIENCE
+        self, *, model: str | None = None, wait_seconds: float = 0.0
     ) -> RankServer:
         server = await self.servers.rank_server(model=model)
         return InterruptedServer(server, self.asked, self.interrupt, self.answered)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from llama_mcp.llama_server.ready_server import NO_PATIENCE, ModelLoad, Patience, TellLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
 
 # What its model makes: vectors of texts, or scores of how well they answer a query.
 RankKind = Literal["embedding", "rerank"]
@@ -97,7 +97,7 @@ class RankServers(Protocol):
     """Gives ranking its llama-server."""
 
     async def rank_server(
-        self, *, model: str | None = None, patience: Patience = NO_PATIENCE
+        self, *, model: str | None = None, wait_seconds: float = 0.0
     ) -> RankServer:
         """Return a llama-server whose model ranks, which may still load.
 
@@ -105,7 +105,7 @@ class RankServers(Protocol):
             model: The only model that will do, by path or name. None takes the one that runs, or
                 starts the only one that ranks if none runs. What runs is never stopped for it
                 unless a model is named.
-            patience: How long to wait for room where another model is used.
+            wait_seconds: How long to wait for room where another model is used.
 
         Raises:
             LlamaMCPError: why there is none.

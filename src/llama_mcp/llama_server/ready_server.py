@@ -27,19 +27,16 @@ class ModelLoad:
 
 # Is told of it, some times a second.
 TellLoad = Callable[[ModelLoad], None]
-
-
 # Is told of a wait that is not over yet, some times a second.
 TellWait = Callable[[ModelLoad], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a caller waits for a model that has no room yet, and how it hears of that."""
+    """How long a caller waits for a model that has no room yet, and who is told of that."""
 
     seconds: float = 0.0
     tell: TellWait | None = None
-    """Is told some times a second of the time so far, and of what stands against it."""
 
 
 NO_PATIENCE = Patience()

@@ -219,11 +219,9 @@ class Supervisor:
                 return server if server.serving_id == name else None
         return None
 
-    async def rank_server(
-        self, *, model: str | None = None, patience: Patience = NO_PATIENCE
-    ) -> RankRun:
+    async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
         """Return a llama-server whose model ranks; TurnServers says which, and what it raises."""
-        return await self._turn_servers.rank_server(model=model, patience=patience)
+        return await self._turn_servers.rank_server(model=model, wait_seconds=wait_seconds)
 
     async def aclose(self) -> None:
         """Close connections and give back the leases; the keepers do the rest."""

@@ -7,7 +7,6 @@ import anyio
 import anyio.to_thread
 
 from llama_mcp.llama_server.rank_server import RankServers
-from llama_mcp.llama_server.ready_server import Patience
 from llama_mcp.ranking.errors import (
     NothingToRankError,
     RankTookTooLongError,
@@ -74,7 +73,7 @@ class Ranker:
         self, request: RankRequest, passages: Passages, standings: Standings, tell: Tell
     ) -> Ranking:
         server = await self._servers.rank_server(
-            model=request.model, patience=Patience(self._wait_seconds)
+            model=request.model, wait_seconds=self._wait_seconds
         )
         was_loading = server.load is not None
         server = standings.server = await server.when_ready(lambda _load: None)

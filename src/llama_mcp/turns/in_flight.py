@@ -69,14 +69,11 @@ class InFlight:
         return self.queues.waiting + len(loading)
 
     async def ask(self, request: ChatRequest, tell_wait: TellWait | None = None) -> Call:
-        """Join the turn of the same call that was cut off, else begin one.
+        """Join the turn of the same call that was cut off, else begin one; raises as take_turn.
 
         Args:
             request: What is asked.
             tell_wait: Is told of a wait for room for its model.
-
-        Raises:
-            LlamaMCPError: As take_turn.
         """
         digest = digest_of(request)
         await self._calls.settle(digest)
@@ -113,16 +110,15 @@ class InFlight:
     ) -> Turn:
         """Begin a turn: check it, see to a llama-server, archive the message, start it.
 
-        A model that loads is waited for by the turn, when its message is in the archive.
-
-        The session is checked first, so that a turn that cannot begin starts no llama-server.
+        A model that loads is waited for by the turn, when its message is in the archive. The
+        session is checked first, so that a turn that cannot begin starts no llama-server.
 
         Args:
             request: What is asked.
             digest: What the same call is known by.
-            cancelled: The same call before, which its client cancelled; it is gone on with where
-                that can be.
-            tell_wait: Is told of a wait for room for its model.
+            cancelled: The same call before, which its client cancelled; it is gone on with if it
+                can be.
+            tell_wait: As for `ask`.
 
         Raises:
             LlamaMCPError: One of its kinds; nothing was archived then.
@@ -133,9 +129,8 @@ class InFlight:
         if request.session_id is not None:
             with new_session_offered():
                 await self._check_session(request.session_id)
-        server, model_notes = await server_for_turn(
-            request, self._servers, self._archive, tell_wait
-        )
+        to_know = self._servers, self._archive, tell_wait
+        server, model_notes = await server_for_turn(request, *to_know)
         request_notes += model_notes
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
@@ -146,8 +141,6 @@ class InFlight:
 
     async def latest(self, session_id: str) -> Turn | Job | None:
         """Return the session's last turn or job if this process began and still knows it whole.
-
-        For other turns there is archived_reply.
 
         Raises:
             SessionNotFoundError: There is no such session.
@@ -169,8 +162,6 @@ class InFlight:
 
     async def cancel(self, session_id: str) -> ChatReply:
         """Stop the reply that is being generated in the session, and return what came of it.
-
-        A reply that is over already is returned as it is, with a note.
 
         Raises:
             ReplyElsewhereError: Another process generates it, and does not stop.

@@ -116,9 +116,7 @@ class TurnServers:
         wanted = ModelThatChats(self._settings, self._environment, model, usual_model)
         return await self._serving(_Wish(wanted, may_start, patience))
 
-    async def rank_server(
-        self, *, model: str | None = None, patience: Patience = NO_PATIENCE
-    ) -> RankRun:
+    async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
         """Return a llama-server whose model ranks texts, which may still load.
 
         No model that chats is asked for vectors, and none is stopped unasked.
@@ -126,7 +124,7 @@ class TurnServers:
         Args:
             model: the only model that will do, by path or name; None for one that runs, or the
                 only one that ranks if none runs.
-            patience: how long to wait for room.
+            wait_seconds: how long to wait for room.
 
         Raises:
             CannotRankError: what runs, or was named, is no such model.
@@ -134,7 +132,7 @@ class TurnServers:
             LlamaMCPError: as ready_server.
         """
         wanted = ModelThatRanks(self._settings, self._environment, model)
-        ready = await self._serving(_Wish(wanted, patience=patience))
+        ready = await self._serving(_Wish(wanted, patience=Patience(wait_seconds)))
         facts_of = library_of(self._settings, self._environment).facts_of
         return await rank_run_of(ready, facts_of)
 
