@@ -6,6 +6,7 @@ writes into its successor's files; `current.json` names the one that counts.
 
 import json
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -106,8 +107,10 @@ class RunFolder:
         """Let the keeper see that a turn begins, goes on or ends: by the time of a file."""
         path = self._path(run_dir.USED)
         with suppress(OSError):
+            now = time.time_ns()
             try:
-                os.utime(path)
+                # Not the kernel's own time, which stays the same for milliseconds.
+                os.utime(path, ns=(now, now))
             except FileNotFoundError:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
 
