@@ -82,11 +82,11 @@ async def test_by_default_a_model_stays_and_what_ends_it_otherwise_has_no_reason
 async def test_use_that_is_noted_again_and_again_keeps_it(
     run: KeptRun, lease: FileLock, fake: Path
 ) -> None:
-    kept = idle(run, fake, idle_seconds=2.0)
+    kept = idle(run, fake, idle_seconds=3.0)
     await kept.until_ready()
-    for _ in range(30):
+    for _ in range(60):
         touch(run)
-        stays(run, 0.2)
+        stays(run, 0.1)
     await until_unloaded(run)
 
 
