@@ -28,7 +28,10 @@ _LAUNCH = set(LaunchSettings.model_fields)
 
 
 async def report(
-    state: RunState | None, settings: LlamaServerSettings, environment: Mapping[str, str]
+    state: RunState | None,
+    settings: LlamaServerSettings,
+    environment: Mapping[str, str],
+    model: str | None = None,
 ) -> ServerConfig:
     """Return the config, with what is wrong with settings, or keeps a start from succeeding.
 
@@ -38,6 +41,10 @@ async def report(
         state: of the run that counts; None without one.
         settings: the operator's.
         environment: what llama-server's environment is built from.
+        model: what a start would be asked for; None for the operator's default.
+
+    Raises:
+        LlamaMCPError: a start of that model would fail.
     """
     notes = await anyio.to_thread.run_sync(notes_on, settings)
     is_idle = state is not None and state.state is ServerState.IDLE
@@ -49,20 +56,24 @@ async def report(
         notes = (*([f"{endings.describe_unloading(launch)}: {IDLE}"] if is_idle else []), *notes)
         return ServerConfig(**running, running=not is_idle, about_model=about, notes=notes)
     try:
-        config, model, about = await anyio.to_thread.run_sync(_next_start, settings, environment)
+        config, found, about = await anyio.to_thread.run_sync(
+            _next_start, settings, environment, model
+        )
     except LlamaMCPError as error:  # no engine or no model; the rest is worth knowing all the same
+        if model is not None:
+            raise
         failure = f"A start would fail: {error}"
         as_set = settings.model_dump(include=_LAUNCH)
         return ServerConfig(**as_set, running=False, notes=(*notes, failure))
-    system_prompt = await anyio.to_thread.run_sync(system_prompt_of, model.path)
+    system_prompt = await anyio.to_thread.run_sync(system_prompt_of, found.path)
     notes = (*notes, *_notes(config, about, system_prompt))
     return ServerConfig(**config.model_dump(), running=False, about_model=about, notes=notes)
 
 
 def _next_start(
-    settings: LlamaServerSettings, environment: Mapping[str, str]
+    settings: LlamaServerSettings, environment: Mapping[str, str], name: str | None
 ) -> tuple[LaunchConfig, Model, AboutModel | None]:
-    config, _engine, model = resolve(settings, environment, LaunchArguments())
+    config, _engine, model = resolve(settings, environment, LaunchArguments(model_path=name))
     library = library_of(settings, environment)
     projector = projector_of(model, config.extra_args, settings.allowed_paths)
     about = about_model(model, projector, library.facts_of)

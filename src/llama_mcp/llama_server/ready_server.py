@@ -240,16 +240,24 @@ class ReadyServers(Protocol):
     """Gives a turn its llama-server."""
 
     async def ready_server(
-        self, *, may_start: bool = True, model: str | None = None
+        self,
+        *,
+        may_start: bool = True,
+        model: str | None = None,
+        usual_model: str | None = None,
+        wait_seconds: float = 0.0,
     ) -> ReadyServer:
         """Return a llama-server that takes a turn, which may still load.
 
         Args:
-            may_start: One is started if none runs, and the settings allow it.
-            model: The only model that will do, by path or name; None for the one that runs.
+            may_start: One is started if none serves, and the settings allow it.
+            model: The only model that will do, by path or name.
+            usual_model: The model that served the session before, by its name. It is taken before
+                others when no model is named.
+            wait_seconds: How long to wait for room where another model is used.
 
         Raises:
-            LlamaMCPError: why there is none, or that another model runs than the one named.
+            LlamaMCPError: why there is none, such as that there is no room for it.
         """
 
 

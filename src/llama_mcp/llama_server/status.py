@@ -93,6 +93,18 @@ class LastExit(BaseModel, frozen=True):
     log_tail: list[str] = []
 
 
+class ModelStatus(BaseModel, frozen=True):
+    """One of several models that run."""
+
+    name: str
+    state: ServerState
+    port: int | None = None
+    memory_bytes: int | None = None
+    idle_seconds: float | None = None
+    """Since a turn used it last."""
+    clients: int = 0
+
+
 class ServerStatus(BaseModel, frozen=True):
     """What llama-server is doing at one moment."""
 
@@ -113,6 +125,8 @@ class ServerStatus(BaseModel, frozen=True):
     clients: int = 0
     last_exit: LastExit | None = None
     already_running: bool | None = None
+    models: list[ModelStatus] | None = None
+    """All that run, when there are several."""
     notes: list[str] | None = None
 
 

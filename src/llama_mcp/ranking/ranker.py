@@ -72,7 +72,9 @@ class Ranker:
     async def _rank(
         self, request: RankRequest, passages: Passages, standings: Standings, tell: Tell
     ) -> Ranking:
-        server = await self._servers.rank_server(model=request.model)
+        server = await self._servers.rank_server(
+            model=request.model, wait_seconds=self._wait_seconds
+        )
         was_loading = server.load is not None
         server = standings.server = await server.when_ready(lambda _load: None)
         known = await anyio.to_thread.run_sync(self._cache.of, server.identity)

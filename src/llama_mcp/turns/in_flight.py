@@ -21,7 +21,7 @@ from llama_mcp.turns.going_on.reopening import Reopened, reopen
 from llama_mcp.turns.jobs.job import Job
 from llama_mcp.turns.json_schema import with_schema_read
 from llama_mcp.turns.replies.reply import ChatReply
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.slot_queue import SlotQueues
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.turn_parts import TurnParts
 
@@ -53,7 +53,7 @@ class InFlight:
         self._turns: dict[str, Turn | Job] = {}
         self.left = left
         self._calls = Calls()
-        self.queue = SlotQueue()
+        self.queues = SlotQueues()
         self._traces_content = traces_content
         # Set during shutdown: a turn that breaks off then was not cancelled by its caller.
         self.is_shutting_down = False
@@ -66,7 +66,7 @@ class InFlight:
     def waiting(self) -> int:
         """How many turns of this process wait for a slot, or for their model."""
         loading = [turn for turn in self.open_turns() if turn.reply.load]
-        return self.queue.waiting + len(loading)
+        return self.queues.waiting + len(loading)
 
     async def ask(self, request: ChatRequest) -> Call:
         """Join the turn of the same call that was cut off, else begin one.
@@ -124,7 +124,8 @@ class InFlight:
         if request.session_id is not None:
             with new_session_offered():
                 await self._check_session(request.session_id)
-        server = await server_for_turn(request, self._servers, self._archive)
+        server, model_notes = await server_for_turn(request, self._servers, self._archive)
+        request_notes += model_notes
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
             if again is not None:
@@ -267,7 +268,7 @@ class InFlight:
             request=request,
             server=server,
             archive=self._archive,
-            queue=self.queue,
+            queues=self.queues,
             traces_content=self._traces_content,
             servers=self._servers,
             left=left,

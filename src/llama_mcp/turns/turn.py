@@ -55,6 +55,11 @@ class Turn(Underway):
         )
 
     @property
+    def serving_id(self) -> str:
+        """The launch of llama-server that it uses."""
+        return self._server.serving_id
+
+    @property
     def is_caught_up(self) -> bool:
         """Whether a reply that is read on has all that had come before, and more is to come."""
         return self.reply.load is not None or self._generation.is_caught_up

@@ -1,7 +1,8 @@
 """Runs of llama-server on disk, read: what was asked, what the keeper says, how loading came out.
 
 Each launch has a folder of its own under runs/, so that a keeper that is slow to leave never
-writes into its successor's files; `current.json` names the one that counts.
+writes into its successor's files; `current.json` names the one that was launched last. Which one
+counts of each model is told by of_models.py.
 """
 
 import json
@@ -118,6 +119,13 @@ class RunFolder:
         """Tell whether somebody asked for a stop, or nobody has used it for too long."""
         return self.is_stop_requested() or self.is_unused()
 
+    def quiet_seconds(self) -> float:
+        """Return how long ago a turn used llama-server last; since it got ready if none did."""
+        for name in (run_dir.USED, run_dir.OUTCOME, run_dir.LAUNCH):
+            with suppress(OSError):
+                return max(0.0, time.time() - os.stat(self._path(name)).st_mtime)
+        return 0.0
+
     def _path(self, name: str) -> str:
         # Not Path's own join: each state takes ten of them, which would cost as much as the files.
         return f"{self.folder}{os.sep}{name}"
@@ -144,7 +152,7 @@ def current_run(runs_dir: Path) -> Run | UnreadableRun | None:
     That is the one that current.json names. If current.json cannot be read, or names a run of
     elsewhere, it is the run of this place whose folder was changed last.
     """
-    named = _named_folder(runs_dir)
+    named = named_folder(runs_dir, CURRENT)
     if named is not None and is_here(run := read_run(named)):
         return run
     for folder in sorted(set(run_folders(runs_dir)) - {named}, key=changed_at, reverse=True):
@@ -184,9 +192,10 @@ def place_of(run: Run | UnreadableRun) -> places.Place | None:
     return places.of_older_record(state.keeper.start) if state else None
 
 
-def _named_folder(runs_dir: Path) -> Path | None:
+def named_folder(runs_dir: Path, pointer_name: str) -> Path | None:
+    """Return the folder of the run that a pointer names, if it is there."""
     try:
-        pointer = _read(f"{runs_dir}{os.sep}{CURRENT}", Pointer)
+        pointer = _read(f"{runs_dir}{os.sep}{pointer_name}", Pointer)
         folder = _join(runs_dir, pointer.run)
         return folder if os.path.isdir(folder) else None
     except (OSError, ValueError):

@@ -108,7 +108,7 @@ class UnreadableState(FolderState):
     run: UnreadableRun
 
 
-State = TypeVar("State", bound=FolderState | None)
+AnyState = TypeVar("AnyState", bound=FolderState | None)
 
 
 async def read_run_state(run: Run) -> RunState:
@@ -143,7 +143,7 @@ async def read_state(run: Run | UnreadableRun) -> RunState | UnreadableState:
     return await (read_run_state(run) if isinstance(run, Run) else read_unreadable_state(run))
 
 
-async def once_unloaded(state: State, read: Callable[[], Awaitable[State]]) -> State:
+async def once_unloaded(state: AnyState, read: Callable[[], Awaitable[AnyState]]) -> AnyState:
     """Return the state of a run that is being unloaded once that is over; any other at once.
 
     Args:

@@ -80,7 +80,7 @@ class Exclusive:
             OutlivedStopError: no process of the run is left, but its llama-server answers.
         """
         # llama-server does not end while a connection is open, so ours go first.
-        await self._attachment.release()
+        await self._attachment.release(run)
         state = await read_state(run)
         if run.is_unloaded() and not comes_back:
             run.request_stop()

@@ -56,6 +56,8 @@ class Preparation:
     idle_seconds: float
     in_use: ModelInUse
     memory: FitQuestion
+    takes_any_port: bool = False
+    """The port is only preferred: several models may run, and the call names none."""
     notes: tuple[str, ...] = ()
     """What the caller should know of the start."""
 
@@ -159,6 +161,7 @@ async def prepare(
             devices=devices,
             environment=environment,
         ),
+        takes_any_port=settings.max_models > 1 and arguments.port is None,
         notes=no_gpu_note(config, devices),
     )
 

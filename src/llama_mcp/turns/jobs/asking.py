@@ -24,7 +24,7 @@ from llama_mcp.turns.json_schema import ParsedReply, parse_reply
 from llama_mcp.turns.receiving import why_broken_off
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.second_try import SecondTry
-from llama_mcp.turns.slot_queue import Place, SlotQueue
+from llama_mcp.turns.slot_queue import Place, SlotQueues
 
 # How long llama-server may load that is started again; as a start has it by default.
 LOAD_SECONDS = 600.0
@@ -59,7 +59,7 @@ class Asker:
     server: ReadyServer
     """The one that answers now."""
     servers: ReadyServers
-    queue: SlotQueue
+    queues: SlotQueues
     on_change: Callable[[], None]
     kept: Mapping[str, FinishedPiece] = field(default_factory=dict)
     """What an earlier job of the same call has, by the digest of the question."""
@@ -163,7 +163,8 @@ class Asker:
 
         async def stream() -> None:
             slots, body = server.total_slots, build_body(messages, sampling)
-            async with self.queue.slot(self.session_id, slots, note, is_piece=True):
+            queue = self.queues.of(server.serving_id)
+            async with queue.slot(self.session_id, slots, note, is_piece=True):
                 with tracing.span_of_call(self.session_id, server, sampling):
                     async with server.stream_chat(body) as chunks:
                         async for chunk in chunks:
@@ -197,7 +198,7 @@ class Asker:
         before = self.server
         try:
             with anyio.fail_after(LOAD_SECONDS):
-                server = await self.servers.ready_server(may_start=False)
+                server = await self.servers.ready_server(may_start=False, model=before.model)
                 server = await server.when_ready(lambda _load: None)
         except LlamaMCPError as why:
             raise JobBrokenError(why if error.can_go_on else error) from why

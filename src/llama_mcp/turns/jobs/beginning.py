@@ -51,7 +51,7 @@ class Jobs:
             raise NothingToReadError(
                 [*((each.name, each.why) for each in found.left_out), *without_text]
             )
-        server = await server_for_job(sampling, request.model, self._servers)
+        server = await server_for_job(sampling, request, self._servers)
         kept = await self._archive.pieces_left(digest)
         if same := self._underway(digest, request.save_to):  # begun meanwhile
             return same
@@ -61,7 +61,7 @@ class Jobs:
         job = Job(
             JobParts(
                 *(task, digest, server, self._servers, self._archive),
-                queue=self._in_flight.queue,
+                queues=self._in_flight.queues,
                 kept=kept,
                 notes=[*server.notes, *notes, *([notice] if notice else [])],
             )

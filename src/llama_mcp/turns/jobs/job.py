@@ -34,7 +34,7 @@ from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.replies.reply_building import ending_of
 from llama_mcp.turns.saving import Written, write_out
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.slot_queue import SlotQueues
 from llama_mcp.turns.underway import BUG, Underway
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class JobParts:
     server: ReadyServer
     servers: ReadyServers
     archive: Archive
-    queue: SlotQueue
+    queues: SlotQueues
     kept: Sequence[FinishedPiece] = ()
     """What the same call had finished before it was cut off."""
     notes: Sequence[str] = field(default_factory=tuple)
@@ -73,10 +73,15 @@ class Job(Underway):
         self._written = Written()
         self._result: ChatReply | None = None
         self._asker = Asker(
-            *(self.session_id, parts.server, parts.servers, parts.queue, self._note_change),
+            *(self.session_id, parts.server, parts.servers, parts.queues, self._note_change),
             kept={piece.digest: piece for piece in parts.kept},
         )
         self._work = Work(parts.task, self._asker, parts.archive, self._note_change)
+
+    @property
+    def serving_id(self) -> str:
+        """The launch of llama-server that it uses."""
+        return self._asker.server.serving_id
 
     @property
     def is_caught_up(self) -> bool:
