@@ -111,29 +111,31 @@ class Room:
             sparing: models that take no room of their own: what the start replaces.
 
         Returns:
-            A note about each that was stopped.
+            What its caller should know: what was stopped, or takes memory from it.
 
         Raises:
             NoRoomError: what runs may not be stopped.
         """
-        stopped: list[str] = []
+        notes: list[str] = []
         spared = {model, *sparing}
         while residents := await self._residents(exclusive, spared):
             is_full = len(residents) >= self._settings.max_models
             crowding = None
             if not is_full and memory is not None:
-                crowding = await _crowding(memory, residents, has_ended_another=bool(stopped))
+                crowding = await _crowding(memory, residents, has_ended_another=bool(notes))
             if not is_full and crowding is None:
                 break
             movable = self._movable(residents)
-            if movable is None and crowding is not None and crowding.fits_somehow:
-                break
             if movable is None:
-                raise self._refused(model, residents, crowding)
+                refused = self._refused(model, residents, crowding)
+                if crowding is None or not crowding.fits_somehow:
+                    raise refused
+                notes.append(f"{model} has less memory than it could have: {refused.why}.")
+                break
             await exclusive.end(movable.state.run)
             quiet = lasting(movable.quiet_seconds)
-            stopped.append(f"{movable.model} was stopped to make room, unused for {quiet}.")
-        return tuple(stopped)
+            notes.append(f"{movable.model} was stopped to make room, unused for {quiet}.")
+        return tuple(notes)
 
     async def resident(self, state: RunState) -> Resident:
         """Look at a model that runs."""
