@@ -94,6 +94,8 @@ class RunFolder:
 
         One that was announced may still be taken back.
         """
+        if not self.is_unused():
+            return False
         try:
             announced = run_dir.read_whole(self._path(run_dir.UNUSED)) or {}
         except OSError:
