@@ -242,5 +242,6 @@ def _meant_to_stop(states: Sequence[State], model: str | None) -> list[State]:
         default = default_state(states)
         return [default] if default is not None else []
     if model.casefold() == ALL_MODELS:
-        return [state for state in states if state.is_live or state.pid is not None]
+        idle = ServerState.IDLE  # would come back
+        return [s for s in states if s.is_live or s.pid is not None or s.state is idle]
     return [known_state(states, model)]
