@@ -52,12 +52,14 @@ class Preparation:
     environment: dict[str, str]
     linger_seconds: float
     finish_seconds: float
+    idle_seconds: float
     in_use: ModelInUse
     memory: FitQuestion
-    idle_seconds: float = 0
     keep: bool = False
     named: str | None = None
     """The operator's name for the model; None where none was meant."""
+    takes_any_port: bool = False
+    """The port is only preferred: several models may run, and neither call nor entry names one."""
     notes: tuple[str, ...] = ()
     """What the caller should know of the start."""
 
@@ -84,6 +86,7 @@ class Preparation:
             environment=self.environment,
             linger_seconds=self.linger_seconds,
             finish_seconds=self.finish_seconds,
+            idle_seconds=self.idle_seconds,
             config=self.config,
             engine=EngineInfo(
                 kind=self.engine.kind, version=self.capabilities.version, path=self.engine.path
@@ -95,7 +98,6 @@ class Preparation:
             notes=notes,
             system_prompt=starter_model.system_prompt_of(self.model.path),
             about_model=self.in_use.about,
-            idle_seconds=self.idle_seconds,
             keep=self.keep,
         )
 
@@ -159,6 +161,7 @@ async def prepare(
         environment=environment,
         linger_seconds=settings.linger_seconds,
         finish_seconds=settings.finish_seconds,
+        idle_seconds=asked.idle_seconds,
         in_use=in_use,
         memory=FitQuestion(
             facts=model.facts,
@@ -169,9 +172,9 @@ async def prepare(
             devices=devices,
             environment=environment,
         ),
-        idle_seconds=asked.idle_seconds,
         keep=asked.keep,
         named=asked.entry.name if asked.entry else None,
+        takes_any_port=settings.max_models > 1 and not asked.names_port,
         notes=no_gpu_note(config, devices),
     )
 
