@@ -1,6 +1,5 @@
 """Which llama-server a turn gets: the one that is there, else one that is started for it."""
 
-import shutil
 from pathlib import Path
 
 import anyio
@@ -13,7 +12,7 @@ from llama_mcp.llama_server.errors import (
     NotRunningError,
     NotStartedForTurnError,
 )
-from llama_mcp.llama_server.model_errors import CannotChatError, OtherModelRunsError
+from llama_mcp.llama_server.model_errors import CannotChatError, NoRoomError
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.llama_server.runs.records import Launch
@@ -227,17 +226,6 @@ async def test_a_model_of_which_an_older_record_says_nothing_takes_turns(
     assert (await serve(first)).model == "tiny"
 
 
-@pytest.fixture
-def with_library(settings: Settings, tmp_path: Path, tiny_model: Path) -> Settings:
-    """A folder of two models that chat, `one` and `two`, and none that is the default."""
-    folder = tmp_path / "library"
-    for name in ("one", "two"):
-        (folder / name).mkdir(parents=True)
-        shutil.copy(tiny_model, folder / name / f"{name}.gguf")
-    dirs = {"model_dirs": (folder,), "model_places": (), "model_path": None}
-    return settings.model_copy(update=dirs)
-
-
 async def test_a_turn_that_names_its_model_gets_that_one_started(
     with_library: Settings, tmp_path: Path, fake_folder: Path
 ) -> None:
@@ -269,13 +257,14 @@ async def test_a_turn_that_names_another_model_than_runs_is_told_which_and_what_
 ) -> None:
     async with process_of(with_library) as process, process_of(with_library) as other:
         await start(process.supervisor, model_path="one")
-        with pytest.raises(OtherModelRunsError, match="two was asked for, but one runs") as refused:
+        with pytest.raises(NoRoomError, match="no room for the model two") as refused:
             await other.supervisor.ready_server(model="two")
-        assert refused.value.next == (Step.STOP, Step.START, Step.REPLACE)
+        assert "one (" in str(refused.value) and "another llama-mcp process" in str(refused.value)
+        assert refused.value.next == (Step.STOP,)
         # Whoever was refused keeps nothing of it running.
         assert (await process.supervisor.status()).clients == 1
-        with pytest.raises(ModelUnusableError, match="three"):
-            await other.supervisor.ready_server(model="three")
+        with pytest.raises(ModelUnusableError, match="four"):
+            await other.supervisor.ready_server(model="four")
     assert len(recorded_launches(fake_folder)) == 1
 
 
@@ -288,7 +277,7 @@ async def test_of_turns_that_name_two_models_at_once_one_is_refused(
     async def take(process: Process, name: str) -> None:
         try:
             models.append((await process.supervisor.ready_server(model=name)).model)
-        except OtherModelRunsError as error:
+        except NoRoomError as error:
             refused.append(str(error))
 
     async with process_of(with_library) as process, process_of(with_library) as other:
