@@ -7,6 +7,7 @@ else with random and empty models of true shapes, of which the largest has 16 GB
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -32,6 +33,7 @@ from tests.support.gguf_shapes import (
 from tests.support.random_llama import LLAMA_1B, LLAMA_8B, write_random_llama
 
 Show = Callable[[], Awaitable[None]]
+UNTRIED = 77
 
 
 def main() -> int:
@@ -44,13 +46,16 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="a GGUF file that converses")
     parser.add_argument("--folder", help="where models of up to 16 GB are written")
     given = parser.parse_intermixed_args()
+    if shutil.which("nvidia-smi") is None:
+        print("Nothing was tried: nvidia-smi is not here, so neither is an NVIDIA GPU.")
+        return UNTRIED
     report = Report()
     print(f"{card.name()}, driver {card.driver()}, {card.free_bytes() / card.MIB:,.0f} MiB free")
     with tempfile.TemporaryDirectory(prefix="llama-mcp-gpu-", dir=given.folder) as folder:
         stage = Stage(Path(folder), given.llama_cpp.resolve(), report)
         for name, show in _shows(stage, given.model).items():
             if not given.shows or any(word in name for word in given.shows):
-                anyio.run(_play, report, name, show)
+                anyio.run(_play, stage, name, show)
     print(f"\n{len(report.failed)} failed: {', '.join(report.failed)}" if report.failed else "\nok")
     return 1 if report.failed else 0
 
@@ -87,11 +92,12 @@ def _models(folder: Path, given: Path | None) -> tuple[Path, Path, dict[Path, tu
     return talking, small, shapes
 
 
-async def _play(report: Report, name: str, show: Show) -> None:
-    began = time.monotonic()
+async def _play(stage: Stage, name: str, show: Show) -> None:
+    began, report = time.monotonic(), stage.report
     report.heading(name)
     try:
         await show()
+        await stage.when_nothing_runs()
     except Exception as error:  # the other shows are still to be seen
         cause = _innermost(error)
         report.check(False, name, "no error", f"{type(cause).__name__}: {cause}")

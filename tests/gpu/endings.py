@@ -14,7 +14,8 @@ async def endings(stage: Stage, model: Path) -> None:
     report, before = stage.report, _used_bytes()
     async with stage.client() as client:
         status = await start(client, model)
-        report.figure("with llama-server in use", mib(_used_bytes() - before))
+        in_use = _used_bytes() - before
+        report.check(in_use > NOISE_BYTES, "while it runs", "memory in use", mib(in_use))
         psutil.Process(status["pid"]).kill()
         took = await stage.seconds_until(lambda: _used_bytes() <= before + NOISE_BYTES)
         report.check(took is not None, "SIGKILL: memory comes back", "all", _after(took))
@@ -23,11 +24,14 @@ async def endings(stage: Stage, model: Path) -> None:
         report.check(is_told, "SIGKILL: status", "crashed (SIGKILL)", crashed["message"])
         reply = await client.call("chat", message="Hello", max_tokens=8, wait_seconds=100)
         report.check(reply["status"] == "complete", "the next chat", "complete", reply["status"])
-        report.figure("in use again", mib(_used_bytes() - before))
+        in_use = _used_bytes() - before
+        report.check(in_use > NOISE_BYTES, "while it runs again", "memory in use", mib(in_use))
+        again = (await client.call("status"))["pid"]
         await client.call("stop_llama_server")
         took = await stage.seconds_until(lambda: _used_bytes() <= before + NOISE_BYTES)
         report.check(took is not None, "stop: memory is free", "all", _after(took))
-    report.check(not card.used_by(psutil.pids()), "at the end", "no process on the GPU", "none")
+        left = card.used_by([status["pid"], again])
+        report.check(not left, "nvidia-smi names neither", mib(0), mib(left))
 
 
 def _after(seconds: float | None) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.gpu import card
-from tests.gpu.stage import TELLING, Stage, load_log, mib, row_of, start, try_to_start
+from tests.gpu.stage import LONG_MESSAGE, TELLING, Stage, load_log, mib, row_of, start, try_to_start
 
 # As settings: window, conversations, and further flags.
 Start = tuple[int, int, str]
@@ -14,12 +14,11 @@ STARTS: tuple[Start, ...] = (
     (131072, 1, "-ctk q4_0 -ctv q4_0"),
     (8192, 4, "-fa off"),
     (8192, 4, "-ub 2048"),
-    (8192, 4, "-kvu"),
 )
 USUAL = STARTS[:1]
-# Below what is taken a verdict can be wrong; a little above is only careful.
-_LEAST, _MOST = -0.02, 0.12
-_LONG = "How do we know what the other one meant when nobody has said so? " * 60
+# Less: a model with one table for both ends has it in RAM too, mapped from its file. More: on other
+# cards the driver may keep less for a program than on the one where that was measured.
+_LEAST, _MOST = -0.06, 0.12
 
 
 async def estimates(stage: Stage, models: dict[Path, tuple[Start, ...]]) -> None:
@@ -34,7 +33,7 @@ async def growth(stage: Stage, model: Path) -> None:
     async with stage.client() as client:
         status = await start(client, model, ctx_size=8192, parallel=2)
         before = card.used_by([status["pid"]])
-        reply = await client.call("chat", message=_LONG, max_tokens=64, wait_seconds=100)
+        reply = await client.call("chat", message=LONG_MESSAGE, max_tokens=64, wait_seconds=100)
         grown = card.used_by([status["pid"]]) - before
         stage.report.figure(
             "a turn grows what is taken by",
@@ -56,16 +55,16 @@ async def _compare(stage: Stage, model: Path, ctx_size: int, parallel: int, flag
             return
         status = await client.call("status")
         log = await load_log(client)
-        taken, needed = card.used_by([status["pid"]]), row["needs_bytes"]
-        share = needed / taken - 1 if taken else 0.0
+        on_gpu, needed = card.used_by([status["pid"]]), row["needs_bytes"]
+        taken = on_gpu + log.everywhere - log.on_gpu
+        share = needed / taken - 1
         stage.report.check(
-            _LEAST <= share <= _MOST,
+            on_gpu > log.on_gpu and _LEAST <= share <= _MOST,
             f"{what}: needs_bytes",
-            f"{mib(taken)} on the GPU",
+            f"{mib(taken)}, {mib(on_gpu)} of that on the GPU",
             f"{mib(needed)} ({share:+.1%})",
         )
         stage.report.figure(
-            f"{what}: of that",
-            f"buffers on the GPU {mib(log.on_gpu)}, besides {mib(taken - log.on_gpu)}, buffers "
-            f"everywhere {mib(log.everywhere)} ({needed / max(1, log.everywhere) - 1:+.1%}); {log}",
+            f"{what}: on the GPU",
+            f"buffers {mib(log.on_gpu)}, driver and libraries {mib(on_gpu - log.on_gpu)}; {log}",
         )

@@ -14,12 +14,13 @@ from tests.gpu import card
 from tests.gpu.load_log import LoadLog
 from tests.gpu.report import Report
 from tests.support.client_process import Connection, LlamaMCP, text_of
-from tests.support.processes import PATIENCE_SECONDS
+from tests.support.processes import PATIENCE_SECONDS, until_all_leave
 
 # llama-server tells of layers and buffers at this level.
 TELLING = "-lv 4"
 ALL_LINES = 1000
-# What comes and goes beside us: the driver's own pages.
+LONG_MESSAGE = "How do we know what the other one meant when nobody has said so? " * 60
+# What differs between two looks at the same memory.
 NOISE_BYTES = 64 * card.MIB
 
 
@@ -54,6 +55,10 @@ class Stage:
         }
         async with LlamaMCP(self.folder / home, kept).having(**own | settings).connect() as client:
             yield client
+
+    async def when_nothing_runs(self) -> None:
+        """Wait until what an earlier show has started is gone, and its memory free."""
+        await until_all_leave(self.folder, "keepers and llama-servers leave")
 
     async def seconds_until(self, condition: Callable[[], bool]) -> float | None:
         """Return after how many seconds the condition held; None when it never did."""
