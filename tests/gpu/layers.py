@@ -22,7 +22,8 @@ async def layers(stage: Stage, model: Path) -> None:
             status = await start(client, model, ctx_size=4096, parallel=1, **given)
             config = await client.call("get_config")
             log = await load_log(client)
-            wanted = log.layers if asked in (None, -1) else asked and min(asked, log.layers or 0)
+            all_layers = log.layers or 0
+            wanted = all_layers if asked in (None, -1) else min(int(asked or 0), all_layers)
             on_gpu = log.layers_on_gpu
             what = f"n_gpu_layers={'automatic' if asked is None else asked}"
             report.check(on_gpu == wanted, what, f"{wanted} of {log.layers} layers", on_gpu)

@@ -22,6 +22,7 @@ from llama_mcp.llama_server.choosing.turn_servers import TurnServers
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
+from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State, default_state, known_state, named_state
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
@@ -36,6 +37,7 @@ from llama_mcp.llama_server.status import (
     ServerState,
     ServerStatus,
 )
+from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.fitting import Fits
 from llama_mcp.settings import LlamaServerSettings
 
@@ -171,12 +173,12 @@ class Supervisor:
         running = state if isinstance(state, RunState) else None
         return await config_report.report(running, self._settings, self._environment, model)
 
-    async def fits(self) -> Fits:
-        """Return what judges whether models fit, as the settings would start them now."""
+    async def fits(self, entry: NamedModel | None = None) -> Fits:
+        """Return what judges whether models fit, as the settings, or an entry, start them now."""
         # Where several models may run, what runs makes no room.
         state = await self.observe() if self._settings.max_models == 1 else None
         running = state if isinstance(state, RunState) else None
-        return await fits_now(running, self._settings, self._environment)
+        return await fits_now(running, self._settings, self._environment, entry)
 
     async def observe(self, model: str | None = None) -> State | None:
         """Return the state of a model's last run, asking no llama-server.
@@ -201,11 +203,11 @@ class Supervisor:
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
         return await self._turn_servers.ready_server(
-            may_start=may_start, model=model, usual_model=usual_model, wait_seconds=wait_seconds
+            may_start=may_start, model=model, usual_model=usual_model, patience=patience
         )
 
     async def ready_run(self, name: str) -> ReadyRun | None:
@@ -240,5 +242,6 @@ def _meant_to_stop(states: Sequence[State], model: str | None) -> list[State]:
         default = default_state(states)
         return [default] if default is not None else []
     if model.casefold() == ALL_MODELS:
-        return [state for state in states if state.is_live or state.pid is not None]
+        idle = ServerState.IDLE  # would come back
+        return [s for s in states if s.is_live or s.pid is not None or s.state is idle]
     return [known_state(states, model)]

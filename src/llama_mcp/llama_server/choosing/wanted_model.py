@@ -1,7 +1,8 @@
 """Which model is wanted: which of those that run is it, and what is started if none is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,18 +16,25 @@ from llama_mcp.llama_server.model_errors import (
     NoRankModelError,
 )
 from llama_mcp.llama_server.runs.named_states import named_state
+from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare
 from llama_mcp.llama_server.status import AboutModel, LaunchArguments, ServerState
 from llama_mcp.models.library import Library, library_of
-from llama_mcp.models.naming import find_model
-from llama_mcp.models.not_for_chat import CANNOT_CHAT, models_that_chat, models_that_rank
+from llama_mcp.models.naming import find_entry, find_model
+from llama_mcp.models.not_for_chat import (
+    CANNOT_CHAT,
+    choice_for_ranking,
+    models_that_chat,
+    models_that_rank,
+)
 from llama_mcp.models.offering import named
+from llama_mcp.models.rows.names import folded
 from llama_mcp.paths import is_same_file
 from llama_mcp.settings import LlamaServerSettings
 
 # What models are looked up with.
-_LIBRARY = ("model_dirs", "model_places", "allowed_paths")
+_LIBRARY = ("model_dirs", "model_places", "allowed_paths", "models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,10 @@ class WantedModel(ABC):
     settings: LlamaServerSettings
     environment: Mapping[str, str]
     name: str | None
-    """A path or a name; nothing else will do. None takes the usual one, or what runs."""
+    """A path, or a name of the operator's or of the library; nothing else will do.
+
+    None takes the usual one, or what runs.
+    """
     usual: str | None = None
     """The model that served the session before, by its name; another one will do as well."""
 
@@ -90,14 +101,14 @@ class WantedModel(ABC):
             if name.casefold() == launch.alias.casefold() or name == launch.config.model_path:
                 return state
         try:
-            model = await anyio.to_thread.run_sync(find_model, name, self._library)
+            is_meant = await anyio.to_thread.run_sync(_meaning, name, self._library)
         except LlamaMCPError:
             # The beginning of the name of one that lies where nobody looks.
             begun = named_state([s for s in states if s.is_live or comes_back(s)], name)
             if begun is None:
                 raise
             return begun
-        return next((state for state in states if _is_of(state, model.path)), None)
+        return next((state for state in states if is_meant(state.run.launch)), None)
 
     async def _usual_or_any(self, states: Sequence[RunState]) -> RunState | None:
         live = [state for state in states if state.is_live]
@@ -119,10 +130,11 @@ class WantedModel(ABC):
 
     async def _default_of(self, states: Sequence[RunState]) -> RunState:
         """Return the run of the operator's default if it is among them, else the first."""
-        if len(states) > 1:
-            default = await anyio.to_thread.run_sync(self._library.default_file)
-            of_it = (state for state in states if default and _is_of(state, default))
-            return next(of_it, states[0])
+        if len(states) == 1:
+            return states[0]
+        with suppress(LlamaMCPError):  # there is no default
+            is_default = await anyio.to_thread.run_sync(_meaning, None, self._library)
+            return next((each for each in states if is_default(each.run.launch)), states[0])
         return states[0]
 
     async def _startable_usual(self, states: Sequence[RunState]) -> str | None:
@@ -130,7 +142,7 @@ class WantedModel(ABC):
         if self.usual is None:
             return None
         try:
-            await anyio.to_thread.run_sync(find_model, self.usual, self._library)
+            await anyio.to_thread.run_sync(_meaning, self.usual, self._library)
         except LlamaMCPError:
             ran = [each.run.launch for each in states if each.run.launch.alias == self.usual]
             path = ran[0].config.model_path if ran else None
@@ -159,8 +171,15 @@ def comes_back(state: RunState) -> bool:
     return has_crashed or state.state is ServerState.IDLE or state.is_unloading
 
 
-def _is_of(state: RunState, model: Path) -> bool:
-    return is_same_file(model, Path(state.run.launch.config.model_path or ""))
+def _meaning(name: str | None, library: Library) -> Callable[[Launch], bool]:
+    """Return what tells whether a launch is of the model with that name, or of the default.
+
+    Blocking; raises a LlamaMCPError where no model is meant.
+    """
+    if entry := find_entry(name, library):
+        return lambda launch: folded(launch.alias) == folded(entry.name)
+    model = find_model(name or library.settings.model_path, library)
+    return lambda launch: is_same_file(model.path, Path(launch.config.model_path or ""))
 
 
 class ModelThatChats(WantedModel):
@@ -180,10 +199,7 @@ class ModelThatRanks(WantedModel):
     """The model that texts are ranked by."""
 
     async def _chosen(self) -> str | None:
-        models = await anyio.to_thread.run_sync(models_that_rank, self._library)
-        default = self._library.default_file()
-        if default and (own := [each for each in models if is_same_file(each.path, default)]):
-            models = own
+        models = await anyio.to_thread.run_sync(choice_for_ranking, self._library)
         if len(models) != 1:
             raise NoRankModelError(named(models))
         return models[0].name

@@ -199,13 +199,18 @@ def _noted(launch: Launch, unfit: Unfit) -> Launch:
 
 
 def refusal_to_join(
-    state: RunState | UnreadableState, wanted: LaunchConfig, *, takes_any_port: bool = False
+    state: RunState | UnreadableState,
+    wanted: LaunchConfig,
+    named: str | None = None,
+    *,
+    takes_any_port: bool = False,
 ) -> LlamaMCPError | None:
     """Return why a start cannot join what runs; None when it can.
 
     Args:
         state: what runs.
         wanted: the start.
+        named: what the operator calls its model; None where any name will do.
         takes_any_port: its port is only preferred.
     """
     if isinstance(state, UnreadableState):
@@ -214,6 +219,8 @@ def refusal_to_join(
     running = launch.config.model_copy(update={"port": launch.port})
     port = {"port": 0} if takes_any_port else {}
     changed = differences(running, wanted.model_copy(update=port))
+    if named is not None and named != launch.alias:
+        changed.insert(0, f"its name ({launch.alias!r}, asked for {named!r})")
     return AlreadyRunningError(f"{launch.alias} at {launch.url}", changed) if changed else None
 
 
