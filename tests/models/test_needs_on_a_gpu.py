@@ -7,6 +7,7 @@ them had all layers on the GPU.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,25 @@ def test_the_formula_says_what_was_taken_of_a_gpu(
     # Models with one table for both ends have it in RAM too, a part of the file that is mapped.
     everywhere = taken.on_gpu + taken.mapped + taken.inputs + PROCESS_BYTES / MIB
     assert needs.total_bytes / MIB == pytest.approx(everywhere, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("start", "context", "compute"),
+    [
+        ({}, 5120, 156),
+        ({"key_bytes": Q8_0, "value_bytes": Q8_0}, 2720, 240),
+        ({"key_bytes": Q4_0, "value_bytes": Q4_0}, 1440, 240),
+        ({"flash_attention": False}, 5120, 2684),
+    ],
+)
+def test_the_formula_says_what_a_window_of_40960_tokens_took(
+    start: dict[str, Any], context: int, compute: int
+) -> None:
+    # By llama-server's own breakdown at its end; a random 8B model with 354 tokens.
+    facts = replace(LLAMA_8B, vocabulary_size=354)
+    needs = needs_of(facts, 3757 * MIB, replace(LONG, ctx_size=40960, **start))
+    assert needs.context_bytes == context * MIB
+    assert needs.compute_bytes / MIB == pytest.approx(compute, rel=0.06)
 
 
 def test_the_largest_window_that_is_told_leaves_room_for_the_driver() -> None:
