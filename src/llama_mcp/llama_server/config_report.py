@@ -46,7 +46,10 @@ async def report(
         state: of the run that counts; None without one.
         settings: the operator's.
         environment: what llama-server's environment is built from.
-        model: which model a start is told of, as start_llama_server takes it; None for the default.
+        model: what a start would be asked for; None for the operator's default.
+
+    Raises:
+        LlamaMCPError: a start of that model would fail.
     """
     notes = await anyio.to_thread.run_sync(_notes_on, settings)
     is_idle = state is not None and state.state is ServerState.IDLE
@@ -82,20 +85,25 @@ def _notes_on(settings: LlamaServerSettings) -> tuple[str, ...]:
 def _next_start(
     settings: LlamaServerSettings, environment: Mapping[str, str], model: str | None
 ) -> _Start:
-    """Return what a start would use, or why it would fail: the rest is worth knowing all the same.
+    """Return what a start would use.
 
-    What is wrong with the file of models is told without it.
+    For the default it says why it would fail: the rest is worth knowing all the same. What is wrong
+    with the file of models is told without it.
     """
     arguments = LaunchArguments(model_path=model)
     try:
         asked = Asked.of(settings, environment, arguments)
     except LlamaMCPError as error:
+        if model is not None:
+            raise
         told = () if isinstance(error, ModelsFileError) else (_failure(error),)
         return _Start(LaunchConfig.of(settings, arguments), None, told)
     of_entry = (_of_entry(asked.entry),) if asked.entry else ()
     try:
         config, _engine, found = resolve(asked)
     except LlamaMCPError as error:  # no engine or no model
+        if model is not None:
+            raise
         return _Start(asked.config, None, (*of_entry, _failure(error)))
     projector = projector_of(found, config.extra_args, settings.allowed_paths)
     if projector is not None and (folder := asked.folder_of_extra_args) is not None:

@@ -103,8 +103,8 @@ class Starts:
             refusal = refusal_to_join(
                 state,
                 preparation.config,
-                preparation.named,
                 takes_any_port=preparation.takes_any_port,
+                named=preparation.named,
             )
             if refusal is None and isinstance(state, RunState):
                 # One that is ending is waited for, and then launched again.

@@ -88,11 +88,10 @@ class KnownModels:
 
     async def _look(self) -> "_Look":
         entries = await anyio.to_thread.run_sync(self._library.named_models.all)
-        fits, seen = await self._supervisor.fits(), await self._supervisor.observe()
+        fits, seen = await self._supervisor.fits(), await self._supervisor.observe_all()
         named = [(entry, await self._fits_of(entry, fits)) for entry in entries]
-        is_up = isinstance(seen, RunState) and seen.pid is not None
-        launch = seen.run.launch if isinstance(seen, RunState) and is_up else None
-        return _Look(fits, named, launch)
+        up = [each for each in seen if isinstance(each, RunState) and each.pid is not None]
+        return _Look(fits, named, [each.run.launch for each in up])
 
     async def _fits_of(self, entry: "NamedModel", fits: "Fits") -> "Fits":
         is_as_set = not entry.given & _OF_NEEDS
@@ -121,10 +120,10 @@ class KnownModels:
             look.entry_row(entry, fits, self._model_of(entry, survey)) for entry, fits in look.named
         ]
         rows += map(look.row, look.others(survey.models))
-        running = look.running_path
-        if running is not None and not any(row.running for row in rows):
+        for file in look.unnamed_files:
             # It was started by its path, and lies where nobody looks.
-            rows += map(look.row, self._library.at(running).models)
+            if not any(is_same_file(file, model.path) for model in survey.models):
+                rows += map(look.row, self._library.at(file).models)
         found, has_all_words = matching(best_first(rows), query)
         if not found:
             note = why_none(query, len(rows), self._settings)
@@ -165,13 +164,14 @@ class _Look:
     fits: "Fits"
     named: "Sequence[tuple[NamedModel, Fits]]"
     """The operator's entries, each with what judges it."""
-    running: "Launch | None"
+    running: "Sequence[Launch]"
 
     @property
-    def running_path(self) -> Path | None:
-        """The file of the model that runs."""
-        path = self.running.config.model_path if self.running else None
-        return Path(path) if path else None
+    def unnamed_files(self) -> list[Path]:
+        """The files of the models that run by no name of the operator's."""
+        names = [entry.name for entry, _ in self.named]
+        launches = [launch for launch in self.running if launch.alias not in names]
+        return [Path(launch.config.model_path or "") for launch in launches]
 
     def others(self, models: "Sequence[Model]") -> "list[Model]":
         """Return models by names that no entry has: of one that has, its path is left."""
@@ -183,27 +183,17 @@ class _Look:
 
     def row(self, model: "Model") -> ModelRow:
         """Return the row of a model that is no entry."""
-        names = [entry.name for entry, _ in self.named]
-        is_running = self._runs(model) and self.running_name not in names
+        is_running = any(is_same_file(model.path, file) for file in self.unnamed_files)
         return _row(model, self.fits, is_running=is_running)
 
     def entry_row(
         self, entry: "NamedModel", fits: "Fits", model: "Model | LlamaMCPError"
     ) -> ModelRow:
         """Return the row of an entry."""
-        is_running = entry.name == self.running_name
+        is_running = any(launch.alias == entry.name for launch in self.running)
         if isinstance(model, LlamaMCPError):
             return missing_row(entry.name, _problem(model), is_running=is_running)
         return _row(model, fits, is_running=is_running)
-
-    @property
-    def running_name(self) -> str | None:
-        """What the model that runs is called."""
-        return self.running.alias if self.running else None
-
-    def _runs(self, model: "Model") -> bool:
-        path = self.running_path
-        return path is not None and is_same_file(model.path, path)
 
 
 def _row(model: "Model", fits: "Fits", *, is_running: bool) -> ModelRow:

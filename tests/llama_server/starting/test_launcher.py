@@ -147,6 +147,6 @@ async def test_a_start_by_the_operators_name_joins_only_what_runs_under_that_nam
     state = await read_run_state(await launched(lock, launch_of()))
     launch = state.run.launch
     config = launch.config.model_copy(update={"port": 0})
-    assert refusal_to_join(state, config, launch.alias) is None
-    refusal = refusal_to_join(state, config, "coder")
+    assert refusal_to_join(state, config, named=launch.alias) is None
+    refusal = refusal_to_join(state, config, named="coder")
     assert f"its name ({launch.alias!r}, asked for 'coder')" in str(refusal)

@@ -1,7 +1,7 @@
 """Which model is wanted: which of those that run is it, and what is started if none is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,10 @@ from llama_mcp.llama_server.model_errors import (
     NoRankModelError,
 )
 from llama_mcp.llama_server.runs.named_states import named_state
-from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare
 from llama_mcp.llama_server.status import AboutModel, LaunchArguments, ServerState
+from llama_mcp.models.errors import ModelsFileError, ModelUnusableError
 from llama_mcp.models.library import Library, library_of
 from llama_mcp.models.naming import find_entry, find_model
 from llama_mcp.models.not_for_chat import (
@@ -101,14 +101,20 @@ class WantedModel(ABC):
             if name.casefold() == launch.alias.casefold() or name == launch.config.model_path:
                 return state
         try:
-            is_meant = await anyio.to_thread.run_sync(_meaning, name, self._library)
+            return await anyio.to_thread.run_sync(self._found, name, states)
         except LlamaMCPError:
             # The beginning of the name of one that lies where nobody looks.
             begun = named_state([s for s in states if s.is_live or comes_back(s)], name)
             if begun is None:
                 raise
             return begun
-        return next((state for state in states if is_meant(state.run.launch)), None)
+
+    def _found(self, name: str, states: Sequence[RunState]) -> RunState | None:
+        """Return the last run of what a name means. Blocking; raises LlamaMCPError for nothing."""
+        if entry := find_entry(name, self._library):
+            return _called(entry.name, states)
+        model = find_model(name, self._library)
+        return next((state for state in states if _is_of(state, model.path)), None)
 
     async def _usual_or_any(self, states: Sequence[RunState]) -> RunState | None:
         live = [state for state in states if state.is_live]
@@ -130,24 +136,37 @@ class WantedModel(ABC):
 
     async def _default_of(self, states: Sequence[RunState]) -> RunState:
         """Return the run of the operator's default if it is among them, else the first."""
-        if len(states) == 1:
-            return states[0]
-        with suppress(LlamaMCPError):  # there is no default
-            is_default = await anyio.to_thread.run_sync(_meaning, None, self._library)
-            return next((each for each in states if is_default(each.run.launch)), states[0])
+        if len(states) > 1:
+            return await anyio.to_thread.run_sync(self._run_of_default, states) or states[0]
         return states[0]
+
+    def _run_of_default(self, states: Sequence[RunState]) -> RunState | None:
+        """Return the last run of the operator's default. Blocking."""
+        # Of a wrong file of entries those tell who need a name.
+        with suppress(ModelsFileError, ModelUnusableError):
+            if entry := find_entry(None, self._library):
+                return _called(entry.name, states)
+        default = self._library.default_file()
+        return next((each for each in states if default and _is_of(each, default)), None)
 
     async def _startable_usual(self, states: Sequence[RunState]) -> str | None:
         """Return by what the usual model can be started; None when it cannot, or there is none."""
         if self.usual is None:
             return None
         try:
-            await anyio.to_thread.run_sync(_meaning, self.usual, self._library)
+            await anyio.to_thread.run_sync(self._check_known, self.usual)
+        except ModelsFileError:
+            raise
         except LlamaMCPError:
             ran = [each.run.launch for each in states if each.run.launch.alias == self.usual]
             path = ran[0].config.model_path if ran else None
             return path if path and await anyio.Path(path).is_file() else None
         return self.usual
+
+    def _check_known(self, name: str) -> None:
+        """Raise LlamaMCPError for what is the name of no model. Blocking."""
+        if self._library.named_models.exactly(name) is None:
+            find_model(name, self._library)
 
     async def _chosen(self) -> str | None:
         """Return what is started when nothing was named; None for the operator's default."""
@@ -171,15 +190,12 @@ def comes_back(state: RunState) -> bool:
     return has_crashed or state.state is ServerState.IDLE or state.is_unloading
 
 
-def _meaning(name: str | None, library: Library) -> Callable[[Launch], bool]:
-    """Return what tells whether a launch is of the model with that name, or of the default.
+def _called(name: str, states: Sequence[RunState]) -> RunState | None:
+    return next((each for each in states if folded(each.run.launch.alias) == folded(name)), None)
 
-    Blocking; raises a LlamaMCPError where no model is meant.
-    """
-    if entry := find_entry(name, library):
-        return lambda launch: folded(launch.alias) == folded(entry.name)
-    model = find_model(name or library.settings.model_path, library)
-    return lambda launch: is_same_file(model.path, Path(launch.config.model_path or ""))
+
+def _is_of(state: RunState, model: Path) -> bool:
+    return is_same_file(model, Path(state.run.launch.config.model_path or ""))
 
 
 class ModelThatChats(WantedModel):

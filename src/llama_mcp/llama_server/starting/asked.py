@@ -92,6 +92,11 @@ class Asked:
         return self.entry is not None and self.entry.keep
 
     @property
+    def names_port(self) -> bool:
+        """Whether the port is meant for this model, and not for any that is started."""
+        return self.arguments.port is not None or self._is_of_entry("port")
+
+    @property
     def folder_of_extra_args(self) -> Path | None:
         """Where relative paths in extra_args begin; None for the working folder."""
         return self.entry.folder if self.entry and self._is_of_entry("extra_args") else None

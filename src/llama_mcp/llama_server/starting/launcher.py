@@ -201,17 +201,17 @@ def _noted(launch: Launch, unfit: Unfit) -> Launch:
 def refusal_to_join(
     state: RunState | UnreadableState,
     wanted: LaunchConfig,
-    named: str | None = None,
     *,
     takes_any_port: bool = False,
+    named: str | None = None,
 ) -> LlamaMCPError | None:
     """Return why a start cannot join what runs; None when it can.
 
     Args:
         state: what runs.
         wanted: the start.
-        named: what the operator calls its model; None where any name will do.
         takes_any_port: its port is only preferred.
+        named: what the operator calls its model; None where any name will do.
     """
     if isinstance(state, UnreadableState):
         return endings.unreadable_error(state)

@@ -59,7 +59,7 @@ class Preparation:
     named: str | None = None
     """The operator's name for the model; None where none was meant."""
     takes_any_port: bool = False
-    """The port is only preferred: several models may run, and the call names none."""
+    """The port is only preferred: several models may run, and neither call nor entry names one."""
     notes: tuple[str, ...] = ()
     """What the caller should know of the start."""
 
@@ -97,7 +97,6 @@ class Preparation:
             notes=notes,
             system_prompt=starter_model.system_prompt_of(self.model.path),
             about_model=self.in_use.about,
-            idle_seconds=self.idle_seconds,
             keep=self.keep,
         )
 
@@ -174,7 +173,7 @@ async def prepare(
         ),
         keep=asked.keep,
         named=asked.entry.name if asked.entry else None,
-        takes_any_port=settings.max_models > 1 and arguments.port is None,
+        takes_any_port=settings.max_models > 1 and not asked.names_port,
         notes=no_gpu_note(config, devices),
     )
 
