@@ -21,9 +21,9 @@ from llama_mcp.llama_server.runs.start_lock import StartLock
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import recorded_launches, set_faults
+from tests.llama_server.choosing.test_turn_servers import serve
 from tests.llama_server.conftest import Process, process_of, start
 from tests.llama_server.runs.launches import launch_of, launched, pid_of
-from tests.llama_server.test_turn_servers import serve
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
 
 pytestmark = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
