@@ -9,7 +9,7 @@ from llama_mcp.errors import LlamaMCPError
 ModelSource = Literal["running", "default", "named"]
 _WHOSE: dict[ModelSource, str] = {
     "running": "that runs",
-    "default": "of LLAMA_MCP_MODEL_PATH, the operator's default,",
+    "default": "that is the operator's default",
     "named": "that was asked for",
 }
 

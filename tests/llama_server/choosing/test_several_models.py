@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from llama_mcp.llama_server.model_errors import (
     UnknownModelError,
 )
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.ready_server import ModelLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, Patience, TellWait
 from llama_mcp.llama_server.runs import ports
 from llama_mcp.llama_server.runs.of_models import latest_runs
 from llama_mcp.llama_server.runs.run import Run, current_run
@@ -43,8 +44,15 @@ def several(with_library: Settings) -> Settings:
     return with_library.model_copy(update={"max_models": 2, "swap_after_seconds": 0.0})
 
 
-async def serve(process: Process, model: str | None = None, wait_seconds: float = 0) -> ReadyRun:
-    server = await process.supervisor.ready_server(model=model, wait_seconds=wait_seconds)
+async def serve(
+    process: Process,
+    model: str | None = None,
+    wait_seconds: float = 0,
+    tell: TellWait | None = None,
+) -> ReadyRun:
+    server = await process.supervisor.ready_server(
+        model=model, patience=Patience(wait_seconds, tell)
+    )
     return await server.when_ready(ignore)
 
 
@@ -147,13 +155,18 @@ async def test_a_model_with_a_reply_under_way_is_waited_for_and_then_makes_room(
         with pytest.raises(NoRoomError, match=r"is in use: session 2222 \(Hi\) generates"):
             await serve(process, "two")
         served: list[ReadyRun] = []
+        heard: list[str] = []
+
+        async def hear(wait: ModelLoad) -> None:
+            heard.append(wait.line)
 
         async def wait() -> None:
-            served.append(await serve(process, "two", wait_seconds=PATIENCE_SECONDS))
+            served.append(await serve(process, "two", PATIENCE_SECONDS, hear))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
-            await anyio.wait_all_tasks_blocked()
+            await until(lambda: bool(heard), "it hears why it waits")
+            assert "Waiting for room: one model runs at a time" in heard[0]
             assert set(await running(process)) == {"one"}
             process.turns = []
         assert [each.model for each in served] == ["two"]
@@ -321,6 +334,22 @@ async def test_an_older_llama_mcp_sees_what_was_started_last_and_its_own_starts_
         (several.runs_dir / "current.json").write_text(f'{{"run": "{older.name}"}}')
         runs = latest_runs(several.runs_dir)
         assert [run.launch.alias for run in runs if isinstance(run, Run)] == ["one", "two"]
+
+
+async def test_another_file_of_the_same_name_takes_its_place_by_the_same_rules(
+    several: Settings, tmp_path: Path, tiny_model: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    namesake = str(shutil.copy(tiny_model, tmp_path / "elsewhere" / "one.gguf"))
+    async with process_of(several) as process:
+        server = await serve(process, "one")
+        process.turns = [Use(session="2222 (Hi)", pid=os.getpid(), run=server.serving_id)]
+        with pytest.raises(NoRoomError, match="another file with that name runs, and one .*use"):
+            await serve(process, namesake)
+        process.turns = []
+        other = await serve(process, namesake)
+        assert other.run.launch.config.model_path == namesake
+        assert set(await running(process)) == {"one"}
 
 
 async def test_a_model_that_does_not_load_leaves_the_others_alone(

@@ -117,17 +117,18 @@ class Room:
             NoRoomError: what runs may not be stopped.
         """
         notes: list[str] = []
-        spared = {model, *sparing}
-        while residents := await self._residents(exclusive, spared):
-            is_full = len(residents) >= self._settings.max_models
+        while residents := await self._residents(exclusive, sparing):
+            # Another file of the same name, whose place it takes.
+            namesakes = [each for each in residents if each.model == model]
+            is_full = bool(namesakes) or len(residents) >= self._settings.max_models
             crowding = None
             if not is_full and memory is not None:
                 crowding = await _crowding(memory, residents, has_ended_another=bool(notes))
             if not is_full and crowding is None:
                 break
-            movable = self._movable(residents)
+            movable = self._movable(namesakes or residents)
             if movable is None:
-                refused = self._refused(model, residents, crowding)
+                refused = self._refused(model, namesakes or residents, crowding)
                 if crowding is None or not crowding.fits_somehow:
                     raise refused
                 notes.append(f"{model} has less memory than it could have: {refused.why}.")
@@ -177,7 +178,7 @@ class Room:
         return NoRoomError(
             wanted,
             [f"{each.model} ({_size_of(each)}) {refusal.why}" for each, refusal in refusals],
-            crowding.why if crowding else _full(limit),
+            crowding.why if crowding else _full(limit, wanted, residents),
             waiting_seconds=min(waits, default=math.inf),
         )
 
@@ -192,7 +193,9 @@ async def _crowding(
     return await anyio.to_thread.run_sync(judge)
 
 
-def _full(limit: int) -> str:
+def _full(limit: int, wanted: str, residents: Sequence[Resident]) -> str:
+    if any(each.model == wanted for each in residents):
+        return "another file with that name runs"
     most = "one model runs at a time" if limit == 1 else f"at most {limit} models run at once"
     return f"{most} (LLAMA_MCP_MAX_MODELS={limit})"
 
