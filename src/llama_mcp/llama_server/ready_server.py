@@ -4,7 +4,7 @@ A turn sends, counts and asks through it, and knows no process, run folder, log 
 llama-server of ours is one kind (ready_run.py).
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -27,6 +27,19 @@ class ModelLoad:
 
 # Is told of it, some times a second.
 TellLoad = Callable[[ModelLoad], None]
+# Is told of a wait that is not over yet, some times a second.
+TellWait = Callable[[ModelLoad], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a caller waits for a model that has no room yet, and who is told of that."""
+
+    seconds: float = 0.0
+    tell: TellWait | None = None
+
+
+NO_PATIENCE = Patience()
 
 
 class StreamPlace(Protocol):
@@ -245,7 +258,7 @@ class ReadyServers(Protocol):
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyServer:
         """Return a llama-server that takes a turn, which may still load.
 
@@ -254,7 +267,7 @@ class ReadyServers(Protocol):
             model: The only model that will do, by path or name.
             usual_model: The model that served the session before, by its name. It is taken before
                 others when no model is named.
-            wait_seconds: How long to wait for room where another model is used.
+            patience: How long to wait for room where another model is used.
 
         Raises:
             LlamaMCPError: why there is none, such as that there is no room for it.

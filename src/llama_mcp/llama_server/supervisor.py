@@ -22,6 +22,7 @@ from llama_mcp.llama_server.choosing.turn_servers import TurnServers
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
+from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State, default_state, known_state, named_state
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
@@ -206,11 +207,11 @@ class Supervisor:
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
         return await self._turn_servers.ready_server(
-            may_start=may_start, model=model, usual_model=usual_model, wait_seconds=wait_seconds
+            may_start=may_start, model=model, usual_model=usual_model, patience=patience
         )
 
     async def ready_run(self, name: str) -> ReadyRun | None:
@@ -255,5 +256,6 @@ def _meant_to_stop(states: Sequence[State], model: str | None, *, is_entry: bool
         default = default_state(states)
         return [default] if default is not None else []
     if model.casefold() == ALL_MODELS:
-        return [state for state in states if state.is_live or state.pid is not None]
+        idle = ServerState.IDLE  # would come back
+        return [s for s in states if s.is_live or s.pid is not None or s.state is idle]
     return [known_state(states, model, is_whole=is_entry)]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from llama_mcp.llama_server.model_errors import (
     UnknownModelError,
 )
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.ready_server import ModelLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, Patience, TellWait
 from llama_mcp.llama_server.runs import ports
 from llama_mcp.llama_server.runs.of_models import latest_runs
 from llama_mcp.llama_server.runs.run import Run, current_run
@@ -25,7 +26,11 @@ from llama_mcp.llama_server.use import Use
 from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import recorded_launches, set_faults
 from tests.llama_server.conftest import Process, process_of, start
+from tests.support.gguf_shapes import write_llama_8b
+from tests.support.nvml import Gpu, use_gpus
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
+
+GIB = 2**30
 
 pytestmark = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
 
@@ -39,8 +44,15 @@ def several(with_library: Settings) -> Settings:
     return with_library.model_copy(update={"max_models": 2, "swap_after_seconds": 0.0})
 
 
-async def serve(process: Process, model: str | None = None, wait_seconds: float = 0) -> ReadyRun:
-    server = await process.supervisor.ready_server(model=model, wait_seconds=wait_seconds)
+async def serve(
+    process: Process,
+    model: str | None = None,
+    wait_seconds: float = 0,
+    tell: TellWait | None = None,
+) -> ReadyRun:
+    server = await process.supervisor.ready_server(
+        model=model, patience=Patience(wait_seconds, tell)
+    )
     return await server.when_ready(ignore)
 
 
@@ -143,13 +155,18 @@ async def test_a_model_with_a_reply_under_way_is_waited_for_and_then_makes_room(
         with pytest.raises(NoRoomError, match=r"is in use: session 2222 \(Hi\) generates"):
             await serve(process, "two")
         served: list[ReadyRun] = []
+        heard: list[str] = []
+
+        async def hear(wait: ModelLoad) -> None:
+            heard.append(wait.line)
 
         async def wait() -> None:
-            served.append(await serve(process, "two", wait_seconds=PATIENCE_SECONDS))
+            served.append(await serve(process, "two", PATIENCE_SECONDS, hear))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(wait)
-            await anyio.wait_all_tasks_blocked()
+            await until(lambda: bool(heard), "it hears why it waits")
+            assert "Waiting for room: one model runs at a time" in heard[0]
             assert set(await running(process)) == {"one"}
             process.turns = []
         assert [each.model for each in served] == ["two"]
@@ -319,6 +336,22 @@ async def test_an_older_llama_mcp_sees_what_was_started_last_and_its_own_starts_
         assert [run.launch.alias for run in runs if isinstance(run, Run)] == ["one", "two"]
 
 
+async def test_another_file_of_the_same_name_takes_its_place_by_the_same_rules(
+    several: Settings, tmp_path: Path, tiny_model: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    namesake = str(shutil.copy(tiny_model, tmp_path / "elsewhere" / "one.gguf"))
+    async with process_of(several) as process:
+        server = await serve(process, "one")
+        process.turns = [Use(session="2222 (Hi)", pid=os.getpid(), run=server.serving_id)]
+        with pytest.raises(NoRoomError, match="another file with that name runs, and one .*use"):
+            await serve(process, namesake)
+        process.turns = []
+        other = await serve(process, namesake)
+        assert other.run.launch.config.model_path == namesake
+        assert set(await running(process)) == {"one"}
+
+
 async def test_a_model_that_does_not_load_leaves_the_others_alone(
     several: Settings, fake_folder: Path
 ) -> None:
@@ -331,3 +364,51 @@ async def test_a_model_that_does_not_load_leaves_the_others_alone(
         assert set(await running(process)) == {"one"}
         status = await process.supervisor.status()
         assert (status.model, status.state) == ("one", ServerState.READY)
+
+
+@pytest.fixture
+def on_a_gpu(several: Settings, tmp_path: Path) -> Settings:
+    """Two models of 8 billion parameters, for a machine whose GPU has room for one of them."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    for name in ("big", "great"):
+        write_llama_8b(folder / f"{name}.gguf", vocabulary=1000)
+    changes = {"model_dirs": (folder,), "max_models": 3, "ctx_size": 4096, "parallel": 1}
+    return several.model_copy(update=changes)
+
+
+async def fill_gpu(process: Process, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a model take most of the GPU's memory."""
+    pid = (await process.supervisor.status(model)).pid
+    assert pid is not None
+    gpu = Gpu("Stand-in", free_bytes=GIB, total_bytes=24 * GIB, used=((pid, 22 * GIB),))
+    use_gpus(monkeypatch, gpu)
+
+
+async def test_a_model_that_takes_the_memory_of_another_makes_room_although_more_may_run(
+    on_a_gpu: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with process_of(on_a_gpu) as process:
+        await serve(process, "big")
+        await fill_gpu(process, "big", monkeypatch)
+        great = await serve(process, "great")
+        assert "big was stopped to make room" in great.notes[0]
+        assert set(await running(process)) == {"great"}
+
+
+async def test_a_model_that_has_to_share_memory_is_started_with_a_note_or_not_at_all(
+    on_a_gpu: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = on_a_gpu.model_copy(update={"swap_after_seconds": -1.0})
+    async with process_of(settings) as process:
+        await serve(process, "big")
+        await fill_gpu(process, "big", monkeypatch)
+        with pytest.raises(NoRoomError, match="beside what runs it would not fit into memory"):
+            await start(process.supervisor, model_path="great", n_gpu_layers=-1)
+        great = await serve(process, "great")
+        assert re.match(
+            r"great has less memory than it could have: beside what runs it would be on the .*, "
+            r"and big \(.*\) is not stopped for another",
+            great.notes[0],
+        )
+        assert set(await running(process)) == {"big", "great"}

@@ -44,7 +44,10 @@ class WantedModel(ABC):
     settings: LlamaServerSettings
     environment: Mapping[str, str]
     name: str | None
-    """A path or a name; nothing else will do. None takes the usual one, or what runs."""
+    """A path, or a name of the operator's or of the library; nothing else will do.
+
+    None takes the usual one, or what runs.
+    """
     usual: str | None = None
     """The model that served the session before, by its name; another one will do as well."""
 

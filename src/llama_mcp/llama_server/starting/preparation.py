@@ -86,7 +86,6 @@ class Preparation:
             environment=self.environment,
             linger_seconds=self.linger_seconds,
             finish_seconds=self.finish_seconds,
-            idle_seconds=self.idle_seconds,
             config=self.config,
             engine=EngineInfo(
                 kind=self.engine.kind, version=self.capabilities.version, path=self.engine.path
