@@ -97,7 +97,7 @@ class WantedModel(ABC):
             if begun is None:
                 raise
             return begun
-        return next((state for state in states if _is_of(state, model.path)), None)
+        return next((state for state in states if is_of(state, model.path)), None)
 
     async def _usual_or_any(self, states: Sequence[RunState]) -> RunState | None:
         live = [state for state in states if state.is_live]
@@ -121,7 +121,7 @@ class WantedModel(ABC):
         """Return the run of the operator's default if it is among them, else the first."""
         if len(states) > 1:
             default = await anyio.to_thread.run_sync(self._library.default_file)
-            of_it = (state for state in states if default and _is_of(state, default))
+            of_it = (state for state in states if default and is_of(state, default))
             return next(of_it, states[0])
         return states[0]
 
@@ -155,7 +155,8 @@ def comes_back(state: RunState) -> bool:
     return state.state is ServerState.CRASHED and state.was_ready
 
 
-def _is_of(state: RunState, model: Path) -> bool:
+def is_of(state: RunState, model: Path) -> bool:
+    """Tell whether a run is, or was, one of that file."""
     return is_same_file(model, Path(state.run.launch.config.model_path or ""))
 
 

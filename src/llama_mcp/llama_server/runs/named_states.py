@@ -8,6 +8,17 @@ from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 State = RunState | UnreadableState
 
 
+def whole_named(states: Sequence[State], name: str) -> RunState | None:
+    """Return the state of the model with just that name, in whatever case, or of that file."""
+    low = name.casefold()
+    for state in states:
+        if isinstance(state, RunState):
+            launch = state.run.launch
+            if launch.alias.casefold() == low or name == launch.config.model_path:
+                return state
+    return None
+
+
 def named_state(states: Sequence[State], name: str) -> RunState | None:
     """Return the state of the model with that name; None when there is none.
 
@@ -21,12 +32,10 @@ def named_state(states: Sequence[State], name: str) -> RunState | None:
     Raises:
         AmbiguousModelError: several names begin so.
     """
+    if (whole := whole_named(states, name)) is not None:
+        return whole
     low = name.casefold()
     readable = [state for state in states if isinstance(state, RunState)]
-    for state in readable:
-        launch = state.run.launch
-        if launch.alias.casefold() == low or name == launch.config.model_path:
-            return state
     begun = [each for each in readable if each.run.launch.alias.casefold().startswith(low)]
     if len(begun) > 1:
         raise AmbiguousModelError(name, [each.run.launch.alias for each in begun])
