@@ -80,7 +80,7 @@ class AlreadyRunningError(LlamaMCPError):
 class UnreadableRunError(LlamaMCPError):
     """A llama-server runs whose record cannot be read, so that nobody can talk to it."""
 
-    next_step = "{Stop}, then {start}."
+    next_step = "{Stop_last}, then {start}."
 
     def __init__(self, folder: str, pid: int | None, problem: str) -> None:
         super().__init__(

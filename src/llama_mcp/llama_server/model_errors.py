@@ -38,7 +38,7 @@ class CannotChatError(LlamaMCPError):
 class NoRoomError(LlamaMCPError):
     """A model is wanted, and what runs may not be stopped for it."""
 
-    next_step = "{Stop} with the name of one of them and call again, or name one that runs."
+    next_step = "{Stop_one} and call again, or name one that runs."
 
     def __init__(
         self, wanted: str, staying: Sequence[str], why: str, *, waiting_seconds: float

@@ -20,7 +20,7 @@ from llama_mcp.llama_server.looking import Looks
 from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.runs.attachment import Attachment
-from llama_mcp.llama_server.runs.named_states import State
+from llama_mcp.llama_server.runs.named_states import State, default_state
 from llama_mcp.llama_server.runs.run_state import RunState, read_state
 from llama_mcp.llama_server.runs.start_lock import StartLock
 from llama_mcp.llama_server.starting.launcher import Launcher
@@ -171,8 +171,15 @@ class Supervisor:
         return await self._looks.meant(await self.attachment.states(), model)
 
     async def observe_all(self) -> list[State]:
-        """Return the state of the last run of each model, that which was started last first."""
-        return await self.attachment.states()
+        """Return the state of the last run of each model, first that of which `observe` tells."""
+        states = await self.attachment.states()
+        default = default_state(states)
+        return [*([default] if default else []), *(each for each in states if each is not default)]
+
+    async def started_models(self) -> list[str]:
+        """Return the names of the models that run or ran, that which was started last first."""
+        states = await self.attachment.states()
+        return [state.run.launch.alias for state in states if isinstance(state, RunState)]
 
     async def ready_server(
         self,
