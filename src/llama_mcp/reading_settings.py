@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llama_mcp.copied_text import plain_text
+from llama_mcp.ranges import number_in_words
 from llama_mcp.setting_texts import is_unset
 from llama_mcp.setting_values import FromText
 from llama_mcp.settings import (
@@ -68,14 +69,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     wrong = [name for name in known if name in faults]
     found = (Fault(name, _described(name, texts[name], faults[name])) for name in wrong)
     return settings.with_findings(tuple(found), tuple(filter(None, notices)))
-
-
-def notes_on(settings: LlamaServerSettings) -> tuple[str, ...]:
-    """Return what the operator should know of the settings: what is wrong, odd or not there.
-
-    It looks at folders, and one on a network may take long.
-    """
-    return (*findings_in(settings), *all_missing_folders(settings))
 
 
 def findings_in(settings: LlamaServerSettings) -> tuple[str, ...]:
@@ -140,12 +133,7 @@ def _what_it_takes(name: str) -> str | None:
         return "it takes true or false"
     if schema["type"] not in ("integer", "number"):
         return None
-    kind = "a whole number" if schema["type"] == "integer" else "a number"
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if most is not None:
-        return f"it takes {kind} from {least} to {most}"
-    above = schema.get("exclusiveMinimum")
-    return f"it takes {kind} " + (f"from {least} on" if above is None else f"above {above}")
+    return number_in_words(schema)
 
 
 def _described(name: str, text: str, why: str) -> str:

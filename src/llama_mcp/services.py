@@ -19,7 +19,6 @@ from anyio.abc import TaskGroup
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.keeper import run_dir
-from llama_mcp.reading_settings import all_missing_folders
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -254,11 +253,11 @@ async def open_services(
 
 
 async def _log_missing_folders(settings: Settings) -> None:
-    """Say on stderr which folders of the settings are not there."""
+    """Say on stderr which folders of the settings are not there, and what the file of models is."""
+    from llama_mcp.models.settings_on_disk import notes_on_disk
+
     # Abandoned at the end: a folder on a network that hangs must not keep the process.
-    for note in await anyio.to_thread.run_sync(
-        all_missing_folders, settings, abandon_on_cancel=True
-    ):
+    for note in await anyio.to_thread.run_sync(notes_on_disk, settings, abandon_on_cancel=True):
         logger.warning("%s", note)
 
 

@@ -2,9 +2,10 @@
 
 `python -m llama_mcp.keeper RUN_DIR` reads launch.json, spawns llama-server with its output in the
 log, records both processes in state.json and waits. It stops llama-server when it is asked to (a
-signal, or the file `stop`) or when no lease has been held for linger_seconds; a reply under way
-whose reader is gone counts like a lease (streams.py). It exits once llama-server and all that it
-has started have ended, after recording how.
+signal, or the file `stop`), when no lease has been held for linger_seconds, or when there was no
+turn for idle_seconds (idleness.py); a reply under way whose reader is gone counts as use
+(streams.py). It exits once llama-server and all that it has started have ended, after recording
+how.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from llama_mcp.keeper import (
     child,
     clock,
     identity,
+    idleness,
     lease_locks,
     log_rotation,
     run_dir,
@@ -51,6 +53,8 @@ class Keeper:
         self.linger_seconds = float(self.launch.get("linger_seconds", 0))
         self.is_asked_to_stop = False
         self.is_unguarded = False
+        # Why it was stopped, where that is of interest afterwards.
+        self.exit_reason: str | None = None
         self.state: dict[str, Any] = {
             "keeper": {"pid": os.getpid(), "start": identity.process_start(os.getpid())},
             "is_in_a_job": sys.platform == "win32" and windows.is_in_a_job(),
@@ -61,6 +65,7 @@ class Keeper:
         self._lock = lease_locks.hold(self._path(run_dir.KEEPER_LOCK))
         self._leases = lease_locks.Leases(self._path(run_dir.LEASES))
         self._streams = streams.Streams(folder, self.launch, say)
+        self._idleness = idleness.Idleness(folder, self.launch, say)
         self._wake_fd = self._listen_for_signals()
 
     def run(self) -> int:
@@ -84,6 +89,7 @@ class Keeper:
             "signal": exit_signal,
             "was_asked_to": self.is_asked_to_stop,
             "left_others": left_others,
+            run_dir.REASON: self.exit_reason,
             "at": time.time(),
         }
         self._record()
@@ -135,6 +141,11 @@ class Keeper:
                 self.is_asked_to_stop = True
                 self._stop(llama_server)
                 return
+            if self._idleness.is_over():
+                say(f"no turn for {self._idleness.seconds:g} s, unloading llama-server")
+                self.is_asked_to_stop, self.exit_reason = True, run_dir.IDLE
+                self._stop(llama_server)
+                return
             log_rotation.rotate_when_large(self._path(run_dir.LOG))
             self._write_what_was_deleted()
             self._sleep(llama_server, TICK_SECONDS)
@@ -145,7 +156,10 @@ class Keeper:
     def _is_used(self) -> bool:
         # In this order: the lease of a process that is killed in between is seen, or its stream.
         has_leases = self._leases.count_held() > 0
-        return self._streams.look() or has_leases
+        has_streams = self._streams.look()
+        if has_streams:
+            self._idleness.note_use()
+        return has_streams or has_leases
 
     def _is_still_unused(self) -> bool:
         """Announce the stop, then look once more at the leases and the streams.

@@ -3,8 +3,11 @@
     launch.json       what was asked; written by llama-mcp before the keeper is started
     state.json        what is; written by the keeper only
     stop              its existence asks the keeper to stop llama-server
-    unused            the keeper stops llama-server, since nobody holds a lease
-    used              its time says when a turn used llama-server last
+    outcome.json      how loading came out; written by llama-mcp
+    used              its time is when a turn last began, went on or ended; set by llama-mcp
+    unresponsive      its existence says that llama-server was found to generate nothing any more
+    unused            the keeper stops llama-server, since nobody holds a lease; or, when it says
+                      {"reason": "idle"}, since nobody has had a turn: the next one brings it back
     keeper.lock       locked by the keeper while it lives
     keeper.log        what the keeper says of its own work
     llama-server.log  what llama-server printed
@@ -32,8 +35,12 @@ from llama_mcp.keeper import sharing
 LAUNCH = "launch.json"
 STATE = "state.json"
 STOP = "stop"
-UNUSED = "unused"
+OUTCOME = "outcome.json"
 USED = "used"
+UNRESPONSIVE = "unresponsive"
+UNUSED = "unused"
+# What `unused`, and `exit` in state.json, say of one that had no turn for idle_seconds.
+REASON, IDLE = "reason", "idle"
 LOG = "llama-server.log"
 LEASES = "leases"
 KEEPER_LOCK = "keeper.lock"

@@ -12,6 +12,7 @@ from llama_mcp.llama_server.runs.run import RunFolder
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import ModelStatus, ServerConfig, ServerState, ServerStatus
+from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.fitting import Fits
 from llama_mcp.models.library import library_of
 from llama_mcp.settings import LlamaServerSettings
@@ -124,13 +125,13 @@ class Looks:
         running = state if isinstance(state, RunState) else None
         return await config_report.report(running, self._settings, self._environment, model)
 
-    async def fits(self) -> Fits:
-        """Return what judges whether models fit, as the settings would start them now."""
+    async def fits(self, entry: NamedModel | None = None) -> Fits:
+        """Return what judges whether models fit, as the settings, or an entry, start them now."""
         # Where several models may run, what runs makes no room.
         is_only = self._settings.max_models == 1
         state = default_state(await self._attachment.states()) if is_only else None
         running = state if isinstance(state, RunState) else None
-        return await fits_now(running, self._settings, self._environment)
+        return await fits_now(running, self._settings, self._environment, entry)
 
 
 def _is_up(state: State) -> bool:

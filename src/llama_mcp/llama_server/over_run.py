@@ -36,6 +36,9 @@ class OverRun:
         """Where it was."""
         return "127.0.0.1", self.port
 
+    def note_use(self) -> None:
+        """Do nothing: nobody unloads it any more."""
+
     async def new_stream_id(self) -> str | None:
         """Return None: there is nothing to generate."""
         return None

@@ -68,6 +68,9 @@ class RankServer(Protocol):
     def notes(self) -> Sequence[str]:
         """What the caller should know, such as that it was started."""
 
+    def note_use(self) -> None:
+        """Say that a ranking begins, goes on or ends, as ReadyServer has it."""
+
     async def count_tokens(self, text: str) -> int:
         """Return the tokens of an input, those included that it adds itself.
 

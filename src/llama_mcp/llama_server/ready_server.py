@@ -4,7 +4,7 @@ A turn sends, counts and asks through it, and knows no process, run folder, log 
 llama-server of ours is one kind (ready_run.py).
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -27,6 +27,19 @@ class ModelLoad:
 
 # Is told of it, some times a second.
 TellLoad = Callable[[ModelLoad], None]
+# Is told of a wait that is not over yet, some times a second.
+TellWait = Callable[[ModelLoad], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a caller waits for a model that has no room yet, and who is told of that."""
+
+    seconds: float = 0.0
+    tell: TellWait | None = None
+
+
+NO_PATIENCE = Patience()
 
 
 class StreamPlace(Protocol):
@@ -99,6 +112,16 @@ class ReplyLostError(LlamaMCPError):
         )
 
 
+class ModelUnloadedError(LlamaMCPError):
+    """llama-server was unloaded just before it was asked; it comes back for whoever asks again."""
+
+    next_step = "{Chat}: send it again."
+    can_go_on = True
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} was unloaded, since it had had no turn for long.")
+
+
 class ReadyServer(Protocol):
     """A llama-server that answers, or will once its model has loaded.
 
@@ -143,6 +166,13 @@ class ReadyServer(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """What the caller of a turn should know, such as that it was started again."""
+
+    def note_use(self) -> None:
+        """Say that a turn begins, goes on or ends, so that it is not unloaded as idle.
+
+        To be called about once a second while one goes on, waiting for a slot or the model
+        included. It takes microseconds and never fails.
+        """
 
     async def new_stream_id(self) -> str | None:
         """Return an id for open_stream; None where replies end with their reader."""
@@ -198,7 +228,8 @@ class ReadyServer(Protocol):
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
         """Return why a chat broke off, when the error says no more than that it did.
 
-        A lost connection becomes the crash or the stop that it was; other errors stay as they are.
+        A lost connection becomes the crash, the unloading or the stop that it was; other errors
+        stay as they are.
         """
 
     async def wait_until_silent(self, heard_at: Callable[[], float]) -> LlamaMCPError:
@@ -227,7 +258,7 @@ class ReadyServers(Protocol):
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyServer:
         """Return a llama-server that takes a turn, which may still load.
 
@@ -236,7 +267,7 @@ class ReadyServers(Protocol):
             model: The only model that will do, by path or name.
             usual_model: The model that served the session before, by its name. It is taken before
                 others when no model is named.
-            wait_seconds: How long to wait for room where another model is used.
+            patience: How long to wait for room where another model is used.
 
         Raises:
             LlamaMCPError: why there is none, such as that there is no room for it.

@@ -98,10 +98,13 @@ class Starts:
     ) -> tuple[Loading, bool, Sequence[str]]:
         """Return the watch over the run to wait for, whether it is a new run, and notes."""
         replaced: Run | UnreadableRun | None = None
-        state = self._in_its_place(await self._attachment.states(), preparation)
+        state = self._in_its_place(await self._attachment.settled_states(), preparation)
         if state is not None:
             refusal = refusal_to_join(
-                state, preparation.config, takes_any_port=preparation.takes_any_port
+                state,
+                preparation.config,
+                takes_any_port=preparation.takes_any_port,
+                named=preparation.named,
             )
             if refusal is None and isinstance(state, RunState):
                 # One that is ending is waited for, and then launched again.
@@ -113,7 +116,9 @@ class Starts:
                 await refuse_while_in_use(state, self._attachment, self._room.turns_underway)
                 replaced = state.run
         spared = {replaced.launch.alias} if isinstance(replaced, Run) else set()
-        notes = await self._room.make(exclusive, preparation, spared)
+        notes = await self._room.make(
+            exclusive, preparation.in_use.alias, preparation.memory, spared
+        )
         # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.
         with anyio.CancelScope(shield=True):
             if replaced is not None:

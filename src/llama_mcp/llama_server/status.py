@@ -13,8 +13,9 @@ from llama_mcp.settings import LaunchSettings
 class ServerState(StrEnum):
     """The life of a llama-server.
 
-    stopped -> starting -> ready -> stopping -> stopped; crashed when it died by itself, and
-    unresponsive when its process lives but does not answer.
+    stopped -> starting -> ready -> stopping -> stopped; crashed when it died by itself,
+    unresponsive when its process lives but does not answer, and idle when it was unloaded because
+    it had no turn for long: the next turn starts it again as it was.
     """
 
     STOPPED = "stopped"
@@ -23,6 +24,7 @@ class ServerState(StrEnum):
     STOPPING = "stopping"
     CRASHED = "crashed"
     UNRESPONSIVE = "unresponsive"
+    IDLE = "idle"
 
 
 # What to do in a state, each step as errors.py says.
@@ -31,6 +33,7 @@ NEXT_STEPS = {
     ServerState.STARTING: "{Status} again to see how far it is.",
     ServerState.CRASHED: "{Start} to start it again.",
     ServerState.UNRESPONSIVE: "{Force_stop} to end it.",
+    ServerState.IDLE: "{Chat} to bring it back.",
 }
 
 

@@ -82,7 +82,7 @@ async def report(
         ready_after_seconds=outcome.ready_after_seconds if outcome else None,
         slots=slots,
         memory_bytes=memory_bytes,
-        clients=count_clients(run_state.run) if is_up else 0,
+        clients=count_clients(run_state.run) if is_up or state is ServerState.IDLE else 0,
         last_exit=ended,
         # A build may be asked for its devices, and say in its log too that there are none.
         notes=list(dict.fromkeys([*notes, *(outcome.warnings if outcome else [])]))
@@ -165,6 +165,10 @@ def _sentence(
         case ServerState.CRASHED if ended:
             ending = endings.describe_ending(run_state)
             return f"llama-server with {model} crashed ({ending}): {ended.cause}. {ended.advice}"
+        case ServerState.IDLE:
+            return (
+                f"{endings.describe_unloading(launch)}; the next call that needs it brings it back."
+            )
         case _ if ended:
             return f"llama-server with {model} did not start: {ended.cause}. {ended.advice}"
         case _:

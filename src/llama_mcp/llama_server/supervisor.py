@@ -19,6 +19,7 @@ from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.looking import Looks
 from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
+from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State, default_state
 from llama_mcp.llama_server.runs.run_state import RunState, read_state
@@ -27,7 +28,8 @@ from llama_mcp.llama_server.starting.launcher import Launcher
 from llama_mcp.llama_server.starting.loading import Progress
 from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.starts import Starts
-from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerStatus
+from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerState, ServerStatus
+from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.fitting import Fits
 from llama_mcp.settings import LlamaServerSettings
 
@@ -120,9 +122,10 @@ class Supervisor:
         async with self._lock.hold() as exclusive:
             states = await self.attachment.states()
             one = None if is_all else await self._looks.meant(states, model)
-            running = [state for state in states if state.is_live or state.pid is not None]
+            idle = ServerState.IDLE  # would come back
+            some = [s for s in states if s.is_live or s.pid is not None or s.state is idle]
             # Of one that is over, what it may have left is cleared away.
-            meant = (running or states[:1]) if is_all else [one] if one else []
+            meant = (some or states[:1]) if is_all else [one] if one else []
             for state in meant:
                 if state.pid is not None and not force:
                     await refuse_while_in_use(state, self.attachment, self._turns_underway)
@@ -155,9 +158,9 @@ class Supervisor:
         """
         return await self._looks.config(model)
 
-    async def fits(self) -> Fits:
-        """Return what judges whether models fit, as the settings would start them now."""
-        return await self._looks.fits()
+    async def fits(self, entry: NamedModel | None = None) -> Fits:
+        """Return what judges whether models fit, as the settings, or an entry, start them now."""
+        return await self._looks.fits(entry)
 
     async def observe(self, model: str | None = None) -> State | None:
         """Return the state of a model's last run, asking no llama-server.
@@ -187,11 +190,11 @@ class Supervisor:
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
         return await self._turn_servers.ready_server(
-            may_start=may_start, model=model, usual_model=usual_model, wait_seconds=wait_seconds
+            may_start=may_start, model=model, usual_model=usual_model, patience=patience
         )
 
     async def ready_run(self, name: str) -> ReadyRun | None:

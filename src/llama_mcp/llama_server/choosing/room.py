@@ -16,9 +16,9 @@ from llama_mcp.llama_server.choosing.crowding import Crowding, crowding_of
 from llama_mcp.llama_server.model_errors import NoRoomError
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.members import memory_of
-from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.runs.run_state import RunState, once_unloaded
 from llama_mcp.llama_server.runs.start_lock import Exclusive
-from llama_mcp.llama_server.starting.preparation import Preparation
+from llama_mcp.llama_server.starting.fit_note import FitQuestion
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.llama_server.use import Use
 from llama_mcp.settings import LlamaServerSettings
@@ -96,44 +96,47 @@ class Room:
         self.turns_underway = turns_underway
 
     async def make(
-        self, exclusive: Exclusive, preparation: Preparation, sparing: Collection[str] = ()
+        self,
+        exclusive: Exclusive,
+        model: str,
+        memory: FitQuestion | None = None,
+        sparing: Collection[str] = (),
     ) -> tuple[str, ...]:
         """Stop what has to go for a start, the one that was used longest ago first.
 
         Args:
             exclusive: what the start lock gave.
-            preparation: the start.
+            model: the model that is to be launched.
+            memory: its start, as far as memory goes; None of one that has run before.
             sparing: models that take no room of their own: what the start replaces.
 
         Returns:
-            A note about each that was stopped.
+            What its caller should know: what was stopped, or takes memory from it.
 
         Raises:
             NoRoomError: what runs may not be stopped.
         """
-        stopped: list[str] = []
-        wanted = preparation.in_use.alias
-        spared = {wanted, *sparing}
-        while residents := await self._residents(exclusive, spared):
-            is_full = len(residents) >= self._settings.max_models
+        notes: list[str] = []
+        while residents := await self._residents(exclusive, sparing):
+            # Another file of the same name, whose place it takes.
+            namesakes = [each for each in residents if each.model == model]
+            is_full = bool(namesakes) or len(residents) >= self._settings.max_models
             crowding = None
-            if not is_full:
-                pids = frozenset().union(*(each.state.pids for each in residents))
-                judge = partial(
-                    crowding_of, preparation.memory, pids, has_ended_another=bool(stopped)
-                )
-                crowding = await anyio.to_thread.run_sync(judge)
+            if not is_full and memory is not None:
+                crowding = await _crowding(memory, residents, has_ended_another=bool(notes))
             if not is_full and crowding is None:
                 break
-            movable = self._movable(residents)
-            if movable is None and crowding is not None and crowding.fits_somehow:
-                break
+            movable = self._movable(namesakes or residents)
             if movable is None:
-                raise self._refused(wanted, residents, crowding)
+                refused = self._refused(model, namesakes or residents, crowding)
+                if crowding is None or not crowding.fits_somehow:
+                    raise refused
+                notes.append(f"{model} has less memory than it could have: {refused.why}.")
+                break
             await exclusive.end(movable.state.run)
             quiet = lasting(movable.quiet_seconds)
-            stopped.append(f"{movable.model} was stopped to make room, unused for {quiet}.")
-        return tuple(stopped)
+            notes.append(f"{movable.model} was stopped to make room, unused for {quiet}.")
+        return tuple(notes)
 
     async def resident(self, state: RunState) -> Resident:
         """Look at a model that runs."""
@@ -148,6 +151,8 @@ class Room:
         for state in await self._attachment.readable_states():
             if state.run.launch.alias in spared:
                 continue
+            if state.is_unloading:
+                state = await once_unloaded(state, partial(self._attachment.read_state, state.run))
             if state.state is ServerState.STOPPING:
                 await exclusive.end(state.run)
             # Without a record no keeper came: one that is being brought would hold the lock.
@@ -173,12 +178,24 @@ class Room:
         return NoRoomError(
             wanted,
             [f"{each.model} ({_size_of(each)}) {refusal.why}" for each, refusal in refusals],
-            crowding.why if crowding else _full(limit),
+            crowding.why if crowding else _full(limit, wanted, residents),
             waiting_seconds=min(waits, default=math.inf),
         )
 
 
-def _full(limit: int) -> str:
+async def _crowding(
+    memory: FitQuestion, residents: Sequence[Resident], *, has_ended_another: bool
+) -> Crowding | None:
+    def judge() -> Crowding | None:
+        pids = frozenset().union(*(each.state.pids for each in residents))
+        return crowding_of(memory, pids, has_ended_another=has_ended_another)
+
+    return await anyio.to_thread.run_sync(judge)
+
+
+def _full(limit: int, wanted: str, residents: Sequence[Resident]) -> str:
+    if any(each.model == wanted for each in residents):
+        return "another file with that name runs"
     most = "one model runs at a time" if limit == 1 else f"at most {limit} models run at once"
     return f"{most} (LLAMA_MCP_MAX_MODELS={limit})"
 

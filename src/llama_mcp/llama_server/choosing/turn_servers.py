@@ -1,51 +1,47 @@
 """Which llama-server takes a turn or ranks texts, and what is done so that there is one.
 
-WantedModel says which one serves. One that has crashed is started again, and without one the start
-is made that start_llama_server makes with no more than the model, once there is room for it. A
-model that loads is not waited for here: the turn does that, when its message is in the archive.
+WantedModel says which one serves. One that has crashed, or was unloaded because it was idle, is
+started again. Without one the start is made that start_llama_server makes with no more than the
+model, once there is room for it. A model that loads is not waited for here: the turn does that,
+when its message is in the archive.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
-from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server import liveness
-from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.choosing.room import Room
+from llama_mcp.llama_server.choosing.serving_runs import ServingRuns
 from llama_mcp.llama_server.choosing.wanted_model import (
     ModelThatChats,
     ModelThatRanks,
     WantedModel,
 )
-from llama_mcp.llama_server.errors import NotStartedForTurnError, StillLoadingError
 from llama_mcp.llama_server.model_errors import NoRoomError
 from llama_mcp.llama_server.rank_run import RankRun, rank_run_of
-from llama_mcp.llama_server.ready_run import OnceLoaded, ReadyRun
-from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
+from llama_mcp.llama_server.ready_run import ReadyRun
+from llama_mcp.llama_server.ready_server import NO_PATIENCE, ModelLoad, Patience
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.run import Run
-from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.runs.run_state import RunState, once_unloaded
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
-from llama_mcp.llama_server.starting import proof
 from llama_mcp.llama_server.starting.launcher import Launcher
-from llama_mcp.llama_server.starting.loading import Loading
 from llama_mcp.llama_server.starting.preparation import Preparation
 from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.models.library import library_of
 from llama_mcp.settings import LlamaServerSettings
 
-# How long one that was found silent may take to generate a token again.
-RECOVERY_SECONDS = 3.0
 # As a start has it that says nothing else.
 LOAD_SECONDS = 600.0
 # How often a call looks again that waits for room.
 ROOM_POLL_SECONDS = 0.1
+Result = TypeVar("Result")
+
 STARTED = "llama-server was started for this call ({model})."
 
 
@@ -55,9 +51,9 @@ class _Wish:
 
     model: WantedModel
     may_start: bool = True
-    deadline: float = 0.0
-    """Until when it waits for room, by anyio's clock."""
+    patience: Patience = NO_PATIENCE
     notes: list[str] = field(default_factory=list)
+    began_at: float = field(default_factory=anyio.current_time)
 
 
 class TurnServers:
@@ -90,6 +86,7 @@ class TurnServers:
         self._launcher = launcher
         self._watches = watches
         self._room = room
+        self._serving_runs = ServingRuns(settings, watches)
         self._attachment = watches.attachment
         self._on_change = on_change
 
@@ -99,7 +96,7 @@ class TurnServers:
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyRun:
         """Return a llama-server that takes a turn, which may still load.
 
@@ -110,15 +107,14 @@ class TurnServers:
             model: the only model that will do, by path or name.
             usual_model: the model that served the session before, by its name: taken before
                 others when no model is named.
-            wait_seconds: how long to wait for room.
+            patience: how long to wait for room.
 
         Raises:
             NoRoomError: the model cannot be started beside what runs, which may not be stopped.
             LlamaMCPError: why there is none.
         """
         wanted = ModelThatChats(self._settings, self._environment, model, usual_model)
-        deadline = anyio.current_time() + wait_seconds
-        return await self._serving(_Wish(wanted, may_start, deadline))
+        return await self._serving(_Wish(wanted, may_start, patience))
 
     async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
         """Return a llama-server whose model ranks texts, which may still load.
@@ -136,33 +132,65 @@ class TurnServers:
             LlamaMCPError: as ready_server.
         """
         wanted = ModelThatRanks(self._settings, self._environment, model)
-        deadline = anyio.current_time() + wait_seconds
-        ready = await self._serving(_Wish(wanted, deadline=deadline))
+        ready = await self._serving(_Wish(wanted, patience=Patience(wait_seconds)))
         facts_of = library_of(self._settings, self._environment).facts_of
         return await rank_run_of(ready, facts_of)
 
     async def _serving(self, wish: _Wish) -> ReadyRun:
         self._settings.check(("auto_restart", "auto_start", "max_models", "unresponsive_seconds"))
         state = await self._serving_run(wish)
-        if state is None or not await self._attachment.join(state.run):
+        is_joined = state is not None and await self._attachment.join(state.run)
+        if state is not None and not is_joined and state.run.is_unloaded():
+            return await self._serving(wish)  # its end was announced since its state was read
+        if state is None or not is_joined:
             state = await self._start(wish)
-        if state.state in (ServerState.READY, ServerState.UNRESPONSIVE):
-            return await self._answering(state, wish.notes)
-        loading = await self._watches.of(state.run)
-        # A turn wants it from now on, whatever becomes of the call that has started it.
-        loading.is_left_to_go_on = True
-        return await self._describe(
-            state, wish.notes, _how_far(loading), partial(self._once_loaded, loading, wish.notes)
-        )
+        return await self._serving_runs.of(state, wish.notes)
 
     async def _serving_run(self, wish: _Wish) -> RunState | None:
-        """Return the run that serves, started again if it has crashed; None without one."""
+        """Return the run that serves, started again if it has to be; None without one."""
         state = await wish.model.serving(await self._attachment.readable_states())
         if state is None or state.is_live:
             return state
-        wish.notes.append(await anyio.to_thread.run_sync(endings.restart_note, state))
-        restarted = await self._launcher.restart(state)
-        return restarted if restarted and restarted.is_live else None
+        state = await once_unloaded(state, partial(self._attachment.read_state, state.run))
+        if state.is_live:
+            return state
+        return await self._with_patience(wish, partial(self._started_again, wish, state))
+
+    async def _started_again(self, wish: _Wish, over: RunState) -> RunState | None:
+        """Start a run again that has crashed or was unloaded; None when another is wanted now.
+
+        For one that was unloaded neither auto_start nor auto_restart is asked: somebody has started
+        it, and nothing failed.
+        """
+
+        async def make_room(exclusive: Exclusive) -> None:
+            wish.notes += await self._room.make(exclusive, over.run.launch.alias)
+
+        if over.state is ServerState.CRASHED:
+            note = await anyio.to_thread.run_sync(endings.restart_note, over)
+            state = await self._launcher.restart(over, make_room)
+            wish.notes.append(note)
+        else:
+            state = await self._launcher.bring_back(over, make_room)
+            if state is not None and state.run.folder != over.run.folder:
+                wish.notes.append(endings.return_note(over.run.launch, state.run.launch))
+        self._on_change()
+        return state if state is not None and state.is_live else None
+
+    async def _with_patience(self, wish: _Wish, act: Callable[[], Awaitable[Result]]) -> Result:
+        """Return what an act returns; as long as there is no room for it, it is tried again."""
+        while True:
+            try:
+                return await act()
+            except NoRoomError as error:
+                waited, patience = anyio.current_time() - wish.began_at, wish.patience
+                # What runs may be quiet soon.
+                if waited + error.waiting_seconds >= patience.seconds:
+                    raise
+                line = f"Waiting for room: {error.why}."
+            if patience.tell is not None:
+                await patience.tell(ModelLoad(waited, line))
+            await anyio.sleep(ROOM_POLL_SECONDS)
 
     async def _start(self, wish: _Wish) -> RunState:
         """Start the model that is wanted, unless another process has just started one that serves.
@@ -176,17 +204,9 @@ class TurnServers:
                 endings.not_running_error, next(iter(states), None), self._settings.runs_dir
             )
         preparation = await wish.model.prepare(states)
-        while True:
-            try:
-                state = await self._start_now(wish, preparation)
-            except NoRoomError as error:
-                # What runs may be quiet soon.
-                if anyio.current_time() + error.waiting_seconds >= wish.deadline:
-                    raise
-                await anyio.sleep(ROOM_POLL_SECONDS)
-                continue
-            self._on_change()
-            return state
+        state = await self._with_patience(wish, partial(self._start_now, wish, preparation))
+        self._on_change()
+        return state
 
     async def _start_now(self, wish: _Wish, preparation: Preparation) -> RunState:
         async with self._lock.hold() as exclusive:
@@ -195,7 +215,8 @@ class TurnServers:
             serving = await wish.model.serving([each for each in states if each.keeper])
             if serving and serving.is_live and await self._attachment.join(serving.run):
                 return serving
-            wish.notes += await self._room.make(exclusive, preparation)
+            model = preparation.in_use.alias
+            wish.notes += await self._room.make(exclusive, model, preparation.memory)
             # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.
             with anyio.CancelScope(shield=True):
                 run = await self._launch(exclusive, wish, preparation)
@@ -207,63 +228,3 @@ class TurnServers:
         (await self._watches.of(run)).own_start(LOAD_SECONDS, None)
         wish.notes.append(STARTED.format(model=run.launch.alias))
         return run
-
-    async def _once_loaded(
-        self, loading: Loading, notes: Sequence[str], tell: TellLoad
-    ) -> ReadyRun:
-        """Wait for the run as long as it loads, and return it once it answers."""
-
-        async def report(seconds: float, line: str) -> None:
-            tell(ModelLoad(seconds, line))
-
-        await loading.wait_reporting(math.inf, report)
-        state = await self._attachment.read_state(loading.run)
-        if state.state is ServerState.STARTING:
-            raise StillLoadingError(state.run.launch.age_seconds)
-        if not state.is_live:
-            raise await anyio.to_thread.run_sync(_why_not_ready, state)
-        return await self._answering(state, notes)
-
-    async def _answering(self, state: RunState, notes: Sequence[str]) -> ReadyRun:
-        """Return a run that was ready, once it has shown that it answers and is ours."""
-        server = await self._describe(state, notes)
-        if state.state is ServerState.UNRESPONSIVE:
-            await liveness.check_alive(state.run, server.client, RECOVERY_SECONDS, {})
-        await self._prove(state.run, server.client)
-        return server
-
-    async def _prove(self, run: Run, client: LlamaServerClient) -> None:
-        """Check once for each connection that it leads to the llama-server that was started."""
-        if not self._attachment.is_proved(run):
-            await proof.check(run, client)
-            self._attachment.note_proof(run, client)
-
-    async def _describe(
-        self,
-        state: RunState,
-        notes: Sequence[str],
-        load: ModelLoad | None = None,
-        once_loaded: OnceLoaded | None = None,
-    ) -> ReadyRun:
-        return ReadyRun(
-            run=state.run,
-            client=await self._attachment.connect(state.run),
-            slot_ctx_size=state.slot_ctx_size,
-            total_slots=state.total_slots,
-            patience_seconds=self._settings.unresponsive_seconds,
-            read_state=self._attachment.read_state,
-            notes=notes,
-            may_go_on=self._settings.finish_seconds > 0,
-            load=load,
-            once_loaded=once_loaded,
-        )
-
-
-def _how_far(loading: Loading) -> ModelLoad:
-    return ModelLoad(*loading.describe())
-
-
-def _why_not_ready(state: RunState) -> LlamaMCPError:
-    if state.was_ready:
-        return endings.crash_error(state)
-    return NotStartedForTurnError(endings.start_error(state))

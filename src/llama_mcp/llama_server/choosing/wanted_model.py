@@ -2,31 +2,37 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.choosing.meant_run import is_of, run_called, run_found
 from llama_mcp.llama_server.model_errors import (
     CannotChatError,
     CannotRankError,
     ModelSource,
     NoRankModelError,
 )
-from llama_mcp.llama_server.runs.named_states import named_state
+from llama_mcp.llama_server.runs.named_states import named_state, whole_named
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare
 from llama_mcp.llama_server.status import AboutModel, LaunchArguments, ServerState
+from llama_mcp.models.errors import ModelsFileError, ModelUnusableError
 from llama_mcp.models.library import Library, library_of
-from llama_mcp.models.naming import find_model
-from llama_mcp.models.not_for_chat import CANNOT_CHAT, models_that_chat, models_that_rank
+from llama_mcp.models.naming import find_entry, find_model
+from llama_mcp.models.not_for_chat import (
+    CANNOT_CHAT,
+    choice_for_ranking,
+    models_that_chat,
+    models_that_rank,
+)
 from llama_mcp.models.offering import named
-from llama_mcp.paths import is_same_file
 from llama_mcp.settings import LlamaServerSettings
 
 # What models are looked up with.
-_LIBRARY = ("model_dirs", "model_places", "allowed_paths")
+_LIBRARY = ("model_dirs", "model_places", "allowed_paths", "models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,10 @@ class WantedModel(ABC):
     settings: LlamaServerSettings
     environment: Mapping[str, str]
     name: str | None
-    """A path or a name; nothing else will do. None takes the usual one, or what runs."""
+    """A path, or a name of the operator's or of the library; nothing else will do.
+
+    None takes the usual one, or what runs.
+    """
     usual: str | None = None
     """The model that served the session before, by its name; another one will do as well."""
 
@@ -85,19 +94,16 @@ class WantedModel(ABC):
     async def _named(self, states: Sequence[RunState]) -> RunState | None:
         """Return the last run of the model that is named, whole names first."""
         name = self.name or ""
-        for state in states:
-            launch = state.run.launch
-            if name.casefold() == launch.alias.casefold() or name == launch.config.model_path:
-                return state
+        if (whole := whole_named(states, name)) is not None:
+            return whole
         try:
-            model = await anyio.to_thread.run_sync(find_model, name, self._library)
+            return await anyio.to_thread.run_sync(run_found, name, states, self._library)
         except LlamaMCPError:
             # The beginning of the name of one that lies where nobody looks.
             begun = named_state([s for s in states if s.is_live or comes_back(s)], name)
             if begun is None:
                 raise
             return begun
-        return next((state for state in states if is_of(state, model.path)), None)
 
     async def _usual_or_any(self, states: Sequence[RunState]) -> RunState | None:
         live = [state for state in states if state.is_live]
@@ -120,22 +126,36 @@ class WantedModel(ABC):
     async def _default_of(self, states: Sequence[RunState]) -> RunState:
         """Return the run of the operator's default if it is among them, else the first."""
         if len(states) > 1:
-            default = await anyio.to_thread.run_sync(self._library.default_file)
-            of_it = (state for state in states if default and is_of(state, default))
-            return next(of_it, states[0])
+            return await anyio.to_thread.run_sync(self._run_of_default, states) or states[0]
         return states[0]
+
+    def _run_of_default(self, states: Sequence[RunState]) -> RunState | None:
+        """Return the last run of the operator's default. Blocking."""
+        # Of a wrong file of entries those tell who need a name.
+        with suppress(ModelsFileError, ModelUnusableError):
+            if entry := find_entry(None, self._library):
+                return run_called(entry.name, states)
+        default = self._library.default_file()
+        return next((each for each in states if default and is_of(each, default)), None)
 
     async def _startable_usual(self, states: Sequence[RunState]) -> str | None:
         """Return by what the usual model can be started; None when it cannot, or there is none."""
         if self.usual is None:
             return None
         try:
-            await anyio.to_thread.run_sync(find_model, self.usual, self._library)
+            await anyio.to_thread.run_sync(self._check_known, self.usual)
+        except ModelsFileError:
+            raise
         except LlamaMCPError:
             ran = [each.run.launch for each in states if each.run.launch.alias == self.usual]
             path = ran[0].config.model_path if ran else None
             return path if path and await anyio.Path(path).is_file() else None
         return self.usual
+
+    def _check_known(self, name: str) -> None:
+        """Raise LlamaMCPError for what is the name of no model. Blocking."""
+        if self._library.named_models.exactly(name) is None:
+            find_model(name, self._library)
 
     async def _chosen(self) -> str | None:
         """Return what is started when nothing was named; None for the operator's default."""
@@ -151,13 +171,12 @@ class WantedModel(ABC):
 
 
 def comes_back(state: RunState) -> bool:
-    """Tell whether a run that is over is started again, as it was, for whoever wants its model."""
-    return state.state is ServerState.CRASHED and state.was_ready
+    """Tell whether a run that is over is started again, as it was, for whoever wants its model.
 
-
-def is_of(state: RunState, model: Path) -> bool:
-    """Tell whether a run is, or was, one of that file."""
-    return is_same_file(model, Path(state.run.launch.config.model_path or ""))
+    It has crashed, or was unloaded because it was idle, or is just being unloaded.
+    """
+    has_crashed = state.state is ServerState.CRASHED and state.was_ready
+    return has_crashed or state.state is ServerState.IDLE or state.is_unloading
 
 
 class ModelThatChats(WantedModel):
@@ -177,10 +196,7 @@ class ModelThatRanks(WantedModel):
     """The model that texts are ranked by."""
 
     async def _chosen(self) -> str | None:
-        models = await anyio.to_thread.run_sync(models_that_rank, self._library)
-        default = self._library.default_file()
-        if default and (own := [each for each in models if is_same_file(each.path, default)]):
-            models = own
+        models = await anyio.to_thread.run_sync(choice_for_ranking, self._library)
         if len(models) != 1:
             raise NoRankModelError(named(models))
         return models[0].name

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
@@ -23,6 +24,7 @@ from llama_mcp.llama_server.runs.run import Run, RunFolder, UnreadableRun, curre
 from llama_mcp.llama_server.runs.run_state import (
     RunState,
     UnreadableState,
+    once_unloaded,
     read_run_state,
     read_state,
 )
@@ -92,6 +94,14 @@ class Attachment:
         with state_folder_errors(self._runs_dir):
             return [await self._look(run) for run in latest_runs(self._runs_dir)]
 
+    async def settled_states(self) -> list[RunState | UnreadableState]:
+        """Return the states of `states`; what is being unloaded is waited for."""
+        states = await self.states()
+        unloading = [each for each in states if isinstance(each, RunState) and each.is_unloading]
+        for state in unloading:
+            await once_unloaded(state, partial(self.read_state, state.run))
+        return await self.states() if unloading else states
+
     async def state_of(self, model: str) -> RunState | None:
         """Return the state of the last run of a model; None without one that can be read."""
         states = [state for state in await self.states() if isinstance(state, RunState)]
@@ -116,15 +126,17 @@ class Attachment:
         return state
 
     async def join(self, run: Run) -> bool:
-        """Take a lease on the run; return whether it is still there to be used.
+        """Take a lease on the run and note its use; return whether it is still there to be used.
 
-        The lease is taken first and the state is read afterwards. The keeper of an unused run
-        announces its end first and counts the leases afterwards, so one of the two always sees the
-        other.
+        Lease and use come first, and the state is read afterwards. The keeper of an unused run
+        announces its end first and looks at leases and use afterwards, so one of the two always
+        sees the other. One that was to be unloaded is waited for until that is over or taken back.
         """
-        if not self.take_lease(run):
+        run.note_use()
+        if not (self.take_lease(run) or run.is_unloaded()):
             return True
-        state = await self.read_state(run)
+        read = partial(self.read_state, run)
+        state = await once_unloaded(await read(), read)
         if state.is_live:
             log_event(state, "joined")
         return state.is_live

@@ -43,7 +43,7 @@ def named_state(states: Sequence[State], name: str) -> RunState | None:
 
 
 def known_state(states: Sequence[State], name: str) -> RunState:
-    """Return the state of the model with that name.
+    """Return the state of the model with that name, as `named_state` does.
 
     Raises:
         AmbiguousModelError: several names begin so.

@@ -68,8 +68,12 @@ class Exclusive:
             log_event(state, why)
         return run
 
-    async def end(self, run: Run | UnreadableRun) -> None:
+    async def end(self, run: Run | UnreadableRun, *, comes_back: bool = False) -> None:
         """Stop the run's llama-server, or clear away what a dead keeper has left of it.
+
+        Args:
+            run: the run.
+            comes_back: it is launched again. Else one that is unloaded is forgotten.
 
         Raises:
             StopFailedError: the system does not let go of it.
@@ -78,6 +82,8 @@ class Exclusive:
         # llama-server does not end while a connection is open, so ours go first.
         await self._attachment.release(run)
         state = await read_state(run)
+        if run.is_unloaded() and not comes_back:
+            run.request_stop()
         if state.keeper is None:
             run.request_stop()  # its keeper never came, and must not come any more
         elif state.pid is not None or state.has_ended_below:

@@ -1,9 +1,10 @@
-"""Why a run is launched: it was asked for, it crashed, or what was to replace it failed.
+"""Why a run is launched: it was asked for, crashed, or was unloaded; or its replacement failed.
 
 Also how a start is ended whose caller is gone.
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import anyio
@@ -25,11 +26,15 @@ from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting.fit_note import Unfit, why_unfit
 from llama_mcp.llama_server.starting.preparation import Preparation
+from llama_mcp.llama_server.status import ServerState
 
 MAX_RESTARTS = 3
 RESTART_WINDOW_SECONDS = 300.0
 # A cancelled start has to end what it began before the client's patience (2 s) is over.
 CANCELLED_START_SECONDS = 3.0
+
+# Ends what has to go for a launch, with what the start lock gave.
+MakeRoom = Callable[[Exclusive], Awaitable[None]]
 
 
 class Launcher:
@@ -105,11 +110,16 @@ class Launcher:
             is_of_it = isinstance(state, RunState) and state.run.launch.alias == model
             # Without a record no keeper came: a process that is bringing one would hold the lock.
             is_over = not state.is_live or state.keeper is None
-            if is_of_it or (number == 0 and is_over):
+            is_idle = state.state is ServerState.IDLE
+            if is_of_it or (number == 0 and is_over and not is_idle):
                 await exclusive.end(state.run)
 
-    async def restart(self, crashed: RunState) -> RunState | None:
+    async def restart(self, crashed: RunState, make_room: MakeRoom) -> RunState | None:
         """Start a llama-server that crashed again, unless another process has just done so.
+
+        Args:
+            crashed: its state.
+            make_room: called before it is launched.
 
         Returns:
             The state of its model's last run then.
@@ -130,11 +140,38 @@ class Launcher:
             if launch is None:
                 first = crashed.run.launch.first_failure or failure
                 raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
+            await make_room(exclusive)
             await exclusive.end(crashed.run)
             if self._may_change_port and not ports.is_free(launch.port):
-                launch = on_port(launch, ports.find_free())
+                launch = launch.on_port(ports.find_free())
             run = await exclusive.launch(launch, f"restarts the crashed run={crashed.run.name}")
             return await self._attachment.read_state(run)
+
+    async def bring_back(self, unloaded: RunState, make_room: MakeRoom) -> RunState | None:
+        """Start a llama-server again that was unloaded: as it was, on another port if it must be.
+
+        Args:
+            unloaded: its state.
+            make_room: called before it is launched.
+
+        Returns:
+            The state of its model's last run then, which another process may have launched.
+
+        Raises:
+            LlamaMCPError: it could not be launched.
+        """
+        async with self._lock.hold() as exclusive:
+            latest = await self._attachment.state_of(unloaded.run.launch.alias)
+            is_same = latest is not None and latest.run.folder == unloaded.run.folder
+            if latest is None or not is_same or latest.state is not ServerState.IDLE:
+                return latest
+            await make_room(exclusive)
+            await exclusive.end(unloaded.run, comes_back=True)
+            launch = unloaded.run.launch.model_copy(update={"at": time.time()})
+            if not ports.is_free(launch.port):
+                launch = launch.on_port(ports.find_free())
+            why = f"brings back the unloaded run={unloaded.run.name}"
+            return await self._attachment.read_state(await exclusive.launch(launch, why))
 
     async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
@@ -162,7 +199,11 @@ def _noted(launch: Launch, unfit: Unfit) -> Launch:
 
 
 def refusal_to_join(
-    state: RunState | UnreadableState, wanted: LaunchConfig, *, takes_any_port: bool = False
+    state: RunState | UnreadableState,
+    wanted: LaunchConfig,
+    *,
+    takes_any_port: bool = False,
+    named: str | None = None,
 ) -> LlamaMCPError | None:
     """Return why a start cannot join what runs; None when it can.
 
@@ -170,6 +211,7 @@ def refusal_to_join(
         state: what runs.
         wanted: the start.
         takes_any_port: its port is only preferred.
+        named: what the operator calls its model; None where any name will do.
     """
     if isinstance(state, UnreadableState):
         return endings.unreadable_error(state)
@@ -177,14 +219,9 @@ def refusal_to_join(
     running = launch.config.model_copy(update={"port": launch.port})
     port = {"port": 0} if takes_any_port else {}
     changed = differences(running, wanted.model_copy(update=port))
+    if named is not None and named != launch.alias:
+        changed.insert(0, f"its name ({launch.alias!r}, asked for {named!r})")
     return AlreadyRunningError(f"{launch.alias} at {launch.url}", changed) if changed else None
-
-
-def on_port(launch: Launch, port: int) -> Launch:
-    """Return the same launch on another port."""
-    place = len(launch.argv) - launch.argv[::-1].index("--port")
-    argv = [*launch.argv[:place], str(port), *launch.argv[place + 1 :]]
-    return launch.model_copy(update={"port": port, "argv": argv})
 
 
 def next_restart(crashed: Launch, failure: str, now: float) -> Launch | None:

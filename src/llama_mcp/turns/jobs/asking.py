@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import ModelUnloadedError, ReadyServer, ReadyServers
 from llama_mcp.sessions.jobs import FinishedPiece
 from llama_mcp.sessions.records import Usage
 from llama_mcp.turns import tracing
@@ -115,6 +115,10 @@ class Asker:
             await self._calm.wait()
         server = self.server
         reply, error = await self._attempt(server, messages, sampling)
+        while isinstance(error, ModelUnloadedError):  # no question is to blame
+            await self._go_on_after(error, server)
+            server = self.server
+            reply, error = await self._attempt(server, messages, sampling)
         if error is None:
             return reply
         self._suspects += 1

@@ -8,18 +8,19 @@ import anyio.to_thread
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.finding import find
 from llama_mcp.files.named import FileKind, Found, NamedFile
-from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers, TellWait
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
+from llama_mcp.turns.checked_server import server_for_job
 from llama_mcp.turns.in_flight import InFlight
 from llama_mcp.turns.jobs.errors import NothingToReadError
 from llama_mcp.turns.jobs.job import Job, JobParts
 from llama_mcp.turns.jobs.job_request import JobRequest
 from llama_mcp.turns.jobs.reading import EMPTY, PICTURE
 from llama_mcp.turns.jobs.working import Task
-from llama_mcp.turns.json_schema import check_taken, with_schema_read
+from llama_mcp.turns.json_schema import with_schema_read
 
 
 class Jobs:
@@ -30,7 +31,9 @@ class Jobs:
         self._servers = servers
         self._archive = archive
 
-    async def begin(self, request: JobRequest, border: FileBorder) -> Job:
+    async def begin(
+        self, request: JobRequest, border: FileBorder, tell_wait: TellWait | None = None
+    ) -> Job:
         """Begin a job, or return the one of the same call that is under way.
 
         Raises:
@@ -50,11 +53,7 @@ class Jobs:
             raise NothingToReadError(
                 [*((each.name, each.why) for each in found.left_out), *without_text]
             )
-        server = await self._servers.ready_server(
-            model=request.model, wait_seconds=request.wait_seconds
-        )
-        if sampling.json_schema is not None and server.load is None:
-            await check_taken(server, sampling)
+        server = await server_for_job(sampling, request, self._servers, tell_wait)
         kept = await self._archive.pieces_left(digest)
         if same := self._underway(digest, request.save_to):  # begun meanwhile
             return same

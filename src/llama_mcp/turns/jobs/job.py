@@ -105,6 +105,7 @@ class Job(Underway):
     async def run(self) -> None:
         """Do the job and archive what comes of it. It is over when this returns or raises."""
         status = TurnStatus.INTERRUPTED
+        self._asker.server.note_use()
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -122,6 +123,7 @@ class Job(Underway):
                 logger.exception("Job of session %s has no end", self.session_id)
                 self.error = LlamaMCPError(BUG)
             finally:
+                self._asker.server.note_use()
                 self.following.end()
 
     async def save(self) -> None:
@@ -160,6 +162,7 @@ class Job(Underway):
     async def _look_for_cancel(self) -> None:
         while True:
             await anyio.sleep(LOOK_SECONDS)
+            self._asker.server.note_use()
             await self._stop_if_cancelled_elsewhere()
 
     def _note_change(self) -> None:
