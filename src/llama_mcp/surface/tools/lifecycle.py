@@ -66,8 +66,8 @@ class LifecycleTools:
         A message starts it by itself; for what is left out the operator's settings (get_config)
         hold. Returns when the model is ready; loading that outlasts wait_seconds goes on, and
         status tells how far. With the same settings, returns the running server. It runs until
-        stop_llama_server, or unused for LLAMA_MCP_LINGER_SECONDS (300). Flags in extra_args that
-        open the machine, or have a parameter here, are refused.
+        stop_llama_server, or unused for LLAMA_MCP_LINGER_SECONDS (300). Flags that open the
+        machine, or have a parameter here, are refused.
         """
         arguments = LaunchArguments(
             llama_cpp_path=llama_cpp_path or None,
