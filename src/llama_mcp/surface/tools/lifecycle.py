@@ -65,9 +65,10 @@ class LifecycleTools:
 
         A message starts it by itself; for what is left out the operator's settings (get_config)
         hold. Returns when the model is ready; loading that outlasts wait_seconds goes on, and
-        status tells how far. With the same settings, returns the running server. It runs until
-        stop_llama_server, or unused for LLAMA_MCP_LINGER_SECONDS (300). Flags that open the
-        machine, or have a parameter here, are refused.
+        status tells how far. With the same settings, returns the running server. Another model
+        starts beside it where LLAMA_MCP_MAX_MODELS (1) allows. It runs until stop_llama_server, or
+        unused for LLAMA_MCP_LINGER_SECONDS (300). Flags that open the machine, or have a parameter
+        here, are refused.
         """
         arguments = LaunchArguments(
             llama_cpp_path=llama_cpp_path or None,
@@ -100,7 +101,7 @@ class LifecycleTools:
         return self._status_result(await supervisor.stop(force=force, model=model or None))
 
     async def status(self, model: ModelName = "") -> StatusResult:
-        """Tell llama-server's state, model, address, memory and busy slots.
+        """Tell llama-server's state, model, address, memory, busy slots, and what else runs.
 
         After a crash also its cause and what to do.
         """

@@ -74,7 +74,9 @@ WaitUntilBack = Annotated[
 ]
 GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
 ModelName = Annotated[OptionalText, Field(description="Which of several.")]
-ModelToStop = Annotated[OptionalText, Field(description="Which of several, or `all`.")]
+ModelToStop = Annotated[
+    OptionalText, Field(description="Which of several, or `all`; else the last started.")
+]
 Force = Annotated[bool, Field(description="Stop it even while it is used.")]
 
 # A turn.
