@@ -73,9 +73,14 @@ WaitUntilBack = Annotated[
     Field(description="Unset: usually 50."),
 ]
 GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
+ModelName = Annotated[OptionalText, Field(description="Which of several.")]
+ModelToStop = Annotated[
+    OptionalText, Field(description="Which of several, or `all`; else the last started.")
+]
 Force = Annotated[bool, Field(description="Stop it even while it is used.")]
 
 # A turn.
+TurnModel = Annotated[OptionalText, Field(description="Model to answer; else the session's.")]
 SessionId = Annotated[str, Field(description="Or its beginning.")]
 MessageText = Annotated[str, Field(description="What to say to the model.")]
 ContinuedSession = Annotated[
