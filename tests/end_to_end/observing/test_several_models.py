@@ -132,7 +132,9 @@ async def test_one_of_several_is_stopped_by_its_name_and_what_still_runs_is_told
         never = await connection.call("stop_llama_server", model="unused")
         assert never["state"] == "stopped" and "unused" in never["message"]
 
-        await connection.call("start_llama_server", model_path=GREAT)
+        started = await connection.call("start_llama_server", model_path=GREAT)
+        assert started["model"] == GREAT
+        assert {row["name"] for row in started["models"]} == {GREAT, SMALL}
         last = await connection.call("stop_llama_server")
         assert last["model"] == GREAT and [row["name"] for row in last["models"]] == [SMALL]
         await connection.call("start_llama_server", model_path=GREAT)
@@ -156,6 +158,35 @@ async def test_a_name_that_no_model_has_is_answered_with_those_that_there_are(
         before = (await connection.call("list_sessions"))["total"]
         assert "nonsense" in await connection.refusal("chat", message="Hi", model="nonsense")
         assert (await connection.call("list_sessions"))["total"] == before
+
+
+async def test_a_model_for_which_there_is_no_room_is_refused_with_the_ways_out(
+    several: LlamaMCP,
+) -> None:
+    async with several.having(MAX_MODELS="2").connect() as connection:
+        await chat_with_each(connection)
+        before = (await connection.call("list_sessions"))["total"]
+        told = await connection.refusal("chat", message="Hi", model="unused", wait_seconds=0)
+        assert "at most 2 models run at once" in told and GREAT in told and SMALL in told
+        assert "call stop_llama_server with the name of one of them as model" in told.replace(
+            "Call stop", "call stop"
+        )
+        assert (await connection.call("list_sessions"))["total"] == before
+        await connection.call("stop_llama_server", model=SMALL)
+        reply = await connection.call("chat", message="Hi", model="unused", max_tokens=3)
+        assert reply["status"] == "complete"
+        # Other settings of one that runs: the way out names it.
+        refused = await connection.refusal("start_llama_server", model_path=GREAT, ctx_size=512)
+        assert GREAT in refused and "with its name as model" in refused
+
+
+async def test_why_slow_shows_the_figures_of_every_model_that_runs(several: LlamaMCP) -> None:
+    async with several.connect() as connection:
+        await chat_with_each(connection)
+        prompt = await connection.client.get_prompt("why_slow")
+    told = str(prompt.messages[0].content)
+    assert f"{GREAT}: ready, up" in told and f"{SMALL}: ready, up" in told
+    assert told.count(f"Turns with {GREAT}") == 1
 
 
 async def test_names_of_models_complete_and_what_runs_comes_first(connection: Connection) -> None:
