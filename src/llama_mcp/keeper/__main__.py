@@ -3,7 +3,8 @@
 `python -m llama_mcp.keeper RUN_DIR` reads launch.json, spawns llama-server with its output in the
 log, records both processes in state.json and waits. It stops llama-server when it is asked to (a
 signal, or the file `stop`) or when no lease has been held for linger_seconds; a reply under way
-whose reader is gone counts like a lease (streams.py). It exits once llama-server and all that it
+whose reader is gone counts like a lease (streams.py). Before an orderly stop it has the prompt
+caches saved (saving_slots.py). It exits once llama-server and all that it
 has started have ended, after recording how.
 """
 
@@ -13,7 +14,7 @@ import select
 import signal
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_mcp.keeper import (
     child,
@@ -27,6 +28,9 @@ from llama_mcp.keeper import (
     subreaper,
     windows,
 )
+
+if TYPE_CHECKING:
+    from llama_mcp.keeper.saving_slots import SlotSaver
 
 TICK_SECONDS = 0.5
 # How often the file `stop` is looked for where no signal says that it is there.
@@ -61,6 +65,7 @@ class Keeper:
         self._lock = lease_locks.hold(self._path(run_dir.KEEPER_LOCK))
         self._leases = lease_locks.Leases(self._path(run_dir.LEASES))
         self._streams = streams.Streams(folder, self.launch, say)
+        self._saver: SlotSaver | None = None
         self._wake_fd = self._listen_for_signals()
 
     def run(self) -> int:
@@ -79,6 +84,8 @@ class Keeper:
         left_others = not self.is_asked_to_stop and llama_server.leaves_others()
         exit_code, exit_signal = llama_server.reap()
         self._streams.conclude_all(was_stopped=self.is_asked_to_stop)
+        if self._saver is not None:
+            self._saver.conclude()
         self.state["exit"] = {
             "exit_code": exit_code,
             "signal": exit_signal,
@@ -132,6 +139,7 @@ class Keeper:
             if self._wants_stop() or (not is_used and has_lingered and self._is_still_unused()):
                 unused = f"unused for {self.linger_seconds:g} s, stopping llama-server"
                 say("asked to stop" if self._wants_stop() else unused)
+                self._save_prompt_caches()
                 self.is_asked_to_stop = True
                 self._stop(llama_server)
                 return
@@ -162,6 +170,24 @@ class Keeper:
         with contextlib.suppress(OSError):
             os.unlink(announcement)
         return False
+
+    def _save_prompt_caches(self) -> None:
+        """Save them before an orderly stop of a llama-server that answers."""
+        is_silent = os.path.exists(self._path(run_dir.UNRESPONSIVE))
+        if not self.launch.get("saved_kv") or is_silent or not self._has_time():
+            return
+        from llama_mcp.keeper.saving_slots import SlotSaver
+
+        self._saver = SlotSaver(self.folder, self.launch, say)
+        self._saver.save(self._has_time)
+
+    def _has_time(self) -> bool:
+        """Tell whether nobody wants the end at once, as the system does when it shuts down."""
+        try:
+            with open(self._path(run_dir.STOP), encoding="ascii", errors="replace") as file:
+                return file.read() != run_dir.AT_ONCE
+        except OSError:  # no such file: unused, or a signal
+            return not self.is_asked_to_stop
 
     def _stop(self, llama_server: child.Child) -> None:
         began = time.monotonic()

@@ -76,6 +76,41 @@ class ReplyStream(StreamPlace, Protocol):
         """Leave it to whoever reads on."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptPrompt:
+    """What is known of a session whose prompt cache may have been saved with an earlier launch."""
+
+    session_id: str
+    last_run: str | None
+    """The launch that served its last turn."""
+    prompt_tokens: int | None
+    """Of its last turn."""
+    reply_tokens: int | None
+    """Of its last turn, thoughts included."""
+    read_seconds: float | None
+    """How long reading such a prompt takes, by what the last turn has shown."""
+
+
+FROM_DISK = "from disk"
+INEFFECTIVE = "ineffective: this model cannot go on from a file"
+
+
+class RestoredPrompt(Protocol):
+    """What has come of a session's saved prompt cache."""
+
+    outcome: str
+    """FROM_DISK, or why it was refused."""
+    tokens: int
+    """How many llama-server has again; 0 when it was refused."""
+    ms: float
+
+    def let_go(self) -> None:
+        """Let others restore: the reply has begun, or will not. It must be called in any case."""
+
+    async def judged(self, cached_tokens: int | None) -> str:
+        """Return the outcome, or INEFFECTIVE, by how much of the prompt llama-server had."""
+
+
 class ReplyLostError(LlamaMCPError):
     """A reply whose reader was gone, and that cannot be read to its end."""
 
@@ -194,6 +229,11 @@ class ReadyServer(Protocol):
 
     async def rendered_prompt(self, body: Mapping[str, Any]) -> str | None:
         """Return the text that the model would read for the chat request; None when unknown."""
+
+    async def restore_prompt(
+        self, body: Mapping[str, Any], kept: KeptPrompt
+    ) -> RestoredPrompt | None:
+        """Have it go on from what was saved of the session; None when nothing was. Then chat."""
 
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
         """Return why a chat broke off, when the error says no more than that it did.

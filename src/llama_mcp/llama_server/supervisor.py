@@ -143,7 +143,7 @@ class Supervisor:
             if state is not None:
                 if state.pid is not None and not force:
                     await self._refuse_while_in_use(state)
-                await exclusive.end(state.run)
+                await exclusive.end(state.run, at_once=force)
         self._on_change()
         return await self.status()
 

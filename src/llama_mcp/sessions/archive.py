@@ -254,6 +254,10 @@ class Archive(JobArchive):
         self._note_change(deleted.session_id, True)
         return deleted
 
+    async def runs_of(self, session_id: str) -> frozenset[str]:
+        """Return the launches of llama-server that have served turns of the session."""
+        return await self._run(changing.runs_of, await self.find_id(session_id))
+
     async def set_cut(self, session_id: str, first_turn_in_prompt: int) -> None:
         """Leave the turns before this one out of later prompts; a cut never moves back."""
         await self._run(changing.set_cut, session_id, first_turn_in_prompt)

@@ -42,6 +42,8 @@ class PartialReply:
     queue_ms: float | None = None
     # What the model was told because its session has no system prompt.
     models_system_prompt: str | None = None
+    # Of the session's saved prompt cache, by the receipt's names.
+    restored: dict[str, Any] = field(default_factory=dict)
     pieces: list[str] = field(default_factory=list)
     reasoning_pieces: list[str] = field(default_factory=list)
     finish_reason: str | None = None
@@ -232,6 +234,7 @@ class PartialReply:
             cache_miss=cache_miss,
             reasoning_tokens=len(self.reasoning_pieces) or None,
             models_system_prompt=self.models_system_prompt,
+            **self.restored,
         )
 
     def _take_figures(self, chunk: Mapping[str, Any]) -> None:
