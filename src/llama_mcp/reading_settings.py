@@ -4,6 +4,7 @@ Nothing that a variable says ends the process. What cannot be is left at its def
 and whatever needs it says so (`SettingsGroup.check`).
 """
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -27,6 +28,8 @@ from llama_mcp.settings import (
 )
 from llama_mcp.settings_group import Fault
 from llama_mcp.wording import shortened
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "LLAMA_MCP_"
 MAX_SHOWN_CHARACTERS = 100
@@ -101,6 +104,12 @@ def all_missing_folders(settings: LlamaServerSettings) -> tuple[str, ...]:
         *_missing_folders("file_dirs", settings.file_dirs or ()),
         *_missing_folders("save_dirs", settings.save_dirs or ()),
     )
+
+
+def log_missing_folders(settings: LlamaServerSettings) -> None:
+    """Say on stderr which folders of all settings are not there."""
+    for note in all_missing_folders(settings):
+        logger.warning("%s", note)
 
 
 def _parsed(texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -53,7 +53,7 @@ class Keeper:
         self.folder = folder
         self.launch = run_dir.read_whole(self._path(run_dir.LAUNCH)) or {}
         self.linger_seconds = float(self.launch.get("linger_seconds", 0))
-        self.is_asked_to_stop = False
+        self.is_asked_to_stop = self.is_signalled = False
         self.is_unguarded = False
         self.state: dict[str, Any] = {
             "keeper": {"pid": os.getpid(), "start": identity.process_start(os.getpid())},
@@ -139,7 +139,6 @@ class Keeper:
             if self._wants_stop() or (not is_used and has_lingered and self._is_still_unused()):
                 unused = f"unused for {self.linger_seconds:g} s, stopping llama-server"
                 say("asked to stop" if self._wants_stop() else unused)
-                self._save_prompt_caches()
                 self.is_asked_to_stop = True
                 self._stop(llama_server)
                 return
@@ -187,9 +186,10 @@ class Keeper:
             with open(self._path(run_dir.STOP), encoding="ascii", errors="replace") as file:
                 return file.read() != run_dir.AT_ONCE
         except OSError:  # no such file: unused, or a signal
-            return not self.is_asked_to_stop
+            return not self.is_signalled
 
     def _stop(self, llama_server: child.Child) -> None:
+        self._save_prompt_caches()
         began = time.monotonic()
         self._streams.end_all(STREAMS_SECONDS)
         first_seconds = FIRST_GRACE_SECONDS - (time.monotonic() - began)
@@ -224,7 +224,7 @@ class Keeper:
 
     def _listen_for_signals(self) -> int | None:
         def stop(_number: int, _frame: object) -> None:
-            self.is_asked_to_stop = True
+            self.is_asked_to_stop = self.is_signalled = True
 
         def lose_guard(_number: int, _frame: object) -> None:
             self.is_unguarded = True

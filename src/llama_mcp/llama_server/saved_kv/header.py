@@ -30,7 +30,7 @@ class NotAPromptCacheError(ValueError):
 class Header:
     """What a file says before the state itself."""
 
-    tokens: array[int]
+    tokens: "array[int]"
     media: int
     """Pictures and the like among them, of which the tokens tell nothing."""
 
@@ -56,7 +56,7 @@ def read_header(path: Path) -> Header:
     return _unpacked(words, count)
 
 
-def _unpacked(words: array[int], count: int) -> Header:
+def _unpacked(words: "array[int]", count: int) -> Header:
     if words.itemsize != _WORD_BYTES or len(words) != count:
         raise NotAPromptCacheError("it has fewer tokens than it says")
     if not count or words[0] != _PACKED:

@@ -122,7 +122,8 @@ def sweep(root: Path, runs_dir: Path, limit_bytes: int, is_gone: Callable[[str],
         if run is not None and _is_kept(runs_dir, run):
             continue
         is_orphan = run is None and is_gone(file.name.removesuffix(kv_files.DATA))
-        if is_orphan or not limit_bytes or not file.is_proved:
+        is_old = run is not None and time.time() - file.changed_at > UNUSED_SECONDS
+        if is_orphan or is_old or not limit_bytes or not file.is_proved:
             kv_files.remove(file.path)
     for folder in map(Path, kv_files.folders_in(str(root))):
         _sweep_folder(folder, is_off=not limit_bytes)

@@ -219,9 +219,8 @@ class PartialReply:
         """Return what the time went into, by llama-server's own figures where it has sent them."""
         prompt_ms = milliseconds_of(self.timings_chunk.get("prompt_ms")) or self.prompt_ms
         generation_ms = milliseconds_of(self.timings_chunk.get("predicted_ms"))
-        first_ms = None if self.is_read_on else self.first_token_ms
-        if generation_ms is None and first_ms is not None:
-            generation_ms = round(self._elapsed_ms() - first_ms, 1)
+        if generation_ms is None and not self.is_read_on and self.first_token_ms is not None:
+            generation_ms = round(self._elapsed_ms() - self.first_token_ms, 1)
         if self.earlier is not None:
             before = self.earlier.receipt(None)
             prompt_ms = sum_of(prompt_ms, before.prompt_ms)
