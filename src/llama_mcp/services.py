@@ -6,7 +6,6 @@ not wait for what it does not need.
 """
 
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property, partial
@@ -67,6 +66,7 @@ class Services:
         self._on_session_change = on_session_change
         self._on_llama_server_change = on_llama_server_change
         self._is_shutting_down = False
+        self._metrics_readers: dict[str, MetricsReader] = {}
 
     @cached_property
     def supervisor(self) -> "Supervisor":
@@ -128,7 +128,7 @@ class Services:
 
         return Observer(
             self.supervisor,
-            lambda: self._metrics_reader,
+            self._metrics_reader,
             self._in_flight_so_far,
             lambda: self.archive,
         )
@@ -140,11 +140,14 @@ class Services:
 
         return KnownModels(self.settings, self.library, self.supervisor)
 
-    @cached_property
-    def _metrics_reader(self) -> "MetricsReader":
+    def _metrics_reader(self, model: str) -> "MetricsReader":
+        """Return the reader of a model's figures, which compares with what it has read before."""
         from llama_mcp.llama_server.metrics.reader import MetricsReader
 
-        return MetricsReader(self.supervisor.attachment, self.archive.last_change)
+        if model not in self._metrics_readers:
+            reader = MetricsReader(self.supervisor.attachment, self.archive.last_change)
+            self._metrics_readers[model] = reader
+        return self._metrics_readers[model]
 
     @cached_property
     def downloads(self) -> "Downloads":
@@ -187,29 +190,15 @@ class Services:
 
     async def _turns_underway(self) -> "list[Use]":
         """Return the turns that are not over: of all processes, or our own if that is not known."""
-        from llama_mcp.llama_server.use import Use
+        from llama_mcp.observing.uses import own_uses, uses_of
 
         own = self._own_turns()
-        # Of the turns of others it is not known whether they have a slot.
-        waiting = {turn.session_id for turn in own if turn.reply.queue_place}
-        loading = {turn.session_id for turn in own if turn.reply.load}
         try:
             await self.take_finished()
             underway = await self.archive.turns_underway()
         except LlamaMCPError:
-            ids = [turn.session_id for turn in own]
-            return [Use(session=i, pid=os.getpid(), is_waiting=i in waiting) for i in ids]
-        return [
-            Use(
-                session=f"{turn.session_id} ({turn.title})",
-                pid=None if turn.is_left else turn.writer_pid,
-                seconds=turn.age_seconds,
-                is_waiting=turn.session_id in waiting,
-                is_loading=turn.session_id in loading,
-                is_left=turn.is_left,
-            )
-            for turn in underway
-        ]
+            return own_uses(own)
+        return uses_of(underway, own)
 
     async def delete_session(self, session_id: str) -> "Session":
         """Delete a session, and what is kept of its prompts; return what it was."""

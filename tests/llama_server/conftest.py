@@ -40,7 +40,7 @@ def runs_dir(tmp_path: Path) -> Path:
 async def attachment(runs_dir: Path) -> AsyncIterator[Attachment]:
     attachment = Attachment(runs_dir)
     yield attachment
-    await attachment.release()
+    await attachment.release_all()
     await until(lambda: not attachment.reap_keepers(), "every keeper leaves")
 
 

@@ -13,7 +13,7 @@ from llama_mcp.llama_server.errors import (
     NotRunningError,
     NotStartedForTurnError,
 )
-from llama_mcp.llama_server.model_errors import CannotChatError, OtherModelRunsError
+from llama_mcp.llama_server.model_errors import CannotChatError, NoRoomError
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.llama_server.runs.records import Launch
@@ -269,9 +269,10 @@ async def test_a_turn_that_names_another_model_than_runs_is_told_which_and_what_
 ) -> None:
     async with process_of(with_library) as process, process_of(with_library) as other:
         await start(process.supervisor, model_path="one")
-        with pytest.raises(OtherModelRunsError, match="two was asked for, but one runs") as refused:
+        with pytest.raises(NoRoomError, match="no room for the model two") as refused:
             await other.supervisor.ready_server(model="two")
-        assert refused.value.next == (Step.STOP, Step.START, Step.REPLACE)
+        assert "one (" in str(refused.value) and "another llama-mcp process" in str(refused.value)
+        assert refused.value.next == (Step.STOP,)
         # Whoever was refused keeps nothing of it running.
         assert (await process.supervisor.status()).clients == 1
         with pytest.raises(ModelUnusableError, match="three"):
@@ -288,7 +289,7 @@ async def test_of_turns_that_name_two_models_at_once_one_is_refused(
     async def take(process: Process, name: str) -> None:
         try:
             models.append((await process.supervisor.ready_server(model=name)).model)
-        except OtherModelRunsError as error:
+        except NoRoomError as error:
             refused.append(str(error))
 
     async with process_of(with_library) as process, process_of(with_library) as other:

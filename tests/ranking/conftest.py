@@ -90,8 +90,10 @@ class RecordedServers:
     servers: RankServers
     asked: Asked = field(default_factory=Asked)
 
-    async def rank_server(self, *, model: str | None = None) -> RankServer:
-        server = await self.servers.rank_server(model=model)
+    async def rank_server(
+        self, *, model: str | None = None, wait_seconds: float = 0.0
+    ) -> RankServer:
+        server = await self.servers.rank_server(model=model, wait_seconds=wait_seconds)
         return RecordedServer(server, self.asked)
 
 

@@ -49,7 +49,9 @@ class InterruptedServers(RecordedServers):
     interrupt: Interrupt
     answered = REQUESTS
 
-    async def rank_server(self, *, model: str | None = None) -> RankServer:
+    async def rank_server(
+        self, *, model: str | None = None, wait_seconds: float = 0.0
+    ) -> RankServer:
         server = await self.servers.rank_server(model=model)
         return InterruptedServer(server, self.asked, self.interrupt, self.answered)
 

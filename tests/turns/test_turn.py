@@ -157,9 +157,19 @@ class NonsenseServers:
         self._supervisor = supervisor
 
     async def ready_server(
-        self, *, may_start: bool = True, model: str | None = None
+        self,
+        *,
+        may_start: bool = True,
+        model: str | None = None,
+        usual_model: str | None = None,
+        wait_seconds: float = 0.0,
     ) -> ReadyServer:
-        server = await self._supervisor.ready_server(may_start=may_start, model=model)
+        server = await self._supervisor.ready_server(
+            may_start=may_start,
+            model=model,
+            usual_model=usual_model,
+            wait_seconds=wait_seconds,
+        )
         return replace(server, total_slots="two")  # type: ignore[arg-type]  # that is the nonsense
 
 

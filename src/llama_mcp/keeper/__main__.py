@@ -2,10 +2,10 @@
 
 `python -m llama_mcp.keeper RUN_DIR` reads launch.json, spawns llama-server with its output in the
 log, records both processes in state.json and waits. It stops llama-server when it is asked to (a
-signal, or the file `stop`) or when no lease has been held for linger_seconds; a reply under way
-whose reader is gone counts like a lease (streams.py). Before an orderly stop it has the prompt
-caches saved (saving_slots.py). It exits once llama-server and all that it
-has started have ended, after recording how.
+signal, or the file `stop`), when no lease has been held for linger_seconds, or when there was no
+turn for idle_seconds (idleness.py); a reply under way whose reader is gone counts as use
+(streams.py). Before an orderly stop it has prompt caches saved (prompt_caches.py). It exits once
+llama-server and all that it has started have ended, after recording how.
 """
 
 import contextlib
@@ -14,23 +14,22 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llama_mcp.keeper import (
     child,
     clock,
     identity,
+    idleness,
     lease_locks,
     log_rotation,
+    prompt_caches,
     run_dir,
     spawning,
     streams,
     subreaper,
     windows,
 )
-
-if TYPE_CHECKING:
-    from llama_mcp.keeper.saving_slots import SlotSaver
 
 TICK_SECONDS = 0.5
 # How often the file `stop` is looked for where no signal says that it is there.
@@ -55,6 +54,8 @@ class Keeper:
         self.linger_seconds = float(self.launch.get("linger_seconds", 0))
         self.is_asked_to_stop = self.is_signalled = False
         self.is_unguarded = False
+        # Why it was stopped, where that is of interest afterwards.
+        self.exit_reason: str | None = None
         self.state: dict[str, Any] = {
             "keeper": {"pid": os.getpid(), "start": identity.process_start(os.getpid())},
             "is_in_a_job": sys.platform == "win32" and windows.is_in_a_job(),
@@ -65,7 +66,8 @@ class Keeper:
         self._lock = lease_locks.hold(self._path(run_dir.KEEPER_LOCK))
         self._leases = lease_locks.Leases(self._path(run_dir.LEASES))
         self._streams = streams.Streams(folder, self.launch, say)
-        self._saver: SlotSaver | None = None
+        self._prompt_caches = prompt_caches.PromptCaches(folder, self.launch, say)
+        self._idleness = idleness.Idleness(folder, self.launch, say)
         self._wake_fd = self._listen_for_signals()
 
     def run(self) -> int:
@@ -84,13 +86,13 @@ class Keeper:
         left_others = not self.is_asked_to_stop and llama_server.leaves_others()
         exit_code, exit_signal = llama_server.reap()
         self._streams.conclude_all(was_stopped=self.is_asked_to_stop)
-        if self._saver is not None:
-            self._saver.conclude()
+        self._prompt_caches.conclude()
         self.state["exit"] = {
             "exit_code": exit_code,
             "signal": exit_signal,
             "was_asked_to": self.is_asked_to_stop,
             "left_others": left_others,
+            run_dir.REASON: self.exit_reason,
             "at": time.time(),
         }
         self._record()
@@ -142,6 +144,11 @@ class Keeper:
                 self.is_asked_to_stop = True
                 self._stop(llama_server)
                 return
+            if self._idleness.is_over():
+                say(f"no turn for {self._idleness.seconds:g} s, unloading llama-server")
+                self.is_asked_to_stop, self.exit_reason = True, run_dir.IDLE
+                self._stop(llama_server)
+                return
             log_rotation.rotate_when_large(self._path(run_dir.LOG))
             self._write_what_was_deleted()
             self._sleep(llama_server, TICK_SECONDS)
@@ -152,7 +159,10 @@ class Keeper:
     def _is_used(self) -> bool:
         # In this order: the lease of a process that is killed in between is seen, or its stream.
         has_leases = self._leases.count_held() > 0
-        return self._streams.look() or has_leases
+        has_streams = self._streams.look()
+        if has_streams:
+            self._idleness.note_use()
+        return has_streams or has_leases
 
     def _is_still_unused(self) -> bool:
         """Announce the stop, then look once more at the leases and the streams.
@@ -170,26 +180,8 @@ class Keeper:
             os.unlink(announcement)
         return False
 
-    def _save_prompt_caches(self) -> None:
-        """Save them before an orderly stop of a llama-server that answers."""
-        is_silent = os.path.exists(self._path(run_dir.UNRESPONSIVE))
-        if not self.launch.get("saved_kv") or is_silent or not self._has_time():
-            return
-        from llama_mcp.keeper.saving_slots import SlotSaver
-
-        self._saver = SlotSaver(self.folder, self.launch, say)
-        self._saver.save(self._has_time)
-
-    def _has_time(self) -> bool:
-        """Tell whether nobody wants the end at once, as the system does when it shuts down."""
-        try:
-            with open(self._path(run_dir.STOP), encoding="ascii", errors="replace") as file:
-                return file.read() != run_dir.AT_ONCE
-        except OSError:  # no such file: unused, or a signal
-            return not self.is_signalled
-
     def _stop(self, llama_server: child.Child) -> None:
-        self._save_prompt_caches()
+        self._prompt_caches.save(lambda: self.is_signalled)
         began = time.monotonic()
         self._streams.end_all(STREAMS_SECONDS)
         first_seconds = FIRST_GRACE_SECONDS - (time.monotonic() - began)

@@ -4,11 +4,14 @@
     state.json        what is; written by the keeper only
     stop              its existence asks the keeper to stop llama-server; what it holds, whether to
                       save prompt caches first
-    unused            the keeper stops llama-server, since nobody holds a lease
+    outcome.json      how loading came out; written by llama-mcp
+    used              its time is when a turn last began, went on or ended; set by llama-mcp
+    unresponsive      its existence says that llama-server was found to generate nothing any more
+    unused            the keeper stops llama-server, since nobody holds a lease; or, when it says
+                      {"reason": "idle"}, since nobody has had a turn: the next one brings it back
     keeper.lock       locked by the keeper while it lives
     keeper.log        what the keeper says of its own work
     llama-server.log  what llama-server printed
-    unresponsive      llama-server was found to generate nothing any more
     forgotten.json    a session was deleted: {"last_task": the number of llama-server's last request
                       before; what no later one has used is not saved}
     leases/           one file for each llama-mcp process that uses the llama-server
@@ -35,11 +38,15 @@ from llama_mcp.keeper import sharing
 LAUNCH = "launch.json"
 STATE = "state.json"
 STOP = "stop"
-UNUSED = "unused"
+OUTCOME = "outcome.json"
+USED = "used"
 UNRESPONSIVE = "unresponsive"
+UNUSED = "unused"
 FORGOTTEN = "forgotten.json"
 # What is in the file `stop` when nothing is to be saved first.
 AT_ONCE = "at once"
+# What `unused`, and `exit` in state.json, say of one that had no turn for idle_seconds.
+REASON, IDLE = "reason", "idle"
 LOG = "llama-server.log"
 LEASES = "leases"
 KEEPER_LOCK = "keeper.lock"

@@ -14,7 +14,7 @@ from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import ReadyServer, StreamPlace
 from llama_mcp.llama_server.run_stream import RunStream
 from llama_mcp.llama_server.runs.run import Run, is_here, read_run, run_folders
-from llama_mcp.llama_server.runs.run_state import RunState, read_run_state
+from llama_mcp.llama_server.runs.run_state import read_run_state
 from llama_mcp.llama_server.runs.stream_files import StreamFiles
 from llama_mcp.llama_server.supervisor import Supervisor
 
@@ -103,12 +103,9 @@ class LeftRunReplies:
     async def _ready(self, run: str) -> ReadyRun | None:
         """Return the run if it is one that answers, with a lease on it."""
         try:
-            state = await self._supervisor.observe()
-            is_it = isinstance(state, RunState) and state.run.folder.name == run and state.is_live
-            server = await self._supervisor.ready_server(may_start=False) if is_it else None
+            return await self._supervisor.ready_run(run)
         except LlamaMCPError:
             return None
-        return server if server and server.serving_id == run else None
 
     async def _wait_for_the_keeper(self, point: StreamPlace) -> None:
         with anyio.move_on_after(KEEPER_SECONDS):

@@ -1,5 +1,6 @@
 """What can be wrong with the model that would take a turn or rank texts."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from llama_mcp.errors import LlamaMCPError
@@ -34,18 +35,49 @@ class CannotChatError(LlamaMCPError):
         )
 
 
-class OtherModelRunsError(LlamaMCPError):
-    """Another model runs than the one that was asked for."""
+class NoRoomError(LlamaMCPError):
+    """A model is wanted, and what runs may not be stopped for it."""
 
-    def __init__(self, running: str, wanted: str, *, can_instead: bool) -> None:
-        """Take the names of both, and whether the one that runs can do what is wanted, too."""
-        start = "{Stop} and call again, or {start} with it as model_path and {replace}"
-        instead = "; or leave model out to ask the one that runs" if can_instead else ""
+    next_step = "{Stop} with the name of one of them and call again, or name one that runs."
+
+    def __init__(
+        self, wanted: str, staying: Sequence[str], why: str, *, waiting_seconds: float
+    ) -> None:
+        """Take what stands against it.
+
+        Args:
+            wanted: the model.
+            staying: each model that runs, with what it takes and why it stays; clauses.
+            why: why it cannot be started beside them; a clause.
+            waiting_seconds: for so long at least one of them stays, if nobody uses it meanwhile;
+                infinite where waiting does not help.
+        """
+        self.waiting_seconds = waiting_seconds
         super().__init__(
-            f"The model {wanted} was asked for, but {running} runs, and one model runs at a time. "
-            "Nothing was sent or kept.",
-            next_step=f"{start}{instead}.",
+            f"There is no room for the model {wanted}: {why}, and {'; '.join(staying)}. "
+            "Nothing was sent or kept."
         )
+
+
+class UnknownModelError(LlamaMCPError):
+    """No llama-server has, or had lately, a model of that name."""
+
+    next_step = "Pass one of these names, or leave model out."
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        """Take the name, and the models that run or ran, with their states."""
+        there = f"There are: {', '.join(known)}." if known else "None runs, and none ran lately."
+        super().__init__(f"No llama-server runs with the model {name}. {there}")
+
+
+class AmbiguousModelError(LlamaMCPError):
+    """The beginning of several models' names."""
+
+    next_step = "Pass the whole name of one of them."
+
+    def __init__(self, name: str, meant: Sequence[str]) -> None:
+        """Take what was passed, and the names that begin so."""
+        super().__init__(f"Several models begin with {name}: {', '.join(meant)}.")
 
 
 class CannotRankError(LlamaMCPError):

@@ -9,7 +9,8 @@ import anyio
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.errors import NotRunningError
-from llama_mcp.llama_server.ready_server import KeptPrompt, ModelLoad, ReplyStream, TellLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, ReplyStream, TellLoad
+from llama_mcp.llama_server.restored_prompt import KeptPrompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class OverRun:
     def address(self) -> tuple[str, int]:
         """Where it was."""
         return "127.0.0.1", self.port
+
+    def note_use(self) -> None:
+        """Do nothing: nobody unloads it any more."""
 
     async def new_stream_id(self) -> str | None:
         """Return None: there is nothing to generate."""

@@ -71,6 +71,10 @@ class RankRun:
         """What the caller should know, such as that it was started."""
         return self.ready.notes
 
+    def note_use(self) -> None:
+        """Say that a ranking begins, goes on or ends."""
+        self.ready.note_use()
+
     async def count_tokens(self, text: str) -> int:
         """Return the tokens of an input, those included that it adds itself."""
         async with self._failures():

@@ -68,6 +68,9 @@ class RankServer(Protocol):
     def notes(self) -> Sequence[str]:
         """What the caller should know, such as that it was started."""
 
+    def note_use(self) -> None:
+        """Say that a ranking begins, goes on or ends, as ReadyServer has it."""
+
     async def count_tokens(self, text: str) -> int:
         """Return the tokens of an input, those included that it adds itself.
 
@@ -93,12 +96,16 @@ class RankServer(Protocol):
 class RankServers(Protocol):
     """Gives ranking its llama-server."""
 
-    async def rank_server(self, *, model: str | None = None) -> RankServer:
+    async def rank_server(
+        self, *, model: str | None = None, wait_seconds: float = 0.0
+    ) -> RankServer:
         """Return a llama-server whose model ranks, which may still load.
 
         Args:
             model: The only model that will do, by path or name. None takes the one that runs, or
-                starts the only one that ranks if none runs. What runs is never stopped for it.
+                starts the only one that ranks if none runs. What runs is never stopped for it
+                unless a model is named.
+            wait_seconds: How long to wait for room where another model is used.
 
         Raises:
             LlamaMCPError: why there is none.

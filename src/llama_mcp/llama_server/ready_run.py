@@ -21,7 +21,8 @@ from llama_mcp.llama_server.diagnosis.slowness import SlowFacts, advise_slow
 from llama_mcp.llama_server.engine.command_line import HOST
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.liveness import wait_until_silent
-from llama_mcp.llama_server.ready_server import KeptPrompt, ModelLoad, ReplyStream, TellLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, ReplyStream, TellLoad
+from llama_mcp.llama_server.restored_prompt import KeptPrompt
 from llama_mcp.llama_server.run_stream import RunStream
 from llama_mcp.llama_server.runs.endings import crash_error, launch_facts
 from llama_mcp.llama_server.runs.run import Run
@@ -81,6 +82,10 @@ class ReadyRun:
         """Host and port of its HTTP API."""
         return HOST, self.run.launch.port
 
+    def note_use(self) -> None:
+        """Set the time of a file, which the keeper looks at."""
+        self.run.note_use()
+
     async def new_stream_id(self) -> str | None:
         """Return one where this build goes on without a reader, and the keeper looks after it."""
         if not (self.may_go_on and self.run.launch.finish_seconds > 0):
@@ -102,10 +107,12 @@ class ReadyRun:
         self, body: Mapping[str, Any], stream: ReplyStream | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives."""
+        self.note_use()
         return self.client.stream_chat(body, stream.mark if isinstance(stream, RunStream) else None)
 
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Return the tokens of a chat prompt, template included."""
+        self.note_use()
         return await count_prompt_tokens(self.client, messages)
 
     async def sees_pictures(self) -> bool | None:
@@ -159,7 +166,7 @@ class ReadyRun:
         )
 
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
-        """Return the crash or the stop that a lost connection was, if it was one."""
+        """Return the crash, the unloading or the stop that a lost connection was, if it was one."""
         if not isinstance(error, LlamaServerLostError):
             return error
         state = await self.read_state(self.run)
@@ -171,6 +178,8 @@ class ReadyRun:
             return error
         if state.state is ServerState.CRASHED:
             return await anyio.to_thread.run_sync(crash_error, state)
+        if state.run.is_unloaded():
+            return ModelUnloadedError(self.model)
         return LlamaServerLostError("llama-server was stopped while it replied")
 
     async def wait_until_silent(self, heard_at: Callable[[], float]) -> LlamaMCPError:

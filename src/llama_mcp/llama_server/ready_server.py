@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.restored_prompt import KeptPrompt, RestoredPrompt
 
 # What a template adds to each message at the most, for builds that cannot show theirs.
 TEMPLATE_TOKENS_PER_MESSAGE = 32
@@ -76,41 +77,6 @@ class ReplyStream(StreamPlace, Protocol):
         """Leave it to whoever reads on."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeptPrompt:
-    """What is known of a session whose prompt cache may have been saved with an earlier launch."""
-
-    session_id: str
-    last_run: str | None
-    """The launch that served its last turn."""
-    prompt_tokens: int | None
-    """Of its last turn."""
-    reply_tokens: int | None
-    """Of its last turn, thoughts included."""
-    read_seconds: float | None
-    """How long reading such a prompt takes, by what the last turn has shown."""
-
-
-FROM_DISK = "from disk"
-INEFFECTIVE = "ineffective: this model cannot go on from a file"
-
-
-class RestoredPrompt(Protocol):
-    """What has come of a session's saved prompt cache."""
-
-    outcome: str
-    """FROM_DISK, or why it was refused."""
-    tokens: int
-    """How many llama-server has again; 0 when it was refused."""
-    ms: float
-
-    def let_go(self) -> None:
-        """Let others restore: the reply has begun, or will not. It must be called in any case."""
-
-    async def judged(self, cached_tokens: int | None) -> str:
-        """Return the outcome, or INEFFECTIVE, by how much of the prompt llama-server had."""
-
-
 class ReplyLostError(LlamaMCPError):
     """A reply whose reader was gone, and that cannot be read to its end."""
 
@@ -132,6 +98,16 @@ class ReplyLostError(LlamaMCPError):
             f"The llama-mcp process that was receiving this reply ended before the reply did, and "
             f"{why}. What had come is kept."
         )
+
+
+class ModelUnloadedError(LlamaMCPError):
+    """llama-server was unloaded just before it was asked; it comes back for whoever asks again."""
+
+    next_step = "{Chat}: send it again."
+    can_go_on = True
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"{model} was unloaded, since it had had no turn for long.")
 
 
 class ReadyServer(Protocol):
@@ -178,6 +154,13 @@ class ReadyServer(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """What the caller of a turn should know, such as that it was started again."""
+
+    def note_use(self) -> None:
+        """Say that a turn begins, goes on or ends, so that it is not unloaded as idle.
+
+        To be called about once a second while one goes on, waiting for a slot or the model
+        included. It takes microseconds and never fails.
+        """
 
     async def new_stream_id(self) -> str | None:
         """Return an id for open_stream; None where replies end with their reader."""
@@ -238,7 +221,8 @@ class ReadyServer(Protocol):
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
         """Return why a chat broke off, when the error says no more than that it did.
 
-        A lost connection becomes the crash or the stop that it was; other errors stay as they are.
+        A lost connection becomes the crash, the unloading or the stop that it was; other errors
+        stay as they are.
         """
 
     async def wait_until_silent(self, heard_at: Callable[[], float]) -> LlamaMCPError:
@@ -262,16 +246,24 @@ class ReadyServers(Protocol):
     """Gives a turn its llama-server."""
 
     async def ready_server(
-        self, *, may_start: bool = True, model: str | None = None
+        self,
+        *,
+        may_start: bool = True,
+        model: str | None = None,
+        usual_model: str | None = None,
+        wait_seconds: float = 0.0,
     ) -> ReadyServer:
         """Return a llama-server that takes a turn, which may still load.
 
         Args:
-            may_start: One is started if none runs, and the settings allow it.
-            model: The only model that will do, by path or name; None for the one that runs.
+            may_start: One is started if none serves, and the settings allow it.
+            model: The only model that will do, by path or name.
+            usual_model: The model that served the session before, by its name. It is taken before
+                others when no model is named.
+            wait_seconds: How long to wait for room where another model is used.
 
         Raises:
-            LlamaMCPError: why there is none, or that another model runs than the one named.
+            LlamaMCPError: why there is none, such as that there is no room for it.
         """
 
 

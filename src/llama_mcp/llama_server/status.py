@@ -13,8 +13,9 @@ from llama_mcp.settings import LaunchSettings
 class ServerState(StrEnum):
     """The life of a llama-server.
 
-    stopped -> starting -> ready -> stopping -> stopped; crashed when it died by itself, and
-    unresponsive when its process lives but does not answer.
+    stopped -> starting -> ready -> stopping -> stopped; crashed when it died by itself,
+    unresponsive when its process lives but does not answer, and idle when it was unloaded because
+    it had no turn for long: the next turn starts it again as it was.
     """
 
     STOPPED = "stopped"
@@ -23,6 +24,7 @@ class ServerState(StrEnum):
     STOPPING = "stopping"
     CRASHED = "crashed"
     UNRESPONSIVE = "unresponsive"
+    IDLE = "idle"
 
 
 # What to do in a state, each step as errors.py says.
@@ -31,6 +33,7 @@ NEXT_STEPS = {
     ServerState.STARTING: "{Status} again to see how far it is.",
     ServerState.CRASHED: "{Start} to start it again.",
     ServerState.UNRESPONSIVE: "{Force_stop} to end it.",
+    ServerState.IDLE: "{Chat} to bring it back.",
 }
 
 
@@ -90,6 +93,18 @@ class LastExit(BaseModel, frozen=True):
     log_tail: list[str] = []
 
 
+class ModelStatus(BaseModel, frozen=True):
+    """One of several models that run."""
+
+    name: str
+    state: ServerState
+    port: int | None = None
+    memory_bytes: int | None = None
+    idle_seconds: float | None = None
+    """Since a turn used it last."""
+    clients: int = 0
+
+
 class ServerStatus(BaseModel, frozen=True):
     """What llama-server is doing at one moment."""
 
@@ -110,6 +125,8 @@ class ServerStatus(BaseModel, frozen=True):
     clients: int = 0
     last_exit: LastExit | None = None
     already_running: bool | None = None
+    models: list[ModelStatus] | None = None
+    """All that run, when there are several."""
     notes: list[str] | None = None
 
 

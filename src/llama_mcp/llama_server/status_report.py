@@ -8,14 +8,20 @@ from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.slots import count_slots, read_slots
 from llama_mcp.llama_server.diagnosis.log import last_line
 from llama_mcp.llama_server.runs import endings, neighbours
-from llama_mcp.llama_server.runs.attachment import count_clients
+from llama_mcp.llama_server.runs.leases import count_clients
 from llama_mcp.llama_server.runs.members import memory_of
 from llama_mcp.llama_server.runs.run_state import (
     RunState,
     UnreadableState,
     check_health,
 )
-from llama_mcp.llama_server.status import LastExit, ServerState, ServerStatus, SlotCount
+from llama_mcp.llama_server.status import (
+    LastExit,
+    ModelStatus,
+    ServerState,
+    ServerStatus,
+    SlotCount,
+)
 
 SLEEPS = "The model sleeps, since nobody has used it for a while; the next chat wakes it."
 
@@ -70,12 +76,24 @@ async def report(
         ready_after_seconds=outcome.ready_after_seconds if outcome else None,
         slots=slots,
         memory_bytes=memory_bytes,
-        clients=count_clients(run_state.run) if is_up else 0,
+        clients=count_clients(run_state.run) if is_up or state is ServerState.IDLE else 0,
         last_exit=ended,
         # A build may be asked for its devices, and say in its log too that there are none.
         notes=list(dict.fromkeys([*notes, *(outcome.warnings if outcome else [])]))
         if is_up
         else elsewhere or None,
+    )
+
+
+def row_of(state: RunState) -> ModelStatus:
+    """Return what is told of a model that runs beside others. Blocking."""
+    return ModelStatus(
+        name=state.run.launch.alias,
+        state=state.state,
+        port=state.run.launch.port,
+        memory_bytes=memory_of(state.pids),
+        idle_seconds=round(state.run.quiet_seconds(), 1),
+        clients=count_clients(state.run),
     )
 
 
@@ -98,6 +116,12 @@ def report_unreadable(state: UnreadableState) -> ServerStatus:
 async def _elsewhere(runs_dir: Path) -> list[str]:
     # In a thread: a home that is shared may be on a network.
     return await anyio.to_thread.run_sync(neighbours.describe, runs_dir)
+
+
+async def slots_of(state: RunState, client: LlamaServerClient) -> SlotCount | None:
+    """Return how many slots of a run generate; None when it does not tell."""
+    slots, _ = await _read_slots(state, client)
+    return slots
 
 
 async def _read_slots(state: RunState, client: LlamaServerClient) -> tuple[SlotCount | None, bool]:
@@ -135,6 +159,10 @@ def _sentence(
         case ServerState.CRASHED if ended:
             ending = endings.describe_ending(run_state)
             return f"llama-server with {model} crashed ({ending}): {ended.cause}. {ended.advice}"
+        case ServerState.IDLE:
+            return (
+                f"{endings.describe_unloading(launch)}; the next call that needs it brings it back."
+            )
         case _ if ended:
             return f"llama-server with {model} did not start: {ended.cause}. {ended.advice}"
         case _:

@@ -1,55 +1,52 @@
-"""The one owner of llama-server's life: starting, stopping, and what is known of it.
+"""The one owner of llama-servers' lives: starting, stopping, and what is known of them.
 
-There is one llama-server per home folder. Several llama-mcp processes share it, so the truth is
-the run folder; this class holds only what is this process's own: its attachment to the run and the
-task that watches a start. Starts and stops are serialised across processes by the start lock.
+Each model has a llama-server of its own, and several llama-mcp processes share them, so the truth
+is the run folders; this class holds only what is this process's own: its attachment to the runs and
+the tasks that watch starts. Starts and stops are serialised across processes by the start lock.
 
     start   lock, join the one that runs or spawn a keeper, unlock, wait until ready
     stop    lock, refuse while others use it, close our connections, ask the keeper, check the end
-    chat    turn_servers.py
+    chat    choosing/turn_servers.py
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import config_report, status_report
-from llama_mcp.llama_server.errors import (
-    InUseError,
-    ReplaceFailedError,
-    StartInterruptedError,
-)
-from llama_mcp.llama_server.fits_now import fits_now
+from llama_mcp.llama_server.choosing.fits_now import fits_now
+from llama_mcp.llama_server.choosing.room import Room, TurnsUnderway
+from llama_mcp.llama_server.choosing.turn_servers import TurnServers
+from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.attachment import Attachment
-from llama_mcp.llama_server.runs.run import Run, UnreadableRun
+from llama_mcp.llama_server.runs.named_states import State, default_state, known_state, named_state
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
-from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
-from llama_mcp.llama_server.starting.launcher import Launcher, refusal_to_join
-from llama_mcp.llama_server.starting.loading import Loading, Progress
-from llama_mcp.llama_server.starting.preparation import Preparation, prepare
+from llama_mcp.llama_server.runs.start_lock import StartLock
+from llama_mcp.llama_server.starting.launcher import Launcher
+from llama_mcp.llama_server.starting.loading import Progress
 from llama_mcp.llama_server.starting.watches import Watches
-from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerState, ServerStatus
-from llama_mcp.llama_server.turn_servers import TurnServers
-from llama_mcp.llama_server.use import Use
+from llama_mcp.llama_server.starts import Starts
+from llama_mcp.llama_server.status import (
+    LaunchArguments,
+    ServerConfig,
+    ServerState,
+    ServerStatus,
+)
 from llama_mcp.models.fitting import Fits
 from llama_mcp.settings import LlamaServerSettings
-from llama_mcp.wording import counted
 
-# The slot of a reply that was just cancelled is free within this time.
-FREED_SECONDS = 1.0
-FREED_POLL_SECONDS = 0.05
 # One that got ready while nobody watched is proved within this time.
 LOOK_SECONDS = 0.2
+# What stop_llama_server takes in the place of a model's name.
+ALL_MODELS = "all"
 
 
 class Supervisor:
-    """This process's part in the llama-server of its home folder."""
+    """This process's part in the llama-servers of its home folder."""
 
     def __init__(
         self,
@@ -57,7 +54,7 @@ class Supervisor:
         environment: Mapping[str, str],
         tasks: TaskGroup,
         *,
-        turns_underway: Callable[[], Awaitable[Sequence[Use]]],
+        turns_underway: TurnsUnderway,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Take what it works with.
@@ -75,10 +72,18 @@ class Supervisor:
         self._on_change = on_change
         self.attachment = Attachment(settings.runs_dir)
         self._lock = StartLock(settings.runs_dir, self.attachment)
-        self._launcher = Launcher(self._lock, self.attachment, auto_restart=settings.auto_restart)
-        self._watches = Watches(self.attachment, self._launcher, tasks)
+        launcher = Launcher(
+            self._lock,
+            self.attachment,
+            auto_restart=settings.auto_restart,
+            may_change_port=settings.max_models > 1,
+        )
+        self._watches = Watches(self.attachment, launcher, tasks)
+        room = Room(settings, self.attachment, turns_underway)
+        self._starts = Starts(settings, environment, self._lock, launcher, self._watches, room)
         self._turn_servers = TurnServers(
-            settings, environment, self._lock, self._launcher, self._watches, on_change
+            *(settings, environment, self._lock, launcher, self._watches, room),
+            on_change,
         )
 
     async def start(
@@ -90,66 +95,53 @@ class Supervisor:
         timeout_seconds: float,
         progress: Progress,
     ) -> ServerStatus:
-        """Start llama-server, or join one that runs with the same settings.
+        """Start llama-server, or join one that runs; Starts says how, and what it raises."""
+        try:
+            status = await self._starts.start(
+                arguments,
+                replace=replace,
+                wait_seconds=wait_seconds,
+                timeout_seconds=timeout_seconds,
+                progress=progress,
+                on_launch=self._on_change,
+            )
+        finally:
+            self._on_change()
+        return await self._with_models(status)
+
+    async def stop(self, *, force: bool, model: str | None = None) -> ServerStatus:
+        """Stop llama-server; one that is stopped already stays so.
 
         Args:
-            arguments: what the call asks for.
-            replace: stop one that runs with other settings; it is started again when the new one
-                does not start.
-            wait_seconds: how long to wait for it; loading goes on afterwards.
-            timeout_seconds: after so long without being ready it is stopped.
-            progress: called while it loads.
-
-        Returns:
-            Its status: ready, or starting when the wait was over first.
-
-        Raises:
-            LlamaMCPError: what was asked cannot be, or it ended while loading.
-        """
-        preparation = await prepare(self._settings, self._environment, arguments)
-        # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.
-        async with self._lock.hold() as exclusive:
-            with anyio.CancelScope(shield=True):
-                loading, is_new = await self._join_or_launch(
-                    exclusive, preparation, replace, timeout_seconds
-                )
-        self._on_change()
-        loading.waiters += 1
-        try:
-            await loading.wait_reporting(wait_seconds, progress)
-            loading.is_left_to_go_on = True
-        finally:
-            loading.waiters -= 1
-            if not (loading.waiters or loading.is_over or loading.is_left_to_go_on):
-                loading.is_taken_back = True
-                await self._launcher.abandon(loading.run)
-            self._on_change()
-        state = await self.attachment.read_state(loading.run)
-        if not state.is_live:
-            raise await anyio.to_thread.run_sync(self._start_error, state, loading)
-        client = await self.attachment.connect(state.run)
-        status = await status_report.report(state, client, loading.difference)
-        return status.model_copy(update={"already_running": not is_new})
-
-    async def stop(self, *, force: bool) -> ServerStatus:
-        """Stop llama-server; one that is stopped already stays so.
+            force: stop it although it is used.
+            model: which one, by its name; `all` for all; None for the one that was started last.
 
         Raises:
             InUseError: others use it, and force is not set.
             StopFailedError: it does not end.
+            UnknownModelError, AmbiguousModelError: that model has none.
         """
         async with self._lock.hold() as exclusive:
-            state = await self.attachment.current_state()
-            if state is not None:
+            states = await self.attachment.states()
+            meant = _meant_to_stop(states, model)
+            for state in meant:
                 if state.pid is not None and not force:
-                    await self._refuse_while_in_use(state)
+                    await refuse_while_in_use(state, self.attachment, self._turns_underway)
+            for state in meant:
                 await exclusive.end(state.run, at_once=force)
         self._on_change()
-        return await self.status()
+        return await self.status(model if model != ALL_MODELS else None)
 
-    async def status(self) -> ServerStatus:
-        """Return what llama-server is doing now."""
-        state = await self.attachment.current_state()
+    async def status(self, model: str | None = None) -> ServerStatus:
+        """Return what llama-server is doing now.
+
+        Args:
+            model: which one, by its name; None for the one that was started last.
+
+        Raises:
+            UnknownModelError, AmbiguousModelError: that model has none.
+        """
+        state = await self.observe(model)
         if state is None:
             return await status_report.never_started(self._settings.runs_dir)
         if isinstance(state, UnreadableState):
@@ -162,80 +154,91 @@ class Supervisor:
             state, difference = await self.attachment.read_state(state.run), loading.difference
         is_up = state.state is ServerState.READY
         client = await self.attachment.connect(state.run) if is_up else None
-        return await status_report.report(state, client, difference)
+        status = await status_report.report(state, client, difference)
+        return status if model else await self._with_models(status)
 
-    async def config(self) -> ServerConfig:
+    async def config(self, model: str | None = None) -> ServerConfig:
         """Return the running server's settings, else those that a start would use now.
 
+        Args:
+            model: of which model, by its name; None for the one that was started last.
+
         Raises:
-            LlamaMCPError: the settings of what runs cannot be read.
+            LlamaMCPError: the settings of what runs cannot be read, or no model has that name.
         """
-        state = await self.attachment.readable_state()
-        return await config_report.report(state, self._settings, self._environment)
+        states = await self.attachment.readable_states()
+        state = named_state(states, model) if model else default_state(states)
+        running = state if isinstance(state, RunState) else None
+        return await config_report.report(running, self._settings, self._environment, model)
 
     async def fits(self) -> Fits:
         """Return what judges whether models fit, as the settings would start them now."""
-        state = await self.attachment.current_state()
+        # Where several models may run, what runs makes no room.
+        state = await self.observe() if self._settings.max_models == 1 else None
         running = state if isinstance(state, RunState) else None
         return await fits_now(running, self._settings, self._environment)
 
-    async def observe(self) -> RunState | UnreadableState | None:
-        """Return the state of the run that counts, asking no llama-server; None without one."""
-        return await self.attachment.current_state()
+    async def observe(self, model: str | None = None) -> State | None:
+        """Return the state of a model's last run, asking no llama-server.
 
-    async def ready_server(self, *, may_start: bool = True, model: str | None = None) -> ReadyRun:
+        Args:
+            model: the model's name; None for the one that was started last, or runs. There may be
+                none at all, which gives None.
+
+        Raises:
+            UnknownModelError, AmbiguousModelError: that model has none.
+        """
+        states = await self.attachment.states()
+        return known_state(states, model) if model else default_state(states)
+
+    async def observe_all(self) -> list[State]:
+        """Return the state of the last run of each model, that which was started last first."""
+        return await self.attachment.states()
+
+    async def ready_server(
+        self,
+        *,
+        may_start: bool = True,
+        model: str | None = None,
+        usual_model: str | None = None,
+        wait_seconds: float = 0.0,
+    ) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
-        return await self._turn_servers.ready_server(may_start=may_start, model=model)
+        return await self._turn_servers.ready_server(
+            may_start=may_start, model=model, usual_model=usual_model, wait_seconds=wait_seconds
+        )
 
-    async def rank_server(self, *, model: str | None = None) -> RankRun:
+    async def ready_run(self, name: str) -> ReadyRun | None:
+        """Return the run of that name if it is one that answers, with a lease on it."""
+        for state in await self.attachment.states():
+            if isinstance(state, RunState) and state.run.name == name and state.is_live:
+                model = state.run.launch.alias
+                server = await self.ready_server(may_start=False, model=model)
+                return server if server.serving_id == name else None
+        return None
+
+    async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
         """Return a llama-server whose model ranks; TurnServers says which, and what it raises."""
-        return await self._turn_servers.rank_server(model=model)
+        return await self._turn_servers.rank_server(model=model, wait_seconds=wait_seconds)
 
     async def aclose(self) -> None:
-        """Close connections and give back the lease; the keeper does the rest."""
-        await self.attachment.release()
+        """Close connections and give back the leases; the keepers do the rest."""
+        await self.attachment.release_all()
 
-    async def _join_or_launch(
-        self, exclusive: Exclusive, preparation: Preparation, replace: bool, timeout_seconds: float
-    ) -> tuple[Loading, bool]:
-        """Return the watch over the run to wait for, and whether it is a new run."""
-        state = await self.attachment.current_state()
-        replaced: Run | UnreadableRun | None = None
-        # Without a record no keeper came: a process that is bringing one would hold the lock.
-        if state is not None and state.is_live and state.keeper is not None:
-            refusal = refusal_to_join(state, preparation.config)
-            if refusal is None and isinstance(state, RunState):
-                # One that is ending is waited for, and then launched again.
-                if await self.attachment.join(state.run):
-                    return await self._watches.of(state.run), False
-            elif refusal is not None and not replace:
-                raise refusal
-            else:
-                await self._refuse_while_in_use(state)
-                replaced = state.run
-        if state is not None:
-            await exclusive.end(state.run)
-        run = await self._launcher.launch(exclusive, preparation, replaced)
-        loading = await self._watches.of(run)
-        loading.own_start(timeout_seconds, replaced.launch if isinstance(replaced, Run) else None)
-        return loading, True
+    async def _with_models(self, status: ServerStatus) -> ServerStatus:
+        """Return the status with all models that run, if there are several."""
+        states = [s for s in await self.attachment.states() if isinstance(s, RunState)]
+        shown = [state for state in states if state.is_live or state.pid is not None]
+        if len(shown) < 2:
+            return status
+        rows = await anyio.to_thread.run_sync(lambda: [*map(status_report.row_of, shown)])
+        return status.model_copy(update={"models": rows})
 
-    async def _refuse_while_in_use(self, state: RunState | UnreadableState) -> None:
-        generating = await self._turns_underway()
-        busy = {use.pid for use in generating}
-        idle = [use for use in self.attachment.others(state.run) if use.pid not in busy]
-        if generating or idle:
-            raise InUseError([*generating, *idle])
-        slots = (await self.status()).slots
-        with anyio.move_on_after(FREED_SECONDS):
-            while slots and slots.busy:
-                await anyio.sleep(FREED_POLL_SECONDS)
-                slots = (await self.status()).slots
-        if slots and slots.busy:
-            raise InUseError([f"{counted(slots.busy, 'reply is', 'replies are')} being generated"])
 
-    def _start_error(self, state: RunState, loading: Loading) -> LlamaMCPError:
-        error = endings.start_error(state)
-        if loading.replaced is None or isinstance(error, StartInterruptedError):
-            return error
-        return ReplaceFailedError(error, loading.replaced.alias)
+def _meant_to_stop(states: Sequence[State], model: str | None) -> list[State]:
+    if model is None:
+        default = default_state(states)
+        return [default] if default is not None else []
+    if model.casefold() == ALL_MODELS:
+        return [state for state in states if state.is_live or state.pid is not None]
+    return [known_state(states, model)]

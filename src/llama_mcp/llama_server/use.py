@@ -20,8 +20,14 @@ class Use:
     """The session waits for a slot, and generates nothing yet."""
     is_loading: bool = False
     """It waits for the model to load."""
+    run: str | None = None
+    """The launch of llama-server that serves the session; None when it is not known."""
     is_left: bool = False
     """The process that asked for the reply has ended; llama-server goes on with it."""
+
+    def may_use(self, run: str) -> bool:
+        """Tell whether the reply is, or may be, one of that launch."""
+        return self.run in (None, run)
 
     def __str__(self) -> str:
         whose = f"llama-mcp process {self.pid}" if self.pid else "a llama-mcp process"

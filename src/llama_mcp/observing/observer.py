@@ -9,11 +9,13 @@ import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.diagnosis.log import read_log
+from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.status import Level, ServerConfig, ServerLog, ServerState, ServerStatus
 from llama_mcp.observing.figures import OpenTurn, ServerMetrics, SlotsReport
 
 if TYPE_CHECKING:
     from llama_mcp.llama_server.metrics.reader import MetricsReader, Reading
+    from llama_mcp.llama_server.runs.named_states import State
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.turns.in_flight import InFlight
@@ -29,15 +31,16 @@ class Observer:
     def __init__(
         self,
         supervisor: "Supervisor",
-        metrics_reader: "Callable[[], MetricsReader]",
+        metrics_reader: "Callable[[str], MetricsReader]",
         in_flight: "Callable[[], InFlight | None]",
         archive: "Callable[[], Archive]",
     ) -> None:
         """Observe these.
 
         Args:
-            supervisor: llama-server.
-            metrics_reader: gives the reader of figures, whose import a status does not wait for.
+            supervisor: llama-servers.
+            metrics_reader: gives the reader of a model's figures, by its name; a status does not
+                wait for its import.
             in_flight: gives the turns of this process; None while it has had none.
             archive: gives all sessions; imported as late.
         """
@@ -46,33 +49,39 @@ class Observer:
         self._in_flight = in_flight
         self._archive = archive
 
-    async def status(self) -> ServerStatus:
-        """Return the status, with the turns of this process that wait for a slot."""
-        status = await self._supervisor.status()
+    async def status(self, model: str | None = None) -> ServerStatus:
+        """Return the status, with the turns of this process that wait for a slot.
+
+        Args:
+            model: of which model, by its name; None for the one that was started last, or runs.
+                So it is for all that follows, and an unknown name raises UnknownModelError.
+        """
+        status = await self._supervisor.status(model)
         return status.model_copy(update={"waiting_turns": self._waiting_turns() or None})
 
-    async def config(self) -> ServerConfig:
+    async def config(self, model: str | None = None) -> ServerConfig:
         """Return the running server's settings, else those that a start would use now."""
-        return await self._supervisor.config()
+        return await self._supervisor.config(model)
 
-    async def metrics(self) -> ServerMetrics:
+    async def metrics(self, model: str | None = None) -> ServerMetrics:
         """Return llama-server's figures with what our own turns saw; also while none runs."""
-        return await self._with_turns(await self._metrics_reader().read())
+        return await self._with_turns(await self._reading(model))
 
     async def prometheus_text(self) -> str:
         """Return llama-server's own metrics and ours, as a Prometheus server scrapes them."""
         from llama_mcp.observing.prometheus import prometheus_text
 
-        reading = await self._metrics_reader().read()
+        reading = await self._reading(None)
         metrics = await self._with_turns(reading)
         # On a thread: the first import of what writes it takes a while.
         return await anyio.to_thread.run_sync(
             prometheus_text, metrics, reading.cpu_seconds, reading.text
         )
 
-    async def slots(self) -> SlotsReport:
+    async def slots(self, model: str | None = None) -> SlotsReport:
         """Return what each slot is doing, and which sessions generate or wait."""
-        state, look = await self._metrics_reader().read_slots()
+        seen = await self._supervisor.observe(model)
+        state, look = await self._metrics_reader(_model_of(seen)).read_slots(seen)
         in_flight = self._in_flight()
         turns = in_flight.open_turns() if in_flight else []
         waiting = [turn for turn in turns if turn.reply.is_waiting]
@@ -86,17 +95,24 @@ class Observer:
             missing=["slots"] if is_untold else [],
         )
 
-    async def log_end(self, lines: int, level: Level | None = None) -> ServerLog:
+    async def log_end(
+        self, lines: int, level: Level | None = None, model: str | None = None
+    ) -> ServerLog:
         """Return the end of the last llama-server's log; an empty one when there never was one.
 
         Args:
             lines: at most this many.
             level: only lines of this level and worse.
+            model: of which model.
         """
-        seen = await self._supervisor.observe()
+        seen = await self._supervisor.observe(model)
         if seen is None:
             return ServerLog(note="There is no log: no llama-server was started yet.")
         return await anyio.to_thread.run_sync(read_log, seen.run.log_path, lines, level)
+
+    async def _reading(self, model: str | None) -> "Reading":
+        seen = await self._supervisor.observe(model)
+        return await self._metrics_reader(_model_of(seen)).read(seen)
 
     def _waiting_turns(self) -> int:
         in_flight = self._in_flight()
@@ -111,6 +127,11 @@ class Observer:
             own_turns = []
             figures["missing"] = [*figures["missing"], "own_turns"]
         return ServerMetrics(**figures, waiting_turns=self._waiting_turns(), own_turns=own_turns)
+
+
+def _model_of(seen: "State | None") -> str:
+    """Return the model's name; empty where it is not known."""
+    return seen.run.launch.alias if isinstance(seen, RunState) else ""
 
 
 def _open_turn(turn: "Turn | Job") -> OpenTurn:

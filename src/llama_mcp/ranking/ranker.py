@@ -16,6 +16,7 @@ from llama_mcp.ranking.measuring import Measure, measure_by
 from llama_mcp.ranking.passages import Passage, Passages
 from llama_mcp.ranking.ranking import Ranking, RankRequest
 from llama_mcp.ranking.standings import Standings
+from llama_mcp.ranking.use import in_use
 from llama_mcp.ranking.vector_cache import KnownVectors, VectorCache
 from llama_mcp.settings import Settings
 
@@ -71,13 +72,16 @@ class Ranker:
     async def _rank(
         self, request: RankRequest, passages: Passages, standings: Standings, tell: Tell
     ) -> Ranking:
-        server = await self._servers.rank_server(model=request.model)
+        server = await self._servers.rank_server(
+            model=request.model, wait_seconds=self._wait_seconds
+        )
         was_loading = server.load is not None
         server = standings.server = await server.when_ready(lambda _load: None)
         known = await anyio.to_thread.run_sync(self._cache.of, server.identity)
         try:
-            measure = await measure_by(server, known, request.query)
-            await _measure(passages, measure, standings, tell)
+            async with in_use(server):
+                measure = await measure_by(server, known, request.query)
+                await _measure(passages, measure, standings, tell)
         finally:
             await _save(known)
             standings.why_not_kept = known.why_not_kept

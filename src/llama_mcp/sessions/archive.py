@@ -39,6 +39,7 @@ from llama_mcp.sessions.sqlite import (
     reading,
     reopening,
     searching,
+    underway,
     writing,
 )
 from llama_mcp.sessions.sqlite.newest import NewestSession, newest_sessions
@@ -127,7 +128,7 @@ class Archive(JobArchive):
 
     async def is_cancel_asked(self, session_id: str, turn: int) -> bool:
         """Return whether another process wants this one to stop the reply."""
-        return await self._run(reading.is_cancel_asked, session_id, turn)
+        return await self._run(underway.is_cancel_asked, session_id, turn)
 
     async def note_told(self, session_id: str, turn: int) -> None:
         """Write down that the turn's caller has had a result, and knows its session."""
@@ -187,11 +188,11 @@ class Archive(JobArchive):
         Raises:
             SessionBusyError: A reply is being generated in it.
         """
-        await self._run(reading.check_idle, await self.find_id(session_id))
+        await self._run(underway.check_idle, await self.find_id(session_id))
 
     async def turns_underway(self) -> tuple[TurnUnderway, ...]:
         """Return the turns whose replies are being generated, by all processes, oldest first."""
-        return await self._run(reading.turns_underway) if self.exists() else ()
+        return await self._run(underway.turns_underway) if self.exists() else ()
 
     async def last_turn(self, session_id: str) -> ArchivedTurn:
         """Return the session's last turn.
@@ -201,14 +202,13 @@ class Archive(JobArchive):
         """
         return await self._run(reading.read_last_turn, await self.find_id(session_id))
 
-    async def earlier_underway(self, session_id: str, run: str) -> tuple[str, ...]:
-        """Return the sessions whose turns with the same launch began before and are not over.
+    async def last_model(self, session_id: str) -> str | None:
+        """Return the name of the model that served the session last; None when none did."""
+        return await self._run(reading.last_model, await self.find_id(session_id))
 
-        Args:
-            session_id: A session whose last turn is under way.
-            run: The launch of llama-server that serves it.
-        """
-        return await self._run(reading.earlier_underway, session_id, run)
+    async def earlier_underway(self, session_id: str, run: str) -> tuple[str, ...]:
+        """Return the sessions whose turns with that launch began before its own, and go on."""
+        return await self._run(underway.earlier_underway, session_id, run)
 
     async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TranscriptPage:
         """Return up to limit turns after the first offset ones."""

@@ -214,6 +214,8 @@ class TurnUnderway:
     started_at_utc: str
     writer_pid: int | None
     """The process that generates it; None when an older llama-mcp does."""
+    run: str | None = None
+    """The launch of llama-server that it was begun with."""
     is_left: bool = False
     """That process has ended, and llama-server may go on with the reply."""
 

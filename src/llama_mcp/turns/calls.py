@@ -110,6 +110,7 @@ def digest_of(request: ChatRequest) -> str:
     asked: Mapping[str, Any] = {
         "message": request.message,
         "session_id": request.session_id,
+        **({"model": request.model} if request.model else {}),
         "system_prompt": request.system_prompt,
         "history": [[message.role, message.content] for message in request.history],
         "sampling": request.sampling.given(),

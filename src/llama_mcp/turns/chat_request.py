@@ -57,6 +57,8 @@ class ChatRequest:
 
     message: str
     session_id: str | None = None
+    model: str | None = None
+    """The only model that will do, by path or name; None for the session's, or what runs."""
     system_prompt: str | None = None
     history: Sequence[Message] = ()
     sampling: Sampling = Sampling()

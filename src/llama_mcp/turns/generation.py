@@ -6,12 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import (
-    ReadyServer,
-    ReplyLostError,
-    ReplyStream,
-    RestoredPrompt,
-)
+from llama_mcp.llama_server.ready_server import ReadyServer, ReplyLostError, ReplyStream
+from llama_mcp.llama_server.restored_prompt import RestoredPrompt
 from llama_mcp.sessions.left_turns import StreamPoint
 from llama_mcp.turns import tracing
 from llama_mcp.turns.chat_request import build_body
@@ -189,7 +185,7 @@ class Generation:
         prompt = self.prompt = self.prompt or await self._fit()
         if self._second_try is not None:
             prompt = replace(prompt, messages=self._second_try.messages(prompt.messages))
-        slots, queue = self._server.total_slots, self._parts.queue
+        slots, queue = self._server.total_slots, self._parts.queues.of(self._server.serving_id)
         async with queue.slot(self._session_id, slots, self._note_place):
             await self._receive(self._rest or prompt)
         if self._has_filled_window():

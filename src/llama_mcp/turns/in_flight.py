@@ -14,14 +14,14 @@ from llama_mcp.sessions.records import BegunTurn, TurnStatus
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
+from llama_mcp.turns.checked_server import server_for_turn
 from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
-from llama_mcp.turns.file_check import check_files
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
 from llama_mcp.turns.jobs.job import Job
-from llama_mcp.turns.json_schema import check_taken, with_schema_read
+from llama_mcp.turns.json_schema import with_schema_read
 from llama_mcp.turns.replies.reply import ChatReply
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.slot_queue import SlotQueues
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.turn_parts import TurnParts
 
@@ -53,7 +53,7 @@ class InFlight:
         self._turns: dict[str, Turn | Job] = {}
         self.left = left
         self._calls = Calls()
-        self.queue = SlotQueue()
+        self.queues = SlotQueues()
         self._traces_content = traces_content
         # Set during shutdown: a turn that breaks off then was not cancelled by its caller.
         self.is_shutting_down = False
@@ -66,7 +66,7 @@ class InFlight:
     def waiting(self) -> int:
         """How many turns of this process wait for a slot, or for their model."""
         loading = [turn for turn in self.open_turns() if turn.reply.load]
-        return self.queue.waiting + len(loading)
+        return self.queues.waiting + len(loading)
 
     async def ask(self, request: ChatRequest) -> Call:
         """Join the turn of the same call that was cut off, else begin one.
@@ -124,10 +124,8 @@ class InFlight:
         if request.session_id is not None:
             with new_session_offered():
                 await self._check_session(request.session_id)
-        server = await self._servers.ready_server()
-        server = await check_files(request, server, self._archive)
-        if request.sampling.json_schema is not None and server.load is None:
-            await check_taken(server, request.sampling)
+        server, model_notes = await server_for_turn(request, self._servers, self._archive)
+        request_notes += model_notes
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
             if again is not None:
@@ -270,7 +268,7 @@ class InFlight:
             request=request,
             server=server,
             archive=self._archive,
-            queue=self.queue,
+            queues=self.queues,
             traces_content=self._traces_content,
             servers=self._servers,
             left=left,

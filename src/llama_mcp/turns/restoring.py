@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from llama_mcp.llama_server.ready_server import KeptPrompt, ReadyServer, RestoredPrompt
+from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.llama_server.restored_prompt import KeptPrompt, RestoredPrompt
 from llama_mcp.sessions.records import BegunTurn
 from llama_mcp.turns.replies.partial_reply import PartialReply
 

@@ -39,6 +39,26 @@ class Place:
 TellPlace = Callable[[Place | None], None]
 
 
+class SlotQueues:
+    """A queue for each launch of llama-server."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, SlotQueue] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many turns of conversations wait."""
+        return sum(queue.waiting for queue in self._queues.values())
+
+    def of(self, serving_id: str) -> "SlotQueue":
+        """Return the queue for the slots of one launch."""
+        if serving_id not in self._queues:
+            # Those of launches that are over go.
+            self._queues = {name: each for name, each in self._queues.items() if each.is_used}
+            self._queues[serving_id] = SlotQueue()
+        return self._queues[serving_id]
+
+
 class SlotQueue:
     """Admits as many turns as there are slots; the rest wait, first come, first served.
 
@@ -54,6 +74,11 @@ class SlotQueue:
     def waiting(self) -> int:
         """How many turns of conversations wait."""
         return len(self._waiting)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether somebody holds a slot or waits for one."""
+        return bool(self._inside or self._waiting or self._pieces)
 
     @asynccontextmanager
     async def slot(

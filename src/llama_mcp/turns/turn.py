@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ReplyLostError
+from llama_mcp.llama_server.ready_server import ModelUnloadedError, ReadyServer, ReplyLostError
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import INTERRUPTED, TurnStatus
 from llama_mcp.turns.awaited_model import await_model
@@ -55,6 +55,11 @@ class Turn(Underway):
         )
 
     @property
+    def serving_id(self) -> str:
+        """The launch of llama-server that it uses."""
+        return self._server.serving_id
+
+    @property
     def is_caught_up(self) -> bool:
         """Whether a reply that is read on has all that had come before, and more is to come."""
         return self.reply.load is not None or self._generation.is_caught_up
@@ -62,6 +67,7 @@ class Turn(Underway):
     async def run(self) -> None:
         """Generate the reply and archive it. The turn is over when this returns or raises."""
         status = TurnStatus.INTERRUPTED
+        self._server.note_use()
         try:
             with self._scope:
                 status = await self._generate()
@@ -85,6 +91,7 @@ class Turn(Underway):
                 logger.exception("Turn %s of session %s has no end", self.number, self.session_id)
                 self.error = LlamaMCPError(BUG)
             finally:
+                self._server.note_use()
                 self.following.end()
                 with anyio.CancelScope(shield=True):
                     await self._generation.close(is_saved=self.is_saved)
@@ -158,9 +165,22 @@ class Turn(Underway):
 
     async def _first_try(self) -> LlamaMCPError | None:
         """Generate the reply once the model has loaded; return why it broke off."""
+        error = await self._generate_with(self._server)
+        while isinstance(error, ModelUnloadedError) and not self.reply.generated:
+            try:
+                server = await self._servers.ready_server(may_start=False)
+            except LlamaMCPError as why:
+                return why
+            if server.model != self._server.model:
+                return error
+            self._notes += [note for note in server.notes if note not in self._notes]
+            error = await self._generate_with(server)
+        return error
+
+    async def _generate_with(self, server: ReadyServer) -> LlamaMCPError | None:
         note_change = self.following.note_change
         try:
-            self._server = await await_model(self._server, self._sampling, self.reply, note_change)
+            self._server = await await_model(server, self._sampling, self.reply, note_change)
         except LlamaMCPError as error:
             return error
         self._generation.use(self._server)
@@ -191,6 +211,7 @@ class Turn(Underway):
     async def _save_regularly(self) -> None:
         while True:
             await anyio.sleep(SAVE_SECONDS)
+            self._server.note_use()
             await self.save()
             await self._stop_if_cancelled_elsewhere()
 

@@ -8,7 +8,7 @@ from llama_mcp.sessions.records import BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.going_on.adoption import Left
 from llama_mcp.turns.going_on.reopening import Reopened
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.slot_queue import SlotQueues
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class TurnParts:
     request: ChatRequest
     server: ReadyServer
     archive: Archive
-    queue: SlotQueue
+    queues: SlotQueues
     traces_content: bool
     servers: ReadyServers
     left: Left | None = None

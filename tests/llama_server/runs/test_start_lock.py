@@ -10,8 +10,9 @@ import pytest
 
 from llama_mcp.llama_server.errors import PortTakenError, StartFailedError, StateFolderError
 from llama_mcp.llama_server.runs import keeper_process, start_lock
-from llama_mcp.llama_server.runs.attachment import Attachment, Lease, count_clients
+from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.creating import state_folder_errors
+from llama_mcp.llama_server.runs.leases import Lease, count_clients
 from llama_mcp.llama_server.runs.run import current_run
 from llama_mcp.llama_server.runs.run_state import UnreadableState, read_run_state
 from llama_mcp.llama_server.runs.start_lock import StartLock
@@ -56,7 +57,7 @@ async def test_a_lease_that_is_given_back_lets_the_keeper_end_what_nobody_uses(
     lock: StartLock, attachment: Attachment
 ) -> None:
     run = await launched(lock, launch_of())
-    await attachment.release()
+    await attachment.release_all()
     await until_state(run, ServerState.STOPPED)
     assert run.is_unused() and not run.is_stop_requested()
 
@@ -137,10 +138,10 @@ async def test_a_run_is_joined_while_it_lives_and_not_once_it_is_ending(
     other = Attachment(runs_dir)
     assert await other.join(run) and await other.join(run)
     assert len(other.others(run)) == 1
-    await other.release()
+    await other.release_all()
     run.request_stop()
     assert not await other.join(run)
-    await other.release()
+    await other.release_all()
     await until_state(run, ServerState.STOPPED)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llama_mcp.keeper import kv_files
-from llama_mcp.llama_server.ready_server import FROM_DISK
+from llama_mcp.llama_server.restored_prompt import FROM_DISK
 from tests.llama_server.saved_kv.conftest import LONG, Home
 from tests.support.processes import is_gone, limit_file_size, until
 from tests.support.tiny_model import write_tiny_model

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.llama_server.fits_now import fits_now
+from llama_mcp.llama_server.choosing.fits_now import fits_now
 from llama_mcp.llama_server.runs.run import Run, current_run
 from llama_mcp.llama_server.starting.fit_note import judged
 from llama_mcp.llama_server.status import ServerState

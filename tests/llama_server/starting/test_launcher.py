@@ -6,11 +6,12 @@ import anyio
 import pytest
 
 from llama_mcp.llama_server.errors import AlreadyRunningError, CrashedError, CrashLoopError
-from llama_mcp.llama_server.runs.attachment import Attachment, Lease
+from llama_mcp.llama_server.runs.attachment import Attachment
+from llama_mcp.llama_server.runs.leases import Lease
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, current_run
 from llama_mcp.llama_server.runs.run_state import read_run_state
-from llama_mcp.llama_server.runs.start_lock import StartLock
+from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting.launcher import (
     MAX_RESTARTS,
     RESTART_WINDOW_SECONDS,
@@ -29,6 +30,10 @@ from tests.llama_server.runs.launches import (
 )
 
 NOW = 1_000_000.0
+
+
+async def no_room_needed(_exclusive: Exclusive) -> None:
+    return
 
 
 @pytest.fixture
@@ -61,7 +66,7 @@ async def test_what_crashed_is_launched_again_as_it_was(
     lock: StartLock, launcher: Launcher
 ) -> None:
     run = await launched(lock, launch_of())
-    state = await launcher.restart(await crash(run))
+    state = await launcher.restart(await crash(run), no_room_needed)
     assert state is not None and isinstance(state.run, Run) and state.is_live
     assert state.run.folder != run.folder and state.run.launch.argv == run.launch.argv
     assert KILLED in (state.run.launch.first_failure or "")
@@ -75,7 +80,7 @@ async def test_of_two_who_see_a_crash_one_starts_it_again_and_both_get_the_same_
     found = []
 
     async def restart() -> None:
-        state = await launcher.restart(crashed)
+        state = await launcher.restart(crashed, no_room_needed)
         assert state is not None
         found.append(state.run.name)
 
@@ -90,7 +95,7 @@ async def test_a_crash_is_an_error_when_restarts_are_off(
 ) -> None:
     crashed = await crash(await launched(lock, launch_of()))
     with pytest.raises(CrashedError, match=KILLED):
-        await Launcher(lock, attachment, auto_restart=False).restart(crashed)
+        await Launcher(lock, attachment, auto_restart=False).restart(crashed, no_room_needed)
 
 
 async def test_a_crash_loop_names_its_first_failure(lock: StartLock, launcher: Launcher) -> None:
@@ -99,7 +104,7 @@ async def test_a_crash_loop_names_its_first_failure(lock: StartLock, launcher: L
     update = {"restarts": restarts, "first_failure": "the GPU is gone"}
     crashed = await crash(await launched(lock, launch.model_copy(update=update)))
     with pytest.raises(CrashLoopError, match="the GPU is gone"):
-        await launcher.restart(crashed)
+        await launcher.restart(crashed, no_room_needed)
 
 
 async def test_what_was_replaced_is_restored_unless_another_run_has_taken_its_place(

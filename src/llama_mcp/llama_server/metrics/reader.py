@@ -29,6 +29,7 @@ from llama_mcp.llama_server.metrics.figures import (
 from llama_mcp.llama_server.metrics.gpu_memory import gpu_memory_of
 from llama_mcp.llama_server.metrics.process_use import ProcessUse
 from llama_mcp.llama_server.runs.attachment import Attachment
+from llama_mcp.llama_server.runs.named_states import State
 from llama_mcp.llama_server.runs.run_state import RunState, check_health
 from llama_mcp.llama_server.status import ServerState, SlotCount
 
@@ -90,13 +91,13 @@ class _Answers:
 
 
 class MetricsReader:
-    """Reads metrics and slots of the run that counts."""
+    """Reads metrics and slots of one model's llama-server."""
 
     def __init__(self, attachment: Attachment, last_change: Callable[[], Hashable]) -> None:
         """Take what it reads from.
 
         Args:
-            attachment: this process's attachment to the run that counts.
+            attachment: this process's attachment to runs.
             last_change: returns a new value after every write to the archive.
         """
         self._attachment = attachment
@@ -105,17 +106,23 @@ class MetricsReader:
         self._slots_answers: SharedAnswer[SlotsAnswer] = SharedAnswer(MAX_AGE_SECONDS)
         self._traces: deque[_Trace] = deque(maxlen=int(NOW_SECONDS / MAX_AGE_SECONDS))
 
-    async def read(self) -> Reading:
-        """Return the metrics of llama-server; only its state when it does not run."""
-        run_state = await self._attachment.current_state()
+    async def read(self, run_state: State | None) -> Reading:
+        """Return the metrics of llama-server; only its state when it does not run.
+
+        Args:
+            run_state: its state now; None when there never was one.
+        """
         if not isinstance(run_state, RunState):
             state = run_state.state if run_state else ServerState.STOPPED
             return Reading(LlamaServerFigures(state=state))
         return await self._readings.get(self._about(run_state), partial(self._read, run_state))
 
-    async def read_slots(self) -> tuple[ServerState, SlotsAnswer]:
-        """Return llama-server's state and what its slots are doing."""
-        run_state = await self._attachment.current_state()
+    async def read_slots(self, run_state: State | None) -> tuple[ServerState, SlotsAnswer]:
+        """Return llama-server's state and what its slots are doing.
+
+        Args:
+            run_state: as for `read`.
+        """
         if not isinstance(run_state, RunState) or run_state.state is not ServerState.READY:
             return (run_state.state if run_state else ServerState.STOPPED), SlotsAnswer(None)
         client = await self._attachment.connect(run_state.run)

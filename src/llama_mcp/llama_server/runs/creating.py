@@ -4,7 +4,7 @@ import errno
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from llama_mcp.keeper import clock, identity, run_dir
 from llama_mcp.llama_server.errors import StateFolderError
 from llama_mcp.llama_server.runs import places
-from llama_mcp.llama_server.runs.plain_run import CURRENT
+from llama_mcp.llama_server.runs.of_models import forget_oldest, latest_runs, make_current
 from llama_mcp.llama_server.runs.records import LAUNCH_FORMAT, Launch
 from llama_mcp.llama_server.runs.run import (
     Run,
@@ -90,13 +90,14 @@ def _write_run(runs_dir: Path, launch: Launch) -> Run:
     if read_launch(run.folder) != launch:
         problem = f"{run_dir.LAUNCH} does not read as it was written"
         raise StateFolderError(str(run.folder), problem, _OTHER_ADVICE)
-    run_dir.write_whole(str(runs_dir / CURRENT), {"run": name})
-    _clear_old_runs(runs_dir, run.folder)
+    make_current(runs_dir, run)
+    forget_oldest(runs_dir)
+    _clear_old_runs(runs_dir, {each.folder for each in latest_runs(runs_dir)})
     return run
 
 
-def _clear_old_runs(runs_dir: Path, current: Path) -> None:
-    older = sorted(set(run_folders(runs_dir)) - {current}, key=changed_at)
+def _clear_old_runs(runs_dir: Path, counting: Collection[Path]) -> None:
+    older = sorted(set(run_folders(runs_dir)) - set(counting), key=changed_at)
     of_here = [folder for folder in older if is_here(read_run(folder))]
     # Those of elsewhere are cleared away there; what nobody there comes back for stays for long.
     of_elsewhere = [folder for folder in older if folder not in of_here]

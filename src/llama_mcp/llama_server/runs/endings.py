@@ -182,6 +182,20 @@ def restart_note(crashed: RunState) -> str:
     return f"llama-server was started again after a crash{cause}."
 
 
+def describe_unloading(launch: Launch) -> str:
+    """Say why a llama-server was unloaded; a sentence without its end."""
+    return f"{launch.alias} was unloaded after {launch.idle_seconds:g} s without a turn"
+
+
+def return_note(unloaded: Launch, launched: Launch) -> str:
+    """Say why a llama-server was started again that had been unloaded, to who waited for it."""
+    old, new = unloaded.port, launched.port
+    moved = "" if old == new else f" It listens on port {new} now, since {old} was taken."
+    idle = f"{unloaded.idle_seconds:g} s without a turn"
+    again = f"{unloaded.alias} was started again for this call: it had been unloaded after {idle}."
+    return f"{again}{moved}"
+
+
 def unreadable_error(state: UnreadableState) -> UnreadableRunError:
     """Return the error for a call that needs the record of a run that lives."""
     return UnreadableRunError(str(state.run.folder), state.pid, state.run.problem)

@@ -28,7 +28,7 @@ LAUNCH_FORMAT = 2
 class Launch(BaseModel):
     """launch.json: one start as it was carried out.
 
-    The first five are the keeper's, and so are idle_seconds and saved_kv.
+    The first six are the keeper's, and so is saved_kv.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +39,8 @@ class Launch(BaseModel):
     port: int
     # Older versions have no streams that outlive their reader.
     finish_seconds: float = 0
+    # Without a turn for so long the keeper ends it, until the next turn; 0: never.
+    idle_seconds: float = 0
     config: LaunchConfig
     engine: EngineInfo
     alias: str
@@ -60,8 +62,6 @@ class Launch(BaseModel):
     # Where it was launched, and when by the clock that nobody sets (keeper/clock.py).
     place: Place | None = None
     clock: float | None = None
-    idle_seconds: float = 0
-    """Without a turn for so long the keeper ends it, until the next turn; 0: never."""
     keep: bool = False
     """It is never stopped to make room for another model."""
     saved_kv: SavedKv | None = None
@@ -104,6 +104,12 @@ class Launch(BaseModel):
             return math.inf
         return seconds_since(self.clock, self.at)
 
+    def on_port(self, port: int) -> "Launch":
+        """Return the same on another port."""
+        argv = list(self.argv)
+        argv[_place_of_value("--port", argv)] = str(port)
+        return self.model_copy(update={"argv": argv, "port": port})
+
     @property
     def api_key(self) -> str | None:
         """The key that llama-server asks for; it reads it from its environment."""
@@ -116,9 +122,12 @@ class Launch(BaseModel):
 
 
 def _value_of(flag: str, argv: list[str]) -> str:
+    return argv[_place_of_value(flag, argv)]
+
+
+def _place_of_value(flag: str, argv: list[str]) -> int:
     # The last one: an engine that is a Python module has a -m and a -c of Python's before it.
-    backwards = argv[::-1]
-    return backwards[backwards.index(flag) - 1]
+    return len(argv) - argv[::-1].index(flag)
 
 
 def seconds_since(reading: float | None, at: float) -> float:
@@ -178,6 +187,8 @@ class Exit(BaseModel):
     at: float
     # What it had started outlived it, and was ended by the keeper.
     left_others: bool = False
+    # `idle`: it was unloaded because it had no turn for idle_seconds. Older keepers never do that.
+    reason: str | None = None
 
 
 class KeeperState(BaseModel, frozen=True):

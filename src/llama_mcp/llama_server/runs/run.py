@@ -1,11 +1,14 @@
 """Runs of llama-server on disk, read: what was asked, what the keeper says, how loading came out.
 
 Each launch has a folder of its own under runs/, so that a keeper that is slow to leave never
-writes into its successor's files; `current.json` names the one that counts.
+writes into its successor's files; `current.json` names the one that was launched last. Which one
+counts of each model is told by of_models.py.
 """
 
 import json
 import os
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,10 +20,6 @@ from llama_mcp.keeper import run_dir, sharing
 from llama_mcp.llama_server.runs import places
 from llama_mcp.llama_server.runs.plain_run import CURRENT
 from llama_mcp.llama_server.runs.records import KeeperState, Launch, LoadingOutcome, Pointer
-
-OUTCOME = "outcome.json"
-# Its existence says that llama-server was found to generate nothing any more.
-UNRESPONSIVE = run_dir.UNRESPONSIVE
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -60,15 +59,15 @@ class RunFolder:
 
     def outcome(self) -> LoadingOutcome | None:
         """Return how loading came out; None while nobody knows."""
-        return _read_or_none(self._path(OUTCOME), LoadingOutcome)
+        return _read_or_none(self._path(run_dir.OUTCOME), LoadingOutcome)
 
     def record_outcome(self, outcome: LoadingOutcome) -> None:
         """Record how loading came out."""
-        run_dir.write_whole(str(self.folder / OUTCOME), outcome.model_dump(mode="json"))
+        run_dir.write_whole(str(self.folder / run_dir.OUTCOME), outcome.model_dump(mode="json"))
 
     def mark_unresponsive(self, is_unresponsive: bool) -> None:
         """Record that llama-server generates nothing any more, or that it does again."""
-        marker = self.folder / UNRESPONSIVE
+        marker = self.folder / run_dir.UNRESPONSIVE
         if is_unresponsive:
             sharing.insist(lambda: marker.touch(0o600))
         else:
@@ -76,7 +75,7 @@ class RunFolder:
 
     def is_unresponsive(self) -> bool:
         """Tell whether llama-server was found to generate nothing."""
-        return os.path.exists(self._path(UNRESPONSIVE))
+        return os.path.exists(self._path(run_dir.UNRESPONSIVE))
 
     def request_stop(self, *, at_once: bool = False) -> None:
         """Ask the keeper to stop llama-server; it looks twice a second, sooner when signalled.
@@ -100,9 +99,40 @@ class RunFolder:
         """Tell whether its keeper ends it because nobody has used it for too long."""
         return os.path.exists(self._path(run_dir.UNUSED))
 
+    def is_unloaded(self) -> bool:
+        """Tell whether its keeper ends it, or has, until the next turn: nobody asks for a stop.
+
+        One that was announced may still be taken back.
+        """
+        try:
+            announced = run_dir.read_whole(self._path(run_dir.UNUSED)) or {}
+        except OSError:
+            return False
+        return announced.get(run_dir.REASON) == run_dir.IDLE and not self.is_stop_requested()
+
+    def unloaded_at(self) -> float:
+        """Return when the end of one that is unloaded was announced; seconds since 1970."""
+        return changed_at(self.folder / run_dir.UNUSED)
+
+    def note_use(self) -> None:
+        """Let the keeper see that a turn begins, goes on or ends: by the time of a file."""
+        path = self._path(run_dir.USED)
+        with suppress(OSError):
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+
     def is_ending(self) -> bool:
         """Tell whether somebody asked for a stop, or nobody has used it for too long."""
         return self.is_stop_requested() or self.is_unused()
+
+    def quiet_seconds(self) -> float:
+        """Return how long ago a turn used llama-server last; since it got ready if none did."""
+        for name in (run_dir.USED, run_dir.OUTCOME, run_dir.LAUNCH):
+            with suppress(OSError):
+                return max(0.0, time.time() - os.stat(self._path(name)).st_mtime)
+        return 0.0
 
     def _path(self, name: str) -> str:
         # Not Path's own join: each state takes ten of them, which would cost as much as the files.
@@ -130,7 +160,7 @@ def current_run(runs_dir: Path) -> Run | UnreadableRun | None:
     That is the one that current.json names. If current.json cannot be read, or names a run of
     elsewhere, it is the run of this place whose folder was changed last.
     """
-    named = _named_folder(runs_dir)
+    named = named_folder(runs_dir, CURRENT)
     if named is not None and is_here(run := read_run(named)):
         return run
     for folder in sorted(set(run_folders(runs_dir)) - {named}, key=changed_at, reverse=True):
@@ -170,9 +200,10 @@ def place_of(run: Run | UnreadableRun) -> places.Place | None:
     return places.of_older_record(state.keeper.start) if state else None
 
 
-def _named_folder(runs_dir: Path) -> Path | None:
+def named_folder(runs_dir: Path, pointer_name: str) -> Path | None:
+    """Return the folder of the run that a pointer names, if it is there."""
     try:
-        pointer = _read(f"{runs_dir}{os.sep}{CURRENT}", Pointer)
+        pointer = _read(f"{runs_dir}{os.sep}{pointer_name}", Pointer)
         folder = _join(runs_dir, pointer.run)
         return folder if os.path.isdir(folder) else None
     except (OSError, ValueError):
@@ -187,13 +218,13 @@ def run_folders(runs_dir: Path) -> list[Path]:
         return []
 
 
-def changed_at(folder: Path) -> float:
-    """Return when the folder last changed; 0 for one that another process has just removed.
+def changed_at(path: Path) -> float:
+    """Return when a folder or file last changed; 0 for one that another process has just removed.
 
     Runs are ordered by it and not by their names: a clock that was set back gives older names.
     """
     try:
-        return folder.stat().st_mtime
+        return path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
 

@@ -1,9 +1,13 @@
 """The state of a run, told from its records and from processes that are proved to be its own."""
 
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio
 
+from llama_mcp.keeper import lease_locks, run_dir
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.runs import members, ports
 from llama_mcp.llama_server.runs.records import KeeperState, LoadingOutcome, seconds_since
@@ -17,8 +21,11 @@ RECORD_POLL_SECONDS = 0.01
 KEEPER_START_SECONDS = 30.0
 # Most wrappers follow their llama-server, and then say how it ended.
 FOLLOW_SECONDS = 0.5
+# Looked at again so often, and so long at the most: the keeper saves what is worth it first.
+UNLOADING_POLL_SECONDS = 0.02
+UNLOADING_SECONDS = 60.0
 _LIVE = (ServerState.STARTING, ServerState.READY, ServerState.UNRESPONSIVE)
-_DEAD = (ServerState.STOPPED, ServerState.CRASHED)
+_DEAD = (ServerState.STOPPED, ServerState.CRASHED, ServerState.IDLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,11 @@ class FolderState:
     def is_live(self) -> bool:
         """Tell whether there is a llama-server to use or to wait for."""
         return self.state in _LIVE
+
+    @property
+    def is_unloading(self) -> bool:
+        """Tell whether its keeper unloads it, which is over in a moment or taken back."""
+        return self.state is ServerState.STOPPING and self.run.is_unloaded()
 
     @property
     def was_ready(self) -> bool:
@@ -96,6 +108,9 @@ class UnreadableState(FolderState):
     run: UnreadableRun
 
 
+AnyState = TypeVar("AnyState", bound=FolderState | None)
+
+
 async def read_run_state(run: Run) -> RunState:
     """Return the state of a run; llama-server is not asked, so `ready` means that it was.
 
@@ -126,6 +141,20 @@ async def read_unreadable_state(run: UnreadableRun) -> UnreadableState:
 async def read_state(run: Run | UnreadableRun) -> RunState | UnreadableState:
     """Return the state of either kind of run."""
     return await (read_run_state(run) if isinstance(run, Run) else read_unreadable_state(run))
+
+
+async def once_unloaded(state: AnyState, read: Callable[[], Awaitable[AnyState]]) -> AnyState:
+    """Return the state of a run that is being unloaded once that is over; any other at once.
+
+    Args:
+        state: as it was read.
+        read: reads it again.
+    """
+    with anyio.move_on_after(UNLOADING_SECONDS):
+        while state is not None and state.is_unloading:
+            await anyio.sleep(UNLOADING_POLL_SECONDS)
+            state = await read()
+    return state
 
 
 async def check_health(state: RunState, client: LlamaServerClient) -> tuple[RunState, ServerState]:
@@ -185,13 +214,18 @@ def _state(run: Run, keeper: KeeperState | None, outcome: LoadingOutcome | None)
             return ServerState.STOPPED
         young = run.launch.age_seconds < KEEPER_START_SECONDS
         return ServerState.STARTING if young else ServerState.STOPPED
+    if keeper.exit and not keeper.exit.was_asked_to:
+        return ServerState.CRASHED
     if keeper.exit:
-        return ServerState.STOPPED if keeper.exit.was_asked_to else ServerState.CRASHED
+        is_unloaded = keeper.exit.reason == run_dir.IDLE and not run.is_stop_requested()
+        return _unloaded(run, keeper.exit.at) if is_unloaded else ServerState.STOPPED
     if keeper.spawn_error or keeper.llama_server is None:
         return ServerState.CRASHED
     is_alive = keeper.llama_server.is_alive()
     if run.is_ending():
-        return ServerState.STOPPING if is_alive else ServerState.STOPPED
+        if is_alive:
+            return ServerState.STOPPING
+        return _unloaded(run, run.unloaded_at()) if run.is_unloaded() else ServerState.STOPPED
     # Without its keeper nobody would stop it once it is unused: the next start ends it.
     if not is_alive or not keeper.keeper.is_alive() or _has_ended_below(run, keeper, outcome):
         return ServerState.CRASHED
@@ -199,3 +233,14 @@ def _state(run: Run, keeper: KeeperState | None, outcome: LoadingOutcome | None)
         return ServerState.UNRESPONSIVE
     has_been_ready = outcome is not None and outcome.ready_after_seconds is not None
     return ServerState.READY if has_been_ready else ServerState.STARTING
+
+
+def _unloaded(run: Run, at: float) -> ServerState:
+    """Return IDLE while it would have been kept, had it not been unloaded; then STOPPED.
+
+    After that the settings count again, as for any start.
+    """
+    linger_seconds = run.launch.linger_seconds
+    is_kept = linger_seconds < 0 or time.time() - at < linger_seconds
+    is_wanted = is_kept or lease_locks.count_held(str(run.leases_dir)) > 0
+    return ServerState.IDLE if is_wanted else ServerState.STOPPED

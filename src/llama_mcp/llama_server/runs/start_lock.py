@@ -28,6 +28,7 @@ from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import read_state
 from llama_mcp.llama_server.runs.state_log import log_event
+from llama_mcp.llama_server.status import ServerState
 
 LOCK_POLL_SECONDS = 0.02
 FIRST_PORT_OF_USERS = 1024
@@ -74,11 +75,14 @@ class Exclusive:
             log_event(state, why)
         return run
 
-    async def end(self, run: Run | UnreadableRun, *, at_once: bool = False) -> None:
+    async def end(
+        self, run: Run | UnreadableRun, *, comes_back: bool = False, at_once: bool = False
+    ) -> None:
         """Stop the run's llama-server, or clear away what a dead keeper has left of it.
 
         Args:
             run: the run.
+            comes_back: it is launched again. Else one that is unloaded is forgotten.
             at_once: without saving prompt caches first.
 
         Raises:
@@ -86,8 +90,10 @@ class Exclusive:
             OutlivedStopError: no process of the run is left, but its llama-server answers.
         """
         # llama-server does not end while a connection is open, so ours go first.
-        await self._attachment.release()
+        await self._attachment.release(run)
         state = await read_state(run)
+        if state.state is ServerState.IDLE and not comes_back:
+            run.request_stop()
         if state.keeper is None:
             run.request_stop()  # its keeper never came, and must not come any more
         elif state.pid is not None or state.has_ended_below:

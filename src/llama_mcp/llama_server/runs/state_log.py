@@ -49,6 +49,8 @@ def _reason(state: RunState | UnreadableState) -> str:
             return f" ({describe_ending(state)})"
         case ServerState.STOPPING | ServerState.STOPPED if state.run.is_stop_requested():
             return " (a stop was asked for)"
+        case ServerState.STOPPING | ServerState.IDLE if state.run.is_unloaded():
+            return " (idle: it had no turn for long)"
         case ServerState.STOPPING | ServerState.STOPPED if state.run.is_unused():
             return " (unused: nobody held a lease on it)"
         case _:

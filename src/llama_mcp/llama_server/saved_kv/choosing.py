@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llama_mcp.llama_server.ready_server import KeptPrompt
+from llama_mcp.llama_server.restored_prompt import KeptPrompt
 from llama_mcp.llama_server.saved_kv.header import (
     NotAPromptCacheError,
     common_length,

@@ -22,7 +22,11 @@ from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
 from llama_mcp.llama_server.api.token_count import prompt_tokens_of
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
-from llama_mcp.llama_server.ready_server import FROM_DISK, INEFFECTIVE, KeptPrompt
+from llama_mcp.llama_server.restored_prompt import (
+    FROM_DISK,
+    INEFFECTIVE,
+    KeptPrompt,
+)
 from llama_mcp.llama_server.saved_kv import store
 from llama_mcp.llama_server.saved_kv.choosing import Choice, choices, why_useless
 from llama_mcp.llama_server.saved_kv.records import SavedKv

@@ -4,7 +4,7 @@ Advice: such a start is begun all the same, since what is free changes.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import psutil
@@ -14,6 +14,7 @@ from llama_mcp.llama_server.engine.capabilities import Capabilities
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.devices import Device, free_now
 from llama_mcp.llama_server.engine.memory_options import (
+    Values,
     given_values,
     is_placed_by_hand,
     start_options,
@@ -21,7 +22,7 @@ from llama_mcp.llama_server.engine.memory_options import (
     uses_other_machines,
 )
 from llama_mcp.models.facts import ModelFacts
-from llama_mcp.models.fitting import Available, Fits
+from llama_mcp.models.fitting import Available, Fit, Fits
 from llama_mcp.models.needs import StartOptions
 from llama_mcp.wording import size_text
 
@@ -75,21 +76,79 @@ def why_unfit(question: FitQuestion, *, has_ended_another: bool) -> Unfit | None
         question: the start.
         has_ended_another: whether a llama-server has ended for it since the devices were listed.
     """
-    values = given_values(question.arguments, question.capabilities)
-    if question.facts is None or question.devices is None or uses_other_machines(values):
+    asked = _Asked.of(question)
+    if asked is None:
         return None
-    options = start_options(question.config, values, question.capabilities)
-    if is_placed_by_hand(values):
-        options = replace(options, n_gpu_layers=None)
     try:
-        listed, environment = question.devices, question.environment
-        now = free_now(listed, environment, has_ended_another=has_ended_another)
-        available = available_with(used_devices(now, values))
-        size_bytes = question.size_bytes + sum(_size(values.get(flag)) for flag in _COMPANIONS)
-        projector_bytes = _size(values.get(_PROJECTOR))
-        return judged(Fits(available, options), question.facts, size_bytes, projector_bytes)
+        devices = asked.devices_now(has_ended_another=has_ended_another)
+        fits = Fits(available_with(devices), asked.options)
+        return judged(fits, asked.facts, asked.size_bytes, asked.projector_bytes)
     except (OSError, psutil.Error):  # nothing is known, and the start itself will show it
         return None
+
+
+def judged_with(
+    question: FitQuestion,
+    *,
+    has_ended_another: bool,
+    measure: Callable[[Sequence[Device]], Available] | None = None,
+) -> Fit | None:
+    """Return where the model fits; None when that is not known. Blocking, as `why_unfit`.
+
+    Args:
+        question: the start.
+        has_ended_another: as `why_unfit`.
+        measure: gives the memory to judge by, from the GPUs that are used; by default what
+            is free now.
+    """
+    asked = _Asked.of(question)
+    if asked is None:
+        return None
+    try:
+        devices = asked.devices_now(has_ended_another=has_ended_another)
+        available = (measure or available_with)(devices)
+        fits = Fits(available, asked.options)
+        return fits.judge(asked.facts, asked.size_bytes, asked.projector_bytes)
+    except (OSError, psutil.Error):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a question comes down to."""
+
+    question: FitQuestion
+    facts: ModelFacts
+    devices: Sequence[Device]
+    values: Values
+    options: StartOptions
+
+    @classmethod
+    def of(cls, question: FitQuestion) -> "_Asked | None":
+        """Return it; None when it is not known what the model needs, or where it would be."""
+        values = given_values(question.arguments, question.capabilities)
+        if question.facts is None or question.devices is None or uses_other_machines(values):
+            return None
+        options = start_options(question.config, values, question.capabilities)
+        if is_placed_by_hand(values):
+            options = replace(options, n_gpu_layers=None)
+        return cls(question, question.facts, question.devices, values, options)
+
+    def devices_now(self, *, has_ended_another: bool) -> Sequence[Device]:
+        """Return the GPUs that are used, with what is free of them."""
+        environment = self.question.environment
+        now = free_now(self.devices, environment, has_ended_another=has_ended_another)
+        return used_devices(now, self.values)
+
+    @property
+    def size_bytes(self) -> int:
+        """What is loaded besides the projector."""
+        return self.question.size_bytes + sum(_size(self.values.get(flag)) for flag in _COMPANIONS)
+
+    @property
+    def projector_bytes(self) -> int:
+        """What the file has that is loaded beside the model."""
+        return _size(self.values.get(_PROJECTOR))
 
 
 def available_with(devices: Sequence[Device]) -> Available:

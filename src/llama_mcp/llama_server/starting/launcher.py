@@ -1,9 +1,10 @@
-"""Why a run is launched: it was asked for, it crashed, or what was to replace it failed.
+"""Why a run is launched: it was asked for, crashed, or was unloaded; or its replacement failed.
 
 Also how a start is ended whose caller is gone.
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import anyio
@@ -17,31 +18,46 @@ from llama_mcp.llama_server.errors import (
     ReplaceFailedError,
 )
 from llama_mcp.llama_server.runs import endings, ports
-from llama_mcp.llama_server.runs.attachment import Attachment, count_clients
+from llama_mcp.llama_server.runs.attachment import Attachment
+from llama_mcp.llama_server.runs.leases import count_clients
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting.fit_note import Unfit, why_unfit
 from llama_mcp.llama_server.starting.preparation import Preparation
+from llama_mcp.llama_server.status import ServerState
 
 MAX_RESTARTS = 3
 RESTART_WINDOW_SECONDS = 300.0
 # A cancelled start has to end what it began before the client's patience (2 s) is over.
 CANCELLED_START_SECONDS = 3.0
 
+# Ends what has to go for a launch, with what the start lock gave.
+MakeRoom = Callable[[Exclusive], Awaitable[None]]
+
 
 class Launcher:
     """Launches runs in the name of this process."""
 
-    def __init__(self, lock: StartLock, attachment: Attachment, *, auto_restart: bool) -> None:
+    def __init__(
+        self,
+        lock: StartLock,
+        attachment: Attachment,
+        *,
+        auto_restart: bool,
+        may_change_port: bool = False,
+    ) -> None:
         """Take what it works with.
 
         Args:
             lock: the start lock.
             attachment: tells which run counts.
             auto_restart: whether a llama-server that crashed is started again.
+            may_change_port: whether one that is started again takes another port if its own is
+                taken, as it can be by another model.
         """
+        self._may_change_port = may_change_port
         self._lock = lock
         self._attachment = attachment
         self._auto_restart = auto_restart
@@ -68,7 +84,9 @@ class Launcher:
             unfit = await anyio.to_thread.run_sync(
                 partial(why_unfit, preparation.memory, has_ended_another=replaced is not None)
             )
-            port = preparation.config.port or ports.find_free()
+            port = preparation.config.port
+            is_taken = preparation.takes_any_port and not ports.is_free(port)
+            port = port if port and not is_taken else ports.find_free()
             launch = preparation.launch_on(port, time.time())
             if unfit is not None:
                 launch = _noted(launch, unfit)
@@ -81,11 +99,30 @@ class Launcher:
             await _launch_again(exclusive, replaced.launch)
             raise ReplaceFailedError(error, replaced.launch.alias) from error
 
-    async def restart(self, crashed: RunState) -> RunState | UnreadableState | None:
+    async def clear_away(self, exclusive: Exclusive, model: str) -> None:
+        """End what is left of the last run of a model, and of the last run of all, if it is over.
+
+        Args:
+            exclusive: what the start lock gave.
+            model: the model that is to be launched.
+        """
+        for number, state in enumerate(await self._attachment.states()):
+            is_of_it = isinstance(state, RunState) and state.run.launch.alias == model
+            # Without a record no keeper came: a process that is bringing one would hold the lock.
+            is_over = not state.is_live or state.keeper is None
+            is_idle = state.state is ServerState.IDLE
+            if is_of_it or (number == 0 and is_over and not is_idle):
+                await exclusive.end(state.run)
+
+    async def restart(self, crashed: RunState, make_room: MakeRoom) -> RunState | None:
         """Start a llama-server that crashed again, unless another process has just done so.
 
+        Args:
+            crashed: its state.
+            make_room: called before it is launched.
+
         Returns:
-            The state of the run that counts then.
+            The state of its model's last run then.
 
         Raises:
             CrashedError: the settings forbid restarts.
@@ -94,24 +131,53 @@ class Launcher:
         if not self._auto_restart:
             raise await anyio.to_thread.run_sync(endings.crash_error, crashed)
         async with self._lock.hold() as exclusive:
-            current = await self._attachment.current_state()
-            if current is None or current.run.folder != crashed.run.folder:
-                return current
+            latest = await self._attachment.state_of(crashed.run.launch.alias)
+            if latest is None or latest.run.folder != crashed.run.folder:
+                return latest
             error = await anyio.to_thread.run_sync(endings.crash_error, crashed)
             failure = error.situation
             launch = next_restart(crashed.run.launch, failure, time.time())
             if launch is None:
                 first = crashed.run.launch.first_failure or failure
                 raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
+            await make_room(exclusive)
             await exclusive.end(crashed.run)
+            if self._may_change_port and not ports.is_free(launch.port):
+                launch = launch.on_port(ports.find_free())
             run = await exclusive.launch(launch, f"restarts the crashed run={crashed.run.name}")
             return await self._attachment.read_state(run)
+
+    async def bring_back(self, unloaded: RunState, make_room: MakeRoom) -> RunState | None:
+        """Start a llama-server again that was unloaded: as it was, on another port if it must be.
+
+        Args:
+            unloaded: its state.
+            make_room: called before it is launched.
+
+        Returns:
+            The state of its model's last run then, which another process may have launched.
+
+        Raises:
+            LlamaMCPError: it could not be launched.
+        """
+        async with self._lock.hold() as exclusive:
+            latest = await self._attachment.state_of(unloaded.run.launch.alias)
+            is_same = latest is not None and latest.run.folder == unloaded.run.folder
+            if latest is None or not is_same or latest.state is not ServerState.IDLE:
+                return latest
+            await make_room(exclusive)
+            await exclusive.end(unloaded.run, comes_back=True)
+            launch = unloaded.run.launch.model_copy(update={"at": time.time()})
+            if not ports.is_free(launch.port):
+                launch = launch.on_port(ports.find_free())
+            why = f"brings back the unloaded run={unloaded.run.name}"
+            return await self._attachment.read_state(await exclusive.launch(launch, why))
 
     async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
         async with self._lock.hold() as exclusive:
-            current = await self._attachment.current_state()
-            if current is not None and current.run.folder == failed.folder:
+            state = await self._attachment.current_state()
+            if state is not None and state.run.folder == failed.folder:
                 await _launch_again(exclusive, replaced)
 
     async def abandon(self, run: Run) -> None:
@@ -133,14 +199,21 @@ def _noted(launch: Launch, unfit: Unfit) -> Launch:
 
 
 def refusal_to_join(
-    state: RunState | UnreadableState, wanted: LaunchConfig
+    state: RunState | UnreadableState, wanted: LaunchConfig, *, takes_any_port: bool = False
 ) -> LlamaMCPError | None:
-    """Return why a start cannot join what runs; None when it can."""
+    """Return why a start cannot join what runs; None when it can.
+
+    Args:
+        state: what runs.
+        wanted: the start.
+        takes_any_port: its port is only preferred.
+    """
     if isinstance(state, UnreadableState):
         return endings.unreadable_error(state)
     launch = state.run.launch
     running = launch.config.model_copy(update={"port": launch.port})
-    changed = differences(running, wanted)
+    port = {"port": 0} if takes_any_port else {}
+    changed = differences(running, wanted.model_copy(update=port))
     return AlreadyRunningError(f"{launch.alias} at {launch.url}", changed) if changed else None
 
 

@@ -55,8 +55,11 @@ class Preparation:
     environment: dict[str, str]
     linger_seconds: float
     finish_seconds: float
+    idle_seconds: float
     in_use: ModelInUse
     memory: FitQuestion
+    takes_any_port: bool = False
+    """The port is only preferred: several models may run, and the call names none."""
     notes: tuple[str, ...] = ()
     """What the caller should know of the start."""
     saved_kv: SavedKv | None = None
@@ -86,6 +89,7 @@ class Preparation:
             environment=self.environment,
             linger_seconds=self.linger_seconds,
             finish_seconds=self.finish_seconds,
+            idle_seconds=self.idle_seconds,
             config=self.config,
             engine=EngineInfo(
                 kind=self.engine.kind, version=self.capabilities.version, path=self.engine.path
@@ -157,6 +161,7 @@ async def prepare(
         environment=environment,
         linger_seconds=settings.linger_seconds,
         finish_seconds=settings.finish_seconds,
+        idle_seconds=settings.idle_seconds,
         in_use=in_use,
         memory=FitQuestion(
             facts=model.facts,
@@ -167,6 +172,7 @@ async def prepare(
             devices=devices,
             environment=environment,
         ),
+        takes_any_port=settings.max_models > 1 and arguments.port is None,
         notes=no_gpu_note(config, devices),
         saved_kv=saved_kv,
     )

@@ -8,9 +8,9 @@ from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.sqlite.attaching import copy_attached
 from llama_mcp.sessions.sqlite.naming import find_session
-from llama_mcp.sessions.sqlite.reading import read_underway, refuse_busy
 from llama_mcp.sessions.sqlite.rows import TURN_COLUMNS, build_turn_key, to_session
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
+from llama_mcp.sessions.sqlite.underway import read_underway, refuse_busy
 from llama_mcp.sessions.texts import clean_text, clean_title, utc_now
 from llama_mcp.wording import counted
 

@@ -3,14 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.changes import SessionChanges, SessionMark
-from llama_mcp.sessions.errors import NoReplyUnderwayError, SessionBusyError
+from llama_mcp.sessions.errors import NoReplyUnderwayError
 from llama_mcp.sessions.records import (
     INTERRUPTED,
     ArchivedTurn,
@@ -19,20 +18,18 @@ from llama_mcp.sessions.records import (
     SessionList,
     TranscriptPage,
     TurnStatus,
-    TurnUnderway,
 )
 from llama_mcp.sessions.sqlite.attaching import read_files
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.newest import EMPTY_MARK, MARK
 from llama_mcp.sessions.sqlite.rows import (
-    FROM_UNDERWAY,
     SELECT_TURNS,
-    SELECT_UNDERWAY,
     build_turn_key,
     to_session,
     to_turn,
 )
-from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
+from llama_mcp.sessions.sqlite.store import Store, settle_if_possible
+from llama_mcp.sessions.sqlite.underway import read_underway, turns_underway
 from llama_mcp.sessions.texts import moment_text
 from llama_mcp.wording import counted
 
@@ -46,58 +43,6 @@ _AFTER_ALL_CHANGES = 2**63 - 1
 _AFTER_ALL_TIMES = "~"
 
 _EMPTY = SessionMark(*EMPTY_MARK)
-
-
-def _settle_if_possible(store: Store) -> None:
-    # The archive can be read on a full disk, too.
-    with suppress(sqlite3.OperationalError):
-        settle_dead_turns(store)
-
-
-def read_underway(store: Store, session: sqlite3.Row) -> TurnUnderway | None:
-    """Return the turn whose reply is being generated in the session; None when it is idle."""
-    key = build_turn_key(session["session_key"], session["turn_count"])
-    row = store.connection.execute(SELECT_UNDERWAY + "WHERE turn_key = ?", (key,)).fetchone()
-    return None if row is None else _to_underway(store, row)
-
-
-def _to_underway(store: Store, row: sqlite3.Row) -> TurnUnderway | None:
-    values = dict(row)
-    writer_id, stream_id = values.pop("writer_id"), values.pop("stream_id")
-    can_be_left = stream_id is not None or store.is_read_only
-    is_left = can_be_left and not store.writers.is_alive(writer_id)
-    # Where nothing can be written nobody reads its reply on.
-    return None if is_left and store.is_read_only else TurnUnderway(**values, is_left=is_left)
-
-
-def turns_underway(store: Store) -> tuple[TurnUnderway, ...]:
-    """Return the turns whose replies are being generated, by all processes, oldest first."""
-    _settle_if_possible(store)
-    rows = store.connection.execute(SELECT_UNDERWAY + "ORDER BY started_at_utc")
-    return tuple(turn for row in rows if (turn := _to_underway(store, row)))
-
-
-def refuse_busy(store: Store, session: sqlite3.Row) -> None:
-    """Raise SessionBusyError while a reply is being generated in the session."""
-    if underway := read_underway(store, session):
-        raise SessionBusyError(underway)
-
-
-def is_cancel_asked(store: Store, session_id: str, turn: int) -> bool:
-    """Return whether a process wants the reply to be stopped."""
-    row = store.connection.execute(
-        "SELECT is_cancel_asked FROM sessions JOIN underway ON turn_key = (session_key << 20) + ?"
-        " WHERE session_id = ?",
-        (turn, session_id),
-    ).fetchone()
-    return row is not None and bool(row["is_cancel_asked"])
-
-
-def check_idle(store: Store, session_id: str) -> None:
-    """Raise SessionBusyError while a reply is being generated in the session."""
-    _settle_if_possible(store)
-    with store.reading() as connection:
-        refuse_busy(store, find_session(connection, session_id))
 
 
 def read_turns(
@@ -151,6 +96,18 @@ def read_cache_facts(
     return CacheFacts(False, last["run"], is_changed, others)
 
 
+def last_model(store: Store, session_id: str) -> str | None:
+    """Return the name of the model that served the session last; None when none did."""
+    session = find_session(store.connection, session_id)
+    key = session["session_key"]
+    row = store.connection.execute(
+        "SELECT model FROM turns WHERE turn_key BETWEEN ? AND ? AND model IS NOT NULL"
+        " ORDER BY turn_key DESC LIMIT 1",
+        (build_turn_key(key, 1), build_turn_key(key, session["turn_count"])),
+    ).fetchone()
+    return None if row is None else row["model"]
+
+
 def read_session(store: Store, session_id: str) -> Session:
     """Return the session without its turns."""
     return to_session(find_session(store.connection, session_id))
@@ -158,7 +115,7 @@ def read_session(store: Store, session_id: str) -> Session:
 
 def read_last_turn(store: Store, session_id: str) -> ArchivedTurn:
     """Return the session's last turn."""
-    _settle_if_possible(store)
+    settle_if_possible(store)
     with store.reading() as connection:
         session = find_session(connection, session_id)
         count = session["turn_count"]
@@ -167,21 +124,9 @@ def read_last_turn(store: Store, session_id: str) -> ArchivedTurn:
         return _as_known(store, session, read_turns(connection, session, count, count))[0]
 
 
-def earlier_underway(store: Store, session_id: str, run: str) -> tuple[str, ...]:
-    """Return the sessions with a turn under way, with this launch, that began before this one's."""
-    _settle_if_possible(store)
-    began = f"SELECT started_at_utc {FROM_UNDERWAY} WHERE session_id = ?1"
-    rows = store.connection.execute(
-        f"SELECT session_id {FROM_UNDERWAY} WHERE run = ?2 AND started_at_utc < ({began})"
-        " ORDER BY started_at_utc",
-        (session_id, run),
-    )
-    return tuple(row["session_id"] for row in rows)
-
-
 def read_page(store: Store, session_id: str, offset: int, limit: int) -> TranscriptPage:
     """Return up to limit turns after the first offset ones."""
-    _settle_if_possible(store)
+    settle_if_possible(store)
     with store.reading() as connection:
         session = find_session(connection, session_id)
         total = session["turn_count"]
@@ -277,7 +222,7 @@ def existing_ids(store: Store, session_ids: Collection[str]) -> frozenset[str]:
 
 def unfinished(store: Store, session_ids: Collection[str]) -> dict[str, str]:
     """Return the status of the last turn of those of the sessions whose reply is not whole."""
-    _settle_if_possible(store)
+    settle_if_possible(store)
     states = dict(store.connection.execute(_UNFINISHED, (json.dumps(list(session_ids)),)))
     known = {turn.session_id for turn in turns_underway(store)} if store.is_read_only else states
     return states | dict.fromkeys(states.keys() - known, TurnStatus.INTERRUPTED.value)

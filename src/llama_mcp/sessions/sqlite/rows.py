@@ -44,7 +44,8 @@ SELECT_TURNS = (
 )
 FROM_UNDERWAY = "FROM underway JOIN turns USING (turn_key) JOIN sessions USING (session_key) "
 SELECT_UNDERWAY = (
-    f"SELECT session_id, title, started_at_utc, writer_pid, writer_id, stream_id {FROM_UNDERWAY}"
+    "SELECT session_id, title, started_at_utc, turns.run, writer_pid, writer_id, stream_id "
+    f"{FROM_UNDERWAY}"
 )
 
 

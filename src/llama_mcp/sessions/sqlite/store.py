@@ -106,3 +106,10 @@ def _interrupt_turns_of(connection: sqlite3.Connection, writer_id: str) -> None:
     )
     for turn_key in jobs:
         gather_pieces(connection, turn_key)
+
+
+def settle_if_possible(store: Store) -> None:
+    """Settle what dead processes have left, where the archive can be written."""
+    # The archive can be read on a full disk, too.
+    with suppress(sqlite3.OperationalError):
+        settle_dead_turns(store)

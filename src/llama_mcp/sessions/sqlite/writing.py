@@ -12,7 +12,7 @@ from llama_mcp.sessions.sqlite.attaching import insert_attached, read_attached
 from llama_mcp.sessions.sqlite.calls import note_call
 from llama_mcp.sessions.sqlite.changing import insert_session, touch
 from llama_mcp.sessions.sqlite.naming import find_session
-from llama_mcp.sessions.sqlite.reading import read_cache_facts, read_turns, refuse_busy
+from llama_mcp.sessions.sqlite.reading import read_cache_facts, read_turns
 from llama_mcp.sessions.sqlite.rows import (
     ENDING_COLUMNS,
     TURNS_PER_SESSION,
@@ -22,6 +22,7 @@ from llama_mcp.sessions.sqlite.rows import (
     to_session,
 )
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
+from llama_mcp.sessions.sqlite.underway import refuse_busy
 from llama_mcp.sessions.texts import clean_text, title_from, utc_now
 
 _ENDING = ", ".join(f"{name} = :{name}" for name in ENDING_COLUMNS if name != "model")

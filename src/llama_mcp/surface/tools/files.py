@@ -98,6 +98,7 @@ class FileTools:
             files=files,
             each=each,
             model=model or None,
+            wait_seconds=max(0.0, deadline - anyio.current_time()),
             sampling=Sampling(
                 temperature=temperature, max_tokens=max_tokens, json_schema=json_schema
             ),

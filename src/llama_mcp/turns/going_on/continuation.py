@@ -52,7 +52,7 @@ async def rest_after_crash(
         return None
     try:
         with anyio.fail_after(LOAD_SECONDS):
-            server = await servers.ready_server(may_start=False)
+            server = await servers.ready_server(may_start=False, model=crashed.model)
             server = await server.when_ready(lambda _load: None)
         is_same = server.model == crashed.model and server.serving_id != crashed.serving_id
         if not is_same:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import ModelUnloadedError, ReadyServer, ReadyServers
 from llama_mcp.sessions.jobs import FinishedPiece
 from llama_mcp.sessions.records import Usage
 from llama_mcp.turns import tracing
@@ -24,7 +24,7 @@ from llama_mcp.turns.json_schema import ParsedReply, parse_reply
 from llama_mcp.turns.receiving import why_broken_off
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.second_try import SecondTry
-from llama_mcp.turns.slot_queue import Place, SlotQueue
+from llama_mcp.turns.slot_queue import Place, SlotQueues
 
 # How long llama-server may load that is started again; as a start has it by default.
 LOAD_SECONDS = 600.0
@@ -59,7 +59,7 @@ class Asker:
     server: ReadyServer
     """The one that answers now."""
     servers: ReadyServers
-    queue: SlotQueue
+    queues: SlotQueues
     on_change: Callable[[], None]
     kept: Mapping[str, FinishedPiece] = field(default_factory=dict)
     """What an earlier job of the same call has, by the digest of the question."""
@@ -115,6 +115,10 @@ class Asker:
             await self._calm.wait()
         server = self.server
         reply, error = await self._attempt(server, messages, sampling)
+        while isinstance(error, ModelUnloadedError):  # no question is to blame
+            await self._go_on_after(error, server)
+            server = self.server
+            reply, error = await self._attempt(server, messages, sampling)
         if error is None:
             return reply
         self._suspects += 1
@@ -159,7 +163,8 @@ class Asker:
 
         async def stream() -> None:
             slots, body = server.total_slots, build_body(messages, sampling)
-            async with self.queue.slot(self.session_id, slots, note, is_piece=True):
+            queue = self.queues.of(server.serving_id)
+            async with queue.slot(self.session_id, slots, note, is_piece=True):
                 with tracing.span_of_call(self.session_id, server, sampling):
                     async with server.stream_chat(body) as chunks:
                         async for chunk in chunks:
@@ -193,7 +198,7 @@ class Asker:
         before = self.server
         try:
             with anyio.fail_after(LOAD_SECONDS):
-                server = await self.servers.ready_server(may_start=False)
+                server = await self.servers.ready_server(may_start=False, model=before.model)
                 server = await server.when_ready(lambda _load: None)
         except LlamaMCPError as why:
             raise JobBrokenError(why if error.can_go_on else error) from why

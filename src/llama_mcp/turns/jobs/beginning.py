@@ -13,13 +13,14 @@ from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
+from llama_mcp.turns.checked_server import server_for_job
 from llama_mcp.turns.in_flight import InFlight
 from llama_mcp.turns.jobs.errors import NothingToReadError
 from llama_mcp.turns.jobs.job import Job, JobParts
 from llama_mcp.turns.jobs.job_request import JobRequest
 from llama_mcp.turns.jobs.reading import EMPTY, PICTURE
 from llama_mcp.turns.jobs.working import Task
-from llama_mcp.turns.json_schema import check_taken, with_schema_read
+from llama_mcp.turns.json_schema import with_schema_read
 
 
 class Jobs:
@@ -50,9 +51,7 @@ class Jobs:
             raise NothingToReadError(
                 [*((each.name, each.why) for each in found.left_out), *without_text]
             )
-        server = await self._servers.ready_server(model=request.model)
-        if sampling.json_schema is not None and server.load is None:
-            await check_taken(server, sampling)
+        server = await server_for_job(sampling, request, self._servers)
         kept = await self._archive.pieces_left(digest)
         if same := self._underway(digest, request.save_to):  # begun meanwhile
             return same
@@ -62,7 +61,7 @@ class Jobs:
         job = Job(
             JobParts(
                 *(task, digest, server, self._servers, self._archive),
-                queue=self._in_flight.queue,
+                queues=self._in_flight.queues,
                 kept=kept,
                 notes=[*server.notes, *notes, *([notice] if notice else [])],
             )

@@ -34,7 +34,7 @@ from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.replies.reply_building import ending_of
 from llama_mcp.turns.saving import Written, write_out
-from llama_mcp.turns.slot_queue import SlotQueue
+from llama_mcp.turns.slot_queue import SlotQueues
 from llama_mcp.turns.underway import BUG, Underway
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class JobParts:
     server: ReadyServer
     servers: ReadyServers
     archive: Archive
-    queue: SlotQueue
+    queues: SlotQueues
     kept: Sequence[FinishedPiece] = ()
     """What the same call had finished before it was cut off."""
     notes: Sequence[str] = field(default_factory=tuple)
@@ -73,10 +73,15 @@ class Job(Underway):
         self._written = Written()
         self._result: ChatReply | None = None
         self._asker = Asker(
-            *(self.session_id, parts.server, parts.servers, parts.queue, self._note_change),
+            *(self.session_id, parts.server, parts.servers, parts.queues, self._note_change),
             kept={piece.digest: piece for piece in parts.kept},
         )
         self._work = Work(parts.task, self._asker, parts.archive, self._note_change)
+
+    @property
+    def serving_id(self) -> str:
+        """The launch of llama-server that it uses."""
+        return self._asker.server.serving_id
 
     @property
     def is_caught_up(self) -> bool:
@@ -100,6 +105,7 @@ class Job(Underway):
     async def run(self) -> None:
         """Do the job and archive what comes of it. It is over when this returns or raises."""
         status = TurnStatus.INTERRUPTED
+        self._asker.server.note_use()
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -117,6 +123,7 @@ class Job(Underway):
                 logger.exception("Job of session %s has no end", self.session_id)
                 self.error = LlamaMCPError(BUG)
             finally:
+                self._asker.server.note_use()
                 self.following.end()
 
     async def save(self) -> None:
@@ -155,6 +162,7 @@ class Job(Underway):
     async def _look_for_cancel(self) -> None:
         while True:
             await anyio.sleep(LOOK_SECONDS)
+            self._asker.server.note_use()
             await self._stop_if_cancelled_elsewhere()
 
     def _note_change(self) -> None:

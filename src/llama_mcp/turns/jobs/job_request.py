@@ -24,6 +24,8 @@ class JobRequest:
     """Every file has a result of its own."""
     model: str | None = None
     """The only one that will do, by path or name; None for the one that runs."""
+    wait_seconds: float = 0.0
+    """How long its caller waits."""
     sampling: Sampling = Sampling()
     save_to: SaveTo | None = None
     """The file that the results go to."""

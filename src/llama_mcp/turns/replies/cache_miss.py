@@ -5,7 +5,7 @@ Pure: the cause follows from known facts, and is "unknown" where they do not suf
 
 from dataclasses import dataclass
 
-from llama_mcp.llama_server.ready_server import FROM_DISK, INEFFECTIVE
+from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE
 from llama_mcp.sessions.records import CacheFacts, Usage
 from llama_mcp.wording import counted
 

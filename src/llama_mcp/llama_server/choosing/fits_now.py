@@ -4,24 +4,21 @@ What the llama-server that runs would leave counts as free, since a start replac
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import anyio.to_thread
-import psutil
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.choosing.memory_left import available_without
 from llama_mcp.llama_server.engine.capabilities import learn_capabilities
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
-from llama_mcp.llama_server.engine.devices import PATIENCE_SECONDS, Device, is_nvidia, list_devices
+from llama_mcp.llama_server.engine.devices import PATIENCE_SECONDS, Device, list_devices
 from llama_mcp.llama_server.engine.environment import child_environment
 from llama_mcp.llama_server.engine.locate import locate_engine
 from llama_mcp.llama_server.engine.memory_options import given_values, start_options, used_devices
-from llama_mcp.llama_server.metrics.gpu_memory import gpu_memory_of
 from llama_mcp.llama_server.runs.members import pids_of
 from llama_mcp.llama_server.runs.run_state import RunState
-from llama_mcp.llama_server.starting.fit_note import available_with
 from llama_mcp.llama_server.status import LaunchArguments
-from llama_mcp.models.fitting import Available, Fits
+from llama_mcp.models.fitting import Fits
 from llama_mcp.models.needs import StartOptions
 from llama_mcp.settings import LlamaServerSettings
 
@@ -38,7 +35,7 @@ async def fits_now(
     """
     options, devices = await _start_of(settings, inherited)
     pids = pids_of(running.run.state()) if running is not None and running.is_live else frozenset()
-    return Fits(await anyio.to_thread.run_sync(_available, devices, pids), options)
+    return Fits(await anyio.to_thread.run_sync(available_without, devices, pids), options)
 
 
 async def _start_of(
@@ -61,30 +58,3 @@ async def _start_of(
         return options, ()
     listed = await list_devices(engine, capabilities, environment, PATIENCE_SECONDS)
     return options, used_devices(listed or (), values)
-
-
-def _available(devices: Sequence[Device], pids: frozenset[int]) -> Available:
-    now = available_with([_without(device, pids) for device in devices])
-    return replace(now, ram_bytes=now.ram_bytes + sum(map(_leaves, pids)))
-
-
-def _without(device: Device, pids: frozenset[int]) -> Device:
-    """Return the GPU with what is free of it once these processes have ended."""
-    if not pids:
-        return device
-    if not is_nvidia(device):  # only the engine can tell, and only of itself
-        return replace(device, free_bytes=device.total_bytes)
-    used = [use.used_bytes for use in gpu_memory_of(pids) if use.name == device.description]
-    free_bytes = device.free_bytes + (max(used) if used else 0)
-    return replace(device, free_bytes=min(device.total_bytes, free_bytes))
-
-
-def _leaves(pid: int) -> int:
-    """Return how much more RAM can be had once a process has ended."""
-    try:
-        memory = psutil.Process(pid).memory_info()
-    except psutil.Error:
-        return 0
-    # Pages of files, as of a model that is mapped, count as available already on Linux, which alone
-    # tells how many they are.
-    return int(memory.rss) - int(getattr(memory, "shared", 0))

@@ -1,0 +1,59 @@
+"""Whether a model fits less well into memory beside others than it would without them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llama_mcp.llama_server.choosing.memory_left import available_without
+from llama_mcp.llama_server.engine.devices import Device
+from llama_mcp.llama_server.starting.fit_note import FitQuestion, judged_with
+from llama_mcp.models.fitting import Available, Fit, Verdict
+from llama_mcp.wording import size_text
+
+# The best first.
+_VERDICTS: tuple[Verdict, ...] = ("gpu", "partly_gpu", "cpu", "no")
+_INSTEAD: dict[Verdict, str] = {
+    "partly_gpu": "would be on the GPU in part only",
+    "cpu": "would be on the processor only",
+    "no": "would not fit into memory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Crowding:
+    """A model that has less room than it would have if others ended."""
+
+    why: str
+    """What would become of it beside them, with figures; a clause."""
+    fits_somehow: bool
+    """It can be started beside them all the same, though not as well."""
+
+
+def crowding_of(
+    question: FitQuestion, pids: frozenset[int], *, has_ended_another: bool
+) -> Crowding | None:
+    """Return what the models that run take away from a start; None when they take nothing from it.
+
+    Memory is looked at, so it belongs on a thread.
+
+    Args:
+        question: the start.
+        pids: the processes of the models that run.
+        has_ended_another: whether a llama-server has ended for it since the devices were listed.
+    """
+
+    def without_them(devices: Sequence[Device]) -> Available:
+        return available_without(devices, pids)
+
+    beside = judged_with(question, has_ended_another=has_ended_another)
+    alone = judged_with(question, has_ended_another=has_ended_another, measure=without_them)
+    if beside is None or alone is None or _rank(beside) <= _rank(alone):
+        return None
+    why = (
+        f"beside what runs it {_INSTEAD[beside.fits]}: it needs about "
+        f"{size_text(beside.needs_bytes)}"
+    )
+    return Crowding(why, fits_somehow=beside.fits != "no")
+
+
+def _rank(fit: Fit) -> int:
+    return _VERDICTS.index(fit.fits)
