@@ -45,6 +45,7 @@ class SlotSaver:
         self._provers: list[threading.Thread] = []
         self._written: list[str] = []
         self._may_go_on = True
+        self._forgotten = forgotten_tasks(folder)
 
     def save(self, may_go_on: Callable[[], bool]) -> None:
         """Have llama-server write each slot that is worth it; no call is open afterwards.
@@ -77,7 +78,6 @@ class SlotSaver:
                 kv_files.remove(path)
 
     def _why_not(self) -> str | None:
-        self._forgotten = forgotten_tasks(self._folder)
         folder = str(self._kv["folder"])
         if os.path.exists(os.path.join(folder, kv_files.INEFFECTIVE)):
             return "this model cannot go on from a file"

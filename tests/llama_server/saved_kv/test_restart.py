@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from llama_mcp.keeper import kv_files
-from llama_mcp.llama_server.restored_prompt import FROM_DISK
+from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE
 from tests.llama_server.saved_kv.conftest import LONG, Home
 from tests.support.processes import is_gone, limit_file_size, until
 from tests.support.tiny_model import write_tiny_model
+from tests.support.tiny_window_model import write_tiny_window_model
 
 
 async def test_two_sessions_go_on_from_disk_and_say_what_they_would_have_said(
@@ -103,8 +104,9 @@ async def test_a_crash_leaves_nothing_and_a_file_of_before_helps(home: Home) -> 
     ready = await home.ready()
     state = ready.run.state()
     assert state is not None and state.llama_server is not None
-    os.kill(state.llama_server.pid, signal.SIGKILL)
-    await until(lambda: is_gone(state.llama_server.pid), "llama-server is gone")
+    pid = state.llama_server.pid
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: is_gone(pid), "llama-server is gone")
     receipt = (await home.say("And on.", session)).receipt
     assert receipt.restore == FROM_DISK
     assert receipt.restored_tokens is not None and receipt.cached_tokens is not None
@@ -147,7 +149,8 @@ async def test_whoever_is_killed_in_mid_save_leaves_nothing_that_is_restored(
         ready.run.request_stop()
         await until(lambda: "asked to stop" in home.keeper_log(), "the keeper saves")
         os.kill(getattr(state, victim).pid, signal.SIGKILL)
-        await until(lambda: is_gone(state.llama_server.pid), "llama-server is gone")
+        pid = state.llama_server.pid
+        await until(lambda: is_gone(pid), "llama-server is gone")
         await until(lambda: is_gone(state.keeper.pid), "its keeper is gone")
         await home.services.supervisor.status()
         # What a disk that is slow, and no pipe, would have by then.
@@ -241,3 +244,43 @@ async def _hang_the_save(ready: Any) -> Path:
     fifo = Path(kv.folder) / kv_files.incoming_name(ready.run.folder.name, number)
     os.mkfifo(fifo)
     return fifo
+
+
+async def test_a_model_that_cannot_go_on_from_a_file_is_found_out_once(
+    open_home: Any, engine: str, tmp_path: Path
+) -> None:
+    model = write_tiny_window_model(tmp_path / "window.gguf")
+    async with open_home(model_path=str(model), llama_cpp_path=engine) as home:
+        session = (await home.say(LONG)).session_id
+        await home.stop()
+        assert len(home.proved()) == 1
+        receipt = (await home.say("Go on.", session)).receipt
+        assert receipt.restore == INEFFECTIVE
+        assert "cannot go on from a saved prompt cache" in str(receipt.cache_miss)
+        assert not home.files()
+        await home.stop()
+        assert "no prompt cache is saved: this model cannot go on from a file" in home.keeper_log()
+        assert (await home.say("And on.", session)).receipt.restore is None
+        assert not home.files()
+
+
+async def test_with_whole_windows_the_same_model_goes_on_from_a_file(
+    open_home: Any, engine: str, tmp_path: Path
+) -> None:
+    model = write_tiny_window_model(tmp_path / "window.gguf")
+    whole = ("-t", "1", "--swa-full")
+    async with open_home(model_path=str(model), llama_cpp_path=engine, extra_args=whole) as home:
+        session = (await home.say(LONG)).session_id
+        await home.stop()
+        receipt = (await home.say("Go on.", session)).receipt
+        assert (receipt.restore, receipt.cache_miss) == (FROM_DISK, None)
+
+
+async def test_a_model_that_was_unloaded_for_want_of_turns_comes_back_with_its_cache(
+    open_home: Any,
+) -> None:
+    async with open_home(idle_seconds=0.2) as home:
+        session = (await home.say(LONG)).session_id
+        await until(lambda: bool(home.proved()), "it is saved and unloaded")
+        receipt = (await home.say("Go on.", session)).receipt
+        assert receipt.restore == FROM_DISK

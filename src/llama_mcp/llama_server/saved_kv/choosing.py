@@ -12,6 +12,7 @@ from llama_mcp.llama_server.saved_kv.header import (
 )
 from llama_mcp.llama_server.saved_kv.records import SavedKv
 from llama_mcp.llama_server.saved_kv.store import Candidate
+from llama_mcp.wording import counted
 
 # What a template may put round a message, and writes otherwise once the next one follows.
 TEMPLATE_TAIL_TOKENS = 64
@@ -36,7 +37,7 @@ def choices(found: Iterable[Candidate], prompt: "array[int]", kept: KeptPrompt) 
 def why_useless(choice: Choice, prompt_tokens: int, kv: SavedKv, slot_ctx_size: int) -> str | None:
     """Return why a file does not help; None when it does."""
     if choice.common < kv.least_tokens:
-        return f"it has {choice.common} tokens in common with the prompt"
+        return f"it has {counted(choice.common, 'token')} in common with the prompt"
     if choice.tokens > slot_ctx_size:
         return f"it has {choice.tokens} tokens, and the window is {slot_ctx_size}"
     # llama-server would not find it among its slots (server-context.cpp, get_available_slot).
