@@ -2,16 +2,18 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llama_mcp.keeper import kv_files
-from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE
+from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE, KeptPrompt
 from tests.llama_server.saved_kv.conftest import LONG, Home
 from tests.support.processes import is_gone, limit_file_size, until
 from tests.support.tiny_model import write_tiny_model
+from tests.support.tiny_recurrent_model import write_tiny_recurrent_model
 from tests.support.tiny_window_model import write_tiny_window_model
 
 
@@ -235,6 +237,11 @@ async def test_a_model_that_is_not_the_same_any_more_gets_no_file(
         assert (await home.say("Go on.", session)).receipt.restore is None
 
 
+def _last_run(home: Home) -> str | None:
+    (path,) = home.files()
+    return kv_files.run_of(path.name)
+
+
 async def _hang_the_save(ready: Any) -> Path:
     """Put a pipe without a reader where llama-server will write."""
     kv = ready.run.launch.saved_kv
@@ -246,22 +253,68 @@ async def _hang_the_save(ready: Any) -> Path:
     return fifo
 
 
-async def test_a_model_that_cannot_go_on_from_a_file_is_found_out_once(
-    open_home: Any, engine: str, tmp_path: Path
+@pytest.mark.parametrize("write", [write_tiny_recurrent_model, write_tiny_window_model])
+async def test_a_model_that_cannot_go_back_goes_on_from_a_file_or_is_found_out_once(
+    open_home: Any, engine: str, tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:
-    model = write_tiny_window_model(tmp_path / "window.gguf")
-    async with open_home(model_path=str(model), llama_cpp_path=engine) as home:
+    async with open_home(
+        model_path=str(write(tmp_path / "model.gguf")), llama_cpp_path=engine
+    ) as home:
         session = (await home.say(LONG)).session_id
         await home.stop()
-        assert len(home.proved()) == 1
-        receipt = (await home.say("Go on.", session)).receipt
-        assert receipt.restore == INEFFECTIVE
-        assert "cannot go on from a saved prompt cache" in str(receipt.cache_miss)
-        assert not home.files()
+        await home.say("Go on.", session)
         await home.stop()
-        assert "no prompt cache is saved: this model cannot go on from a file" in home.keeper_log()
-        assert (await home.say("And on.", session)).receipt.restore is None
-        assert not home.files()
+        await home.start()
+        ready = await home.ready()
+        # Where this prompt is another the state of the file lies behind.
+        body = {"messages": [{"role": "user", "content": LONG[:-200]}], "max_tokens": 1}
+        restored = await ready.restore_prompt(body, KeptPrompt(session, None, None, None, None))
+        assert restored is not None and restored.outcome == FROM_DISK
+        answer = await ready.client.post("/v1/chat/completions", body)
+        restored.let_go()
+        cached = answer["timings"]["cache_n"]
+        # b11434 reads all again; b11549 has saved places to go back to.
+        is_effective = cached >= restored.common / 2
+        assert await restored.judged(cached) == (FROM_DISK if is_effective else INEFFECTIVE)
+        assert bool(home.files()) == is_effective
+        await home.say(LONG)
+        await home.stop()
+        told = "no prompt cache is saved: this model cannot go on from a file"
+        assert (told in home.keeper_log()) != is_effective
+
+
+async def test_of_a_model_that_was_found_out_nothing_is_saved_or_tried_again(home: Home) -> None:
+    session = (await home.say(LONG)).session_id
+    await home.stop()
+    await home.start()
+    ready = await home.ready()
+    body = {"messages": [{"role": "user", "content": LONG}], "max_tokens": 1}
+    kept = KeptPrompt(session, _last_run(home), None, 8, None)
+    restored = await ready.restore_prompt(body, kept)
+    assert restored is not None and restored.outcome == FROM_DISK
+    await ready.client.post("/v1/chat/completions", body)
+    restored.let_go()
+    assert await restored.judged(0) == INEFFECTIVE
+    assert not home.files()
+    await home.say("Go on.", session)
+    await home.stop()
+    assert "no prompt cache is saved: this model cannot go on from a file" in home.keeper_log()
+    receipt = (await home.say("And on.", session)).receipt
+    assert receipt.restore is None and not home.files()
+
+
+async def test_a_prompt_that_was_read_in_another_slot_condemns_no_model(home: Home) -> None:
+    session = (await home.say(LONG)).session_id
+    await home.stop()
+    await home.say("Go on.", session)
+    ready = await home.ready()
+    body = {"messages": [{"role": "user", "content": LONG}]}
+    restored = await ready.restore_prompt(body, KeptPrompt(session, None, None, None, None))
+    assert restored is not None and restored.outcome == FROM_DISK
+    await ready.client.post(f"/slots/{restored.slot}?action=erase", {})
+    assert "in another slot" in await restored.judged(0)
+    restored.let_go()
+    assert home.files()
 
 
 async def test_with_whole_windows_the_same_model_goes_on_from_a_file(
@@ -270,7 +323,7 @@ async def test_with_whole_windows_the_same_model_goes_on_from_a_file(
     model = write_tiny_window_model(tmp_path / "window.gguf")
     whole = ("-t", "1", "--swa-full")
     async with open_home(model_path=str(model), llama_cpp_path=engine, extra_args=whole) as home:
-        session = (await home.say(LONG)).session_id
+        session = (await home.say(LONG * 3)).session_id
         await home.stop()
         receipt = (await home.say("Go on.", session)).receipt
         assert (receipt.restore, receipt.cache_miss) == (FROM_DISK, None)
