@@ -1,7 +1,6 @@
 """Conversations go on after llama-server was stopped and started, without being read again."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from llama_mcp.keeper import kv_files
 from llama_mcp.surface.results.replies import RECEIPT
 from tests.support.client_process import Connection, LlamaMCP
+from tests.support.pipes import make_pipe
 from tests.support.processes import until, until_all_leave
 from tests.support.raw_client import raw_client
 
@@ -81,7 +81,7 @@ async def test_a_llama_mcp_that_is_killed_in_mid_save_leaves_nothing_that_is_res
         (folder,) = (llama_mcp.home / kv_files.FOLDER).iterdir()
         pipes = [folder / kv_files.incoming_name(run.name, slot) for slot in range(4)]
         for pipe in pipes:
-            os.mkfifo(pipe)
+            make_pipe(pipe)
         await client.ask("tools/call", name="stop_llama_server", arguments={})
         log = run / "keeper.log"
         await until(lambda: "asked to stop" in log.read_text(), "the keeper saves")

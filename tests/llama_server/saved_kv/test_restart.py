@@ -11,6 +11,7 @@ import pytest
 from llama_mcp.keeper import kv_files
 from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE, KeptPrompt
 from tests.llama_server.saved_kv.conftest import LONG, Home
+from tests.support.pipes import make_pipe
 from tests.support.processes import is_gone, limit_file_size, until
 from tests.support.tiny_model import write_tiny_model
 from tests.support.tiny_recurrent_model import write_tiny_recurrent_model
@@ -99,6 +100,7 @@ async def test_an_unused_llama_server_is_saved_when_its_last_client_has_left(
         assert (await home.say("Go on.", session)).receipt.restore == FROM_DISK
 
 
+@pytest.mark.posix
 async def test_a_crash_leaves_nothing_and_a_file_of_before_helps(home: Home) -> None:
     session = (await home.say(LONG)).session_id
     await home.stop()
@@ -107,7 +109,7 @@ async def test_a_crash_leaves_nothing_and_a_file_of_before_helps(home: Home) -> 
     state = ready.run.state()
     assert state is not None and state.llama_server is not None
     pid = state.llama_server.pid
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, signal.Signals["SIGKILL"])
     await until(lambda: is_gone(pid), "llama-server is gone")
     receipt = (await home.say("And on.", session)).receipt
     assert receipt.restore == FROM_DISK
@@ -126,6 +128,7 @@ async def test_a_full_disk_at_the_end_leaves_nothing_that_is_used(home: Home) ->
     assert (await home.say("Go on.", session)).receipt.restore is None
 
 
+@pytest.mark.posix
 async def test_a_save_that_hangs_holds_up_a_stop_no_longer_than_its_limit(
     home: Home,
 ) -> None:
@@ -138,6 +141,7 @@ async def test_a_save_that_hangs_holds_up_a_stop_no_longer_than_its_limit(
     assert (await home.say("Go on.", session)).receipt.restore is None
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("victim", ["keeper", "llama_server"])
 async def test_whoever_is_killed_in_mid_save_leaves_nothing_that_is_restored(
     open_home: Any, victim: str
@@ -150,7 +154,7 @@ async def test_whoever_is_killed_in_mid_save_leaves_nothing_that_is_restored(
         assert state is not None and state.llama_server is not None
         ready.run.request_stop()
         await until(lambda: "asked to stop" in home.keeper_log(), "the keeper saves")
-        os.kill(getattr(state, victim).pid, signal.SIGKILL)
+        os.kill(getattr(state, victim).pid, signal.Signals["SIGKILL"])
         pid = state.llama_server.pid
         await until(lambda: is_gone(pid), "llama-server is gone")
         await until(lambda: is_gone(state.keeper.pid), "its keeper is gone")
@@ -249,7 +253,7 @@ async def _hang_the_save(ready: Any) -> Path:
     slots = await ready.client.get_or_none("/slots")
     (number,) = [slot["id"] for slot in slots if slot.get("n_prompt_tokens")]
     fifo = Path(kv.folder) / kv_files.incoming_name(ready.run.folder.name, number)
-    os.mkfifo(fifo)
+    make_pipe(fifo)
     return fifo
 
 
