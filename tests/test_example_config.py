@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path, PureWindowsPath
@@ -11,6 +12,9 @@ import pytest
 import yaml
 from mcp import Client, StdioServerParameters
 
+from llama_mcp.models.entries.fields import FIELDS
+from llama_mcp.models.entries.parsing import parsed
+from llama_mcp.models.named_models import NamedModels
 from llama_mcp.reading_settings import read_settings
 from llama_mcp.setting_texts import plain_path, split_folders
 from llama_mcp.settings import Settings
@@ -86,7 +90,7 @@ def test_the_example_for_windows_is_read_as_it_is_meant() -> None:
 
 
 def test_every_example_is_known_here() -> None:
-    standard = {CONFIG.name, WINDOWS.name}
+    standard = {CONFIG.name, WINDOWS.name, "models.toml"}
     assert {file.name for file in CONFIG.parent.iterdir()} == standard | set(OWN_FORMS)
 
 
@@ -101,3 +105,15 @@ def test_an_example_in_a_clients_own_form_starts_llama_mcp_and_changes_no_defaul
     variables = entry[OWN_FORMS[name][1]]
     assert variables and set(variables) <= set(ENTRY["env"])
     assert read_settings(variables) == Settings()
+
+
+def test_the_example_of_a_file_of_models_is_one() -> None:
+    entries = NamedModels(CONFIG.with_name("models.toml")).all()
+    assert [entry.name for entry in entries] == ["coder", "coder-long", "finder"]
+    of_docs = (CONFIG.parent.parent / "docs" / "settings.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", of_docs, re.DOTALL)
+    assert [entry.name for entry in parsed(shown.encode(), CONFIG)] == ["coder", "finder"]
+    named = {
+        word for row in re.findall(r"^\| (`.*?) \|", of_docs, re.M) for word in row.split(", ")
+    }
+    assert {f"`{field}`" for field in FIELDS} <= named

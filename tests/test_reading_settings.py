@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.errors import WrongSettingsError
-from llama_mcp.reading_settings import notes_on, read_settings
+from llama_mcp.reading_settings import all_missing_folders, findings_in, read_settings
 from llama_mcp.setting_texts import ON_WINDOWS
 from llama_mcp.setting_values import MODEL_PLACES
 from llama_mcp.settings import Settings
@@ -156,7 +156,7 @@ def test_all_wrong_settings_are_told_at_once_and_only_to_who_needs_one_of_them()
 
 
 def test_a_name_that_is_no_setting_is_told_with_the_nearest_one() -> None:
-    notes = notes_on(read_settings({"LLAMA_MCP_PROT": "3", "LLAMA_MCP_ZZZ": "", "PORT": "1"}))
+    notes = findings_in(read_settings({"LLAMA_MCP_PROT": "3", "LLAMA_MCP_ZZZ": "", "PORT": "1"}))
     assert len(notes) == 2
     assert "LLAMA_MCP_PROT is not a setting" in notes[0] and "LLAMA_MCP_PORT" in notes[0]
     assert notes[1] == "LLAMA_MCP_ZZZ is not a setting of llama-mcp and has no effect."
@@ -166,7 +166,7 @@ def test_folders_that_are_not_there_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     names = ["nowhere", "file", "."]
     written = os.pathsep.join(str(tmp_path / name) for name in names)
-    notes = notes_on(read_settings({"LLAMA_MCP_MODEL_DIRS": written}))
+    notes = all_missing_folders(read_settings({"LLAMA_MCP_MODEL_DIRS": written}))
     assert [note.split()[0] for note in notes] == ["LLAMA_MCP_MODEL_DIRS"] * 2
     assert str(tmp_path / "nowhere") in notes[0] and str(tmp_path / "file") in notes[1]
 
@@ -174,5 +174,6 @@ def test_folders_that_are_not_there_are_told(tmp_path: Path) -> None:
 def test_folders_for_files_that_are_not_there_are_told(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     settings = read_settings({"LLAMA_MCP_FILE_DIRS": gone, "LLAMA_MCP_SAVE_DIRS": str(tmp_path)})
-    assert notes_on(settings) == (f"LLAMA_MCP_FILE_DIRS names {gone}, where no folder is.",)
+    (note,) = all_missing_folders(settings)
+    assert note == f"LLAMA_MCP_FILE_DIRS names {gone}, where no folder is."
     assert read_settings({"LLAMA_MCP_FILE_DIRS": "None"}).file_dirs == ()

@@ -3,7 +3,8 @@
 Settings, launches, sampling and tools use these types, so that all of them refuse the same values.
 """
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -37,3 +38,17 @@ IdleSeconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 WaitSeconds = Annotated[float, Field(ge=0, le=600)]
 # One hour: longer than any model takes from a slow disk.
 LoadSeconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def number_in_words(schema: Mapping[str, Any]) -> str:
+    """Return what a number may be, as the end of an error: it takes a whole number from 1 to 256.
+
+    Args:
+        schema: the JSON schema of an integer or a number.
+    """
+    kind = "a whole number" if schema["type"] == "integer" else "a number"
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if most is not None:
+        return f"it takes {kind} from {least} to {most}"
+    above = schema.get("exclusiveMinimum")
+    return f"it takes {kind} " + (f"from {least} on" if above is None else f"above {above}")

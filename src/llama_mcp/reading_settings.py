@@ -4,7 +4,6 @@ Nothing that a variable says ends the process. What cannot be is left at its def
 and whatever needs it says so (`SettingsGroup.check`).
 """
 
-import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -14,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llama_mcp.copied_text import plain_text
+from llama_mcp.ranges import number_in_words
 from llama_mcp.setting_texts import is_unset
 from llama_mcp.setting_values import FromText
 from llama_mcp.settings import (
@@ -28,8 +28,6 @@ from llama_mcp.settings import (
 )
 from llama_mcp.settings_group import Fault
 from llama_mcp.wording import shortened
-
-logger = logging.getLogger(__name__)
 
 PREFIX = "LLAMA_MCP_"
 MAX_SHOWN_CHARACTERS = 100
@@ -73,14 +71,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return settings.with_findings(tuple(found), tuple(filter(None, notices)))
 
 
-def notes_on(settings: LlamaServerSettings) -> tuple[str, ...]:
-    """Return what the operator should know of the settings: what is wrong, odd or not there.
-
-    It looks at folders, and one on a network may take long.
-    """
-    return (*findings_in(settings), *all_missing_folders(settings))
-
-
 def findings_in(settings: LlamaServerSettings) -> tuple[str, ...]:
     """Return what is wrong or odd with the settings themselves; looks at nothing else."""
     wrong = (f"{fault.text} {_consequence(fault.name)}" for fault in settings.faults)
@@ -104,12 +94,6 @@ def all_missing_folders(settings: LlamaServerSettings) -> tuple[str, ...]:
         *_missing_folders("file_dirs", settings.file_dirs or ()),
         *_missing_folders("save_dirs", settings.save_dirs or ()),
     )
-
-
-def log_missing_folders(settings: LlamaServerSettings) -> None:
-    """Say on stderr which folders of all settings are not there."""
-    for note in all_missing_folders(settings):
-        logger.warning("%s", note)
 
 
 def _parsed(texts: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -149,12 +133,7 @@ def _what_it_takes(name: str) -> str | None:
         return "it takes true or false"
     if schema["type"] not in ("integer", "number"):
         return None
-    kind = "a whole number" if schema["type"] == "integer" else "a number"
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if most is not None:
-        return f"it takes {kind} from {least} to {most}"
-    above = schema.get("exclusiveMinimum")
-    return f"it takes {kind} " + (f"from {least} on" if above is None else f"above {above}")
+    return number_in_words(schema)
 
 
 def _described(name: str, text: str, why: str) -> str:

@@ -18,7 +18,6 @@ from anyio.abc import TaskGroup
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.keeper import run_dir
-from llama_mcp.reading_settings import log_missing_folders
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -256,9 +255,7 @@ async def open_services(
             services = Services(
                 settings, environment, tasks, on_session_change, on_llama_server_change
             )
-            # Abandoned at the end: a folder on a network that hangs must not keep the process.
-            abandoned = partial(anyio.to_thread.run_sync, abandon_on_cancel=True)
-            tasks.start_soon(abandoned, log_missing_folders, settings)
+            tasks.start_soon(_log_missing_folders, settings)
             tasks.start_soon(_look_for_finished, services)
             try:
                 yield services
@@ -268,6 +265,15 @@ async def open_services(
         with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
             if services is not None:
                 await services.aclose()
+
+
+async def _log_missing_folders(settings: Settings) -> None:
+    """Say on stderr which folders of the settings are not there, and what the file of models is."""
+    from llama_mcp.models.settings_on_disk import notes_on_disk
+
+    # Abandoned at the end: a folder on a network that hangs must not keep the process.
+    for note in await anyio.to_thread.run_sync(notes_on_disk, settings, abandon_on_cancel=True):
+        logger.warning("%s", note)
 
 
 async def _look_for_finished(services: Services) -> None:

@@ -66,12 +66,16 @@ def as_layers(text: str) -> str | None:
     return _LAYERS.get(word, word)
 
 
-def as_folder(text: str) -> Path:
-    """Return the absolute path, `~` expanded; nothing needs to be there."""
+def as_folder(text: str, beside: Path | None = None) -> Path:
+    """Return the absolute path, `~` expanded; nothing needs to be there.
+
+    A relative one begins at a folder, the working folder if none is given.
+    """
     path = plain_path(text, windows=ON_WINDOWS)
     _refuse_control_characters(path)
     try:
-        return Path(path).expanduser().absolute()
+        whole = Path(path).expanduser()
+        return whole.absolute() if beside is None else beside / whole
     except RuntimeError as error:  # an unknown user after `~`, or nobody's own folder is known
         raise ValueError(str(error).rstrip(".")) from error
     except OSError as error:
@@ -88,21 +92,27 @@ def as_model(text: str) -> str:
     if is_address(plain):
         return plain
     path = as_file(text)
-    is_path = plain.lower().startswith(_PATH_BEGINNINGS) or plain.lower().endswith(_FILE_ENDING)
-    return path if is_path or Path(plain).is_absolute() or os.path.exists(path) else plain
+    return path if is_model_path(plain) or os.path.exists(path) else plain
 
 
-def as_file(text: str) -> str:
+def is_model_path(plain: str) -> bool:
+    """Tell whether a text can only be a path, and no name of a model, whatever is there."""
+    low = plain.lower()
+    is_path = low.startswith(_PATH_BEGINNINGS) or low.endswith(_FILE_ENDING)
+    return is_path or Path(plain).is_absolute()
+
+
+def as_file(text: str, beside: Path | None = None) -> str:
     """Return the absolute path of a file; its name alone stays, to be looked for in folders."""
     path = plain_path(text, windows=ON_WINDOWS)
     is_name = path not in ("~", ".", "..") and Path(path).name == path
     _refuse_control_characters(path)
-    return path if is_name else str(as_folder(text))
+    return path if is_name else str(as_folder(text, beside))
 
 
-def as_engine(text: str) -> str:
+def as_engine(text: str, beside: Path | None = None) -> str:
     """Return the path of llama.cpp, or the word for the embedded engine."""
-    return EMBEDDED if as_word(text) == EMBEDDED else as_file(text)
+    return EMBEDDED if as_word(text) == EMBEDDED else as_file(text, beside)
 
 
 def as_folders(text: str) -> tuple[Path, ...]:

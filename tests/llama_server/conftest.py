@@ -3,6 +3,7 @@
 Also several processes of the home, each with a supervisor over the stand-in.
 """
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,3 +110,14 @@ async def first(settings: Settings) -> AsyncIterator[Process]:
 async def second(settings: Settings) -> AsyncIterator[Process]:
     async with process_of(settings) as process:
         yield process
+
+
+@pytest.fixture
+def with_library(settings: Settings, tmp_path: Path, tiny_model: Path) -> Settings:
+    """A folder of models that chat, `one`, `two` and `three`, and none that is the default."""
+    folder = tmp_path / "library"
+    for name in ("one", "two", "three"):
+        (folder / name).mkdir(parents=True)
+        shutil.copy(tiny_model, folder / name / f"{name}.gguf")
+    dirs = {"model_dirs": (folder,), "model_places": (), "model_path": None}
+    return settings.model_copy(update=dirs)

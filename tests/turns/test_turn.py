@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience, ReadyServer
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnStatus
@@ -162,13 +162,13 @@ class NonsenseServers:
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyServer:
         server = await self._supervisor.ready_server(
             may_start=may_start,
             model=model,
             usual_model=usual_model,
-            wait_seconds=wait_seconds,
+            patience=patience,
         )
         return replace(server, total_slots="two")  # type: ignore[arg-type]  # that is the nonsense
 

@@ -15,7 +15,8 @@ UNIT_TESTS = [
 ]
 LEFT_OUT = [
     # These write models, which needs numpy.
-    *("llama_server/diagnosis/test_diagnosis_with_engines.py", "llama_server/test_turn_servers.py"),
+    "llama_server/diagnosis/test_diagnosis_with_engines.py",
+    *("llama_server/choosing/test_turn_servers.py", "llama_server/choosing/test_several_models.py"),
     "llama_server/test_rank_servers.py",
     "llama_server/starting/test_fit_note.py",
     *("models/gguf/test_header.py", "models/gguf/test_known_facts.py"),

@@ -6,7 +6,9 @@ and a machine that was asleep has not been idle. Before the end llama-server is 
 anything runs, as somebody may use it without llama-mcp.
 """
 
+import json
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +23,7 @@ ANSWER_SECONDS = 1.0
 
 
 class Idleness:
-    """Tells when a run that is announced as unloaded may be stopped."""
+    """Tells when llama-server may be stopped until the next turn."""
 
     def __init__(self, folder: str, launch: dict[str, Any], say: Callable[[str], None]) -> None:
         """Take the run folder, its launch.json and what writes a line into the keeper's log."""
@@ -32,7 +34,8 @@ class Idleness:
         self._say = say
         self._marks = self._look()
         self._used_at = time.monotonic()
-        self._asked_at = -AGAIN_SECONDS
+        # When it last left the question unanswered.
+        self._asked_at: float | None = None
 
     def note_use(self) -> None:
         """Count as use what does not show in the files: a reply that goes on without its reader."""
@@ -49,7 +52,8 @@ class Idleness:
 
     def _has_lasted(self) -> bool:
         now = time.monotonic()
-        return now - self._used_at >= self.seconds and now - self._asked_at >= AGAIN_SECONDS
+        may_ask = self._asked_at is None or now - self._asked_at >= AGAIN_SECONDS
+        return now - self._used_at >= self.seconds and may_ask
 
     def _is_used(self) -> bool:
         """Tell whether something has happened since the last look."""
@@ -63,14 +67,13 @@ class Idleness:
         return [_changed_at(os.path.join(self._folder, name)) for name in _MARKS]
 
     def _runs_anything(self) -> bool:
-        """Ask llama-server; one that does not say so is left alone for the time being."""
-        if os.path.exists(os.path.join(self._folder, run_dir.UNRESPONSIVE)):
-            self._asked_at = time.monotonic()
-            return True
-        busy = _busy_slots(self._port, self._api_key)
-        if busy is None:
-            self._asked_at = time.monotonic()
-        elif busy:
+        """Ask llama-server; one that does not say is left alone for the time being."""
+        is_silent = os.path.exists(os.path.join(self._folder, run_dir.UNRESPONSIVE))
+        busy = None if is_silent else _busy_slots(self._port, self._api_key)
+        if busy is None and self._asked_at is None:
+            self._say("no turn for long; llama-server stays, as it does not say what it does")
+        self._asked_at = time.monotonic() if busy is None else None
+        if busy:
             self.note_use()
         return busy != 0
 
@@ -95,6 +98,8 @@ class Idleness:
         return False
 
 
+# Of those that are started with --no-slots, or have none.
+_REQUESTS = re.compile(rb"^llamacpp:requests_processing (\d+)", re.MULTILINE)
 _MARKS = (run_dir.USED, run_dir.OUTCOME)
 
 
@@ -104,17 +109,25 @@ def _busy_slots(port: int, api_key: str | None) -> int | None:
     from llama_mcp.keeper.stream_copy import LlamaServer
 
     server = LlamaServer(port, api_key)
-    props = server.get("/props", ANSWER_SECONDS)
+    props = _parsed(server.get("/props", ANSWER_SECONDS))
     if not isinstance(props, dict):
         return None
     if props.get("is_sleeping") is True:
         return 0
-    slots = server.get("/slots", ANSWER_SECONDS)
-    if not isinstance(slots, list):
+    slots = _parsed(server.get("/slots", ANSWER_SECONDS))
+    if isinstance(slots, list):
+        states = [slot for slot in slots if isinstance(slot, dict)]
+        # In 2024 a number, 0 for idle.
+        return sum(bool(slot.get("is_processing", slot.get("state"))) for slot in states)
+    found = _REQUESTS.search(server.get("/metrics", ANSWER_SECONDS))
+    return int(found[1]) if found else None
+
+
+def _parsed(answer: bytes) -> object:
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
         return None
-    states = [slot for slot in slots if isinstance(slot, dict)]
-    # In 2024 a number, 0 for idle.
-    return sum(bool(slot.get("is_processing", slot.get("state"))) for slot in states)
 
 
 def _changed_at(path: str) -> int:

@@ -66,14 +66,14 @@ class LlamaServer:
             except (*_BROKEN, ValueError, TypeError, KeyError):
                 return {}
 
-    def get(self, path: str, seconds: float) -> Any:
-        """Return the JSON of a GET endpoint; None when there is none in time."""
+    def get(self, path: str, seconds: float) -> bytes:
+        """Return what a GET endpoint answers; nothing when it refuses or does not in time."""
         with self._answer("GET", path, seconds) as response:
             try:
                 is_answer = response is not None and response.status == http.client.OK
-                return json.loads(response.read()) if response and is_answer else None
-            except (*_BROKEN, ValueError, RecursionError):
-                return None
+                return response.read() if response and is_answer else b""
+            except _BROKEN:
+                return b""
 
     def end_stream(self, stream_id: str) -> None:
         """Stop what is generated for it; whoever reads it sees the end of the body."""

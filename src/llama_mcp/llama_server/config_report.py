@@ -1,6 +1,8 @@
 """The settings of the llama-server that runs, else those that a start would use."""
 
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import anyio.to_thread
 
@@ -9,6 +11,7 @@ from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.model_flags import notes_on_kind
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.starting.asked import Asked
 from llama_mcp.llama_server.starting.model_in_use import about_model, projector_of
 from llama_mcp.llama_server.starting.preparation import resolve
 from llama_mcp.llama_server.status import (
@@ -17,14 +20,16 @@ from llama_mcp.llama_server.status import (
     ServerConfig,
     ServerState,
 )
+from llama_mcp.models.entries.entry import NamedModel
+from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.library import library_of
-from llama_mcp.models.model import Model
+from llama_mcp.models.settings_on_disk import notes_on_disk
 from llama_mcp.models.starter_model import system_prompt_of
-from llama_mcp.reading_settings import notes_on
-from llama_mcp.settings import LaunchSettings, LlamaServerSettings
+from llama_mcp.reading_settings import findings_in
+from llama_mcp.settings import LlamaServerSettings
+from llama_mcp.visible_text import visible_line
 
 IDLE = "the next call that needs it brings it back with these settings."
-_LAUNCH = set(LaunchSettings.model_fields)
 
 
 async def report(
@@ -46,7 +51,7 @@ async def report(
     Raises:
         LlamaMCPError: a start of that model would fail.
     """
-    notes = await anyio.to_thread.run_sync(notes_on, settings)
+    notes = await anyio.to_thread.run_sync(_notes_on, settings)
     is_idle = state is not None and state.state is ServerState.IDLE
     if state is not None and (state.is_live or is_idle):
         launch = state.run.launch
@@ -55,29 +60,67 @@ async def report(
         notes = (*notes, *_notes(launch.config, about, launch.system_prompt))
         notes = (*([f"{endings.describe_unloading(launch)}: {IDLE}"] if is_idle else []), *notes)
         return ServerConfig(**running, running=not is_idle, about_model=about, notes=notes)
-    try:
-        config, found, about = await anyio.to_thread.run_sync(
-            _next_start, settings, environment, model
-        )
-    except LlamaMCPError as error:  # no engine or no model; the rest is worth knowing all the same
-        if model is not None:
-            raise
-        failure = f"A start would fail: {error}"
-        as_set = settings.model_dump(include=_LAUNCH)
-        return ServerConfig(**as_set, running=False, notes=(*notes, failure))
-    system_prompt = await anyio.to_thread.run_sync(system_prompt_of, found.path)
-    notes = (*notes, *_notes(config, about, system_prompt))
-    return ServerConfig(**config.model_dump(), running=False, about_model=about, notes=notes)
+    start = await anyio.to_thread.run_sync(_next_start, settings, environment, model)
+    return ServerConfig(
+        **start.config.model_dump(),
+        running=False,
+        about_model=start.about,
+        notes=(*notes, *start.notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a start would use."""
+
+    config: LaunchConfig
+    about: AboutModel | None
+    notes: tuple[str, ...]
+
+
+def _notes_on(settings: LlamaServerSettings) -> tuple[str, ...]:
+    return (*findings_in(settings), *notes_on_disk(settings))
 
 
 def _next_start(
-    settings: LlamaServerSettings, environment: Mapping[str, str], name: str | None
-) -> tuple[LaunchConfig, Model, AboutModel | None]:
-    config, _engine, model = resolve(settings, environment, LaunchArguments(model_path=name))
-    library = library_of(settings, environment)
-    projector = projector_of(model, config.extra_args, settings.allowed_paths)
-    about = about_model(model, projector, library.facts_of)
-    return config, model, about
+    settings: LlamaServerSettings, environment: Mapping[str, str], model: str | None
+) -> _Start:
+    """Return what a start would use.
+
+    For the default it says why it would fail: the rest is worth knowing all the same. What is wrong
+    with the file of models is told without it.
+    """
+    arguments = LaunchArguments(model_path=model)
+    try:
+        asked = Asked.of(settings, environment, arguments)
+    except LlamaMCPError as error:
+        if model is not None:
+            raise
+        told = () if isinstance(error, ModelsFileError) else (_failure(error),)
+        return _Start(LaunchConfig.of(settings, arguments), None, told)
+    of_entry = (_of_entry(asked.entry),) if asked.entry else ()
+    try:
+        config, _engine, found = resolve(asked)
+    except LlamaMCPError as error:  # no engine or no model
+        if model is not None:
+            raise
+        return _Start(asked.config, None, (*of_entry, _failure(error)))
+    projector = projector_of(found, config.extra_args, settings.allowed_paths)
+    if projector is not None and (folder := asked.folder_of_extra_args) is not None:
+        projector = folder / projector
+    about = about_model(found, projector, library_of(settings, environment).facts_of)
+    notes = _notes(config, about, system_prompt_of(found.path))
+    return _Start(config, about, (*of_entry, *notes))
+
+
+def _failure(error: LlamaMCPError) -> str:
+    return f"A start would fail: {error}"
+
+
+def _of_entry(entry: NamedModel) -> str:
+    more = {name: getattr(entry, name) for name in ("idle_seconds", "keep") if name in entry.given}
+    told = "".join(f", {name}={json.dumps(value)}" for name, value in more.items())
+    return f"A start uses {entry.name!r} of {visible_line(str(entry.file))}{told}."
 
 
 def _notes(

@@ -1,9 +1,11 @@
 """What can go wrong with a llama-server: found, started, talked to, stopped."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from llama_mcp.errors import EVIDENCE_HEADING, LlamaMCPError
 from llama_mcp.llama_server.use import Use
+from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import counted
 
 
@@ -30,6 +32,19 @@ class OperatorsValueError(LlamaMCPError):
             f"The call did not pass {parameter}: the value is the operator's, from "
             f"LLAMA_MCP_{parameter.upper()}. Pass {parameter} in the call, or ask the user to "
             "correct the setting.",
+            cause=cause,
+        )
+
+
+class EntrysValueError(LlamaMCPError):
+    """What is wrong was not passed by the caller: it stands in the operator's file of models."""
+
+    def __init__(self, cause: LlamaMCPError, parameter: str, name: str, file: Path) -> None:
+        instead = "a model" if parameter == "model_path" else parameter
+        super().__init__(
+            f"The call did not pass {parameter}: the value is that of {name!r} in "
+            f"{visible_line(str(file))}, the operator's file of models. Pass {instead} in the "
+            "call, or ask the user to correct the file.",
             cause=cause,
         )
 

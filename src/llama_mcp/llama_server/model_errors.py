@@ -9,7 +9,7 @@ from llama_mcp.errors import LlamaMCPError
 ModelSource = Literal["running", "default", "named"]
 _WHOSE: dict[ModelSource, str] = {
     "running": "that runs",
-    "default": "of LLAMA_MCP_MODEL_PATH, the operator's default,",
+    "default": "that is the operator's default",
     "named": "that was asked for",
 }
 
@@ -53,9 +53,9 @@ class NoRoomError(LlamaMCPError):
                 infinite where waiting does not help.
         """
         self.waiting_seconds = waiting_seconds
+        self.why = f"{why}, and {'; '.join(staying)}"
         super().__init__(
-            f"There is no room for the model {wanted}: {why}, and {'; '.join(staying)}. "
-            "Nothing was sent or kept."
+            f"There is no room for the model {wanted}: {self.why}. Nothing was sent or kept."
         )
 
 

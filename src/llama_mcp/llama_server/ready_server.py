@@ -4,13 +4,13 @@ A turn sends, counts and asks through it, and knows no process, run folder, log 
 llama-server of ours is one kind (ready_run.py).
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.restored_prompt import KeptPrompt, RestoredPrompt
+from llama_mcp.llama_server.restored_prompt import RestoresPrompts
 
 # What a template adds to each message at the most, for builds that cannot show theirs.
 TEMPLATE_TOKENS_PER_MESSAGE = 32
@@ -28,6 +28,19 @@ class ModelLoad:
 
 # Is told of it, some times a second.
 TellLoad = Callable[[ModelLoad], None]
+# Is told of a wait that is not over yet, some times a second.
+TellWait = Callable[[ModelLoad], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a caller waits for a model that has no room yet, and who is told of that."""
+
+    seconds: float = 0.0
+    tell: TellWait | None = None
+
+
+NO_PATIENCE = Patience()
 
 
 class StreamPlace(Protocol):
@@ -110,7 +123,7 @@ class ModelUnloadedError(LlamaMCPError):
         super().__init__(f"{model} was unloaded, since it had had no turn for long.")
 
 
-class ReadyServer(Protocol):
+class ReadyServer(RestoresPrompts, Protocol):
     """A llama-server that answers, or will once its model has loaded.
 
     Of one that loads, only its names and the sizes that it was started with are known.
@@ -213,11 +226,6 @@ class ReadyServer(Protocol):
     async def rendered_prompt(self, body: Mapping[str, Any]) -> str | None:
         """Return the text that the model would read for the chat request; None when unknown."""
 
-    async def restore_prompt(
-        self, body: Mapping[str, Any], kept: KeptPrompt
-    ) -> RestoredPrompt | None:
-        """Have it go on from what was saved of the session; None when nothing was. Then chat."""
-
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
         """Return why a chat broke off, when the error says no more than that it did.
 
@@ -251,7 +259,7 @@ class ReadyServers(Protocol):
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyServer:
         """Return a llama-server that takes a turn, which may still load.
 
@@ -260,7 +268,7 @@ class ReadyServers(Protocol):
             model: The only model that will do, by path or name.
             usual_model: The model that served the session before, by its name. It is taken before
                 others when no model is named.
-            wait_seconds: How long to wait for room where another model is used.
+            patience: How long to wait for room where another model is used.
 
         Raises:
             LlamaMCPError: why there is none, such as that there is no room for it.

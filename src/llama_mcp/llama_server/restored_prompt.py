@@ -1,7 +1,8 @@
 """What a turn knows of its session's saved prompt cache: a part of ready_server.py's interface."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,12 @@ class RestoredPrompt(Protocol):
 
     async def judged(self, cached_tokens: int | None) -> str:
         """Return the outcome, or INEFFECTIVE, by how much of the prompt llama-server had."""
+
+
+class RestoresPrompts(Protocol):
+    """The part of a ready llama-server that has to do with it."""
+
+    async def restore_prompt(
+        self, body: Mapping[str, Any], kept: KeptPrompt
+    ) -> RestoredPrompt | None:
+        """Have it go on from what was saved of the session; None when nothing was. Then chat."""

@@ -101,7 +101,10 @@ class Starts:
         state = self._in_its_place(await self._attachment.settled_states(), preparation)
         if state is not None:
             refusal = refusal_to_join(
-                state, preparation.config, takes_any_port=preparation.takes_any_port
+                state,
+                preparation.config,
+                takes_any_port=preparation.takes_any_port,
+                named=preparation.named,
             )
             if refusal is None and isinstance(state, RunState):
                 # One that is ending is waited for, and then launched again.

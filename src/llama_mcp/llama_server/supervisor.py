@@ -22,6 +22,7 @@ from llama_mcp.llama_server.choosing.turn_servers import TurnServers
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
+from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State, default_state, known_state, named_state
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
@@ -36,7 +37,10 @@ from llama_mcp.llama_server.status import (
     ServerState,
     ServerStatus,
 )
+from llama_mcp.models.entries.entry import NamedModel
+from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.fitting import Fits
+from llama_mcp.models.named_models import named_in
 from llama_mcp.settings import LlamaServerSettings
 
 # One that got ready while nobody watched is proved within this time.
@@ -123,7 +127,7 @@ class Supervisor:
         """
         async with self._lock.hold() as exclusive:
             states = await self.attachment.states()
-            meant = _meant_to_stop(states, model)
+            meant = _meant_to_stop(states, model, is_entry=await self._is_entry(model))
             for state in meant:
                 if state.pid is not None and not force:
                     await refuse_while_in_use(state, self.attachment, self._turns_underway)
@@ -167,16 +171,17 @@ class Supervisor:
             LlamaMCPError: the settings of what runs cannot be read, or no model has that name.
         """
         states = await self.attachment.readable_states()
-        state = named_state(states, model) if model else default_state(states)
+        is_entry = await self._is_entry(model)
+        state = named_state(states, model, is_whole=is_entry) if model else default_state(states)
         running = state if isinstance(state, RunState) else None
         return await config_report.report(running, self._settings, self._environment, model)
 
-    async def fits(self) -> Fits:
-        """Return what judges whether models fit, as the settings would start them now."""
+    async def fits(self, entry: NamedModel | None = None) -> Fits:
+        """Return what judges whether models fit, as the settings, or an entry, start them now."""
         # Where several models may run, what runs makes no room.
         state = await self.observe() if self._settings.max_models == 1 else None
         running = state if isinstance(state, RunState) else None
-        return await fits_now(running, self._settings, self._environment)
+        return await fits_now(running, self._settings, self._environment, entry)
 
     async def observe(self, model: str | None = None) -> State | None:
         """Return the state of a model's last run, asking no llama-server.
@@ -189,7 +194,8 @@ class Supervisor:
             UnknownModelError, AmbiguousModelError: that model has none.
         """
         states = await self.attachment.states()
-        return known_state(states, model) if model else default_state(states)
+        is_entry = await self._is_entry(model)
+        return known_state(states, model, is_whole=is_entry) if model else default_state(states)
 
     async def observe_all(self) -> list[State]:
         """Return the state of the last run of each model, that which was started last first."""
@@ -201,11 +207,11 @@ class Supervisor:
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
         return await self._turn_servers.ready_server(
-            may_start=may_start, model=model, usual_model=usual_model, wait_seconds=wait_seconds
+            may_start=may_start, model=model, usual_model=usual_model, patience=patience
         )
 
     async def ready_run(self, name: str) -> ReadyRun | None:
@@ -225,6 +231,16 @@ class Supervisor:
         """Close connections and give back the leases; the keepers do the rest."""
         await self.attachment.release_all()
 
+    async def _is_entry(self, model: str | None) -> bool:
+        """Tell whether a name is that of a model of the operator's file, whether it runs or not."""
+        if not model:
+            return False
+        entries = named_in(self._settings.models)
+        try:
+            return await anyio.to_thread.run_sync(entries.exactly, model) is not None
+        except ModelsFileError:  # what runs can be named all the same
+            return False
+
     async def _with_models(self, status: ServerStatus) -> ServerStatus:
         """Return the status with all models that run, if there are several."""
         states = [s for s in await self.attachment.states() if isinstance(s, RunState)]
@@ -235,10 +251,11 @@ class Supervisor:
         return status.model_copy(update={"models": rows})
 
 
-def _meant_to_stop(states: Sequence[State], model: str | None) -> list[State]:
+def _meant_to_stop(states: Sequence[State], model: str | None, *, is_entry: bool) -> list[State]:
     if model is None:
         default = default_state(states)
         return [default] if default is not None else []
     if model.casefold() == ALL_MODELS:
-        return [state for state in states if state.is_live or state.pid is not None]
-    return [known_state(states, model)]
+        idle = ServerState.IDLE  # would come back
+        return [s for s in states if s.is_live or s.pid is not None or s.state is idle]
+    return [known_state(states, model, is_whole=is_entry)]

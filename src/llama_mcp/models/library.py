@@ -10,6 +10,7 @@ from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.models.facts import ModelFacts
 from llama_mcp.models.gguf.known_facts import KnownFacts
 from llama_mcp.models.model import Model
+from llama_mcp.models.named_models import NamedModels, named_in
 from llama_mcp.models.places import huggingface
 from llama_mcp.models.places.all_places import find_all
 from llama_mcp.models.places.folders import gguf_files, plain_name
@@ -71,6 +72,11 @@ class Library:
         """Whether the operator lets models be downloaded."""
         # A start can be given the settings of llama-servers alone, which do not say it.
         return not isinstance(self.settings, DownloadSettings) or self.settings.downloads
+
+    @property
+    def named_models(self) -> NamedModels:
+        """The models that the operator has named."""
+        return named_in(self.settings.models)
 
     def models(self) -> list[Model]:
         """Return every model once, those outside the allowed folders left out."""

@@ -6,7 +6,8 @@ from typing import Literal
 
 from llama_mcp.models.facts import ModelFacts
 
-# Whose folder a model was found in; `path` where only its path was given, by a call or a setting.
+# Whose folder a model was found in; `path` where only its path was given, by a call or a setting,
+# and `models_file` where the operator has named it.
 Source = Literal[
     "model_dirs",
     "starter",
@@ -17,6 +18,7 @@ Source = Literal[
     "jan",
     "gpt4all",
     "path",
+    "models_file",
 ]
 
 

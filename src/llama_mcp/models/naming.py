@@ -1,18 +1,23 @@
-"""Which model a caller means: a path, or a name that fits one model of the library.
+"""Which model a caller means: an entry of the operator's, a path, or a name of the library.
 
-A name is what a row is called, a model's file name, with or without `.gguf` and in any case, its
-place in its program's folder (`publisher/repo/file`), or a beginning or a part of these that fits
-one model only.
+An entry is meant by its name in whatever case, or by a beginning of it that no other has. A name of
+the library is what a row is called, a model's file name, with or without `.gguf` and in any case,
+its place in its program's folder (`publisher/repo/file`), or a beginning or a part of these that
+fits one model only.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from llama_mcp.copied_text import plain_text
-from llama_mcp.errors import InvalidArgumentError
+from llama_mcp.errors import InvalidArgumentError, PathNotAllowedError
 from llama_mcp.long_paths import openable
 from llama_mcp.models import starter_model
+from llama_mcp.models.entries.entry import NamedModel, can_be_name
 from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.models.library import Library, Survey
 from llama_mcp.models.misnamed import address_refused, missing_refused, no_model_refused
@@ -34,8 +39,63 @@ _SHORTEST = 2
 _Fits = Callable[[Row | NoModel], bool]
 
 
-def find_model(model_path: str | None, library: Library) -> Model:
-    """Return the model that a text means; None means the starter model.
+def find_entry(model_path: str | None, library: Library) -> NamedModel | None:
+    """Return the entry of the operator's file that a text means; None when it means none.
+
+    A file or a model of the library that is called just so goes before one whose name only begins
+    so. What can only be a path does not need the file.
+
+    Args:
+        model_path: what a call passes; without it the setting counts, else the first entry.
+        library: finds what else is called so.
+
+    Raises:
+        ModelsFileError: the file cannot be read, or is wrong.
+        ModelUnusableError: several names begin so.
+    """
+    plain = plain_text(model_path or "")
+    if not plain:
+        plain = _default_name(library)
+        if not plain:
+            return next(iter(library.named_models.all()), None)
+    if not can_be_name(plain):
+        return None
+    entries = library.named_models
+    if entry := entries.exactly(plain):
+        return entry
+    if not entries.beginning(plain) or _is_called_exactly(plain, library):
+        return None
+    return entries.find(plain)
+
+
+def entry_model(entry: NamedModel, library: Library, survey: Survey | None = None) -> Model:
+    """Return the model of an entry, by the name of the entry; raises as `find_model` does.
+
+    Args:
+        entry: it.
+        library: finds it.
+        survey: what the library has, where that has been looked at already.
+    """
+    beside = entry.folder / entry.model_path
+    there = str(beside) if os.path.exists(openable(str(beside))) else entry.model_path
+    return replace(find_model(there, library, survey), name=entry.name, source="models_file")
+
+
+def entry_models(library: Library) -> list[Model]:
+    """Return the models of the operator's entries; those of which there is no file are left out.
+
+    Raises:
+        ModelsFileError: the file of entries cannot be read, or is wrong.
+    """
+    found = []
+    for entry in library.named_models.all():
+        with suppress(InvalidArgumentError, ModelUnusableError, PathNotAllowedError):
+            found.append(entry_model(entry, library))
+    return found
+
+
+def find_model(model_path: str | None, library: Library, survey: Survey | None = None) -> Model:
+    """Return the model of the library that a text means; None means the starter model.
 
     Folders and files are looked at, and one on a network may take long: call it in a thread.
 
@@ -50,7 +110,7 @@ def find_model(model_path: str | None, library: Library) -> Model:
     path = _path(model_path)
     if path is not None and (path.is_file() or path.is_symlink()):
         return _at(path, library)
-    survey = library.survey()
+    survey = survey or library.survey()
     if row := next((row for row in survey.rows if row.model.name == model_path), None):
         return row.model
     if is_address(model_path):
@@ -66,6 +126,28 @@ def find_model(model_path: str | None, library: Library) -> Model:
         # Whether there is something outside the allowed folders is not told either.
         check_path(absolute_path(path), "model_path", library.settings.allowed_paths)
     raise missing_refused(path, survey, library)
+
+
+def _default_name(library: Library) -> str:
+    """Return what the operator's default can be called by; empty without one.
+
+    The name of an entry may have become a path: where llama-mcp works something is called so.
+    """
+    default = library.settings.model_path or ""
+    if default.lower().endswith(_SUFFIX):
+        return default
+    try:
+        is_here = Path(default).parent == Path.cwd()
+    except OSError:  # the working folder is gone
+        return default
+    return Path(default).name if is_here else default
+
+
+def _is_called_exactly(plain: str, library: Library) -> bool:
+    path = _path(plain)
+    if path is not None and path.is_file():
+        return True
+    return any(map(_is_called(plain, folded), library.survey().rows))
 
 
 def _starter(library: Library) -> Path:

@@ -6,6 +6,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from llama_mcp.models import starter_model
+from llama_mcp.models.entries.entry import NamedModel
+from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.library import Library
 from llama_mcp.models.model import Model
 from llama_mcp.models.places import model_dirs
@@ -42,6 +44,9 @@ def offer(wanted: str, models: Sequence[Model], library: Library) -> str:
     known = [model for model in models if not model.problem]
     missing = [str(folder) for folder in library.settings.model_dirs if not os.path.isdir(folder)]
     sentences = []
+    if entries := _entries(library):
+        names = first_few([entry.name for entry in entries], MODELS_TO_NAME)
+        sentences.append(f"Models that the operator has named: {names}.")
     if known:
         sentences.append(f"Models that can be named: {named(nearest(wanted, known))}.")
     if missing:
@@ -74,8 +79,21 @@ def named(models: Sequence[Model], name: Callable[[Model], str] = lambda model: 
     return first_few(texts, MODELS_TO_NAME)
 
 
+def _entries(library: Library) -> Sequence[NamedModel]:
+    """Return the operator's entries; of a wrong file of them, those who need it tell."""
+    try:
+        return library.named_models.all()
+    except ModelsFileError:
+        return ()
+
+
 def _default_name(library: Library) -> str | None:
-    if library.settings.model_path:
+    entries, default_path = _entries(library), library.settings.model_path
+    if entries and not default_path:
+        return entries[0].name
+    if default_path and any(folded(entry.name) == folded(default_path) for entry in entries):
+        return default_path
+    if default_path:
         default = library.default_file()
         return shown_name(without_number(default.stem)) if default else None
     starter = starter_model.starter_model_path()

@@ -4,20 +4,24 @@ Nothing is started for it, and nothing outside this machine is asked.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.runs.run_state import RunState
-from llama_mcp.models.errors import ModelUnusableError
+from llama_mcp.models.errors import ModelsFileError, ModelUnusableError
+from llama_mcp.models.rows.names import folded
 from llama_mcp.observing.model_list import (
     ModelDetails,
     ModelList,
     ModelRow,
     best_first,
     matching,
+    missing_row,
     row_of,
     told_list,
     why_none,
@@ -26,11 +30,18 @@ from llama_mcp.paths import is_same_file
 from llama_mcp.reading_settings import missing_folders
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_mcp.llama_server.runs.records import Launch
     from llama_mcp.llama_server.supervisor import Supervisor
+    from llama_mcp.models.entries.entry import NamedModel
     from llama_mcp.models.fitting import Fits
-    from llama_mcp.models.library import Library
+    from llama_mcp.models.library import Library, Survey
     from llama_mcp.models.model import Model
     from llama_mcp.settings import LlamaServerSettings
+
+# What of an entry changes how much memory its model takes, or which there is.
+_OF_NEEDS = frozenset({"llama_cpp_path", "ctx_size", "parallel", "n_gpu_layers", "extra_args"})
 
 
 class KnownModels:
@@ -52,7 +63,7 @@ class KnownModels:
 
     async def list(self, query: str, limit: int) -> ModelList:
         """Return the models that a query finds, the best first; all of them without a query."""
-        self._settings.check(("model_dirs", "model_places", "allowed_paths"))
+        self._settings.check(("model_dirs", "model_places", "allowed_paths", "models"))
         look = await self._look()
         # In a thread: folders are looked at, and one on a network may take long.
         return await anyio.to_thread.run_sync(self._list, query, limit, look)
@@ -68,42 +79,51 @@ class KnownModels:
 
     async def names(self, part: str) -> tuple[str, ...]:
         """Return the names that begin with a text, then those that contain it."""
-        models = await anyio.to_thread.run_sync(self._library.models)
-        low = part.casefold()
-        found = [model.name for model in models if low in model.name.casefold()]
-        return tuple(sorted(found, key=lambda name: not name.casefold().startswith(low)))
+        return await anyio.to_thread.run_sync(self._names, part)
 
     async def mark(self) -> Hashable:
         """Return a value that is another one once a model has come, gone or changed."""
         # Abandoned at the end: a folder on a network that hangs must not keep the process.
-        models = await anyio.to_thread.run_sync(self._library.models, abandon_on_cancel=True)
-        return frozenset((str(model.path), model.size_bytes) for model in models)
+        return await anyio.to_thread.run_sync(self._mark, abandon_on_cancel=True)
 
     async def _look(self) -> "_Look":
-        fits, seen = await self._supervisor.fits(), await self._supervisor.observe()
-        is_up = isinstance(seen, RunState) and seen.pid is not None
-        path = seen.run.launch.config.model_path if isinstance(seen, RunState) and is_up else None
-        return _Look(fits, Path(path) if path else None)
+        entries = await anyio.to_thread.run_sync(self._library.named_models.all)
+        fits, seen = await self._supervisor.fits(), await self._supervisor.observe_all()
+        named = [(entry, await self._fits_of(entry, fits)) for entry in entries]
+        up = [each for each in seen if isinstance(each, RunState) and each.pid is not None]
+        return _Look(fits, named, [each.run.launch for each in up])
+
+    async def _fits_of(self, entry: "NamedModel", fits: "Fits") -> "Fits":
+        is_as_set = not entry.given & _OF_NEEDS
+        return fits if is_as_set else await self._supervisor.fits(entry)
 
     def _details(self, name: str, look: "_Look") -> ModelDetails:
         from llama_mcp.models.offering import named, nearest
 
-        models = self._library.models()
+        survey = self._library.survey()
+        models = look.others(survey.models)
+        for entry, fits in look.named:
+            if folded(entry.name) == folded(name):
+                found = self._model_of(entry, survey)
+                row = look.entry_row(entry, fits, found)
+                return _with_entry(_detailed(row, found), entry)
         for model in models:
             if model.name == name:
-                row = _row(model, look)
-                projector = str(model.projector) if model.projector else None
-                return ModelDetails(**row.model_dump(), path=str(model.path), projector=projector)
+                return _detailed(look.row(model), model)
         like = named(nearest(name, models))
         advice = f"The nearest are: {like}." if like else "There is no model."
         raise ModelUnusableError(name, "no model of the list has that name", advice)
 
     def _list(self, query: str, limit: int, look: "_Look") -> ModelList:
-        rows = [_row(model, look) for model in self._library.models()]
-        if look.running is not None and not any(row.running for row in rows):
+        survey = self._library.survey()
+        rows = [
+            look.entry_row(entry, fits, self._model_of(entry, survey)) for entry, fits in look.named
+        ]
+        rows += map(look.row, look.others(survey.models))
+        for file in look.unnamed_files:
             # It was started by its path, and lies where nobody looks.
-            others = self._library.at(look.running).models
-            rows += [_row(model, look) for model in others]
+            if not any(is_same_file(file, model.path) for model in survey.models):
+                rows += map(look.row, self._library.at(file).models)
         found, has_all_words = matching(best_first(rows), query)
         if not found:
             note = why_none(query, len(rows), self._settings)
@@ -111,24 +131,97 @@ class KnownModels:
         available_bytes = look.fits.available.total_bytes
         return told_list(found, available_bytes, limit, has_all_words=has_all_words)
 
+    def _model_of(self, entry: "NamedModel", survey: "Survey") -> "Model | LlamaMCPError":
+        """Return the model of an entry, or why there is none."""
+        from llama_mcp.models.naming import entry_model
+
+        try:
+            return entry_model(entry, self._library, survey)
+        except LlamaMCPError as error:
+            return error
+
+    def _names(self, part: str) -> tuple[str, ...]:
+        models = [model.name for model in self._library.models()]
+        with suppress(ModelsFileError):  # what is wrong, a call says
+            models = [*(entry.name for entry in self._library.named_models.all()), *models]
+        low = part.casefold()
+        found = [name for name in dict.fromkeys(models) if low in name.casefold()]
+        return tuple(sorted(found, key=lambda name: not name.casefold().startswith(low)))
+
+    def _mark(self) -> Hashable:
+        try:
+            named: Hashable = self._library.named_models.all()
+        except ModelsFileError as error:
+            named = error.problems
+        models = self._library.models()
+        return named, frozenset((str(model.path), model.size_bytes) for model in models)
+
 
 @dataclass(frozen=True, slots=True)
 class _Look:
     """What is known of memory and llama-server at one moment."""
 
     fits: "Fits"
-    running: Path | None
-    """The file of the model that runs."""
+    named: "Sequence[tuple[NamedModel, Fits]]"
+    """The operator's entries, each with what judges it."""
+    running: "Sequence[Launch]"
+
+    @property
+    def unnamed_files(self) -> list[Path]:
+        """The files of the models that run by no name of the operator's."""
+        names = [entry.name for entry, _ in self.named]
+        launches = [launch for launch in self.running if launch.alias not in names]
+        return [Path(launch.config.model_path or "") for launch in launches]
+
+    def others(self, models: "Sequence[Model]") -> "list[Model]":
+        """Return models by names that no entry has: of one that has, its path is left."""
+        taken = {folded(entry.name) for entry, _ in self.named}
+        return [
+            replace(model, name=str(model.path)) if folded(model.name) in taken else model
+            for model in models
+        ]
+
+    def row(self, model: "Model") -> ModelRow:
+        """Return the row of a model that is no entry."""
+        is_running = any(is_same_file(model.path, file) for file in self.unnamed_files)
+        return _row(model, self.fits, is_running=is_running)
+
+    def entry_row(
+        self, entry: "NamedModel", fits: "Fits", model: "Model | LlamaMCPError"
+    ) -> ModelRow:
+        """Return the row of an entry."""
+        is_running = any(launch.alias == entry.name for launch in self.running)
+        if isinstance(model, LlamaMCPError):
+            return missing_row(entry.name, _problem(model), is_running=is_running)
+        return _row(model, fits, is_running=is_running)
 
 
-def _row(model: "Model", look: _Look) -> ModelRow:
+def _row(model: "Model", fits: "Fits", *, is_running: bool) -> ModelRow:
     sight = model.projector_facts
     return row_of(
         model,
-        look.fits.of(model, _size(model.projector)),
+        fits.of(model, _size(model.projector)),
         has_vision=sight is not None and sight.vision,
-        is_running=look.running is not None and is_same_file(model.path, look.running),
+        is_running=is_running,
     )
+
+
+def _problem(error: LlamaMCPError) -> str:
+    if isinstance(error, ModelUnusableError):
+        return f"{error.path}: {error.problem}"
+    return error.situation
+
+
+def _detailed(row: ModelRow, model: "Model | LlamaMCPError") -> ModelDetails:
+    if isinstance(model, LlamaMCPError):
+        return ModelDetails(**row.model_dump())
+    projector = str(model.projector) if model.projector else None
+    return ModelDetails(**row.model_dump(), path=str(model.path), projector=projector)
+
+
+def _with_entry(details: ModelDetails, entry: "NamedModel") -> ModelDetails:
+    given = {name: getattr(entry, name) for name in sorted(entry.given - {"name"})}
+    return details.model_copy(update={"models_file": str(entry.file), "entry": given})
 
 
 def _size(path: Path | None) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -63,8 +64,12 @@ class ModelList(BaseModel, frozen=True):
 class ModelDetails(ModelRow, frozen=True):
     """A model with its files."""
 
-    path: str
+    path: str | None = None
     projector: str | None = None
+    models_file: str | None = None
+    """Where the operator has named it."""
+    entry: dict[str, Any] | None = None
+    """What is set for it there."""
 
 
 def told_list(
@@ -129,14 +134,32 @@ def row_of(model: Model, fit: Fit | None, *, has_vision: bool, is_running: bool)
     )
 
 
-def best_first(rows: Sequence[ModelRow]) -> list[ModelRow]:
-    """Return what runs, then what fits best; of those what can chat, the largest first."""
+def missing_row(name: str, problem: str, *, is_running: bool) -> ModelRow:
+    """Return the row of a model that the operator has named, and of which there is no file."""
+    return ModelRow(
+        model=name,
+        size_bytes=0,
+        source="models_file",
+        running=is_running or None,
+        problem=problem,
+    )
 
-    def rank(row: ModelRow) -> tuple[bool, bool, int, int, int]:
+
+def best_first(rows: Sequence[ModelRow]) -> list[ModelRow]:
+    """Return what runs, then what the operator has named in its order, then what fits best.
+
+    Of what fits as well, what can chat comes first, and the largest.
+    """
+
+    def rank(row: ModelRow) -> tuple[bool, bool, bool, int, int, int]:
         # What cannot be loaded comes last, whatever it would need.
+        is_named, has_problem = row.source == "models_file", row.problem is not None
+        if is_named:
+            return (not row.running, False, has_problem, 0, 0, 0)
         return (
             not row.running,
-            row.problem is not None,
+            True,
+            has_problem,
             _FITS.index(row.fits),
             _KINDS.index(row.kind),
             -row.size_bytes,

@@ -9,7 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ModelUnloadedError, ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import (
+    ModelUnloadedError,
+    Patience,
+    ReadyServer,
+    ReadyServers,
+    TellWait,
+)
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.file_check import check_files
@@ -20,12 +26,21 @@ Check = Callable[[ReadyServer], Awaitable[ReadyServer]]
 
 
 async def server_for_turn(
-    request: ChatRequest, servers: ReadyServers, archive: Archive
+    request: ChatRequest,
+    servers: ReadyServers,
+    archive: Archive,
+    tell_wait: TellWait | None = None,
 ) -> tuple[ReadyServer, Sequence[str]]:
     """Return a llama-server that takes the request, as far as that can be told now.
 
     It has the model that is named, else the one that has answered the session before, else what
     there is.
+
+    Args:
+        request: What is asked.
+        servers: Give it.
+        archive: Knows by which model the session was answered.
+        tell_wait: Is told of a wait for room.
 
     Returns:
         It, which may still load, and what the caller should know of its model.
@@ -38,7 +53,7 @@ async def server_for_turn(
         servers.ready_server,
         model=request.model,
         usual_model=before,
-        wait_seconds=request.wait_seconds,
+        patience=Patience(request.wait_seconds, tell_wait),
     )
 
     async def check(server: ReadyServer) -> ReadyServer:
@@ -52,7 +67,10 @@ async def server_for_turn(
 
 
 async def server_for_job(
-    sampling: Sampling, request: JobRequest, servers: ReadyServers
+    sampling: Sampling,
+    request: JobRequest,
+    servers: ReadyServers,
+    tell_wait: TellWait | None = None,
 ) -> ReadyServer:
     """Return a llama-server for the questions of a job.
 
@@ -60,11 +78,16 @@ async def server_for_job(
         sampling: As the job has it, with the schema that its json_schema means.
         request: Names the model, if any.
         servers: Give it.
+        tell_wait: Is told of a wait for room.
 
     Raises:
         LlamaMCPError: why there is none, or what is wrong with the json_schema.
     """
-    find = partial(servers.ready_server, model=request.model, wait_seconds=request.wait_seconds)
+    find = partial(
+        servers.ready_server,
+        model=request.model,
+        patience=Patience(request.wait_seconds, tell_wait),
+    )
     return await _checked(find, partial(_check_schema, sampling))
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 import anyio
 from anyio.abc import TaskGroup
 
-from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReadyServers, TellWait
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.left_turns import CutOffCall
@@ -68,11 +68,12 @@ class InFlight:
         loading = [turn for turn in self.open_turns() if turn.reply.load]
         return self.queues.waiting + len(loading)
 
-    async def ask(self, request: ChatRequest) -> Call:
-        """Join the turn of the same call that was cut off, else begin one.
+    async def ask(self, request: ChatRequest, tell_wait: TellWait | None = None) -> Call:
+        """Join the turn of the same call that was cut off, else begin one; raises as take_turn.
 
-        Raises:
-            LlamaMCPError: As take_turn.
+        Args:
+            request: What is asked.
+            tell_wait: Is told of a wait for room for its model.
         """
         digest = digest_of(request)
         await self._calls.settle(digest)
@@ -80,7 +81,7 @@ class InFlight:
             return joined
         cut_off = await self._archive.cut_off_call(digest)
         if cut_off is None or cut_off.is_cancelled:
-            turn = await self.take_turn(request, digest, cut_off)
+            turn = await self.take_turn(request, digest, cut_off, tell_wait)
             before = (cut_off.session_id, cut_off.turn) if cut_off else None
             is_same = (turn.session_id, turn.number) == before
             return self._calls.note(digest, turn, 2 if is_same else 1)
@@ -101,19 +102,23 @@ class InFlight:
         return reply.model_copy(update={"notes": notes})
 
     async def take_turn(
-        self, request: ChatRequest, digest: str | None = None, cancelled: CutOffCall | None = None
+        self,
+        request: ChatRequest,
+        digest: str | None = None,
+        cancelled: CutOffCall | None = None,
+        tell_wait: TellWait | None = None,
     ) -> Turn:
         """Begin a turn: check it, see to a llama-server, archive the message, start it.
 
-        A model that loads is waited for by the turn, when its message is in the archive.
-
-        The session is checked first, so that a turn that cannot begin starts no llama-server.
+        A model that loads is waited for by the turn, when its message is in the archive. The
+        session is checked first, so that a turn that cannot begin starts no llama-server.
 
         Args:
             request: What is asked.
             digest: What the same call is known by.
-            cancelled: The same call before, which its client cancelled; it is gone on with where
-                that can be.
+            cancelled: The same call before, which its client cancelled; it is gone on with if it
+                can be.
+            tell_wait: As for `ask`.
 
         Raises:
             LlamaMCPError: One of its kinds; nothing was archived then.
@@ -124,7 +129,8 @@ class InFlight:
         if request.session_id is not None:
             with new_session_offered():
                 await self._check_session(request.session_id)
-        server, model_notes = await server_for_turn(request, self._servers, self._archive)
+        to_know = self._servers, self._archive, tell_wait
+        server, model_notes = await server_for_turn(request, *to_know)
         request_notes += model_notes
         if cancelled is not None:
             again = await reopen(self._archive, cancelled, request, server)
@@ -135,8 +141,6 @@ class InFlight:
 
     async def latest(self, session_id: str) -> Turn | Job | None:
         """Return the session's last turn or job if this process began and still knows it whole.
-
-        For other turns there is archived_reply.
 
         Raises:
             SessionNotFoundError: There is no such session.
@@ -158,8 +162,6 @@ class InFlight:
 
     async def cancel(self, session_id: str) -> ChatReply:
         """Stop the reply that is being generated in the session, and return what came of it.
-
-        A reply that is over already is returned as it is, with a note.
 
         Raises:
             ReplyElsewhereError: Another process generates it, and does not stop.

@@ -9,11 +9,13 @@ from llama_mcp.llama_server.runs.run import Run, current_run
 from llama_mcp.llama_server.starting.fit_note import judged
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.models.fitting import Available, Fits
+from llama_mcp.models.named_models import NamedModels
 from llama_mcp.models.needs import StartOptions
 from llama_mcp.settings import Settings
 from tests.llama_server.conftest import Process, process_of, start
 from tests.support.gguf_shapes import write_llama_8b
 from tests.support.llama_8b import LLAMA_8B
+from tests.support.models_file import entry, write_models
 from tests.support.nvml import Gpu, use_gpus
 
 GIB = 2**30
@@ -92,3 +94,16 @@ async def test_without_an_engine_ram_is_judged(settings: Settings) -> None:
     fits = await fits_now(None, nowhere, {})
     assert fits.options == StartOptions(4096, 4, 7)
     assert fits.available.ram_bytes > 0 and fits.available.gpus_bytes == ()
+
+
+@pytest.mark.posix
+async def test_an_entry_is_judged_as_it_would_be_started(first: Process, tmp_path: Path) -> None:
+    cache = ["--cache-type-k", "q8_0", "--device", "none"]
+    text = entry("a", "m", ctx_size=512, parallel=1, extra_args=cache) + entry(
+        "b", "m", n_gpu_layers=0
+    )
+    own, on_cpu = NamedModels(write_models(tmp_path / "models.toml", text)).all()
+    fits = await first.supervisor.fits(own)
+    assert (fits.options.ctx_size, fits.options.parallel) == (512, 1)
+    assert fits.available.gpus_bytes == ()
+    assert (await first.supervisor.fits(on_cpu)).options == StartOptions(4096, 4, 0)

@@ -139,3 +139,14 @@ async def test_a_start_that_asks_for_the_same_joins_and_one_that_does_not_is_tol
     assert refusal_to_join(state, config.model_copy(update={"port": 0})) is None
     refusal = refusal_to_join(state, config.model_copy(update={"port": 0, "ctx_size": 17}))
     assert isinstance(refusal, AlreadyRunningError) and "ctx_size" in str(refusal)
+
+
+async def test_a_start_by_the_operators_name_joins_only_what_runs_under_that_name(
+    lock: StartLock,
+) -> None:
+    state = await read_run_state(await launched(lock, launch_of()))
+    launch = state.run.launch
+    config = launch.config.model_copy(update={"port": 0})
+    assert refusal_to_join(state, config, named=launch.alias) is None
+    refusal = refusal_to_join(state, config, named="coder")
+    assert f"its name ({launch.alias!r}, asked for 'coder')" in str(refusal)

@@ -84,3 +84,10 @@ def test_a_model_is_called_as_its_file_and_a_blob_as_its_program_calls_it() -> N
     blob = Path("/o/blobs/sha256-4f2a")
     assert use_of(source="ollama", path=blob, name="llama3.2:1b").alias == "llama3.2:1b"
     assert use_of(source="ollama", path=blob, name="hf.co/u/r:Q4").alias == "r:Q4"
+
+
+def test_a_model_that_the_operator_has_named_is_called_so() -> None:
+    model = Model("m", Path("/m/m.gguf"), 1, "models_file", CHAT)
+    config = LaunchConfig.of(Settings(), LaunchArguments())
+    assert model_in_use(model, config, NEW, (), facts_of).alias == "m"
+    assert model_in_use(model, config, NEW, (), facts_of, "My coder").alias == "My coder"

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.starting.preparation import prepare
 from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.reading_settings import read_settings
+from tests.support.models_file import entry, write_models
 from tests.support.small_gguf import write_gguf, write_projector, write_shards
 
 OPERATORS = "the value is the operator's, from LLAMA_MCP_MODEL_PATH"
@@ -66,3 +68,61 @@ async def test_whatever_is_wrong_with_the_operators_model_is_not_told_as_the_cal
     assert words in of_operator and OPERATORS in of_operator
     of_caller = await refusal(variables, model_path=path)
     assert words in of_caller and OPERATORS not in of_caller
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"model_path": "allowed/no.gguf"}, "it does not exist"),
+        ({"model_path": "https://example.com/m.gguf"}, "it is an address"),
+        ({"model_path": "outside.gguf"}, "outside the folders that the operator allows"),
+        ({"model_path": "allowed/mmproj.gguf"}, "it is a projector"),
+        ({"llama_cpp_path": "no/such"}, "No llama-server was found"),
+        ({"extra_args": ["--no-such-flag"]}, "--no-such-flag"),
+        (
+            {"extra_args": ["--lora", "allowed/no.gguf"]},
+            "/no.gguf for --lora, which does not exist",
+        ),
+        ({"extra_args": ["--host", "0.0.0.0"]}, "--host"),
+        ({"ctx_size": 2147483392, "parallel": 2}, "times parallel"),
+    ],
+)
+async def test_whatever_is_wrong_with_an_entry_is_told_with_its_name_and_file(
+    tmp_path: Path, values: dict[str, Any], words: str
+) -> None:
+    folder = tmp_path / "allowed"
+    write_gguf(folder / "a.gguf")
+    write_projector(folder / "mmproj.gguf")
+    write_gguf(tmp_path / "outside.gguf")
+    fields: dict[str, Any] = {"model_path": "allowed/a.gguf", **values}
+    file = write_models(tmp_path / "models.toml", entry("coder", **fields))
+    variables = {
+        "HOME": str(tmp_path / "state"),
+        "LLAMA_CPP_PATH": "embedded",
+        "ALLOWED_PATHS": str(folder),
+        "MODELS": str(file),
+    }
+    told = await refusal(variables, model_path="CODER")
+    assert words in told.replace(os.sep, "/")
+    assert f"the value is that of 'coder' in {file}" in told
+    assert told.replace("'coder'", "") == (await refusal(variables)).replace("'coder'", "")
+
+
+async def test_an_entry_is_launched_with_its_name_and_what_is_set_for_it(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "a.gguf")
+    write_gguf(tmp_path / "lora.gguf", "", {"general.type": "adapter"})
+    values = {"idle_seconds": 9, "keep": True, "extra_args": "--lora lora.gguf", "parallel": 1}
+    file = write_models(tmp_path / "models.toml", entry("My coder", "a.gguf", **values))
+    settings = read_settings(
+        {
+            "LLAMA_MCP_HOME": str(tmp_path / "state"),
+            "LLAMA_MCP_LLAMA_CPP_PATH": "embedded",
+            "LLAMA_MCP_MODELS": str(file),
+        }
+    )
+    prepared = await prepare(settings, dict(os.environ), LaunchArguments(model_path="my"))
+    launch = prepared.launch_on(8080, 1.0)
+    assert (launch.alias, launch.idle_seconds, launch.keep) == ("My coder", 9, True)
+    assert launch.config.model_path == str(tmp_path / "a.gguf")
+    assert launch.config.extra_args == ("--lora", str(tmp_path / "lora.gguf"))
+    assert launch.config.parallel == 1

@@ -120,6 +120,7 @@ STATUSES = {
         last_exit=CRASH,
         model="tiny",
     ),
+    "idle": status(ServerState.IDLE, "tiny was unloaded.", model="tiny", clients=2),
     "stopping": status(ServerState.STOPPING, "It is being stopped.", **UP),
 }
 

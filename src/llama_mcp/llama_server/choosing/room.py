@@ -111,29 +111,32 @@ class Room:
             sparing: models that take no room of their own: what the start replaces.
 
         Returns:
-            A note about each that was stopped.
+            What its caller should know: what was stopped, or takes memory from it.
 
         Raises:
             NoRoomError: what runs may not be stopped.
         """
-        stopped: list[str] = []
-        spared = {model, *sparing}
-        while residents := await self._residents(exclusive, spared):
-            is_full = len(residents) >= self._settings.max_models
+        notes: list[str] = []
+        while residents := await self._residents(exclusive, sparing):
+            # Another file of the same name, whose place it takes.
+            namesakes = [each for each in residents if each.model == model]
+            is_full = bool(namesakes) or len(residents) >= self._settings.max_models
             crowding = None
             if not is_full and memory is not None:
-                crowding = await _crowding(memory, residents, has_ended_another=bool(stopped))
+                crowding = await _crowding(memory, residents, has_ended_another=bool(notes))
             if not is_full and crowding is None:
                 break
-            movable = self._movable(residents)
-            if movable is None and crowding is not None and crowding.fits_somehow:
-                break
+            movable = self._movable(namesakes or residents)
             if movable is None:
-                raise self._refused(model, residents, crowding)
+                refused = self._refused(model, namesakes or residents, crowding)
+                if crowding is None or not crowding.fits_somehow:
+                    raise refused
+                notes.append(f"{model} has less memory than it could have: {refused.why}.")
+                break
             await exclusive.end(movable.state.run)
             quiet = lasting(movable.quiet_seconds)
-            stopped.append(f"{movable.model} was stopped to make room, unused for {quiet}.")
-        return tuple(stopped)
+            notes.append(f"{movable.model} was stopped to make room, unused for {quiet}.")
+        return tuple(notes)
 
     async def resident(self, state: RunState) -> Resident:
         """Look at a model that runs."""
@@ -175,7 +178,7 @@ class Room:
         return NoRoomError(
             wanted,
             [f"{each.model} ({_size_of(each)}) {refusal.why}" for each, refusal in refusals],
-            crowding.why if crowding else _full(limit),
+            crowding.why if crowding else _full(limit, wanted, residents),
             waiting_seconds=min(waits, default=math.inf),
         )
 
@@ -190,7 +193,9 @@ async def _crowding(
     return await anyio.to_thread.run_sync(judge)
 
 
-def _full(limit: int) -> str:
+def _full(limit: int, wanted: str, residents: Sequence[Resident]) -> str:
+    if any(each.model == wanted for each in residents):
+        return "another file with that name runs"
     most = "one model runs at a time" if limit == 1 else f"at most {limit} models run at once"
     return f"{most} (LLAMA_MCP_MAX_MODELS={limit})"
 

@@ -24,6 +24,7 @@ from llama_mcp.llama_server.choosing.wanted_model import (
 from llama_mcp.llama_server.model_errors import NoRoomError
 from llama_mcp.llama_server.rank_run import RankRun, rank_run_of
 from llama_mcp.llama_server.ready_run import ReadyRun
+from llama_mcp.llama_server.ready_server import NO_PATIENCE, ModelLoad, Patience
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState, once_unloaded
@@ -50,9 +51,9 @@ class _Wish:
 
     model: WantedModel
     may_start: bool = True
-    deadline: float = 0.0
-    """Until when it waits for room, by anyio's clock."""
+    patience: Patience = NO_PATIENCE
     notes: list[str] = field(default_factory=list)
+    began_at: float = field(default_factory=anyio.current_time)
 
 
 class TurnServers:
@@ -95,7 +96,7 @@ class TurnServers:
         may_start: bool = True,
         model: str | None = None,
         usual_model: str | None = None,
-        wait_seconds: float = 0.0,
+        patience: Patience = NO_PATIENCE,
     ) -> ReadyRun:
         """Return a llama-server that takes a turn, which may still load.
 
@@ -106,15 +107,14 @@ class TurnServers:
             model: the only model that will do, by path or name.
             usual_model: the model that served the session before, by its name: taken before
                 others when no model is named.
-            wait_seconds: how long to wait for room.
+            patience: how long to wait for room.
 
         Raises:
             NoRoomError: the model cannot be started beside what runs, which may not be stopped.
             LlamaMCPError: why there is none.
         """
         wanted = ModelThatChats(self._settings, self._environment, model, usual_model)
-        deadline = anyio.current_time() + wait_seconds
-        return await self._serving(_Wish(wanted, may_start, deadline))
+        return await self._serving(_Wish(wanted, may_start, patience))
 
     async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
         """Return a llama-server whose model ranks texts, which may still load.
@@ -132,8 +132,7 @@ class TurnServers:
             LlamaMCPError: as ready_server.
         """
         wanted = ModelThatRanks(self._settings, self._environment, model)
-        deadline = anyio.current_time() + wait_seconds
-        ready = await self._serving(_Wish(wanted, deadline=deadline))
+        ready = await self._serving(_Wish(wanted, patience=Patience(wait_seconds)))
         facts_of = library_of(self._settings, self._environment).facts_of
         return await rank_run_of(ready, facts_of)
 
@@ -184,9 +183,13 @@ class TurnServers:
             try:
                 return await act()
             except NoRoomError as error:
+                waited, patience = anyio.current_time() - wish.began_at, wish.patience
                 # What runs may be quiet soon.
-                if anyio.current_time() + error.waiting_seconds >= wish.deadline:
+                if waited + error.waiting_seconds >= patience.seconds:
                     raise
+                line = f"Waiting for room: {error.why}."
+            if patience.tell is not None:
+                await patience.tell(ModelLoad(waited, line))
             await anyio.sleep(ROOM_POLL_SECONDS)
 
     async def _start(self, wish: _Wish) -> RunState:

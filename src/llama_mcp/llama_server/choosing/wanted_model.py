@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +19,22 @@ from llama_mcp.llama_server.runs.named_states import named_state
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare
 from llama_mcp.llama_server.status import AboutModel, LaunchArguments, ServerState
+from llama_mcp.models.errors import ModelsFileError, ModelUnusableError
 from llama_mcp.models.library import Library, library_of
-from llama_mcp.models.naming import find_model
-from llama_mcp.models.not_for_chat import CANNOT_CHAT, models_that_chat, models_that_rank
+from llama_mcp.models.naming import find_entry, find_model
+from llama_mcp.models.not_for_chat import (
+    CANNOT_CHAT,
+    choice_for_ranking,
+    models_that_chat,
+    models_that_rank,
+)
 from llama_mcp.models.offering import named
+from llama_mcp.models.rows.names import folded
 from llama_mcp.paths import is_same_file
 from llama_mcp.settings import LlamaServerSettings
 
 # What models are looked up with.
-_LIBRARY = ("model_dirs", "model_places", "allowed_paths")
+_LIBRARY = ("model_dirs", "model_places", "allowed_paths", "models")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,10 @@ class WantedModel(ABC):
     settings: LlamaServerSettings
     environment: Mapping[str, str]
     name: str | None
-    """A path or a name; nothing else will do. None takes the usual one, or what runs."""
+    """A path, or a name of the operator's or of the library; nothing else will do.
+
+    None takes the usual one, or what runs.
+    """
     usual: str | None = None
     """The model that served the session before, by its name; another one will do as well."""
 
@@ -90,13 +101,19 @@ class WantedModel(ABC):
             if name.casefold() == launch.alias.casefold() or name == launch.config.model_path:
                 return state
         try:
-            model = await anyio.to_thread.run_sync(find_model, name, self._library)
+            return await anyio.to_thread.run_sync(self._found, name, states)
         except LlamaMCPError:
             # The beginning of the name of one that lies where nobody looks.
             begun = named_state([s for s in states if s.is_live or comes_back(s)], name)
             if begun is None:
                 raise
             return begun
+
+    def _found(self, name: str, states: Sequence[RunState]) -> RunState | None:
+        """Return the last run of what a name means. Blocking; raises LlamaMCPError for nothing."""
+        if entry := find_entry(name, self._library):
+            return _called(entry.name, states)
+        model = find_model(name, self._library)
         return next((state for state in states if _is_of(state, model.path)), None)
 
     async def _usual_or_any(self, states: Sequence[RunState]) -> RunState | None:
@@ -120,22 +137,36 @@ class WantedModel(ABC):
     async def _default_of(self, states: Sequence[RunState]) -> RunState:
         """Return the run of the operator's default if it is among them, else the first."""
         if len(states) > 1:
-            default = await anyio.to_thread.run_sync(self._library.default_file)
-            of_it = (state for state in states if default and _is_of(state, default))
-            return next(of_it, states[0])
+            return await anyio.to_thread.run_sync(self._run_of_default, states) or states[0]
         return states[0]
+
+    def _run_of_default(self, states: Sequence[RunState]) -> RunState | None:
+        """Return the last run of the operator's default. Blocking."""
+        # Of a wrong file of entries those tell who need a name.
+        with suppress(ModelsFileError, ModelUnusableError):
+            if entry := find_entry(None, self._library):
+                return _called(entry.name, states)
+        default = self._library.default_file()
+        return next((each for each in states if default and _is_of(each, default)), None)
 
     async def _startable_usual(self, states: Sequence[RunState]) -> str | None:
         """Return by what the usual model can be started; None when it cannot, or there is none."""
         if self.usual is None:
             return None
         try:
-            await anyio.to_thread.run_sync(find_model, self.usual, self._library)
+            await anyio.to_thread.run_sync(self._check_known, self.usual)
+        except ModelsFileError:
+            raise
         except LlamaMCPError:
             ran = [each.run.launch for each in states if each.run.launch.alias == self.usual]
             path = ran[0].config.model_path if ran else None
             return path if path and await anyio.Path(path).is_file() else None
         return self.usual
+
+    def _check_known(self, name: str) -> None:
+        """Raise LlamaMCPError for what is the name of no model. Blocking."""
+        if self._library.named_models.exactly(name) is None:
+            find_model(name, self._library)
 
     async def _chosen(self) -> str | None:
         """Return what is started when nothing was named; None for the operator's default."""
@@ -159,6 +190,10 @@ def comes_back(state: RunState) -> bool:
     return has_crashed or state.state is ServerState.IDLE or state.is_unloading
 
 
+def _called(name: str, states: Sequence[RunState]) -> RunState | None:
+    return next((each for each in states if folded(each.run.launch.alias) == folded(name)), None)
+
+
 def _is_of(state: RunState, model: Path) -> bool:
     return is_same_file(model, Path(state.run.launch.config.model_path or ""))
 
@@ -180,10 +215,7 @@ class ModelThatRanks(WantedModel):
     """The model that texts are ranked by."""
 
     async def _chosen(self) -> str | None:
-        models = await anyio.to_thread.run_sync(models_that_rank, self._library)
-        default = self._library.default_file()
-        if default and (own := [each for each in models if is_same_file(each.path, default)]):
-            models = own
+        models = await anyio.to_thread.run_sync(choice_for_ranking, self._library)
         if len(models) != 1:
             raise NoRankModelError(named(models))
         return models[0].name

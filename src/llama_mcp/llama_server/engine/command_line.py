@@ -1,6 +1,6 @@
 """From what was asked to llama-server's command line; nothing here has effects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llama_mcp.llama_server.engine.capabilities import Capabilities
@@ -19,10 +19,21 @@ class LaunchConfig(LaunchSettings):
     """One start: the settings with the call's arguments over them. Paths may be unset."""
 
     @classmethod
-    def of(cls, settings: LaunchSettings, arguments: LaunchArguments) -> "LaunchConfig":
-        """Return the settings, with the arguments that were given in their place."""
+    def of(
+        cls,
+        settings: LaunchSettings,
+        arguments: LaunchArguments,
+        named: Mapping[str, object] | None = None,
+    ) -> "LaunchConfig":
+        """Return the settings, with what is given in their place.
+
+        Args:
+            settings: the operator's.
+            arguments: what a call has passed; it goes before the others.
+            named: what the operator has set for one model, by the name of the setting.
+        """
         defaults = {name: getattr(settings, name) for name in cls.model_fields}
-        return cls.model_validate(defaults | arguments.given())
+        return cls.model_validate(defaults | dict(named or {}) | arguments.given())
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,18 @@ class _NamedFile:
 
 
 def with_files_found(
-    extra_args: Sequence[str], capabilities: Capabilities, allowed: Sequence[Path]
+    extra_args: Sequence[str],
+    capabilities: Capabilities,
+    allowed: Sequence[Path],
+    folder: Path | None = None,
 ) -> tuple[str, ...]:
     """Return checked extra_args with every file as an absolute path.
+
+    Args:
+        extra_args: flags and values.
+        capabilities: what the engine knows.
+        allowed: the only folders from which files may come; empty for any.
+        folder: where a relative path begins; None for the working folder.
 
     Raises:
         InvalidArgumentError: a file is not there, or no file can have such a name.
@@ -46,7 +55,7 @@ def with_files_found(
     for position, name in enumerate(extra_args[:-1]):
         flag = capabilities.find(name)
         if flag and any(word in flag.value for word in _FILE_VALUES):
-            files = list(_files(name, flag, extra_args[position + 1]))
+            files = list(_files(name, flag, extra_args[position + 1], folder))
             for file in files:
                 check_path(file.path, "extra_args", allowed)
                 _check_there(name, flag, file.path)
@@ -61,12 +70,12 @@ def without_scale(value: str, *, windows: bool) -> str:
     return path if path and not is_drive and _is_number(scale) else value
 
 
-def _files(name: str, flag: Flag, value: str) -> Iterator[_NamedFile]:
+def _files(name: str, flag: Flag, value: str, folder: Path | None) -> Iterator[_NamedFile]:
     several = any(word in flag.value + flag.description for word in _SEVERAL)
     for part in value.split(",") if several else [value]:
         file = without_scale(part, windows=ON_WINDOWS) if several else part
         path = expand_path(f"the file of {name} in extra_args", file)
-        yield _NamedFile(absolute_path(path), part[len(file) :])
+        yield _NamedFile(absolute_path(folder / path if folder else path), part[len(file) :])
 
 
 def _check_there(name: str, flag: Flag, path: Path) -> None:

@@ -8,7 +8,7 @@ from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 State = RunState | UnreadableState
 
 
-def named_state(states: Sequence[State], name: str) -> RunState | None:
+def named_state(states: Sequence[State], name: str, *, is_whole: bool = False) -> RunState | None:
     """Return the state of the model with that name; None when there is none.
 
     Case does not count, a path of its file is its name too, and a beginning is enough that only one
@@ -17,6 +17,7 @@ def named_state(states: Sequence[State], name: str) -> RunState | None:
     Args:
         states: the last run of each model.
         name: what the caller has passed.
+        is_whole: it is the name of a model, though that may have no run, and no beginning.
 
     Raises:
         AmbiguousModelError: several names begin so.
@@ -27,20 +28,22 @@ def named_state(states: Sequence[State], name: str) -> RunState | None:
         launch = state.run.launch
         if launch.alias.casefold() == low or name == launch.config.model_path:
             return state
+    if is_whole:
+        return None
     begun = [each for each in readable if each.run.launch.alias.casefold().startswith(low)]
     if len(begun) > 1:
         raise AmbiguousModelError(name, [each.run.launch.alias for each in begun])
     return begun[0] if begun else None
 
 
-def known_state(states: Sequence[State], name: str) -> RunState:
-    """Return the state of the model with that name.
+def known_state(states: Sequence[State], name: str, *, is_whole: bool = False) -> RunState:
+    """Return the state of the model with that name, as `named_state` does.
 
     Raises:
         AmbiguousModelError: several names begin so.
         UnknownModelError: none has it.
     """
-    found = named_state(states, name)
+    found = named_state(states, name, is_whole=is_whole)
     if found is None:
         readable = [state for state in states if isinstance(state, RunState)]
         raise UnknownModelError(name, [f"{s.run.launch.alias} ({s.state})" for s in readable])

@@ -104,6 +104,8 @@ class RunFolder:
 
         One that was announced may still be taken back.
         """
+        if not self.is_unused():
+            return False
         try:
             announced = run_dir.read_whole(self._path(run_dir.UNUSED)) or {}
         except OSError:
@@ -118,8 +120,10 @@ class RunFolder:
         """Let the keeper see that a turn begins, goes on or ends: by the time of a file."""
         path = self._path(run_dir.USED)
         with suppress(OSError):
+            now = time.time_ns()
             try:
-                os.utime(path)
+                # Not the kernel's own time, which stays the same for milliseconds.
+                os.utime(path, ns=(now, now))
             except FileNotFoundError:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
 

@@ -28,7 +28,6 @@ from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import read_state
 from llama_mcp.llama_server.runs.state_log import log_event
-from llama_mcp.llama_server.status import ServerState
 
 LOCK_POLL_SECONDS = 0.02
 FIRST_PORT_OF_USERS = 1024
@@ -92,7 +91,7 @@ class Exclusive:
         # llama-server does not end while a connection is open, so ours go first.
         await self._attachment.release(run)
         state = await read_state(run)
-        if state.state is ServerState.IDLE and not comes_back:
+        if run.is_unloaded() and not comes_back:
             run.request_stop()
         if state.keeper is None:
             run.request_stop()  # its keeper never came, and must not come any more

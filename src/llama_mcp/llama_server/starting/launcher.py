@@ -199,7 +199,11 @@ def _noted(launch: Launch, unfit: Unfit) -> Launch:
 
 
 def refusal_to_join(
-    state: RunState | UnreadableState, wanted: LaunchConfig, *, takes_any_port: bool = False
+    state: RunState | UnreadableState,
+    wanted: LaunchConfig,
+    *,
+    takes_any_port: bool = False,
+    named: str | None = None,
 ) -> LlamaMCPError | None:
     """Return why a start cannot join what runs; None when it can.
 
@@ -207,6 +211,7 @@ def refusal_to_join(
         state: what runs.
         wanted: the start.
         takes_any_port: its port is only preferred.
+        named: what the operator calls its model; None where any name will do.
     """
     if isinstance(state, UnreadableState):
         return endings.unreadable_error(state)
@@ -214,6 +219,8 @@ def refusal_to_join(
     running = launch.config.model_copy(update={"port": launch.port})
     port = {"port": 0} if takes_any_port else {}
     changed = differences(running, wanted.model_copy(update=port))
+    if named is not None and named != launch.alias:
+        changed.insert(0, f"its name ({launch.alias!r}, asked for {named!r})")
     return AlreadyRunningError(f"{launch.alias} at {launch.url}", changed) if changed else None
 
 

@@ -39,6 +39,7 @@ def model_in_use(
     capabilities: Capabilities,
     allowed: Sequence[Path],
     facts_of: FactsOf,
+    name: str | None = None,
 ) -> ModelInUse:
     """Return what follows from a model; files are looked at.
 
@@ -48,8 +49,9 @@ def model_in_use(
         capabilities: what the engine knows.
         allowed: the only folders from which files may come; empty for any.
         facts_of: reads a header.
+        name: what the operator calls it; None for a name that is made of its file's.
     """
-    alias = _alias(model)
+    alias = model_alias(name) if name else _alias(model)
     if model.facts is None:
         return ModelInUse(alias, None, CommandLine([], []))
     projector = projector_of(model, config.extra_args, allowed)

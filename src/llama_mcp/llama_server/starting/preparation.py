@@ -1,14 +1,13 @@
 """Everything that a start needs to know before it has any effect: engine, flags and model."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
 
-from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
+from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.keeper import spawning
 from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.engine.command_line import (
@@ -20,10 +19,11 @@ from llama_mcp.llama_server.engine.environment import child_environment
 from llama_mcp.llama_server.engine.extra_args import check_extra_args
 from llama_mcp.llama_server.engine.extra_files import with_files_found
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
-from llama_mcp.llama_server.errors import EngineUnusableError, OperatorsValueError
+from llama_mcp.llama_server.errors import EngineUnusableError
 from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch
 from llama_mcp.llama_server.saved_kv.planning import PlannedStart, plan_saving
 from llama_mcp.llama_server.saved_kv.records import SavedKv
+from llama_mcp.llama_server.starting.asked import Asked
 from llama_mcp.llama_server.starting.fit_note import FitQuestion
 from llama_mcp.llama_server.starting.model_in_use import ModelInUse, model_in_use
 from llama_mcp.llama_server.status import EngineInfo, LaunchArguments
@@ -33,7 +33,6 @@ from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.models.library import library_of
 from llama_mcp.models.model import Model
 from llama_mcp.models.model_file import check_model_file
-from llama_mcp.models.naming import find_model
 from llama_mcp.paths import check_path
 from llama_mcp.ranges import LARGEST_CONTEXT
 from llama_mcp.settings import LlamaServerSettings
@@ -58,8 +57,11 @@ class Preparation:
     idle_seconds: float
     in_use: ModelInUse
     memory: FitQuestion
+    keep: bool = False
+    named: str | None = None
+    """The operator's name for the model; None where none was meant."""
     takes_any_port: bool = False
-    """The port is only preferred: several models may run, and the call names none."""
+    """The port is only preferred: several models may run, and neither call nor entry names one."""
     notes: tuple[str, ...] = ()
     """What the caller should know of the start."""
     saved_kv: SavedKv | None = None
@@ -89,7 +91,6 @@ class Preparation:
             environment=self.environment,
             linger_seconds=self.linger_seconds,
             finish_seconds=self.finish_seconds,
-            idle_seconds=self.idle_seconds,
             config=self.config,
             engine=EngineInfo(
                 kind=self.engine.kind, version=self.capabilities.version, path=self.engine.path
@@ -102,6 +103,7 @@ class Preparation:
             system_prompt=starter_model.system_prompt_of(self.model.path),
             about_model=self.in_use.about,
             saved_kv=self.saved_kv,
+            keep=self.keep,
         )
 
 
@@ -111,18 +113,16 @@ async def prepare(
     """Check a start, without any effect.
 
     Args:
-        settings: the operator's; an argument goes before its setting.
+        settings: the operator's; an argument goes before an entry's value, that before a setting.
         inherited: the environment that we were started with.
         arguments: what the call asks for.
 
     Raises:
         LlamaMCPError: one of its kinds for each thing that can be wrong with them.
     """
-    settings.check(set(LlamaServerSettings.model_fields) - set(arguments.given()))
     # In a thread: a folder on a network that hangs must not stop everything else.
-    config, engine, model = await anyio.to_thread.run_sync(
-        _resolve_checked, settings, inherited, arguments
-    )
+    asked = await anyio.to_thread.run_sync(Asked.checked, settings, inherited, arguments)
+    config, engine, model = await anyio.to_thread.run_sync(_resolve_checked, asked)
     model_argument = _name_for_llama_server(model.path)
     # llama.cpp reads llama.cpp/config.ini below it, which would configure it behind our back.
     environment = child_environment(inherited, settings.pass_env) | {
@@ -130,17 +130,27 @@ async def prepare(
     }
     if engine.kind == "embedded":
         environment = spawning.python_environment(environment, inherited)
-    with blaming_operator("llama_cpp_path", settings, arguments):
+    with asked.blaming("llama_cpp_path"):
         capabilities = await learn_capabilities(engine, environment)
-    with blaming_operator("extra_args", settings, arguments):
+    with asked.blaming("extra_args"):
         check_extra_args(config.extra_args, capabilities, settings.rpc_servers)
         files_found = await anyio.to_thread.run_sync(
-            with_files_found, config.extra_args, capabilities, settings.allowed_paths
+            with_files_found,
+            config.extra_args,
+            capabilities,
+            settings.allowed_paths,
+            asked.folder_of_extra_args,
         )
     config = config.model_copy(update={"extra_args": files_found})
     facts_of = library_of(settings, inherited).facts_of
     in_use = await anyio.to_thread.run_sync(
-        model_in_use, model, config, capabilities, settings.allowed_paths, facts_of
+        model_in_use,
+        model,
+        config,
+        capabilities,
+        settings.allowed_paths,
+        facts_of,
+        asked.entry.name if asked.entry else None,
     )
     names = (model_argument, in_use.alias)
     check_batch_arguments(engine, (*names, *in_use.flags.arguments, *config.extra_args))
@@ -161,7 +171,7 @@ async def prepare(
         environment=environment,
         linger_seconds=settings.linger_seconds,
         finish_seconds=settings.finish_seconds,
-        idle_seconds=settings.idle_seconds,
+        idle_seconds=asked.idle_seconds,
         in_use=in_use,
         memory=FitQuestion(
             facts=model.facts,
@@ -172,23 +182,25 @@ async def prepare(
             devices=devices,
             environment=environment,
         ),
-        takes_any_port=settings.max_models > 1 and arguments.port is None,
+        keep=asked.keep,
+        named=asked.entry.name if asked.entry else None,
+        takes_any_port=settings.max_models > 1 and not asked.names_port,
         notes=no_gpu_note(config, devices),
         saved_kv=saved_kv,
     )
 
 
-def _resolve_checked(
-    settings: LlamaServerSettings, inherited: Mapping[str, str], arguments: LaunchArguments
-) -> tuple[LaunchConfig, Engine, Model]:
-    config, engine, model = resolve(settings, inherited, arguments)
-    with blaming_operator("model_path", settings, arguments):
-        check_path(model.path, "model_path", settings.allowed_paths)
+def _resolve_checked(asked: Asked) -> tuple[LaunchConfig, Engine, Model]:
+    config, engine, model = resolve(asked)
+    allowed = asked.settings.allowed_paths
+    with asked.blaming("model_path"):
+        check_path(model.path, "model_path", allowed)
         check_model_file(model.path)
     if engine.kind == "llama-server":
-        with blaming_operator("llama_cpp_path", settings, arguments):
-            check_path(Path(engine.path), "llama_cpp_path", settings.allowed_paths)
-    check_context(config)
+        with asked.blaming("llama_cpp_path"):
+            check_path(Path(engine.path), "llama_cpp_path", allowed)
+    with asked.blaming("ctx_size", "parallel"):
+        check_context(config)
     return config, engine, model
 
 
@@ -202,19 +214,6 @@ def check_context(config: LaunchConfig) -> None:
             f"{config.parallel:,} conversations), and llama-server takes {LARGEST_CONTEXT:,}",
             "Pass a smaller ctx_size or parallel; most models are trained for 131,072 or less.",
         )
-
-
-@contextmanager
-def blaming_operator(
-    parameter: str, settings: LlamaServerSettings, arguments: LaunchArguments
-) -> Iterator[None]:
-    """Tell in an error about a value that the call has not passed whose value it is."""
-    try:
-        yield
-    except LlamaMCPError as error:
-        if getattr(arguments, parameter) is None and getattr(settings, parameter):
-            raise OperatorsValueError(error, parameter) from error
-        raise
 
 
 def _name_for_llama_server(model: Path) -> str:
@@ -260,14 +259,12 @@ def _fresh_key(engine: Engine, capabilities: Capabilities) -> str:
     return secrets.token_urlsafe(32)
 
 
-def resolve(
-    settings: LlamaServerSettings, inherited: Mapping[str, str], arguments: LaunchArguments
-) -> tuple[LaunchConfig, Engine, Model]:
+def resolve(asked: Asked) -> tuple[LaunchConfig, Engine, Model]:
     """Return the config with the paths that it comes down to, the engine and the model."""
-    config = LaunchConfig.of(settings, arguments)
-    with blaming_operator("llama_cpp_path", settings, arguments):
-        engine = locate_engine(config.llama_cpp_path, inherited.get("PATH", ""))
-    with blaming_operator("model_path", settings, arguments):
-        model = find_model(config.model_path, library_of(settings, inherited))
+    config = asked.config
+    with asked.blaming("llama_cpp_path"):
+        engine = locate_engine(config.llama_cpp_path, asked.inherited.get("PATH", ""))
+    with asked.blaming("model_path"):
+        model = asked.find_model()
     paths = {"llama_cpp_path": engine.path, "model_path": str(model.path)}
     return config.model_copy(update=paths), engine, model

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 from mcp.server.mcpserver import Context
 
+from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.services import Services
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.results.files import progress_line
@@ -76,6 +77,10 @@ class ReplyProgress:
         await self.flush(reply)
         return 0.0
 
+    async def tell_wait(self, wait: ModelLoad) -> None:
+        """Send that the call waits for something before its turn begins."""
+        await self.report(PartialReply(model="", load=wait))
+
     async def flush(self, reply: PartialReply) -> None:
         """Send what is new at once; to be called when the reply is over."""
         if self._stream == "off":
@@ -117,6 +122,13 @@ class JobProgress:
         self._progress = RisingProgress(ctx)
         self._sent_at = anyio.current_time()
         self._line = ""
+
+    async def tell_wait(self, wait: ModelLoad) -> None:
+        """Send that the call waits for something before its job begins."""
+        if anyio.current_time() - self._sent_at >= SAME_LINE_SECONDS:
+            line = visible_line(clean_text(wait.line))
+            if await self._progress.report(self._progress.last + 0.001, None, line):
+                self._sent_at, self._line = anyio.current_time(), line
 
     async def report(self, job: "Job") -> float:
         """Send what is new and return 0; if it is too soon, return how many seconds too soon."""

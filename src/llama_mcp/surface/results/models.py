@@ -16,7 +16,7 @@ def _line(row: ModelRow) -> str:
     facts = [
         "running" if row.running else "",
         row.kind,
-        size_text(row.size_bytes),
+        size_text(row.size_bytes) if row.size_bytes else "",
         row.quant,
         f"{amount_text(row.parameters)} parameters" if row.parameters else "",
         f"context {row.context_length}" if row.context_length else "",

@@ -178,7 +178,7 @@ class ConversationTools:
     ) -> ChatReply:
         in_flight = self._services().in_flight
         with waiting_at_most(max(0.0, deadline - anyio.current_time())):
-            call = await in_flight.ask(request)
+            call = await in_flight.ask(request, progress.tell_wait)
         try:
             turn = call.turn or await in_flight.latest(call.session_id)
             left_seconds = max(0.0, deadline - anyio.current_time())

@@ -105,12 +105,13 @@ class FileTools:
             save_to=await _place(save_to, border, overwrite=overwrite),
         )
         jobs = Jobs(services.in_flight, services.supervisor, services.archive)
+        progress = JobProgress(ctx)
         with waiting_at_most(max(0.0, deadline - anyio.current_time())):
-            job = await jobs.begin(request, border)
+            job = await jobs.begin(request, border, progress.tell_wait)
         job.calls = call = job.calls + 1
         try:
             left_seconds = max(0.0, deadline - anyio.current_time())
-            reply = await follow_job(job, left_seconds, JobProgress(ctx))
+            reply = await follow_job(job, left_seconds, progress)
         except anyio.get_cancelled_exc_class():
             # Not when the same call has been made again since: that one waits for the job.
             if job.calls == call and not services.in_flight.is_shutting_down:

@@ -8,7 +8,7 @@ import anyio.to_thread
 from llama_mcp.files.border import FileBorder
 from llama_mcp.files.finding import find
 from llama_mcp.files.named import FileKind, Found, NamedFile
-from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers, TellWait
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
@@ -31,7 +31,9 @@ class Jobs:
         self._servers = servers
         self._archive = archive
 
-    async def begin(self, request: JobRequest, border: FileBorder) -> Job:
+    async def begin(
+        self, request: JobRequest, border: FileBorder, tell_wait: TellWait | None = None
+    ) -> Job:
         """Begin a job, or return the one of the same call that is under way.
 
         Raises:
@@ -51,7 +53,7 @@ class Jobs:
             raise NothingToReadError(
                 [*((each.name, each.why) for each in found.left_out), *without_text]
             )
-        server = await server_for_job(sampling, request, self._servers)
+        server = await server_for_job(sampling, request, self._servers, tell_wait)
         kept = await self._archive.pieces_left(digest)
         if same := self._underway(digest, request.save_to):  # begun meanwhile
             return same

@@ -1,6 +1,5 @@
 """Which llama-server a turn gets: the one that is there, else one that is started for it."""
 
-import shutil
 from pathlib import Path
 
 import anyio
@@ -227,17 +226,6 @@ async def test_a_model_of_which_an_older_record_says_nothing_takes_turns(
     assert (await serve(first)).model == "tiny"
 
 
-@pytest.fixture
-def with_library(settings: Settings, tmp_path: Path, tiny_model: Path) -> Settings:
-    """A folder of two models that chat, `one` and `two`, and none that is the default."""
-    folder = tmp_path / "library"
-    for name in ("one", "two"):
-        (folder / name).mkdir(parents=True)
-        shutil.copy(tiny_model, folder / name / f"{name}.gguf")
-    dirs = {"model_dirs": (folder,), "model_places": (), "model_path": None}
-    return settings.model_copy(update=dirs)
-
-
 async def test_a_turn_that_names_its_model_gets_that_one_started(
     with_library: Settings, tmp_path: Path, fake_folder: Path
 ) -> None:
@@ -275,8 +263,8 @@ async def test_a_turn_that_names_another_model_than_runs_is_told_which_and_what_
         assert refused.value.next == (Step.STOP,)
         # Whoever was refused keeps nothing of it running.
         assert (await process.supervisor.status()).clients == 1
-        with pytest.raises(ModelUnusableError, match="three"):
-            await other.supervisor.ready_server(model="three")
+        with pytest.raises(ModelUnusableError, match="four"):
+            await other.supervisor.ready_server(model="four")
     assert len(recorded_launches(fake_folder)) == 1
 
 
