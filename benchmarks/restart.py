@@ -40,7 +40,7 @@ SLOTS = 2
 WORDS, TINY_WORDS = (1900, 3900), (350, 700)
 REPLY_TOKENS = 16
 # Sessions with nothing to restore: a new one's second launch has no file of its own.
-TURNS_WITHOUT = 20
+TURNS_WITHOUT = 10
 LOOKS = 500
 
 GOAL = Goal("ratio", at_most=1 / 30)
@@ -202,6 +202,8 @@ def _home(folder: Path, engine: str, model: object, limit_mb: int) -> Home:
             CTX_SIZE=CTX_SIZE,
             PARALLEL=SLOTS,
             KV_DISK_MB=limit_mb,
+            # Two threads of llama.cpp wait for each other long on a machine that others share.
+            EXTRA_ARGS="-t 1",
         )
     )
 
