@@ -150,4 +150,4 @@ def test_a_name_that_means_nothing_is_answered_with_the_entries(folder: Path) ->
         find_model("nonsense", library(folder, QWEN, entry("talk", "coder")))
     told = str(caught.value)
     assert "Models that the operator has named: qwen for code, talk." in told
-    assert "Name none for qwen for code." in told
+    assert "The default is qwen for code." in told

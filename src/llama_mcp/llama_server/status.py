@@ -33,7 +33,6 @@ NEXT_STEPS = {
     ServerState.STARTING: "{Status} again to see how far it is.",
     ServerState.CRASHED: "{Start} to start it again.",
     ServerState.UNRESPONSIVE: "{Force_stop} to end it.",
-    ServerState.IDLE: "{Chat} to bring it back.",
 }
 
 

@@ -50,8 +50,7 @@ async def test_a_session_goes_on_with_a_model_that_was_unloaded_meanwhile(
 
     status = await until_idle(connection)
     assert status["message"] == (
-        "tiny was unloaded after 0.3 s without a turn; the next call that needs it brings it "
-        "back. Call chat to bring it back."
+        "tiny was unloaded after 0.3 s without a turn; the next call that needs it brings it back."
     )
     assert status["clients"] == 1 and "pid" not in status and "last_exit" not in status
     await until(lambda: not has_llama_server(with_idle.home), "no process is left")
