@@ -102,6 +102,7 @@ class Preparation:
             notes=notes,
             system_prompt=starter_model.system_prompt_of(self.model.path),
             about_model=self.in_use.about,
+            idle_seconds=self.idle_seconds,
             saved_kv=self.saved_kv,
             keep=self.keep,
         )
