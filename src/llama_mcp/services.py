@@ -6,10 +6,9 @@ not wait for what it does not need.
 """
 
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from llama_mcp.files.border import FileBorder
+    from llama_mcp.llama_server.kept_prompts import KeptPrompts
     from llama_mcp.llama_server.metrics.reader import MetricsReader
     from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.llama_server.use import Use
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from llama_mcp.observing.known_models import KnownModels
     from llama_mcp.observing.observer import Observer
     from llama_mcp.sessions.archive import Archive
+    from llama_mcp.sessions.records import Session
     from llama_mcp.turns.in_flight import InFlight
     from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
@@ -71,6 +72,7 @@ class Services:
         """The owner of llama-server's life."""
         from llama_mcp.llama_server.supervisor import Supervisor
 
+        self._tasks.start_soon(self.kept_prompts.sweep, lambda ids: self.archive.existing_ids(ids))
         return Supervisor(
             self.settings,
             self._environment,
@@ -110,6 +112,13 @@ class Services:
         )
         in_flight.is_shutting_down = self._is_shutting_down
         return in_flight
+
+    @cached_property
+    def kept_prompts(self) -> "KeptPrompts":
+        """What is kept on disk of sessions' prompts."""
+        from llama_mcp.llama_server.kept_prompts import KeptPrompts
+
+        return KeptPrompts(self.settings)
 
     @cached_property
     def observer(self) -> "Observer":
@@ -190,6 +199,13 @@ class Services:
         except LlamaMCPError:
             return own_uses(own)
         return uses_of(underway, own)
+
+    async def delete_session(self, session_id: str) -> "Session":
+        """Delete a session, and what is kept of its prompts; return what it was."""
+        runs = await self.archive.runs_of(session_id)
+        session = await self.archive.delete_session(session_id)
+        await self.kept_prompts.forget(session.session_id, runs)
+        return session
 
     async def read_on(self, session_id: str) -> None:
         """Bring the session's last turn up to date if the process that received it has ended."""
@@ -277,14 +293,6 @@ async def _take_finished(services: Services) -> None:
 
 
 async def _has_streams(settings: Settings) -> bool:
-    runs_dir = settings.runs_dir
-
-    def look() -> bool:
-        try:
-            folders = [entry.path for entry in os.scandir(runs_dir) if entry.is_dir()]
-        except OSError:
-            return False
-        return any(map(run_dir.registered_streams, folders))
-
+    look = partial(run_dir.have_streams, str(settings.runs_dir))
     # Abandoned at the end: a folder on a network that hangs must not keep the process.
     return await anyio.to_thread.run_sync(look, abandon_on_cancel=True)

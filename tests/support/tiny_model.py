@@ -57,7 +57,7 @@ def write_tiny_model(
     _describe(writer, name, context_length, chat_template)
     for parameter, value in (sampling or {}).items():
         writer.add_float32(f"general.sampling.{parameter}", value)
-    _add_vocabulary(writer)
+    add_vocabulary(writer)
     _add_weights(writer, np.random.default_rng(seed), ends=ends)
     for foreign in more_tensors:
         writer.add_tensor(foreign, np.ones((4, 4), np.float32))
@@ -85,7 +85,8 @@ def _describe(
         writer.add_chat_template(chat_template)
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter) -> None:
+def add_vocabulary(writer: gguf.GGUFWriter) -> None:
+    """Write the tokens of all tiny models."""
     kinds = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.CONTROL]
     kinds += [gguf.TokenType.BYTE] * len(BYTES) + [gguf.TokenType.NORMAL] * len(CHARACTERS)
     writer.add_tokenizer_model("llama")

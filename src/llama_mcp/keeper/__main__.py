@@ -4,8 +4,8 @@
 log, records both processes in state.json and waits. It stops llama-server when it is asked to (a
 signal, or the file `stop`), when no lease has been held for linger_seconds, or when there was no
 turn for idle_seconds (idleness.py); a reply under way whose reader is gone counts as use
-(streams.py). It exits once llama-server and all that it has started have ended, after recording
-how.
+(streams.py). Before an orderly stop it has prompt caches saved (prompt_caches.py). It exits once
+llama-server and all that it has started have ended, after recording how.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from llama_mcp.keeper import (
     idleness,
     lease_locks,
     log_rotation,
+    prompt_caches,
     run_dir,
     spawning,
     streams,
@@ -51,7 +52,7 @@ class Keeper:
         self.folder = folder
         self.launch = run_dir.read_whole(self._path(run_dir.LAUNCH)) or {}
         self.linger_seconds = float(self.launch.get("linger_seconds", 0))
-        self.is_asked_to_stop = False
+        self.is_asked_to_stop = self.is_signalled = False
         self.is_unguarded = False
         # Why it was stopped, where that is of interest afterwards.
         self.exit_reason: str | None = None
@@ -65,6 +66,7 @@ class Keeper:
         self._lock = lease_locks.hold(self._path(run_dir.KEEPER_LOCK))
         self._leases = lease_locks.Leases(self._path(run_dir.LEASES))
         self._streams = streams.Streams(folder, self.launch, say)
+        self._prompt_caches = prompt_caches.PromptCaches(folder, self.launch, say)
         self._idleness = idleness.Idleness(folder, self.launch, say)
         self._wake_fd = self._listen_for_signals()
 
@@ -84,6 +86,7 @@ class Keeper:
         left_others = not self.is_asked_to_stop and llama_server.leaves_others()
         exit_code, exit_signal = llama_server.reap()
         self._streams.conclude_all(was_stopped=self.is_asked_to_stop)
+        self._prompt_caches.conclude()
         self.state["exit"] = {
             "exit_code": exit_code,
             "signal": exit_signal,
@@ -178,6 +181,7 @@ class Keeper:
         return False
 
     def _stop(self, llama_server: child.Child) -> None:
+        self._prompt_caches.save(lambda: self.is_signalled)
         began = time.monotonic()
         self._streams.end_all(STREAMS_SECONDS)
         first_seconds = FIRST_GRACE_SECONDS - (time.monotonic() - began)
@@ -212,7 +216,7 @@ class Keeper:
 
     def _listen_for_signals(self) -> int | None:
         def stop(_number: int, _frame: object) -> None:
-            self.is_asked_to_stop = True
+            self.is_asked_to_stop = self.is_signalled = True
 
         def lose_guard(_number: int, _frame: object) -> None:
             self.is_unguarded = True

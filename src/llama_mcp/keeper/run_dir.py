@@ -2,7 +2,8 @@
 
     launch.json       what was asked; written by llama-mcp before the keeper is started
     state.json        what is; written by the keeper only
-    stop              its existence asks the keeper to stop llama-server
+    stop              its existence asks the keeper to stop llama-server; what it holds, whether to
+                      save prompt caches first
     outcome.json      how loading came out; written by llama-mcp
     used              its time is when a turn last began, went on or ended; set by llama-mcp
     unresponsive      its existence says that llama-server was found to generate nothing any more
@@ -11,6 +12,8 @@
     keeper.lock       locked by the keeper while it lives
     keeper.log        what the keeper says of its own work
     llama-server.log  what llama-server printed
+    forgotten.json    a session was deleted: {"last_task": the number of llama-server's last request
+                      before; what no later one has used is not saved}
     leases/           one file for each llama-mcp process that uses the llama-server
     streams/          the replies under way that outlive their reader; the files of each begin with
                       the id of its stream, which nobody can guess:
@@ -39,6 +42,9 @@ OUTCOME = "outcome.json"
 USED = "used"
 UNRESPONSIVE = "unresponsive"
 UNUSED = "unused"
+FORGOTTEN = "forgotten.json"
+# What is in the file `stop` when nothing is to be saved first.
+AT_ONCE = "at once"
 # What `unused`, and `exit` in state.json, say of one that had no turn for idle_seconds.
 REASON, IDLE = "reason", "idle"
 LOG = "llama-server.log"
@@ -88,6 +94,15 @@ def read_whole(path: str) -> dict[str, Any] | None:
 def stream_file(folder: str, stream_id: str, ending: str) -> str:
     """Return the path of a stream's file in the run folder; an ending is one of those above."""
     return os.path.join(folder, STREAMS, f"{stream_id}{ending}")
+
+
+def have_streams(runs_dir: str) -> bool:
+    """Tell whether any run has a stream that is not in the archive whole."""
+    try:
+        folders = [entry.path for entry in os.scandir(runs_dir) if entry.is_dir()]
+    except OSError:
+        return False
+    return any(map(registered_streams, folders))
 
 
 def registered_streams(folder: str) -> list[str]:

@@ -10,6 +10,7 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.errors import NotRunningError
 from llama_mcp.llama_server.ready_server import ModelLoad, ReplyStream, TellLoad
+from llama_mcp.llama_server.restored_prompt import KeptPrompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,9 @@ class OverRun:
     async def rendered_prompt(self, body: Mapping[str, Any]) -> str | None:
         """Return None: nobody can be asked."""
         return None
+
+    async def restore_prompt(self, body: Mapping[str, Any], kept: KeptPrompt) -> None:
+        """Return None: it reads no prompt any more."""
 
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
         """Return the error as it is."""

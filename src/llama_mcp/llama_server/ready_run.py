@@ -21,17 +21,14 @@ from llama_mcp.llama_server.diagnosis.slowness import SlowFacts, advise_slow
 from llama_mcp.llama_server.engine.command_line import HOST
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.liveness import wait_until_silent
-from llama_mcp.llama_server.ready_server import (
-    ModelLoad,
-    ModelUnloadedError,
-    ReplyStream,
-    TellLoad,
-)
+from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, ReplyStream, TellLoad
+from llama_mcp.llama_server.restored_prompt import KeptPrompt
 from llama_mcp.llama_server.run_stream import RunStream
 from llama_mcp.llama_server.runs.endings import crash_error, launch_facts
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.runs.stream_files import StreamFiles
+from llama_mcp.llama_server.saved_kv.restoring import Restored, restore_prompt
 from llama_mcp.llama_server.status import ServerState
 
 # A process that has just died is seen at once; its keeper records how within this time.
@@ -154,6 +151,19 @@ class ReadyRun:
         except CompletionError:
             return None
         return prompt if isinstance(prompt, str) else None
+
+    async def restore_prompt(self, body: Mapping[str, Any], kept: KeptPrompt) -> Restored | None:
+        """Look for what the keeper of an earlier run has saved."""
+        if self.run.launch.saved_kv is None:
+            return None
+        return await restore_prompt(
+            self.run.launch.saved_kv,
+            self.run.folder,
+            self.client,
+            self.slot_ctx_size,
+            body,
+            kept,
+        )
 
     async def explain_loss(self, error: LlamaMCPError) -> LlamaMCPError:
         """Return the crash, the unloading or the stop that a lost connection was, if it was one."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.restored_prompt import RestoresPrompts
 
 # What a template adds to each message at the most, for builds that cannot show theirs.
 TEMPLATE_TOKENS_PER_MESSAGE = 32
@@ -122,7 +123,7 @@ class ModelUnloadedError(LlamaMCPError):
         super().__init__(f"{model} was unloaded, since it had had no turn for long.")
 
 
-class ReadyServer(Protocol):
+class ReadyServer(RestoresPrompts, Protocol):
     """A llama-server that answers, or will once its model has loaded.
 
     Of one that loads, only its names and the sizes that it was started with are known.

@@ -130,7 +130,7 @@ class Supervisor:
                 if state.pid is not None and not force:
                     await refuse_while_in_use(state, self.attachment, self._turns_underway)
             for state in meant:
-                await exclusive.end(state.run)
+                await exclusive.end(state.run, at_once=force)
         self._on_change()
         if one is None:
             return await self.status(None if is_all else model)

@@ -125,6 +125,13 @@ def needs_of(
     )
 
 
+def cache_bytes_per_token(facts: ModelFacts, options: StartOptions) -> float | None:
+    """Return what one token takes in a context; None when the header does not say it."""
+    shape, heads = facts.shape, sum(_heads(facts.shape))
+    numbers = (shape.key_length * options.key_bytes, shape.value_length * options.value_bytes)
+    return heads * sum(numbers) or None
+
+
 def padded(tokens: int) -> int:
     """Return how many tokens a cache has room for that is asked to have so many."""
     return -(-tokens // CACHE_STEP) * CACHE_STEP

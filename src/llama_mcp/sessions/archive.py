@@ -207,12 +207,7 @@ class Archive(JobArchive):
         return await self._run(reading.last_model, await self.find_id(session_id))
 
     async def earlier_underway(self, session_id: str, run: str) -> tuple[str, ...]:
-        """Return the sessions whose turns with the same launch began before and are not over.
-
-        Args:
-            session_id: A session whose last turn is under way.
-            run: The launch of llama-server that serves it.
-        """
+        """Return the sessions whose turns with that launch began before its own, and go on."""
         return await self._run(underway.earlier_underway, session_id, run)
 
     async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TranscriptPage:
@@ -258,6 +253,10 @@ class Archive(JobArchive):
         deleted = await self._run(changing.delete_session, await self.find_id(session_id))
         self._note_change(deleted.session_id, True)
         return deleted
+
+    async def runs_of(self, session_id: str) -> frozenset[str]:
+        """Return the launches of llama-server that have served turns of the session."""
+        return await self._run(changing.runs_of, await self.find_id(session_id))
 
     async def set_cut(self, session_id: str, first_turn_in_prompt: int) -> None:
         """Leave the turns before this one out of later prompts; a cut never moves back."""

@@ -87,6 +87,13 @@ class Receipt(BaseModel, frozen=True):
     """Why more than half of the prompt was read again; None when it was not."""
     models_system_prompt: str | None = None
     """The one that the model brings, used because the session has none."""
+    restore: str | None = None
+    """What came of the session's prompt cache that an earlier launch had saved; None without one.
+
+    `from disk`, `refused:` or `ineffective:` with the reason."""
+    restored_tokens: int | None = None
+    """How many tokens were gone on from; they are cached ones."""
+    restore_ms: float | None = None
 
     @classmethod
     def of(cls, usage: Usage, **figures: Any) -> "Receipt":

@@ -1,16 +1,13 @@
 """What llama-server generates for one turn: its prompt, a slot, the stream, and its silence."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import (
-    ReadyServer,
-    ReplyLostError,
-    ReplyStream,
-)
+from llama_mcp.llama_server.ready_server import ReadyServer, ReplyLostError, ReplyStream
+from llama_mcp.llama_server.restored_prompt import RestoredPrompt
 from llama_mcp.sessions.left_turns import StreamPoint
 from llama_mcp.turns import tracing
 from llama_mcp.turns.chat_request import build_body
@@ -21,6 +18,7 @@ from llama_mcp.turns.receiving import why_broken_off
 from llama_mcp.turns.replies.cache_miss import ServingFacts, why_recomputed
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
+from llama_mcp.turns.restoring import PromptRestoring
 from llama_mcp.turns.second_try import SecondTry
 from llama_mcp.turns.slot_queue import Place
 from llama_mcp.turns.turn_parts import TurnParts
@@ -65,6 +63,7 @@ class Generation:
         # How much of it the archive has, and what of that the keeper knows.
         self._saved_byte = left.stream.byte if left else 0
         self._noted: tuple[int, bool] | None = None
+        self._restoring = PromptRestoring(parts.begun)
         self._second_try: SecondTry | None = None
         self._heard_at = time.monotonic()
 
@@ -164,6 +163,7 @@ class Generation:
         serving = ServingFacts(
             run=self._server.serving_id,
             model=self._server.model,
+            restore=self._reply.restored.get("restore"),
             is_history_cut=self.first_turn_in_prompt != self._parts.begun.first_turn_in_prompt,
             says_not_supported=not kept.is_first_turn
             and self._server.says_prompt_lost(self._cache_mark),
@@ -209,13 +209,19 @@ class Generation:
         return prompt
 
     async def _receive(self, prompt: Prompt) -> None:
+        body = build_body(prompt.messages, prompt.sampling)
+        async with self._restoring.restored(self._server, body, self._reply) as restored:
+            await self._ask(prompt, body, restored)
+
+    async def _ask(
+        self, prompt: Prompt, body: Mapping[str, Any], restored: RestoredPrompt | None
+    ) -> None:
         messages, sampling = prompt.messages, prompt.sampling
-        body = build_body(messages, sampling)
         await self._open_stream()
         with tracing.span_of_call(self._session_id, self._server, sampling) as span:
             try:
                 async with self._server.stream_chat(body, self.stream) as chunks:
-                    await self._take(chunks)
+                    await self._take(chunks, restored)
             finally:
                 if span.is_recording():
                     tracing.note_reply(span, self._snapshot())
@@ -228,8 +234,12 @@ class Generation:
         if self._has_filled_window():
             self.model_ctx_size = await self._server.model_ctx_size()
 
-    async def _take(self, chunks: AsyncIterator[Any]) -> None:
+    async def _take(
+        self, chunks: AsyncIterator[Any], restored: RestoredPrompt | None = None
+    ) -> None:
         async for chunk in chunks:
+            if restored is not None:
+                restored.let_go()
             self._receiving.take(chunk)
             self._note_sign_of_life()
 

@@ -1,5 +1,6 @@
 """How many tokens a text or a prompt has, counted by llama-server, for its real template."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,26 @@ async def count_prompt_tokens(
     texts += [part["text"] for part in parts if part.get("type") == "text"]
     tokens = [await count_tokens(client, text) for text in texts]
     return sum(tokens) + TEMPLATE_TOKENS_PER_MESSAGE * len(messages) + pictures * PICTURE_TOKENS
+
+
+async def prompt_tokens_of(
+    client: LlamaServerClient, body: Mapping[str, Any]
+) -> "array[int] | None":
+    """Return the tokens that the model would read for a chat request; None where none tells.
+
+    Raises:
+        CompletionError: llama-server refuses the request, or does not answer.
+    """
+    prompt = member(await client.post("/apply-template", body), "prompt")
+    if not isinstance(prompt, str):
+        return None
+    # As llama-server takes a chat's prompt in (server-common.cpp, tokenize_input_prompts).
+    whole = {"content": prompt, "add_special": True, "parse_special": True}
+    tokens = member(await client.post("/tokenize", whole), "tokens")
+    try:
+        return array("i", tokens) if isinstance(tokens, list) and tokens else None
+    except (TypeError, OverflowError):
+        return None
 
 
 async def count_tokens(client: LlamaServerClient, text: str) -> int:

@@ -68,6 +68,12 @@ _ARGUMENTS = (
         "{flag_advice}",
     ),
     Symptom(
+        r'argument "--slot-save-path": not a directory: (?P<folder>.*)',
+        "llama-server cannot see {folder}, where its prompt caches are kept: it runs in a "
+        "container, or as another user",
+        "Ask the user to make that folder reachable for it, or to set LLAMA_MCP_KV_DISK_MB=0.",
+    ),
+    Symptom(
         r'argument "(?P<flag>[^"]*)": invalid device: (?P<device>.*)',
         "there is no device {device}",
         "Leave {flag} out of extra_args: llama-server then takes the devices that there are.",

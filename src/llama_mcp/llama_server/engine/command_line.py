@@ -52,6 +52,7 @@ def build_command_line(
     alias: str,
     port: int,
     tag: str = "",
+    slot_folder: str = "",
     for_model: Sequence[str] = (),
 ) -> CommandLine:
     """Return llama-server's flags for config, leaving out what this build does not have.
@@ -59,6 +60,7 @@ def build_command_line(
     ctx_size is the window of each conversation. An explicit -np keeps slots apart (no unified KV),
     so -c is their sum (llama.cpp: server-context.cpp, n_ctx / n_parallel). What follows from the
     model (model_flags.py) stands before the caller's extra_args, which count if both name a flag.
+    Into slot_folder llama-server may write what its slots hold.
     """
     arguments = ["-m", model, "--host", HOST, "--port", str(port)]
     arguments += ["-c", str(config.ctx_size * config.parallel), "-np", str(config.parallel)]
@@ -67,6 +69,7 @@ def build_command_line(
         arguments += _gpu_layers(config.n_gpu_layers, capabilities, notes)
     arguments += _alias(alias, capabilities)
     arguments += ["--tags", tag] if tag and "--tags" in capabilities else []
+    arguments += ["--slot-save-path", slot_folder] if slot_folder else []
     arguments += _switches(capabilities)
     return CommandLine([*arguments, *for_model, *config.extra_args], notes)
 

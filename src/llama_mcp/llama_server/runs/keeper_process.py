@@ -19,8 +19,9 @@ from llama_mcp.llama_server.runs.run_state import KEEPER_START_SECONDS
 from llama_mcp.settings import inherited_environment
 
 POLL_SECONDS = 0.01
-# The keeper's own ladder ends with SIGKILL after 1.6 s; the rest is for a busy machine.
-STOP_TIMEOUT_SECONDS = 8.0
+# The keeper saves prompt caches for up to 5 s, its ladder ends with SIGKILL after 1.6 s, and then
+# it proves for up to 3 s what was saved; the rest is for a busy machine.
+STOP_TIMEOUT_SECONDS = 16.0
 KILL_TIMEOUT_SECONDS = 5.0
 # Python on Windows has no name for it.
 _SIGKILL = 9
@@ -81,13 +82,17 @@ def _start(folder: Path, error_log: IO[bytes]) -> "subprocess.Popen[bytes]":
     )
 
 
-async def stop(run: RunFolder) -> None:
+async def stop(run: RunFolder, *, at_once: bool = False) -> None:
     """Stop a run's llama-server and see that it and its keeper are gone.
+
+    Args:
+        run: the run.
+        at_once: without saving prompt caches first.
 
     Raises:
         StopFailedError: the system does not let go of it.
     """
-    run.request_stop()
+    run.request_stop(at_once=at_once)
     state = run.state()
     if state is not None and sys.platform != "win32":
         # Wakes the keeper at once; without it the file is seen within half a second. Windows has no

@@ -15,6 +15,7 @@ from llama_mcp.keeper import clock, identity, run_dir
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.runs import places
 from llama_mcp.llama_server.runs.places import Place
+from llama_mcp.llama_server.saved_kv.records import SavedKv
 from llama_mcp.llama_server.status import AboutModel, EngineInfo
 
 API_KEY_VARIABLE = run_dir.API_KEY_VARIABLE
@@ -25,7 +26,10 @@ LAUNCH_FORMAT = 2
 
 
 class Launch(BaseModel):
-    """launch.json: one start as it was carried out. The first six are the keeper's."""
+    """launch.json: one start as it was carried out.
+
+    The first six are the keeper's, and so is saved_kv.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,6 +64,8 @@ class Launch(BaseModel):
     clock: float | None = None
     keep: bool = False
     """It is never stopped to make room for another model."""
+    saved_kv: SavedKv | None = None
+    """How its prompt caches are saved when it is stopped; None when they are not."""
 
     @field_validator("format")
     @classmethod

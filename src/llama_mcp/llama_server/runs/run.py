@@ -77,9 +77,19 @@ class RunFolder:
         """Tell whether llama-server was found to generate nothing."""
         return os.path.exists(self._path(run_dir.UNRESPONSIVE))
 
-    def request_stop(self) -> None:
-        """Ask the keeper to stop llama-server; it looks twice a second, sooner when signalled."""
-        (self.folder / run_dir.STOP).touch(0o600)
+    def request_stop(self, *, at_once: bool = False) -> None:
+        """Ask the keeper to stop llama-server; it looks twice a second, sooner when signalled.
+
+        Args:
+            at_once: without saving prompt caches first.
+        """
+        path = self.folder / run_dir.STOP
+        if not at_once:
+            path.touch(0o600)
+            return
+        whole = path.with_name(f"{run_dir.STOP}.{os.getpid()}.tmp")
+        whole.write_text(run_dir.AT_ONCE, encoding="ascii")
+        sharing.replace(str(whole), str(path))
 
     def is_stop_requested(self) -> bool:
         """Tell whether somebody asked for a stop."""

@@ -4,6 +4,7 @@ Only who holds it can launch and end runs: these two are methods of what `hold` 
 """
 
 import errno
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,6 +58,11 @@ class Exclusive:
         """
         if (problem := ports.why_unusable(launch.port)) is not None:
             raise await anyio.to_thread.run_sync(port_error, launch.port, problem, self._runs_dir)
+        if launch.saved_kv is not None:
+            # Before llama-server starts, which ends if it is not there.
+            with state_folder_errors(Path(launch.saved_kv.folder)):
+                make_private_folder(Path(launch.saved_kv.folder))
+                os.utime(launch.saved_kv.folder)  # by which it counts as used
         run = create_run(self._runs_dir, launch)
         # Before the keeper lives: it stops a llama-server on which nobody holds a lease.
         self._attachment.take_lease(run)
@@ -68,12 +74,15 @@ class Exclusive:
             log_event(state, why)
         return run
 
-    async def end(self, run: Run | UnreadableRun, *, comes_back: bool = False) -> None:
+    async def end(
+        self, run: Run | UnreadableRun, *, comes_back: bool = False, at_once: bool = False
+    ) -> None:
         """Stop the run's llama-server, or clear away what a dead keeper has left of it.
 
         Args:
             run: the run.
             comes_back: it is launched again. Else one that is unloaded is forgotten.
+            at_once: without saving prompt caches first.
 
         Raises:
             StopFailedError: the system does not let go of it.
@@ -87,7 +96,7 @@ class Exclusive:
         if state.keeper is None:
             run.request_stop()  # its keeper never came, and must not come any more
         elif state.pid is not None or state.has_ended_below:
-            await keeper_process.stop(run)
+            await keeper_process.stop(run, at_once=at_once)
         else:
             await keeper_process.end_leftovers(run)
         self._attachment.state_log.note(await read_state(run))

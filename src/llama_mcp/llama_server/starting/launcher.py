@@ -190,7 +190,7 @@ class Launcher:
         with anyio.CancelScope(shield=True), anyio.move_on_after(CANCELLED_START_SECONDS):
             async with self._lock.hold() as exclusive:
                 if count_clients(run) <= 1:
-                    await exclusive.end(run)
+                    await exclusive.end(run, at_once=True)
 
 
 async def _launch_again(exclusive: Exclusive, replaced: Launch) -> None:

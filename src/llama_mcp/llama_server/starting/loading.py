@@ -124,7 +124,7 @@ class Loading:
 
     async def _give_up(self, outcome: LoadingOutcome) -> None:
         self.run.record_outcome(outcome)
-        await keeper_process.stop(self.run)
+        await keeper_process.stop(self.run, at_once=True)
         await self._attachment.read_state(self.run)
         await self._restore_replaced()
 

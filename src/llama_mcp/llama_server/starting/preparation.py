@@ -21,6 +21,8 @@ from llama_mcp.llama_server.engine.extra_files import with_files_found
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
 from llama_mcp.llama_server.errors import EngineUnusableError
 from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch
+from llama_mcp.llama_server.saved_kv.planning import PlannedStart, plan_saving
+from llama_mcp.llama_server.saved_kv.records import SavedKv
 from llama_mcp.llama_server.starting.asked import Asked
 from llama_mcp.llama_server.starting.fit_note import FitQuestion
 from llama_mcp.llama_server.starting.model_in_use import ModelInUse, model_in_use
@@ -62,6 +64,8 @@ class Preparation:
     """The port is only preferred: several models may run, and neither call nor entry names one."""
     notes: tuple[str, ...] = ()
     """What the caller should know of the start."""
+    saved_kv: SavedKv | None = None
+    """Where its prompt caches are saved when it is stopped; None when they are not."""
 
     def launch_on(self, port: int, at: float) -> Launch:
         """Return the launch on that port, begun at that time (seconds since 1970)."""
@@ -73,6 +77,7 @@ class Preparation:
             alias=alias,
             port=port,
             tag=tag,
+            slot_folder=self.saved_kv.folder if self.saved_kv else "",
             for_model=self.in_use.flags.arguments,
         )
         notes = [*command.notes, *self.in_use.flags.notes, *self.notes]
@@ -98,6 +103,7 @@ class Preparation:
             system_prompt=starter_model.system_prompt_of(self.model.path),
             about_model=self.in_use.about,
             idle_seconds=self.idle_seconds,
+            saved_kv=self.saved_kv,
             keep=self.keep,
         )
 
@@ -152,6 +158,11 @@ async def prepare(
     if settings.api_key == "auto":
         environment = environment | {API_KEY_VARIABLE: _fresh_key(engine, capabilities)}
     devices = await devices_for_start(config, engine, capabilities, environment)
+    arguments_of_start = (*in_use.flags.arguments, *config.extra_args)
+    planned = PlannedStart(config, engine, capabilities, model, arguments_of_start, environment)
+    saved_kv = await anyio.to_thread.run_sync(
+        plan_saving, planned, settings.state_dir, settings.kv_disk_mb
+    )
     return Preparation(
         config=config,
         engine=engine,
@@ -167,7 +178,7 @@ async def prepare(
             facts=model.facts,
             size_bytes=model.size_bytes,
             config=config,
-            arguments=(*in_use.flags.arguments, *config.extra_args),
+            arguments=arguments_of_start,
             capabilities=capabilities,
             devices=devices,
             environment=environment,
@@ -176,6 +187,7 @@ async def prepare(
         named=asked.entry.name if asked.entry else None,
         takes_any_port=settings.max_models > 1 and not asked.names_port,
         notes=no_gpu_note(config, devices),
+        saved_kv=saved_kv,
     )
 
 

@@ -116,7 +116,7 @@ class SessionTools:
         Refused while it generates.
         """
         await self._services().read_on(session_id)
-        session = await self._services().archive.delete_session(session_id)
+        session = await self._services().delete_session(session_id)
         return _session_result(told_session(session, DELETED))
 
 

@@ -5,6 +5,7 @@ Pure: the cause follows from known facts, and is "unknown" where they do not suf
 
 from dataclasses import dataclass
 
+from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE
 from llama_mcp.sessions.records import CacheFacts, Usage
 from llama_mcp.wording import counted
 
@@ -18,6 +19,9 @@ NOT_SUPPORTED = (
     "read (sliding window or recurrent memory)"
 )
 OTHER_SESSIONS = "pushed out by other sessions: {others} used llama-server since the turn before"
+# What is added to it where that is known.
+NOT_RESTORED = "; its saved prompt cache was not used ({why})"
+CANNOT_GO_ON = "; this model cannot go on from a saved prompt cache"
 UNKNOWN = "unknown"
 
 
@@ -33,6 +37,8 @@ class ServingFacts:
     """This turn leaves out turns that the previous one had in its prompt."""
     says_not_supported: bool
     """llama-server's log says that the model cannot reuse what it has read."""
+    restore: str | None = None
+    """What came of the session's saved prompt cache; None when nothing was saved."""
 
 
 def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str | None:
@@ -45,10 +51,17 @@ def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str
     causes = [
         (kept.is_first_turn, FIRST_TURN),
         (is_another_model, MODEL_CHANGED.format(before=kept.last_model)),
-        (kept.last_run is not None and kept.last_run != serving.run, SERVER_RESTARTED),
+        (kept.last_run not in (None, serving.run), SERVER_RESTARTED + _why_lost(serving.restore)),
         (kept.was_system_prompt_changed, SYSTEM_PROMPT_CHANGED),
         (serving.is_history_cut, HISTORY_CUT),
         (serving.says_not_supported, NOT_SUPPORTED),
         (kept.other_sessions > 0, OTHER_SESSIONS.format(others=others)),
     ]
     return next((cause for holds, cause in causes if holds), UNKNOWN)
+
+
+def _why_lost(restore: str | None) -> str:
+    if restore is None or restore == FROM_DISK:
+        return ""
+    why = restore.partition(": ")[2]
+    return CANNOT_GO_ON if restore == INEFFECTIVE else NOT_RESTORED.format(why=why)

@@ -42,6 +42,8 @@ class PartialReply:
     queue_ms: float | None = None
     # What the model was told because its session has no system prompt.
     models_system_prompt: str | None = None
+    # Of the session's saved prompt cache, by the receipt's names.
+    restored: dict[str, Any] = field(default_factory=dict)
     pieces: list[str] = field(default_factory=list)
     reasoning_pieces: list[str] = field(default_factory=list)
     finish_reason: str | None = None
@@ -217,9 +219,8 @@ class PartialReply:
         """Return what the time went into, by llama-server's own figures where it has sent them."""
         prompt_ms = milliseconds_of(self.timings_chunk.get("prompt_ms")) or self.prompt_ms
         generation_ms = milliseconds_of(self.timings_chunk.get("predicted_ms"))
-        first_ms = None if self.is_read_on else self.first_token_ms
-        if generation_ms is None and first_ms is not None:
-            generation_ms = round(self._elapsed_ms() - first_ms, 1)
+        if generation_ms is None and not self.is_read_on and self.first_token_ms is not None:
+            generation_ms = round(self._elapsed_ms() - self.first_token_ms, 1)
         if self.earlier is not None:
             before = self.earlier.receipt(None)
             prompt_ms = sum_of(prompt_ms, before.prompt_ms)
@@ -232,6 +233,7 @@ class PartialReply:
             cache_miss=cache_miss,
             reasoning_tokens=len(self.reasoning_pieces) or None,
             models_system_prompt=self.models_system_prompt,
+            **self.restored,
         )
 
     def _take_figures(self, chunk: Mapping[str, Any]) -> None:

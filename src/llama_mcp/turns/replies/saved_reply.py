@@ -26,6 +26,7 @@ _FIGURES = (
     "timings_chunk",
     "is_whole",
     "models_system_prompt",
+    "restored",
 )
 
 

@@ -1,0 +1,49 @@
+"""What a turn knows of its session's saved prompt cache: a part of ready_server.py's interface."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPrompt:
+    """What is known of a session whose prompt cache may have been saved with an earlier launch."""
+
+    session_id: str
+    last_run: str | None
+    """The launch that served its last turn."""
+    prompt_tokens: int | None
+    """Of its last turn."""
+    reply_tokens: int | None
+    """Of its last turn, thoughts included."""
+    read_seconds: float | None
+    """How long reading such a prompt takes, by what the last turn has shown."""
+
+
+FROM_DISK = "from disk"
+INEFFECTIVE = "ineffective: this model cannot go on from a file"
+
+
+class RestoredPrompt(Protocol):
+    """What has come of a session's saved prompt cache."""
+
+    outcome: str
+    """FROM_DISK, or why it was refused."""
+    tokens: int
+    """How many llama-server has again; 0 when it was refused."""
+    ms: float
+
+    def let_go(self) -> None:
+        """Let others restore: the reply has begun, or will not. It must be called in any case."""
+
+    async def judged(self, cached_tokens: int | None) -> str:
+        """Return the outcome, or INEFFECTIVE, by how much of the prompt llama-server had."""
+
+
+class RestoresPrompts(Protocol):
+    """The part of a ready llama-server that has to do with it."""
+
+    async def restore_prompt(
+        self, body: Mapping[str, Any], kept: KeptPrompt
+    ) -> RestoredPrompt | None:
+        """Have it go on from what was saved of the session; None when nothing was. Then chat."""
