@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,15 +41,18 @@ GIVEN: dict[str, Any] = {
     "elsewhere": ["It runs elsewhere."],
     "engine": "/an/engine",
     "evidence": ["a line of the log"],
+    "file": Path("/models.toml"),
     "files": 2,
     "first_failure": "It fell {status}.",
     "faults": ["LLAMA_MCP_PORT cannot be 'x'."],
     "folder": "/a/folder",
     "holder": "a process",
     "instead": "talker (0.1 GiB)",
+    "known": ["tiny (ready)", "other (stopped)"],
     "last_exit": "it ended",
     "loading_seconds": 7.0,
     "looked": "nowhere",
+    "meant": ["tiny-a", "tiny-b"],
     "minutes": 5.0,
     "most_bytes": 900,
     "model": "some-model",
@@ -63,6 +67,7 @@ GIVEN: dict[str, Any] = {
     "pid": 4711,
     "port": 8080,
     "problem": "is odd",
+    "problems": ["line 3: it is odd"],
     "prompt_limit": 100,
     "prompt_tokens": 200,
     "received": "some words",
@@ -72,12 +77,14 @@ GIVEN: dict[str, Any] = {
     "silent_seconds": 9.0,
     "source": "running",
     "some": {"k7m2-q9x4-tbhz": "About apples"},
+    "staying": ["tiny (0.3 GiB) is in use", "other (0.1 GiB) is kept (keep = true)"],
     "text_bytes": 950,
     "times": 3,
     "turn": 2,
     "turns": 4,
     "underway": TurnUnderway("k7m2-q9x4-tbhz", "About apples", "2026-11-22T10:43:00.123Z", 4711),
     "url": "http://127.0.0.1:1",
+    "waiting_seconds": 7.0,
     "wanted": "wanted-model",
     "uses": ["two replies are being generated"],
     "what": "it died",
@@ -92,6 +99,7 @@ TOLD: dict[str, list[Any]] = {
     "count": [],
     "next_step": [],
     "source": [],
+    "waiting_seconds": [],
     "underway": ["k7m2-q9x4-tbhz", "4711"],
 }
 

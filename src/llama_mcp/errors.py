@@ -18,6 +18,10 @@ class Step(StrEnum):
     START = "start"
     STOP = "stop"
     FORCE_STOP = "force_stop"
+    STOP_LAST = "stop_last"
+    """What was started last, whose name is not known."""
+    STOP_ONE = "stop_one"
+    """One of those that were named."""
     REPLACE = "replace"
     STATUS = "status"
     CHAT = "chat"
@@ -36,6 +40,8 @@ PLAIN_WORDS: Words = {
     Step.START: "start llama-server",
     Step.STOP: "stop llama-server",
     Step.FORCE_STOP: "stop llama-server by force",
+    Step.STOP_LAST: "stop llama-server",
+    Step.STOP_ONE: "stop one of them",
     Step.REPLACE: "ask for a replacement",
     Step.STATUS: "look at its status",
     Step.CHAT: "send a message",

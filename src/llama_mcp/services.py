@@ -130,6 +130,7 @@ class Services:
             self._metrics_reader,
             self._in_flight_so_far,
             lambda: self.archive,
+            may_run_several=self.settings.max_models > 1,
         )
 
     @cached_property

@@ -1,5 +1,6 @@
 """llama-mcp as a client sees it: the installed command over real pipes, by the official client."""
 
+import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -16,6 +17,8 @@ from llama_mcp.surface.results.replies import RECEIPT
 from tests.support.processes import PATIENCE_SECONDS
 from tests.support.wire import Wire, watched
 
+# How many models every llama-mcp of the tests may run; what they show holds for any number.
+MAX_MODELS = os.environ.get("LLAMA_MCP_TEST_MAX_MODELS")
 COMMAND = str(Path(sys.executable).with_name("llama-mcp"))
 
 
@@ -59,6 +62,8 @@ class LlamaMCP:
     def environment(self) -> dict[str, str]:
         # No test leaves a llama-server for as long as a user's is kept.
         own = {"LLAMA_MCP_HOME": str(self.home), "LLAMA_MCP_LINGER_SECONDS": "0"}
+        if MAX_MODELS is not None:
+            own["LLAMA_MCP_MAX_MODELS"] = MAX_MODELS
         return own | self.variables
 
     @property

@@ -1,6 +1,5 @@
 """The settings of the llama-server that runs, else those that a start would use."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -118,9 +117,9 @@ def _failure(error: LlamaMCPError) -> str:
 
 
 def _of_entry(entry: NamedModel) -> str:
-    more = {name: getattr(entry, name) for name in ("idle_seconds", "keep") if name in entry.given}
-    told = "".join(f", {name}={json.dumps(value)}" for name, value in more.items())
-    return f"A start uses {entry.name!r} of {visible_line(str(entry.file))}{told}."
+    idle = "" if entry.idle_seconds is None else f", idle_seconds={entry.idle_seconds:g}"
+    keep = ", keep=true" if entry.keep else ""
+    return f"A start uses {entry.name!r} of {visible_line(str(entry.file))}{idle}{keep}."
 
 
 def _notes(

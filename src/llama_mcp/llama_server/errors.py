@@ -95,7 +95,7 @@ class AlreadyRunningError(LlamaMCPError):
 class UnreadableRunError(LlamaMCPError):
     """A llama-server runs whose record cannot be read, so that nobody can talk to it."""
 
-    next_step = "{Stop}, then {start}."
+    next_step = "{Stop_last}, then {start}."
 
     def __init__(self, folder: str, pid: int | None, problem: str) -> None:
         super().__init__(
@@ -149,14 +149,20 @@ class InUseError(LlamaMCPError):
 
     next_step = "{Wait} or {cancel} in the session that generates, or {force_stop}."
 
-    def __init__(self, uses: Sequence[Use | str]) -> None:
-        """Take who uses it: sessions that generate, clients, or what is known of them in words."""
+    def __init__(self, uses: Sequence[Use | str], model: str | None) -> None:
+        """Take what is used, and by whom.
+
+        Args:
+            uses: sessions that generate, clients, or what is known of them in words.
+            model: its name; None where it is not known.
+        """
         is_generating = any(isinstance(use, str) or use.session for use in uses)
         idle = (
             "{Force_stop} to stop it all the same: no reply is lost, and it can be started again."
         )
         super().__init__(
-            f"llama-server is in use: {'; '.join(map(str, uses))}. It was left running.",
+            f"llama-server{f' with {model}' if model else ''} is in use: "
+            f"{'; '.join(map(str, uses))}. It was left running.",
             next_step=None if is_generating else idle,
         )
 
@@ -178,11 +184,11 @@ class UnresponsiveError(LlamaMCPError):
 
     next_step = "{Force_stop}, then {start}; if it comes back, lower n_gpu_layers or ctx_size."
 
-    def __init__(self, silent_seconds: float) -> None:
+    def __init__(self, silent_seconds: float, model: str) -> None:
         super().__init__(
-            f"llama-server is unresponsive: nothing came for {silent_seconds:.0f} s, and it does "
-            "not generate even one token when it is asked to, although its process lives. This "
-            "happens after a GPU error."
+            f"llama-server with {model} is unresponsive: nothing came for "
+            f"{silent_seconds:.0f} s, and it does not generate even one token when it is asked to, "
+            "although its process lives. This happens after a GPU error."
         )
 
 
@@ -191,10 +197,10 @@ class StalledReplyError(LlamaMCPError):
 
     next_step = "Send the message again; if it stops again, {stop}, then {start}."
 
-    def __init__(self, silent_seconds: float) -> None:
+    def __init__(self, silent_seconds: float, model: str) -> None:
         super().__init__(
             f"The reply has stopped: nothing of it came for {silent_seconds:.0f} s and its slot "
-            "stands still, although llama-server answers others."
+            f"stands still, although llama-server with {model} answers others."
         )
 
 

@@ -30,15 +30,18 @@ async def refuse_while_in_use(
     generating = [use for use in underway if use.may_use(state.run.name)]
     busy = {use.pid for use in generating}
     idle = [use for use in attachment.others(state.run) if use.pid not in busy]
+    model = state.run.launch.alias if isinstance(state, RunState) else None
     if generating or idle:
-        raise InUseError([*generating, *idle])
+        raise InUseError([*generating, *idle], model)
     slots = await _slots(state, attachment)
     with anyio.move_on_after(FREED_SECONDS):
         while slots and slots.busy:
             await anyio.sleep(FREED_POLL_SECONDS)
             slots = await _slots(state, attachment)
     if slots and slots.busy:
-        raise InUseError([f"{counted(slots.busy, 'reply is', 'replies are')} being generated"])
+        raise InUseError(
+            [f"{counted(slots.busy, 'reply is', 'replies are')} being generated"], model
+        )
 
 
 async def _slots(state: State, attachment: Attachment) -> SlotCount | None:

@@ -77,9 +77,9 @@ async def check_alive(
     sign = await _ask_for_sign(client, timeout_seconds)
     run.mark_unresponsive(not sign.is_alive)
     if not sign.is_alive:
-        raise UnresponsiveError(timeout_seconds)
+        raise UnresponsiveError(timeout_seconds, run.launch.alias)
     if any(sign.busy_slots.get(slot) == position for slot, position in earlier.items()):
-        raise StalledReplyError(timeout_seconds)
+        raise StalledReplyError(timeout_seconds, run.launch.alias)
     return sign.busy_slots
 
 

@@ -38,7 +38,7 @@ class CannotChatError(LlamaMCPError):
 class NoRoomError(LlamaMCPError):
     """A model is wanted, and what runs may not be stopped for it."""
 
-    next_step = "{Stop} with the name of one of them and call again, or name one that runs."
+    next_step = "{Stop_one} and call again, or name one that runs."
 
     def __init__(
         self, wanted: str, staying: Sequence[str], why: str, *, waiting_seconds: float
@@ -60,14 +60,14 @@ class NoRoomError(LlamaMCPError):
 
 
 class UnknownModelError(LlamaMCPError):
-    """No llama-server has, or had lately, a model of that name."""
+    """There is no model of that name: none runs or ran under it, and none lies on this machine."""
 
-    next_step = "Pass one of these names, or leave model out."
+    next_step = "Pass the whole name of a model, or leave model out."
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         """Take the name, and the models that run or ran, with their states."""
-        there = f"There are: {', '.join(known)}." if known else "None runs, and none ran lately."
-        super().__init__(f"No llama-server runs with the model {name}. {there}")
+        there = f"There are: {', '.join(known)}." if known else "None runs, and none has run."
+        super().__init__(f"No model here is called {name}. {there}")
 
 
 class AmbiguousModelError(LlamaMCPError):

@@ -86,7 +86,8 @@ class Starts:
                 loading.is_taken_back = True
                 await self._launcher.abandon(loading.run)
             state = await self._attachment.read_state(loading.run)
-        if not state.is_live:
+        # One that was ready may be idle by now, where this process has stood still.
+        if not (state.is_live or state.run.is_unloaded()):
             raise await anyio.to_thread.run_sync(self._start_error, state, loading)
         client = await self._attachment.connect(state.run)
         status = await status_report.report(state, client, loading.difference)

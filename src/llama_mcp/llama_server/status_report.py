@@ -31,12 +31,18 @@ IS_IN_A_JOB = (
 )
 
 
-async def never_started(runs_dir: Path) -> ServerStatus:
-    """Return the status of a home in which nothing was ever started here."""
+async def never_started(runs_dir: Path, model: str | None = None) -> ServerStatus:
+    """Return the status of a home in which nothing was ever started here.
+
+    Args:
+        runs_dir: where runs are recorded.
+        model: it is this model that was not; None for any.
+    """
     elsewhere = await _elsewhere(runs_dir)
-    here = "No llama-server is running here." if elsewhere else "No llama-server is running."
+    running = f"running with {model}" if model else "running"
+    here = f"No llama-server is {running} here." if elsewhere else f"No llama-server is {running}."
     message = " ".join((here, *elsewhere))
-    return ServerStatus(state=ServerState.STOPPED, message=message)
+    return ServerStatus(state=ServerState.STOPPED, message=message, model=model)
 
 
 async def report(

@@ -107,15 +107,17 @@ class _Candidate:
         needs, share = self.needs(options), self._share_on_gpu(options)
         ram = self.available.ram_bytes
         if not share or not self.available.gpus_bytes:
-            return "cpu" if needs.total_bytes <= ram else "no"
+            return "cpu" if needs.outside_gpus_bytes <= ram else "no"
         is_automatic = options.n_gpu_layers is None
-        room = self.available.on_gpus(GPU_MARGIN_BYTES if is_automatic else 0)
+        margin_bytes = GPU_MARGIN_BYTES if is_automatic else 0
+        # Each GPU that is used has a driver's part of its own.
+        room = self.available.on_gpus(margin_bytes + needs.driver_bytes)
         wanted = int(needs.model_bytes * share)
         if wanted > room and not is_automatic:
             return "no"
         placed = min(wanted, room)
         left = ram - placed if self.available.is_unified else ram
-        if needs.total_bytes - placed > left:
+        if needs.outside_gpus_bytes - placed > left:
             return "no"
         if placed < needs.model_bytes // self._layers:
             return "cpu"  # not one layer

@@ -1,7 +1,8 @@
 """How much memory a model needs: llama.cpp's own figure, from the header and a few numbers.
 
-The formula follows llama-context.cpp and llama-kv-cache*.cpp of b11434; a test compares it with
-what llama-server itself says of files of true shapes. Nothing is read or measured here.
+The formula follows llama-context.cpp, llama-kv-cache*.cpp and, where a GPU calculates with CUDA,
+fattn.cu of b11434; tests compare it with what llama-server itself says of files of true shapes, and
+with what it took of a GPU. Nothing is read or measured here.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,14 @@ F16_BYTES = 2.0
 _F32_BYTES = 4
 # What the process takes besides: its code, its threads, and what a request needs for a moment.
 PROCESS_BYTES = 50 * _MIB
+# What the driver keeps of a GPU for each program that uses CUDA, and what its libraries take once
+# something is calculated: 518 and 71 MiB on an H200, and 12 more in a long turn.
+CUDA_CONTEXT_BYTES = 518 * _MIB
+CUDA_PROCESS_BYTES = CUDA_CONTEXT_BYTES + 128 * _MIB
+# What waits in RAM to go to a GPU is so many times as wide as the model (seen of five models).
+_INPUTS = 4
+# What is there beside keys and values while attention is calculated, likewise.
+_BESIDE_ATTENTION = 5
 # What an encoder calculates in; not measured with real ones, which differ.
 _ENCODER_BYTES = 300 * _MIB
 # Their layers have one network where others have two and what joins these.
@@ -40,6 +49,7 @@ class StartOptions:
         has_full_windows: Whether layers that look back a window keep all the same (--swa-full).
         is_unified: Whether all conversations share one window (--kv-unified).
         makes_vectors: Whether it is asked for vectors (--embedding), whatever the model is for.
+        uses_cuda: Whether layers are calculated by CUDA.
     """
 
     ctx_size: int
@@ -52,6 +62,7 @@ class StartOptions:
     has_full_windows: bool = False
     is_unified: bool = False
     makes_vectors: bool = False
+    uses_cuda: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,8 @@ class Needs:
         compute_bytes: What one step is calculated in.
         projector_bytes: What lets it see or hear, with what that calculates in; 0 without.
         process_bytes: What llama-server takes besides.
+        inputs_bytes: What waits in RAM to go to a GPU; 0 where that is not known.
+        driver_bytes: What a GPU's driver and libraries keep there for the process; 0 likewise.
     """
 
     weights_bytes: int
@@ -71,11 +84,18 @@ class Needs:
     compute_bytes: int
     projector_bytes: int = 0
     process_bytes: int = PROCESS_BYTES
+    inputs_bytes: int = 0
+    driver_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
         """All of it."""
-        return self.model_bytes + self.process_bytes
+        return self.outside_gpus_bytes + self.driver_bytes
+
+    @property
+    def outside_gpus_bytes(self) -> int:
+        """All that can be in RAM, where no layer is on a GPU."""
+        return self.model_bytes + self.process_bytes + self.inputs_bytes
 
     @property
     def model_bytes(self) -> int:
@@ -100,6 +120,8 @@ def needs_of(
         context_bytes=_context_bytes(facts, options, cells),
         compute_bytes=_compute_bytes(facts, options, cells),
         projector_bytes=projector_size_bytes + _ENCODER_BYTES if projector_size_bytes else 0,
+        inputs_bytes=_inputs_bytes(facts, options, cells) if options.uses_cuda else 0,
+        driver_bytes=CUDA_PROCESS_BYTES if options.uses_cuda else 0,
     )
 
 
@@ -171,21 +193,51 @@ def _compute_bytes(facts: ModelFacts, options: StartOptions, cells: _Cells) -> i
     """The largest of what is there at one time in a step: a layer, attention, the output."""
     tokens = _tokens_of_a_step(facts, options)
     width = facts.embedding_length
-    keeps_nothing = not facts.shape.kv_heads and not facts.shape.recurrent_bytes
-    whole, windowed = _heads(facts.shape)
-    seen = cells.whole * bool(whole) + cells.windowed * bool(windowed)
-    seen = tokens if keeps_nothing else seen
     numbers = _numbers_of_a_layer(facts)
-    mask_bytes = F16_BYTES
     if not options.flash_attention:
-        longest = tokens if keeps_nothing else cells.whole
+        longest = tokens if _keeps_nothing(facts) else cells.whole
         numbers = max(numbers, facts.head_count * longest + 7 * width)
-        mask_bytes = _F32_BYTES
     # A conversation wants what comes after its last token only (server-context.cpp,
     # server_output_limits); a vector is made of all tokens.
     outputs = tokens if _makes_vectors(facts, options) else options.parallel
-    logits = 0 if keeps_nothing else outputs * (facts.vocabulary_size + 5 * width)
-    return int(_F32_BYTES * max(tokens * numbers, logits) + mask_bytes * tokens * seen)
+    logits = 0 if _keeps_nothing(facts) else outputs * (facts.vocabulary_size + 5 * width)
+    largest = max(_F32_BYTES * max(tokens * numbers, logits), _copied_bytes(facts, options, cells))
+    return largest + _mask_bytes(facts, options, cells)
+
+
+def _keeps_nothing(facts: ModelFacts) -> bool:
+    return not facts.shape.kv_heads and not facts.shape.recurrent_bytes
+
+
+def _mask_bytes(facts: ModelFacts, options: StartOptions, cells: _Cells) -> int:
+    """What says for each token of a step which others it sees."""
+    tokens = _tokens_of_a_step(facts, options)
+    whole, windowed = _heads(facts.shape)
+    seen = cells.whole * bool(whole) + cells.windowed * bool(windowed)
+    number_bytes = F16_BYTES if options.flash_attention else _F32_BYTES
+    return int(number_bytes * tokens * (tokens if _keeps_nothing(facts) else seen))
+
+
+def _inputs_bytes(facts: ModelFacts, options: StartOptions, cells: _Cells) -> int:
+    numbers = _tokens_of_a_step(facts, options) * facts.embedding_length
+    return _INPUTS * _F32_BYTES * numbers + _mask_bytes(facts, options, cells)
+
+
+def _copied_bytes(facts: ModelFacts, options: StartOptions, cells: _Cells) -> int:
+    """What attention takes where CUDA copies a layer's quantized keys and values as f16.
+
+    It does so for flash attention over more than a few tokens (fattn.cu, get_alloc_size).
+    """
+    shape = facts.shape
+    if not (options.uses_cuda and options.flash_attention and shape.kv_heads):
+        return 0
+    length = shape.key_length * (options.key_bytes < F16_BYTES)
+    length += shape.value_length * (options.value_bytes < F16_BYTES)
+    if not length:
+        return 0
+    copied = F16_BYTES * max(shape.kv_heads) * length * cells.whole * cells.caches
+    step = _tokens_of_a_step(facts, options) * facts.embedding_length
+    return int(copied) + _F32_BYTES * _BESIDE_ATTENTION * step
 
 
 def _numbers_of_a_layer(facts: ModelFacts) -> int:

@@ -3,8 +3,10 @@
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
@@ -12,6 +14,7 @@ from llama_mcp.llama_server.diagnosis.log import read_log
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.status import Level, ServerConfig, ServerLog, ServerState, ServerStatus
 from llama_mcp.observing.figures import OpenTurn, ServerMetrics, SlotsReport
+from llama_mcp.sessions.records import TurnStatistics
 
 if TYPE_CHECKING:
     from llama_mcp.llama_server.metrics.reader import MetricsReader, Reading
@@ -34,6 +37,8 @@ class Observer:
         metrics_reader: "Callable[[str], MetricsReader]",
         in_flight: "Callable[[], InFlight | None]",
         archive: "Callable[[], Archive]",
+        *,
+        may_run_several: bool = False,
     ) -> None:
         """Observe these.
 
@@ -43,7 +48,9 @@ class Observer:
                 wait for its import.
             in_flight: gives the turns of this process; None while it has had none.
             archive: gives all sessions; imported as late.
+            may_run_several: several models may run at once.
         """
+        self._may_run_several = may_run_several
         self._supervisor = supervisor
         self._metrics_reader = metrics_reader
         self._in_flight = in_flight
@@ -71,6 +78,8 @@ class Observer:
         """Return llama-server's own metrics and ours, as a Prometheus server scrapes them."""
         from llama_mcp.observing.prometheus import prometheus_text
 
+        if self._may_run_several:
+            return await self._prometheus_text_of_models()
         reading = await self._reading(None)
         metrics = await self._with_turns(reading)
         # On a thread: the first import of what writes it takes a while.
@@ -78,12 +87,33 @@ class Observer:
             prometheus_text, metrics, reading.cpu_seconds, reading.text
         )
 
+    async def _prometheus_text_of_models(self) -> str:
+        from llama_mcp.observing.prometheus import ModelFigures, prometheus_text_of_models
+
+        found: dict[str, ModelFigures] = {}
+
+        async def look(state: RunState) -> None:
+            model = state.run.launch.alias
+            reading = await self._metrics_reader(model).read(state)
+            found[model] = ModelFigures(model, reading.figures, reading.cpu_seconds, reading.text)
+
+        seen = await self._supervisor.observe_all()
+        states = [state for state in seen if isinstance(state, RunState)]
+        async with anyio.create_task_group() as tasks:
+            for state in states:
+                tasks.start_soon(look, state)
+        models = [found[state.run.launch.alias] for state in states]
+        own_turns = await self._own_turns() or []
+        # On a thread: the first import of what writes it takes a while.
+        return await anyio.to_thread.run_sync(
+            prometheus_text_of_models, models, self._waiting_turns(), own_turns
+        )
+
     async def slots(self, model: str | None = None) -> SlotsReport:
         """Return what each slot is doing, and which sessions generate or wait."""
         seen = await self._supervisor.observe(model)
         state, look = await self._metrics_reader(_model_of(seen)).read_slots(seen)
-        in_flight = self._in_flight()
-        turns = in_flight.open_turns() if in_flight else []
+        turns = await self._turns_with(seen)
         waiting = [turn for turn in turns if turn.reply.is_waiting]
         is_untold = look.slots is None and not look.is_sleeping and state is ServerState.READY
         return SlotsReport(
@@ -107,12 +137,25 @@ class Observer:
         """
         seen = await self._supervisor.observe(model)
         if seen is None:
-            return ServerLog(note="There is no log: no llama-server was started yet.")
+            of_it = f" with {model}" if model else ""
+            note = f"There is no log: no llama-server was started{of_it} yet."
+            return ServerLog(note=note)
         return await anyio.to_thread.run_sync(read_log, seen.run.log_path, lines, level)
 
     async def _reading(self, model: str | None) -> "Reading":
         seen = await self._supervisor.observe(model)
-        return await self._metrics_reader(_model_of(seen)).read(seen)
+        reading = await self._metrics_reader(_model_of(seen)).read(seen)
+        if model is None or reading.figures.model is not None:
+            return reading
+        return replace(reading, figures=reading.figures.model_copy(update={"model": model}))
+
+    async def _turns_with(self, seen: "State | None") -> "list[Turn | Job]":
+        """Return the turns of this process that are not over, but those of other models' runs."""
+        in_flight = self._in_flight()
+        turns = in_flight.open_turns() if in_flight else []
+        states = await self._supervisor.observe_all() if turns else []
+        others = {state.run.name for state in states if seen is None or state.run != seen.run}
+        return [turn for turn in turns if turn.serving_id not in others]
 
     def _waiting_turns(self) -> int:
         in_flight = self._in_flight()
@@ -120,13 +163,20 @@ class Observer:
 
     async def _with_turns(self, reading: "Reading") -> ServerMetrics:
         figures = reading.figures.model_dump()
+        own_turns = await self._own_turns()
+        if own_turns is None:
+            figures["missing"] = [*figures["missing"], "own_turns"]
+        return ServerMetrics(
+            **figures, waiting_turns=self._waiting_turns(), own_turns=own_turns or []
+        )
+
+    async def _own_turns(self) -> list[TurnStatistics] | None:
+        """Return what turns saw, for each model; None where that cannot be read."""
         try:
-            own_turns = list(await self._archive().turn_statistics())
+            return list(await self._archive().turn_statistics())
         except LlamaMCPError as error:
             logger.warning("Figures of earlier turns are missing: %s", error)
-            own_turns = []
-            figures["missing"] = [*figures["missing"], "own_turns"]
-        return ServerMetrics(**figures, waiting_turns=self._waiting_turns(), own_turns=own_turns)
+            return None
 
 
 def _model_of(seen: "State | None") -> str:

@@ -119,6 +119,8 @@ class CacheFacts:
     """Since the previous turn."""
     other_sessions: int
     """How many other sessions the same launch has served since the previous turn."""
+    last_model: str | None = None
+    """The model that answered the previous turn; None when unknown."""
 
 
 class Session(BaseModel, frozen=True):

@@ -20,7 +20,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.prompts.typed_files import is_typable, last_name
-from llama_mcp.surface.resources.uris import MODEL_TEMPLATE
+from llama_mcp.surface.resources.uris import MODEL_TEMPLATE, OF_MODEL
 
 # The specification allows no more in one answer.
 MAX_VALUES = 100
@@ -67,9 +67,18 @@ class Completions:
             return await self._services().archive.complete_ids(typed, MAX_VALUES + 1)
         if (of, name) == (MODEL_TEMPLATE, "name"):
             return await self._services().known_models.names(typed)
+        if of in OF_MODEL and name == "name":
+            return await self._started_first(typed)
         if (of, name) == ("summarize_files", "files"):
             return await self._files(typed)
         return None
+
+    async def _started_first(self, typed: str) -> list[str]:
+        """Return names of models, those first that run or ran, as they are called then."""
+        known = await self._services().known_models.names(typed)
+        started = await self._services().supervisor.started_models()
+        low = typed.casefold()
+        return [*dict.fromkeys([*(each for each in started if low in each.casefold()), *known])]
 
     async def _files(self, typed: str) -> list[str]:
         session = _session.get()

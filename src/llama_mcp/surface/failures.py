@@ -27,10 +27,12 @@ from llama_mcp.errors import (
     Words,
     in_words,
 )
+from llama_mcp.llama_server.model_errors import UnknownModelError
 from llama_mcp.llama_server.status import NEXT_STEPS, ServerStatus
 from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.sessions.errors import SessionAmbiguousError, SessionNotFoundError
 from llama_mcp.sessions.texts import clean_text
+from llama_mcp.settings import Settings
 from llama_mcp.surface.sizes import cut_middle
 from llama_mcp.toolsets import TOOLS
 from llama_mcp.visible_text import visible
@@ -44,6 +46,8 @@ TOOL_WORDS: Words = {
     Step.START: "call start_llama_server",
     Step.STOP: "call stop_llama_server",
     Step.FORCE_STOP: "call stop_llama_server with force=true",
+    Step.STOP_LAST: "call stop_llama_server",
+    Step.STOP_ONE: "call stop_llama_server with the name of one of them as model",
     Step.REPLACE: "pass replace=true",
     Step.STATUS: "call status",
     Step.CHAT: "call chat",
@@ -54,6 +58,12 @@ TOOL_WORDS: Words = {
     Step.DOWNLOAD: "call download_model",
     Step.RUN_ON_FILES: "call run_on_files",
 }
+# The same where several models may run: what an error is about need not be what was started last.
+_ITS_NAME = " and its name as model"
+OF_SEVERAL: Words = {
+    Step.STOP: "call stop_llama_server with its name as model",
+    Step.FORCE_STOP: f"{TOOL_WORDS[Step.FORCE_STOP]}{_ITS_NAME}",
+}
 
 # Steps whose words name no tool, with the one that takes them.
 _TAKEN_BY = {Step.REPLACE: "start_llama_server"}
@@ -61,9 +71,14 @@ _TAKEN_BY = {Step.REPLACE: "start_llama_server"}
 _WITHOUT_A_TOOL = {Step.WAIT: PLAIN_WORDS[Step.WAIT]}
 
 
-def words_for(offered: Collection[str]) -> Words:
+def words_of(settings: Settings) -> Words:
+    """Return the words for the clients of an operator who has set this."""
+    return words_for(settings.offered_tools, has_several_models=settings.max_models > 1)
+
+
+def words_for(offered: Collection[str], *, has_several_models: bool = False) -> Words:
     """Return the words for a client that has only these tools: the rest its operator can do."""
-    words = dict(TOOL_WORDS)
+    words = {**TOOL_WORDS, **(OF_SEVERAL if has_several_models else {})}
     for step, text in TOOL_WORDS.items():
         tool = _TAKEN_BY.get(step) or next(iter(TOOLS.intersection(text.split())))
         if tool not in offered:
@@ -71,11 +86,11 @@ def words_for(offered: Collection[str]) -> Words:
     return words
 
 
-def explain_tool_failure(failure: ToolError, offered: Collection[str] = TOOLS) -> ToolError:
+def explain_tool_failure(failure: ToolError, words: Words = TOOL_WORDS) -> ToolError:
     """Return the failure with the text that the model should read."""
     cause = anticipated_cause(failure)
     if cause is not None:
-        return ToolError(_shown(cause.told(words_for(offered))))
+        return ToolError(_shown(cause.told(words)))
     if isinstance(failure.__cause__, OSError):
         return ToolError(_shown(describe_refusal(failure.__cause__)))
     is_crash = isinstance(failure, UnexpectedToolError)
@@ -90,23 +105,19 @@ def explain_tool_failure(failure: ToolError, offered: Collection[str] = TOOLS) -
     return failure
 
 
-def explain_resource_failure(
-    failure: ResourceError, offered: Collection[str] = TOOLS
-) -> ResourceError:
+def explain_resource_failure(failure: ResourceError, words: Words = TOOL_WORDS) -> ResourceError:
     """Return the failure with the text that the client should read."""
     cause = anticipated_cause(failure)
     if cause is None and isinstance(failure.__cause__, OSError):
         return ResourceError(_shown(describe_refusal(failure.__cause__)))
     if cause is None:
         return failure
-    is_missing = isinstance(cause, SessionNotFoundError | ModelUnusableError)
+    is_missing = isinstance(cause, SessionNotFoundError | ModelUnusableError | UnknownModelError)
     kind = ResourceNotFoundError if is_missing else ResourceError
-    return kind(_shown(cause.told(words_for(offered))))
+    return kind(_shown(cause.told(words)))
 
 
-def explain_prompt_failure(
-    failure: Exception, offered: Collection[str] = TOOLS
-) -> MCPError | Exception:
+def explain_prompt_failure(failure: Exception, words: Words = TOOL_WORDS) -> MCPError | Exception:
     """Return the failure as the JSON-RPC error that the client should read; a bug as it is."""
     cause = anticipated_cause(failure)
     if cause is None:
@@ -115,7 +126,7 @@ def explain_prompt_failure(
         cause, SessionNotFoundError | SessionAmbiguousError | InvalidArgumentError
     )
     code = INVALID_PARAMS if is_wrong else INTERNAL_ERROR
-    return MCPError(code, _shown(cause.told(words_for(offered))))
+    return MCPError(code, _shown(cause.told(words)))
 
 
 def prompt_arguments(
@@ -165,9 +176,11 @@ def anticipated_cause(failure: BaseException) -> LlamaMCPError | None:
     return cause
 
 
-def with_next_step(status: ServerStatus, offered: Collection[str] = TOOLS) -> ServerStatus:
+def with_next_step(status: ServerStatus, words: Words = TOOL_WORDS) -> ServerStatus:
     """Return the status with what to do next at the end of its message."""
-    step = in_words(NEXT_STEPS.get(status.state, ""), words_for(offered))
+    if status.model is None:  # nobody knows its name
+        words = {**words, Step.FORCE_STOP: words[Step.FORCE_STOP].replace(_ITS_NAME, "")}
+    step = in_words(NEXT_STEPS.get(status.state, ""), words)
     return status.model_copy(update={"message": f"{status.message} {step}".rstrip()})
 
 

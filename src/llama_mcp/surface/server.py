@@ -22,19 +22,21 @@ from mcp.types import (
 )
 from pydantic import AnyUrl, BaseModel
 
-from llama_mcp.errors import LlamaMCPError
+from llama_mcp.errors import LlamaMCPError, Words
 from llama_mcp.services import Services, open_services
 from llama_mcp.sessions.changes import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.completions import Completions
 from llama_mcp.surface.failures import (
+    TOOL_WORDS,
     check_names,
     explain_prompt_failure,
     explain_resource_failure,
     explain_tool_failure,
     prompt_arguments,
     unknown_tool,
+    words_of,
 )
 from llama_mcp.surface.notifications.llama_server_watcher import LlamaServerWatcher
 from llama_mcp.surface.notifications.model_watcher import ModelWatcher
@@ -75,6 +77,8 @@ class LlamaMCPServer(MCPServer[Services]):
     services: Services | None = None
     offered: frozenset[str] = TOOLS
     """The tools of ours that clients are offered; set before these are added."""
+    words: Words = TOOL_WORDS
+    """What its clients can do next."""
     _parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     _catalogue: Sequence[Tool] = ()
 
@@ -190,7 +194,7 @@ class LlamaMCPServer(MCPServer[Services]):
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as failure:
-            raise explain_tool_failure(failure, self.offered) from failure.__cause__
+            raise explain_tool_failure(failure, self.words) from failure.__cause__
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[Services, Any] | None = None
@@ -199,7 +203,7 @@ class LlamaMCPServer(MCPServer[Services]):
         try:
             return await super().read_resource(uri, context)
         except ResourceError as failure:
-            raise explain_resource_failure(failure, self.offered) from failure.__cause__
+            raise explain_resource_failure(failure, self.words) from failure.__cause__
 
     async def get_prompt(
         self,
@@ -212,7 +216,7 @@ class LlamaMCPServer(MCPServer[Services]):
         try:
             return await super().get_prompt(name, given, context)
         except ValueError as failure:  # the SDK makes one of whatever a prompt raises
-            raise explain_prompt_failure(failure, self.offered) from failure.__cause__
+            raise explain_prompt_failure(failure, self.words) from failure.__cause__
 
 
 def build_server(
@@ -266,7 +270,7 @@ def build_server(
         middleware=[subscriptions, client_folders],
     )
     server.middleware.append(server.announce_what_there_is)
-    server.offered = settings.offered_tools
+    server.offered, server.words = settings.offered_tools, words_of(settings)
     services = server.current_services
     llama_server_watcher = LlamaServerWatcher(subscriptions, services)
     model_watcher = ModelWatcher(subscriptions, services)

@@ -162,6 +162,7 @@ class Generation:
         kept = self._parts.begun.cache
         serving = ServingFacts(
             run=self._server.serving_id,
+            model=self._server.model,
             restore=self._reply.restored.get("restore"),
             is_history_cut=self.first_turn_in_prompt != self._parts.begun.first_turn_in_prompt,
             says_not_supported=not kept.is_first_turn

@@ -10,7 +10,11 @@ import anyio
 import psutil
 import pytest
 
-from llama_mcp.surface.notifications.llama_server_watcher import ServerSnapshot, changed
+from llama_mcp.surface.notifications.llama_server_watcher import (
+    ServerSnapshot,
+    changed,
+    uris_by_model,
+)
 from llama_mcp.surface.resources.uris import FIGURES, LLAMA_SERVER, SESSIONS
 from tests.fake_llama_server.install import install_fake
 from tests.support.client_process import Connection, LlamaMCP
@@ -241,3 +245,16 @@ def test_figures_and_log_are_told_when_it_is_time_and_only_what_changed(
 ) -> None:
     assert changed(NOTHING, seen, is_due=True) == expected
     assert changed(NOTHING, seen, is_due=False) == ()
+
+
+def test_of_a_model_only_those_uris_are_told_that_somebody_listens_to() -> None:
+    status, log, slots = (f"llama://models/a%2Fb/{what}" for what in ("status", "log", "slots"))
+    heard = {status, log, slots, "llama://models/other", "llama://models", LOG, "nonsense"}
+    models = uris_by_model(heard)
+    assert models.keys() == {"a/b", "other"}
+    told, now = NOTHING, ServerSnapshot("run", "more", "more")
+    assert set(changed(told, now, True, models["a/b"])) == {slots, log}
+    assert changed(told, now, True, models["other"]) == ()
+    other = ServerSnapshot("other run", "turns", "log")
+    assert set(changed(told, other, False, models["a/b"])) == {status, log, slots}
+    assert changed(told, other, False, models["other"]) == ("llama://models/other",)

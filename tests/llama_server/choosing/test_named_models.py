@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.llama_server.errors import AlreadyRunningError
-from llama_mcp.llama_server.model_errors import UnknownModelError
+from llama_mcp.llama_server.status import ServerState
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import recorded_launches
@@ -51,11 +51,13 @@ async def test_two_names_of_one_file_run_side_by_side_with_their_own_settings(
 async def test_the_whole_name_of_an_entry_is_no_beginning_of_another(named: Settings) -> None:
     async with process_of(named) as process:
         await serve(process, "code large")
-        for ask in (process.supervisor.status, process.supervisor.observe):
-            with pytest.raises(UnknownModelError, match=r"code. There are: code large"):
-                await ask("code")
-        with pytest.raises(UnknownModelError):
-            await process.supervisor.stop(force=True, model="code")
+        assert await process.supervisor.observe("code") is None
+        for status in (
+            await process.supervisor.status("code"),
+            await process.supervisor.stop(force=True, model="code"),
+        ):
+            assert (status.model, status.state) == ("code", ServerState.STOPPED)
+            assert [row.name for row in status.models or []] == ["code large"]
         assert (await process.supervisor.config("code")).ctx_size == 512
         assert (await process.supervisor.status("code l")).model == "code large"
         assert (await serve(process, "code")).run.launch.alias == "code"

@@ -281,7 +281,10 @@ async def test_a_stop_ends_the_one_that_is_named_the_last_started_or_all(
         for name in ("one", "two"):
             await serve(process, name)
         after = await process.supervisor.stop(force=False)
-        assert set(await running(process)) == {"one"} and after.model == "one"
+        assert set(await running(process)) == {"one"}
+        # Told is what was stopped, and what still runs.
+        assert (after.model, after.state) == ("two", ServerState.STOPPED)
+        assert [row.name for row in after.models or []] == ["one"]
         await serve(process, "two")
         stopped = await process.supervisor.stop(force=False, model="one")
         assert stopped.model == "one" and stopped.state is ServerState.STOPPED

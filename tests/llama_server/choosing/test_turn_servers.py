@@ -260,7 +260,7 @@ async def test_a_turn_that_names_another_model_than_runs_is_told_which_and_what_
         with pytest.raises(NoRoomError, match="no room for the model two") as refused:
             await other.supervisor.ready_server(model="two")
         assert "one (" in str(refused.value) and "another llama-mcp process" in str(refused.value)
-        assert refused.value.next == (Step.STOP,)
+        assert refused.value.next == (Step.STOP_ONE,)
         # Whoever was refused keeps nothing of it running.
         assert (await process.supervisor.status()).clients == 1
         with pytest.raises(ModelUnusableError, match="four"):

@@ -37,6 +37,24 @@ def test_a_context_that_is_known_to_fit_is_proposed_alone() -> None:
     assert "try parallel=1" in diagnose(1, None, KV_CACHE, useless).advice
 
 
+def test_a_window_that_a_gpu_has_no_room_for_is_told_with_one_that_fits() -> None:
+    # What llama-server (b11434) said on an H200, with all layers there.
+    log = [
+        "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 163840.00 MiB on device 0: "
+        "cudaMalloc failed: out of memory",
+        "ggml_backend_buft_alloc_buffer_n_default: failed to allocate CUDA0 buffer of size "
+        "171798691840",
+        "llama_init_from_model: failed to initialize the context: failed to allocate buffer for kv "
+        "cache",
+    ]
+    window = replace(LAUNCH, ctx_size=131072, parallel=10, n_gpu_layers=-1)
+    told = diagnose(1, None, log, replace(window, fitting_ctx_size=110848))
+    assert told.cause == "the GPU's memory (CUDA or ROCm) is too small"
+    assert "leave it out to put what fits. ctx_size=131072 with parallel=10" in told.advice
+    assert "ctx_size=110848 would fit" in told.advice
+    assert "cudaMalloc failed: out of memory" in told.evidence[0]
+
+
 @pytest.mark.posix
 def test_a_model_larger_than_memory_is_told_with_both_sizes() -> None:
     launch = replace(LAUNCH, model_bytes=8_100_000_000, memory_available_bytes=4_000_000_000)

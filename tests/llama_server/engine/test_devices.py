@@ -23,7 +23,7 @@ from tests.fake_llama_server.install import install_fake
 from tests.support.nvml import Gpu, use_gpus
 
 MIB = 2**20
-H100 = Device("CUDA0", "NVIDIA H100", 81008 * MIB, 80500 * MIB, is_unified=False)
+H100 = Device("CUDA0", "NVIDIA H100", 81008 * MIB, 80518 * MIB, is_unified=False)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,12 @@ def test_the_devices_are_those_that_are_listed_and_calculate_elsewhere_than_on_t
 @pytest.mark.parametrize(
     ("line", "device"),
     [
-        ("CUDA0: NVIDIA H100 (81008 MiB, 80500 MiB free)", H100),
+        # What lists them has a context of its own there, which ends with it.
+        ("CUDA0: NVIDIA H100 (81008 MiB, 80000 MiB free)", H100),
+        (
+            "CUDA0: NVIDIA H100 (81008 MiB, 80900 MiB free)",
+            replace(H100, free_bytes=H100.total_bytes),
+        ),
         # Names of makers have brackets of their own.
         (
             "Vulkan0: AMD Radeon RX 7900 XTX (RADV NAVI31) (24560 MiB, 23000 MiB free)",

@@ -52,7 +52,20 @@ def test_too_many_layers_on_a_gpu_are_said_where_the_whole_would_fit() -> None:
     available = Available(32 * GIB, (3 * GIB,))
     told = note(available, StartOptions(4096, n_gpu_layers=-1))
     assert "n_gpu_layers=-1 wants more on the GPU than is free there" in told
+    assert "would fit" not in told
     assert note(available, StartOptions(4096)) == ""
+
+
+def test_a_window_with_which_the_layers_fit_is_said_too() -> None:
+    available = Available(64 * GIB, (12 * GIB,))
+    start = StartOptions(131072, n_gpu_layers=-1, uses_cuda=True)
+    unfit = judged(Fits(available, start), LLAMA_8B, 5 * GIB, 0)
+    assert unfit is not None and unfit.fitting_ctx_size is not None
+    assert unfit.note.endswith(
+        f"With n_gpu_layers=-1, ctx_size={unfit.fitting_ctx_size} would fit."
+    )
+    fitting = StartOptions(unfit.fitting_ctx_size, n_gpu_layers=-1, uses_cuda=True)
+    assert note(available, fitting) == ""
 
 
 @pytest.mark.posix
@@ -77,9 +90,9 @@ async def test_models_are_judged_with_what_the_llama_server_that_runs_would_leav
     first: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = await first.supervisor.fits()  # the stand-in says that it has a GPU
-    assert listed.options == StartOptions(4096, 4)
+    assert listed.options == StartOptions(4096, 4, uses_cuda=True)
     assert listed.available.ram_bytes > 0
-    assert listed.available.gpus_bytes == (8000 * 2**20,)
+    assert listed.available.gpus_bytes == (8 * GIB,)  # 8000 MiB, and what it had itself to say so
     status = await start(first.supervisor)
     assert status.pid is not None
     gpu = Gpu("Stand-in", 2 * GIB, 8 * GIB, used=((status.pid, 3 * GIB), (1, GIB)))

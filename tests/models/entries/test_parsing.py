@@ -80,7 +80,7 @@ def test_flags_are_a_list_or_a_command_line() -> None:
         ("models/a.gguf", FILE.parent / "models" / "a.gguf"),
         ("./a.gguf", FILE.parent / "a.gguf"),
         ("~/a.gguf", Path("~/a.gguf")),
-        ("file:///models/a.gguf", Path("/models/a.gguf")),
+        ("file:///models/a.gguf", FILE.parent / "/models/a.gguf"),
         ("a.gguf", Path("a.gguf")),  # a name, until there is such a file
     ],
 )

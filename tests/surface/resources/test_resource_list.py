@@ -13,13 +13,17 @@ from llama_mcp.surface.resources.listing import TRANSCRIPTS_LISTED
 from llama_mcp.surface.resources.uris import (
     LLAMA_SERVER,
     MODEL_TEMPLATE,
+    OF_MODEL,
     SESSION_DATA_PAGE_TEMPLATE,
     SESSION_DATA_TEMPLATE,
     SESSION_PAGE_TEMPLATE,
     SESSION_TEMPLATE,
     SESSIONS,
+    STATUS_OF_MODEL,
+    model_uri,
     session_id_of,
     session_uris,
+    template_of,
 )
 from llama_mcp.surface.server import build_server
 from tests.sessions.talk import have_session
@@ -32,6 +36,7 @@ async def test_every_resource_has_its_uri_in_one_place(tmp_path: Path) -> None:
     assert resources == {*LLAMA_SERVER, SESSIONS}
     assert templates == {
         MODEL_TEMPLATE,
+        *OF_MODEL,
         SESSION_TEMPLATE,
         SESSION_DATA_TEMPLATE,
         SESSION_PAGE_TEMPLATE,
@@ -67,3 +72,30 @@ async def test_no_turn_is_read_for_the_list_of_resources(tmp_path: Path) -> None
 )
 def test_a_sessions_uri_names_its_id(uri: str, session_id: str | None) -> None:
     assert session_id_of(uri) == session_id
+
+
+@pytest.mark.parametrize("name", ["tiny", "user/repo/tiny-Q4_K_M", "größe 7B", "100%", "a?b#c"])
+def test_a_models_uri_holds_any_name_and_gives_it_back(name: str) -> None:
+    uri = model_uri(STATUS_OF_MODEL, name)
+    assert uri.isascii() and uri.count("/") == 4 and uri.endswith("/status")
+    assert template_of(uri) == (STATUS_OF_MODEL, name)
+
+
+@pytest.mark.parametrize(
+    ("uri", "found"),
+    [
+        ("llama://models/tiny", (MODEL_TEMPLATE, "tiny")),
+        ("llama://models/user%2frepo/log", ("llama://models/{name}/log", "user/repo")),
+        ("llama://models/größe/slots", ("llama://models/{name}/slots", "größe")),
+        ("llama://models", None),
+        ("llama://models/", None),
+        ("llama://models//status", None),
+        ("llama://models/tiny/nonsense", None),
+        ("llama://models/user/repo/status", None),
+        ("llama://server/status", None),
+    ],
+)
+def test_a_models_uri_is_known_however_a_client_writes_it(
+    uri: str, found: tuple[str, str] | None
+) -> None:
+    assert template_of(uri) == found

@@ -12,6 +12,7 @@ from llama_mcp.llama_server.status import (
     AboutModel,
     EngineInfo,
     LastExit,
+    ModelStatus,
     ServerConfig,
     ServerLog,
     ServerState,
@@ -104,7 +105,22 @@ UP: dict[str, Any] = {
 CRASH = LastExit(
     exit_code=None, signal=9, cause="somebody killed it", advice="Look who.", log_tail=["E one"]
 )
+TWO = [
+    ModelStatus(
+        name="tiny",
+        state=ServerState.READY,
+        port=8085,
+        memory_bytes=300 * MIB,
+        idle_seconds=12.4,
+        clients=2,
+    ),
+    ModelStatus(name="größe", state=ServerState.STARTING, port=41234),
+]
 STATUSES = {
+    "one of several": status(ServerState.READY, "tiny is ready.", models=TWO, **UP),
+    "stopped beside another": status(
+        ServerState.STOPPED, "No llama-server runs with tiny; größe runs.", models=TWO[1:]
+    ),
     "nothing": status(ServerState.STOPPED, "No llama-server is running."),
     "elsewhere": status(ServerState.STOPPED, "None here.", notes=["runs elsewhere (host b)"]),
     "loading": status(ServerState.STARTING, "tiny has been loading for 5 s.", **UP),

@@ -11,11 +11,12 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, Tool
 
 from llama_mcp.errors import Step
+from llama_mcp.llama_server.status import ServerState, ServerStatus
 from llama_mcp.models.download.download import Download
 from llama_mcp.reading_settings import read_settings
 from llama_mcp.sessions.records import Session, SessionList, TranscriptPage
 from llama_mcp.settings import Settings
-from llama_mcp.surface.failures import TOOL_WORDS, words_for
+from llama_mcp.surface.failures import TOOL_WORDS, with_next_step, words_for, words_of
 from llama_mcp.surface.results.downloads import told_download
 from llama_mcp.surface.results.session_results import copied, told_list, told_page
 from llama_mcp.surface.server import LlamaMCPServer, build_server, instructions_of
@@ -132,6 +133,18 @@ def test_a_step_whose_tool_is_left_out_is_one_for_the_operator() -> None:
     assert words[Step.WAIT] == "call wait_for_reply"
     assert words_for(tools_of(("sessions",)))[Step.WAIT] == "wait for the reply"
     assert words_for(TOOLS) == TOOL_WORDS
+
+
+def test_where_several_models_may_run_a_step_names_the_one_to_stop() -> None:
+    words = words_of(Settings(max_models=3))
+    for step in (Step.STOP, Step.FORCE_STOP):
+        assert words[step].startswith("call stop_llama_server with ")
+        assert "its name as model" in words[step]
+    assert words_of(Settings()) == TOOL_WORDS
+    # Of one whose record cannot be read nobody knows the name.
+    silent = ServerStatus(state=ServerState.UNRESPONSIVE, message="It is silent.")
+    assert with_next_step(silent, words).message.endswith("with force=true to end it.")
+    assert "as model" in with_next_step(silent.model_copy(update={"model": "a"}), words).message
 
 
 async def test_starting_and_chatting_alone_cost_no_more_than_8_kib() -> None:

@@ -8,9 +8,13 @@ from llama_mcp.sessions.records import CacheFacts, Usage
 from llama_mcp.turns.replies.cache_miss import ServingFacts, why_recomputed
 
 KEPT = CacheFacts(
-    is_first_turn=False, last_run="now", was_system_prompt_changed=False, other_sessions=0
+    is_first_turn=False,
+    last_run="now",
+    was_system_prompt_changed=False,
+    other_sessions=0,
+    last_model="tiny",
 )
-SERVING = ServingFacts(run="now", is_history_cut=False, says_not_supported=False)
+SERVING = ServingFacts(run="now", model="tiny", is_history_cut=False, says_not_supported=False)
 MISS = Usage(prompt_tokens=100, cached_tokens=49)
 
 
@@ -28,6 +32,9 @@ MISS = Usage(prompt_tokens=100, cached_tokens=49)
         # What surely empties the cache comes before what may have.
         ({"last_run": "before", "other_sessions": 2}, {}, "server restarted"),
         ({"other_sessions": 2}, {"is_history_cut": True}, "history cut"),
+        # Of another model's launch it does not count that it is another launch.
+        ({"last_run": "before", "last_model": "large"}, {}, "model changed: large answered"),
+        ({"last_run": "before", "last_model": None}, {}, "server restarted"),
     ],
 )
 def test_the_cause_follows_from_the_facts(

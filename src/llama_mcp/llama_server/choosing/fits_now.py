@@ -14,7 +14,12 @@ from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.devices import PATIENCE_SECONDS, Device, list_devices
 from llama_mcp.llama_server.engine.environment import child_environment
 from llama_mcp.llama_server.engine.locate import locate_engine
-from llama_mcp.llama_server.engine.memory_options import given_values, start_options, used_devices
+from llama_mcp.llama_server.engine.memory_options import (
+    given_values,
+    placed_on,
+    start_options,
+    used_devices,
+)
 from llama_mcp.llama_server.runs.members import pids_of
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.asked import Asked
@@ -64,4 +69,5 @@ async def _start_of(
     if config.n_gpu_layers == 0:
         return options, ()
     listed = await list_devices(engine, capabilities, environment, PATIENCE_SECONDS)
-    return options, used_devices(listed or (), values)
+    used = used_devices(listed or (), values)
+    return placed_on(options, used), used

@@ -4,18 +4,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.choosing.meant_run import is_of, run_called, run_found
 from llama_mcp.llama_server.model_errors import (
     CannotChatError,
     CannotRankError,
     ModelSource,
     NoRankModelError,
 )
-from llama_mcp.llama_server.runs.named_states import named_state
+from llama_mcp.llama_server.runs.named_states import named_state, whole_named
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare
 from llama_mcp.llama_server.status import AboutModel, LaunchArguments, ServerState
@@ -29,8 +29,6 @@ from llama_mcp.models.not_for_chat import (
     models_that_rank,
 )
 from llama_mcp.models.offering import named
-from llama_mcp.models.rows.names import folded
-from llama_mcp.paths import is_same_file
 from llama_mcp.settings import LlamaServerSettings
 
 # What models are looked up with.
@@ -96,25 +94,16 @@ class WantedModel(ABC):
     async def _named(self, states: Sequence[RunState]) -> RunState | None:
         """Return the last run of the model that is named, whole names first."""
         name = self.name or ""
-        for state in states:
-            launch = state.run.launch
-            if name.casefold() == launch.alias.casefold() or name == launch.config.model_path:
-                return state
+        if (whole := whole_named(states, name)) is not None:
+            return whole
         try:
-            return await anyio.to_thread.run_sync(self._found, name, states)
+            return await anyio.to_thread.run_sync(run_found, name, states, self._library)
         except LlamaMCPError:
             # The beginning of the name of one that lies where nobody looks.
             begun = named_state([s for s in states if s.is_live or comes_back(s)], name)
             if begun is None:
                 raise
             return begun
-
-    def _found(self, name: str, states: Sequence[RunState]) -> RunState | None:
-        """Return the last run of what a name means. Blocking; raises LlamaMCPError for nothing."""
-        if entry := find_entry(name, self._library):
-            return _called(entry.name, states)
-        model = find_model(name, self._library)
-        return next((state for state in states if _is_of(state, model.path)), None)
 
     async def _usual_or_any(self, states: Sequence[RunState]) -> RunState | None:
         live = [state for state in states if state.is_live]
@@ -145,9 +134,9 @@ class WantedModel(ABC):
         # Of a wrong file of entries those tell who need a name.
         with suppress(ModelsFileError, ModelUnusableError):
             if entry := find_entry(None, self._library):
-                return _called(entry.name, states)
+                return run_called(entry.name, states)
         default = self._library.default_file()
-        return next((each for each in states if default and _is_of(each, default)), None)
+        return next((each for each in states if default and is_of(each, default)), None)
 
     async def _startable_usual(self, states: Sequence[RunState]) -> str | None:
         """Return by what the usual model can be started; None when it cannot, or there is none."""
@@ -188,14 +177,6 @@ def comes_back(state: RunState) -> bool:
     """
     has_crashed = state.state is ServerState.CRASHED and state.was_ready
     return has_crashed or state.state is ServerState.IDLE or state.is_unloading
-
-
-def _called(name: str, states: Sequence[RunState]) -> RunState | None:
-    return next((each for each in states if folded(each.run.launch.alias) == folded(name)), None)
-
-
-def _is_of(state: RunState, model: Path) -> bool:
-    return is_same_file(model, Path(state.run.launch.config.model_path or ""))
 
 
 class ModelThatChats(WantedModel):

@@ -13,6 +13,7 @@ from llama_mcp.llama_server.engine.capabilities import Capabilities, ask
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.locate import Engine
 from llama_mcp.llama_server.errors import EngineUnusableError
+from llama_mcp.models.needs import CUDA_CONTEXT_BYTES
 
 LIST_DEVICES = "--list-devices"
 _HEADING = "Available devices:"
@@ -162,11 +163,14 @@ def parse_devices(text: str) -> tuple[Device, ...] | None:
 def _device(line: re.Match[str]) -> Device:
     total = int(line["total"] or 0) * _MIB
     name, description = line["name"], line["description"]
+    free = total if line["free"] is None else int(line["free"]) * _MIB
+    if _CUDA.fullmatch(name):  # the engine that lists it has a context there, which ends with it
+        free = min(total, free + CUDA_CONTEXT_BYTES)
     return Device(
         name=name,
         description=description,
         total_bytes=total,
-        free_bytes=total if line["free"] is None else int(line["free"]) * _MIB,
+        free_bytes=free,
         is_unified=name.startswith(_APPLE) or bool(_SHARING.search(description)),
     )
 

@@ -1,10 +1,11 @@
 """What of a command line changes how much memory llama-server takes, and of which kind; pure."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from llama_mcp.llama_server.engine.capabilities import Capabilities, Flag, long_name
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
-from llama_mcp.llama_server.engine.devices import Device
+from llama_mcp.llama_server.engine.devices import Device, is_nvidia
 from llama_mcp.models.fitting import ALL_LAYERS
 from llama_mcp.models.needs import F16_BYTES, UBATCH_SIZE, StartOptions
 
@@ -72,6 +73,12 @@ def used_devices(devices: Sequence[Device], values: Values) -> tuple[Device, ...
     if values.get("--split-mode") == "none":
         return used[_number(values.get("--main-gpu"), 0) :][:1]
     return used
+
+
+def placed_on(options: StartOptions, devices: Sequence[Device]) -> StartOptions:
+    """Return the options of a start that uses these GPUs."""
+    is_used = options.n_gpu_layers != 0
+    return replace(options, uses_cuda=is_used and any(map(is_nvidia, devices)))
 
 
 def is_placed_by_hand(values: Values) -> bool:

@@ -171,16 +171,15 @@ class Attachment:
     async def connect(self, run: Run) -> LlamaServerClient:
         """Return the connection to the run's llama-server; one to an older run is closed."""
         held = self._hold(run)
-        if held.client is None:
+        if (client := held.client) is None:
+            # Before anything is waited for: several turns may come at once.
+            client = held.client = LlamaServerClient(run.launch.url, run.launch.api_key)
+            held.is_proved = False
             for older in list(self._older_than(held)):
-                await older.disconnect()
                 if older.lease is None:
-                    del self._held[older.run.folder]
-            held.client, held.is_proved = (
-                LlamaServerClient(run.launch.url, run.launch.api_key),
-                False,
-            )
-        return held.client
+                    self._held.pop(older.run.folder, None)
+                await older.disconnect()
+        return client
 
     def is_proved(self, run: Run) -> bool:
         """Tell whether the run's own llama-server was proved to be what answers the connection."""

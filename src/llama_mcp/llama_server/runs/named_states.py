@@ -8,7 +8,18 @@ from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 State = RunState | UnreadableState
 
 
-def named_state(states: Sequence[State], name: str, *, is_whole: bool = False) -> RunState | None:
+def whole_named(states: Sequence[State], name: str) -> RunState | None:
+    """Return the state of the model with just that name, in whatever case, or of that file."""
+    low = name.casefold()
+    for state in states:
+        if isinstance(state, RunState):
+            launch = state.run.launch
+            if launch.alias.casefold() == low or name == launch.config.model_path:
+                return state
+    return None
+
+
+def named_state(states: Sequence[State], name: str) -> RunState | None:
     """Return the state of the model with that name; None when there is none.
 
     Case does not count, a path of its file is its name too, and a beginning is enough that only one
@@ -17,33 +28,28 @@ def named_state(states: Sequence[State], name: str, *, is_whole: bool = False) -
     Args:
         states: the last run of each model.
         name: what the caller has passed.
-        is_whole: it is the name of a model, though that may have no run, and no beginning.
 
     Raises:
         AmbiguousModelError: several names begin so.
     """
+    if (whole := whole_named(states, name)) is not None:
+        return whole
     low = name.casefold()
     readable = [state for state in states if isinstance(state, RunState)]
-    for state in readable:
-        launch = state.run.launch
-        if launch.alias.casefold() == low or name == launch.config.model_path:
-            return state
-    if is_whole:
-        return None
     begun = [each for each in readable if each.run.launch.alias.casefold().startswith(low)]
     if len(begun) > 1:
         raise AmbiguousModelError(name, [each.run.launch.alias for each in begun])
     return begun[0] if begun else None
 
 
-def known_state(states: Sequence[State], name: str, *, is_whole: bool = False) -> RunState:
+def known_state(states: Sequence[State], name: str) -> RunState:
     """Return the state of the model with that name, as `named_state` does.
 
     Raises:
         AmbiguousModelError: several names begin so.
         UnknownModelError: none has it.
     """
-    found = named_state(states, name, is_whole=is_whole)
+    found = named_state(states, name)
     if found is None:
         readable = [state for state in states if isinstance(state, RunState)]
         raise UnknownModelError(name, [f"{s.run.launch.alias} ({s.state})" for s in readable])

@@ -17,6 +17,7 @@ from llama_mcp.llama_server.engine.memory_options import (
     Values,
     given_values,
     is_placed_by_hand,
+    placed_on,
     start_options,
     used_devices,
     uses_other_machines,
@@ -132,6 +133,7 @@ class _Asked:
         options = start_options(question.config, values, question.capabilities)
         if is_placed_by_hand(values):
             options = replace(options, n_gpu_layers=None)
+        options = placed_on(options, used_devices(question.devices, values))
         return cls(question, question.facts, question.devices, values, options)
 
     def devices_now(self, *, has_ended_another: bool) -> Sequence[Device]:
@@ -173,10 +175,12 @@ def judged(
     automatic = Fits(available, replace(options, n_gpu_layers=None))
     otherwise = automatic.judge(facts, size_bytes, projector_size_bytes)
     if options.n_gpu_layers and otherwise.fits != "no":
+        layers = f"n_gpu_layers={options.n_gpu_layers}"
+        with_them = f" With {layers}, ctx_size={fit.max_ctx_size} would fit."
         return Unfit(
-            f"{needed} n_gpu_layers={options.n_gpu_layers} wants more on the GPU than is free "
-            "there; without n_gpu_layers as many layers go there as fit.",
-            otherwise.max_ctx_size,
+            f"{needed} {layers} wants more on the GPU than is free there; without n_gpu_layers as "
+            f"many layers go there as fit.{with_them if fit.max_ctx_size else ''}",
+            fit.max_ctx_size or otherwise.max_ctx_size,
         )
     return Unfit(f"{needed} {_what_would(options, fit.max_ctx_size)}", fit.max_ctx_size)
 

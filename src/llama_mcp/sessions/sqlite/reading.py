@@ -76,7 +76,7 @@ def read_cache_facts(
     """Return what is known before a turn about what llama-server can have kept of the session."""
     key, turn = session["session_key"], session["turn_count"]
     last = connection.execute(
-        "SELECT run, imported, ended_at_utc FROM turns WHERE turn_key = ?",
+        "SELECT run, model, imported, ended_at_utc FROM turns WHERE turn_key = ?",
         (build_turn_key(key, turn),),
     ).fetchone()
     is_copied = session["forked_at_turn"] is not None and turn <= session["forked_at_turn"]
@@ -93,7 +93,7 @@ def read_cache_facts(
         (session["last_change"], last["run"], last["ended_at_utc"]),
     ).fetchone()[0]
     is_changed = session["system_prompt_changed_after_turn"] == turn
-    return CacheFacts(False, last["run"], is_changed, others)
+    return CacheFacts(False, last["run"], is_changed, others, last["model"])
 
 
 def last_model(store: Store, session_id: str) -> str | None:

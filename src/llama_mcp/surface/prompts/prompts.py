@@ -1,14 +1,16 @@
 """The prompts: what people see of each, and what each says to their assistant's model."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 
 from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
+from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
-from llama_mcp.surface.failures import words_for
+from llama_mcp.surface.failures import words_of
 from llama_mcp.surface.prompts.messages import (
     ask_message,
     go_on_message,
@@ -111,8 +113,27 @@ class Prompts:
             await self._fact(observer.status, status_text),
             await self._fact(observer.config, config_text),
             await self._fact(observer.metrics, metrics_text),
+            *await self._of_the_others(),
         ]
         return why_slow_message(facts, self._offered)
+
+    async def _of_the_others(self) -> list[str]:
+        """Return the figures of the models that run beside the first, which may slow it down."""
+        observer = self._services().observer
+        try:
+            status = await observer.status()
+        except LlamaMCPError:  # it was told above
+            return []
+
+        def figures_of(metrics: ServerMetrics) -> str:
+            # What turns saw is told with the first, for all models.
+            return metrics_text(metrics.model_copy(update={"own_turns": []}))
+
+        return [
+            await self._fact(partial(observer.metrics, other.name), figures_of)
+            for other in status.models or []
+            if other.name != status.model
+        ]
 
     async def _fact(
         self, look: Callable[[], Awaitable[Seen]], text_of: Callable[[Seen], str]
@@ -121,4 +142,4 @@ class Prompts:
         try:
             return text_of(await look())
         except LlamaMCPError as error:
-            return error.told(words_for(self._offered))
+            return error.told(words_of(self._services().settings))

@@ -6,8 +6,20 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations
 
 from llama_mcp.services import Services
-from llama_mcp.surface.failures import with_next_step
-from llama_mcp.surface.resources.uris import CONFIG, LOG, METRICS, PROMETHEUS, SLOTS, STATUS
+from llama_mcp.surface.failures import with_next_step, words_of
+from llama_mcp.surface.resources.uris import (
+    CONFIG,
+    CONFIG_OF_MODEL,
+    LOG,
+    LOG_OF_MODEL,
+    METRICS,
+    METRICS_OF_MODEL,
+    PROMETHEUS,
+    SLOTS,
+    SLOTS_OF_MODEL,
+    STATUS,
+    STATUS_OF_MODEL,
+)
 from llama_mcp.surface.results.tool_results import JSON, json_text
 
 PLAIN = "text/plain"
@@ -19,7 +31,7 @@ FOR_PROGRAMS = Annotations(audience=["user"], priority=0.1)
 
 
 class LlamaServerResources:
-    """Status, settings, figures and log of llama-server."""
+    """Status, settings, figures and log of llama-server, and of that of each model."""
 
     def __init__(self, services: Callable[[], Services]) -> None:
         self._services = services
@@ -40,6 +52,17 @@ class LlamaServerResources:
             ),
             (SLOTS, "server-slots", "Slots", JSON, IN_DETAIL, self.slots),
             (LOG, "server-log", "Log", PLAIN, IN_DETAIL, self.log),
+            (STATUS_OF_MODEL, "model-status", "Status of a model", JSON, FOR_ALL, self.status_of),
+            (
+                *(CONFIG_OF_MODEL, "model-config", "Settings of a model", JSON, IN_DETAIL),
+                self.config_of,
+            ),
+            (
+                *(METRICS_OF_MODEL, "model-metrics", "Metrics of a model", JSON, FOR_ALL),
+                self.metrics_of,
+            ),
+            (SLOTS_OF_MODEL, "model-slots", "Slots of a model", JSON, IN_DETAIL, self.slots_of),
+            (LOG_OF_MODEL, "model-log", "Log of a model", PLAIN, IN_DETAIL, self.log_of),
         ):
             server.resource(
                 uri, name=name, title=title, mime_type=mime_type, annotations=annotations
@@ -47,9 +70,7 @@ class LlamaServerResources:
 
     async def status(self) -> str:
         """What llama-server is doing."""
-        services = self._services()
-        status = await services.observer.status()
-        return json_text(with_next_step(status, services.settings.offered_tools))
+        return await self._status(None)
 
     async def config(self) -> str:
         """The settings of llama-server, its own or those of the next start."""
@@ -69,5 +90,33 @@ class LlamaServerResources:
 
     async def log(self) -> str:
         """The end of llama-server's log."""
-        log = await self._services().observer.log_end(LOG_LINES)
+        return await self._log(None)
+
+    async def status_of(self, name: str) -> str:
+        """What the llama-server of a model is doing."""
+        return await self._status(name)
+
+    async def config_of(self, name: str) -> str:
+        """The settings of a model's llama-server, its own or those of its next start."""
+        return json_text(await self._services().observer.config(name))
+
+    async def metrics_of(self, name: str) -> str:
+        """Tokens, speed, load and memory of a model's llama-server."""
+        return json_text(await self._services().observer.metrics(name))
+
+    async def slots_of(self, name: str) -> str:
+        """What each slot of a model's llama-server is doing, and for which sessions."""
+        return json_text(await self._services().observer.slots(name))
+
+    async def log_of(self, name: str) -> str:
+        """The end of the log of a model's llama-server."""
+        return await self._log(name)
+
+    async def _status(self, model: str | None) -> str:
+        services = self._services()
+        status = await services.observer.status(model)
+        return json_text(with_next_step(status, words_of(services.settings)))
+
+    async def _log(self, model: str | None) -> str:
+        log = await self._services().observer.log_end(LOG_LINES, model=model)
         return "".join(f"{line}\n" for line in log.lines)

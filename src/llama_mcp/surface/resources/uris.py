@@ -1,5 +1,7 @@
 """The URIs of all resources, and which of them tell of what."""
 
+from urllib.parse import quote, unquote
+
 STATUS = "llama://server/status"
 CONFIG = "llama://server/config"
 METRICS = "llama://server/metrics"
@@ -13,6 +15,14 @@ FIGURES = (METRICS, PROMETHEUS, SLOTS)
 LLAMA_SERVER = (STATUS, CONFIG, *FIGURES, LOG, MODELS)
 
 MODEL_TEMPLATE = "llama://models/{name}"
+# What llama://server tells of one model, told of that which is named.
+STATUS_OF_MODEL = f"{MODEL_TEMPLATE}/status"
+CONFIG_OF_MODEL = f"{MODEL_TEMPLATE}/config"
+METRICS_OF_MODEL = f"{MODEL_TEMPLATE}/metrics"
+SLOTS_OF_MODEL = f"{MODEL_TEMPLATE}/slots"
+LOG_OF_MODEL = f"{MODEL_TEMPLATE}/log"
+FIGURES_OF_MODEL = (METRICS_OF_MODEL, SLOTS_OF_MODEL)
+OF_MODEL = (STATUS_OF_MODEL, CONFIG_OF_MODEL, *FIGURES_OF_MODEL, LOG_OF_MODEL)
 
 SESSIONS = "llama://sessions"
 # Registered in this order: the Markdown template would take ".json" for part of the id.
@@ -37,3 +47,21 @@ def session_id_of(uri: str) -> str | None:
     if not uri.startswith(prefix):
         return None
     return uri.removeprefix(prefix).partition("?")[0].removesuffix(".json")
+
+
+def model_uri(template: str, name: str) -> str:
+    """Return the URI of a model's resource; all in a name that a URI could not hold is encoded."""
+    return template.replace("{name}", quote(name, safe=""))
+
+
+def template_of(uri: str) -> tuple[str, str] | None:
+    """Return which template a model's URI is made by, and the model's name; None for no such URI.
+
+    A client may encode less of the name than is needed, or more.
+    """
+    prefix = MODELS + "/"
+    if not uri.startswith(prefix):
+        return None
+    name, slash, what = uri.removeprefix(prefix).partition("/")
+    template = f"{MODEL_TEMPLATE}{slash}{what}"
+    return (template, unquote(name)) if name and template in (MODEL_TEMPLATE, *OF_MODEL) else None

@@ -4,6 +4,7 @@ import json
 
 from llama_mcp.llama_server.status import (
     AboutModel,
+    ModelStatus,
     ServerConfig,
     ServerLog,
     ServerStatus,
@@ -33,10 +34,23 @@ def status_text(status: ServerStatus) -> str:
         about_text(status.about_model),
     ]
     lines.append(f"[{_joined(figures)}]")
+    lines += [_model_line(model) for model in status.models or []]
     lines += status.notes or []
     if status.last_exit and status.last_exit.log_tail:
         lines += ["From its log:", *(f"  {line}" for line in status.last_exit.log_tail)]
     return "\n".join(lines)
+
+
+def _model_line(model: ModelStatus) -> str:
+    """Return one of several models that run, in a line."""
+    parts = [
+        model.state.value,
+        f"port {model.port}" if model.port else "",
+        f"{model.memory_bytes / 2**20:.0f} MiB" if model.memory_bytes else "",
+        "" if model.idle_seconds is None else f"unused for {lasting(model.idle_seconds)}",
+        counted(model.clients, "client") if model.clients else "",
+    ]
+    return f"Runs: {model.name} ({_joined(parts)})"
 
 
 def config_text(config: ServerConfig) -> str:

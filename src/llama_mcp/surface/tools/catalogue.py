@@ -17,8 +17,20 @@ _NEEDLESS_IN_INPUT = frozenset({"title"})
 _NEEDLESS_IN_OUTPUT = frozenset({"title", "description", "default", "minimum", "maximum"})
 # A definition's description is for readers of our code, too.
 _NEEDLESS_INSIDE = {"$defs": {"description"}}
-# What a schema says by saying nothing: leaving out is the same as passing null, "" or anything.
-_IDLE = (("default", None), ("default", ""), ("additionalProperties", True))
+# What a schema says by saying nothing: leaving out is the same as passing null, "", false or
+# anything. And bounds that nobody passes unknowingly: no less than none, or one; not more than
+# 32 bits hold. Who does passes them is told (ranges.py).
+_IDLE = (
+    ("default", None),
+    ("default", ""),
+    ("default", False),
+    ("additionalProperties", True),
+    ("minimum", 0),
+    ("minimum", 1),
+    ("exclusiveMinimum", 0),
+    ("minLength", 1),
+)
+_LARGEST_TOLD = 2**20
 
 Schema = dict[str, Any]
 
@@ -130,9 +142,16 @@ def _compact(value: Any, needless: frozenset[str]) -> Any:
         if name in ("properties", "$defs")
         else _compact(item, needless)
         for name, item in value.items()
-        if name not in needless and (name, item) not in _IDLE
+        if name not in needless and not _is_idle(name, item)
     }
     return _without_null(kept)
+
+
+def _is_idle(name: str, item: Any) -> bool:
+    # Not a mere ==: 0 is False to Python, and 1 True.
+    is_known = any((name, item) == idle and type(item) is type(idle[1]) for idle in _IDLE)
+    is_number = isinstance(item, int | float)
+    return is_known or (name == "maximum" and is_number and item > _LARGEST_TOLD)
 
 
 def _compact_names(named: Schema, needless: frozenset[str]) -> Schema:

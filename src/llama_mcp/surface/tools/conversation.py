@@ -38,6 +38,7 @@ from llama_mcp.surface.tools.parameters import (
     Thinking,
     TopKParameter,
     TopP,
+    TurnModel,
     WaitUntilBack,
 )
 from llama_mcp.turns.chat_request import ChatRequest, Overflow, Sampling
@@ -89,6 +90,7 @@ class ConversationTools:
         save_to: SaveReplyTo = "",
         overwrite: Overwrite = False,
         session_id: ContinuedSession = "",
+        model: TurnModel = "",
         system_prompt: FirstSystemPrompt = "",
         history: History = None,
         temperature: TemperatureParameter = None,
@@ -120,6 +122,7 @@ class ConversationTools:
         request = ChatRequest(
             message=message,
             session_id=session_id or None,
+            model=model or None,
             system_prompt=system_prompt or None,
             history=history or [],
             sampling=Sampling(

@@ -79,9 +79,8 @@ class FileTools:
     ) -> FilesResult:
         """Have the local model do one thing with files of any size: sum up, extract, classify.
 
-        Their texts stay out of your context. Long ones are read in pieces, whose results are put
-        together. coverage says what was read, and what was left out and why. The same call goes on
-        with a job that was cut off.
+        Their texts stay out of your context. Long ones are read in pieces, put together. coverage
+        says what was read, what not and why. The same call goes on with a job that was cut off.
         """
         from llama_mcp.turns.jobs.beginning import Jobs
         from llama_mcp.turns.jobs.job_request import JobRequest

@@ -8,7 +8,7 @@ from mcp.types import CallToolResult
 
 from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerStatus
 from llama_mcp.services import Services
-from llama_mcp.surface.failures import with_next_step
+from llama_mcp.surface.failures import with_next_step, words_of
 from llama_mcp.surface.notifications.progress import RisingProgress
 from llama_mcp.surface.results.texts import config_text, status_text
 from llama_mcp.surface.results.tool_results import tool_result
@@ -21,7 +21,9 @@ from llama_mcp.surface.tools.parameters import (
     GiveUpLoading,
     GpuLayersParameter,
     LlamaCppPath,
+    ModelName,
     ModelPath,
+    ModelToStop,
     ParallelParameter,
     PortParameter,
     Replace,
@@ -63,9 +65,10 @@ class LifecycleTools:
 
         A message starts it by itself; for what is left out the operator's settings (get_config)
         hold. Returns when the model is ready; loading that outlasts wait_seconds goes on, and
-        status tells how far. With the same settings, returns the running server. It runs until
-        stop_llama_server, or unused for LLAMA_MCP_LINGER_SECONDS (300). Flags in extra_args that
-        open the machine, or have a parameter here, are refused.
+        status tells how far. With the same settings, returns the running server. Another model
+        starts beside it where LLAMA_MCP_MAX_MODELS (1) allows. It runs until stop_llama_server, or
+        unused for LLAMA_MCP_LINGER_SECONDS (300). Flags that open the machine, or have a parameter
+        here, are refused.
         """
         arguments = LaunchArguments(
             llama_cpp_path=llama_cpp_path or None,
@@ -86,26 +89,29 @@ class LifecycleTools:
         )
         return self._status_result(status)
 
-    async def stop_llama_server(self, force: Force = False) -> StatusResult:
+    async def stop_llama_server(
+        self, force: Force = False, model: ModelToStop = ""
+    ) -> StatusResult:
         """Stop llama-server and free its memory.
 
         Refused while others use it or a reply is being generated, unless force is set. Sessions
         are kept.
         """
-        return self._status_result(await self._services().supervisor.stop(force=force))
+        supervisor = self._services().supervisor
+        return self._status_result(await supervisor.stop(force=force, model=model or None))
 
-    async def status(self) -> StatusResult:
-        """Tell llama-server's state, model, address, memory and busy slots.
+    async def status(self, model: ModelName = "") -> StatusResult:
+        """Tell llama-server's state, model, address, memory, busy slots, and what else runs.
 
         After a crash also its cause and what to do.
         """
-        return self._status_result(await self._services().observer.status())
+        return self._status_result(await self._services().observer.status(model or None))
 
-    async def get_config(self) -> ConfigResult:
+    async def get_config(self, model: ModelName = "") -> ConfigResult:
         """Show the running server's settings, or those that start_llama_server would use now."""
-        config = await self._services().observer.config()
+        config = await self._services().observer.config(model or None)
         return tool_result(config_text(config), config)
 
     def _status_result(self, status: ServerStatus) -> CallToolResult:
-        told = with_next_step(status, self._services().settings.offered_tools)
+        told = with_next_step(status, words_of(self._services().settings))
         return tool_result(status_text(told), told)

@@ -39,8 +39,8 @@ class ModelTools:
     async def list_models(self, query: ModelQuery = "", limit: MostModels = 20) -> ModelsResult:
         """List the models of this machine, by the names that model_path takes.
 
-        What runs comes first, then what fits into memory and can converse. needs_bytes is for the
-        operator's ctx_size and parallel.
+        What runs comes first, then what fits and can converse. needs_bytes is with its default
+        settings.
         """
         models = await self._services().known_models.list(query, limit)
         return tool_result(models_text(models), models)

@@ -12,7 +12,7 @@ from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
 from llama_mcp.surface.results.texts import log_text, metrics_text
 from llama_mcp.surface.results.tool_results import tool_result
-from llama_mcp.surface.tools.parameters import READ_ONLY
+from llama_mcp.surface.tools.parameters import READ_ONLY, ModelName
 
 MetricsResult = Annotated[CallToolResult, ServerMetrics]
 LogResult = Annotated[CallToolResult, ServerLog]
@@ -31,18 +31,20 @@ class ObservingTools:
         server.tool(title="Metrics of the local model", annotations=READ_ONLY)(self.server_metrics)
         server.tool(title="Log of the local model", annotations=READ_ONLY)(self.server_log)
 
-    async def server_metrics(self) -> MetricsResult:
+    async def server_metrics(self, model: ModelName = "") -> MetricsResult:
         """Show tokens, speed, load, memory, and how long turns took.
 
         For why it is slow, not whether it runs.
         """
-        metrics = await self._services().observer.metrics()
+        metrics = await self._services().observer.metrics(model or None)
         return tool_result(metrics_text(metrics), metrics)
 
-    async def server_log(self, lines: Lines = 100, level: LeastLevel = None) -> LogResult:
+    async def server_log(
+        self, lines: Lines = 100, level: LeastLevel = None, model: ModelName = ""
+    ) -> LogResult:
         """Show the end of llama-server's log, also after a stop or crash.
 
         When its state or an error says too little.
         """
-        log = await self._services().observer.log_end(lines, level)
+        log = await self._services().observer.log_end(lines, level, model or None)
         return tool_result(log_text(log), log)

@@ -24,13 +24,11 @@ from llama_mcp.ranges import (
 )
 
 # Clients decide by these whether to ask their user first. What is left out is as the specification
-# has it: not idempotent, and of what reads only nobody asks whether it is.
+# has it: not read-only, not idempotent, and of what reads only nobody asks whether it is.
 READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-ADDITIVE = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
+ADDITIVE = ToolAnnotations(destructive_hint=False, open_world_hint=False)
 # Ends or overwrites something, if only when it is asked to; done twice it does no more.
-DESTRUCTIVE = ToolAnnotations(
-    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
-)
+DESTRUCTIVE = ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 
 # Adds a file that comes from elsewhere: what an open world is to the specification, if unsaid.
 FETCHING = ToolAnnotations(destructive_hint=False)
@@ -44,7 +42,7 @@ TextOrUnset = Annotated[
 ]
 UNSET: Any = None
 # May replace a file, if asked to; done twice it does more.
-REPLACING = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
+REPLACING = ToolAnnotations(destructive_hint=True, open_world_hint=False)
 
 # A start.
 ModelPath = Annotated[
@@ -72,12 +70,17 @@ Replace = Annotated[bool, Field(description="Stop one that runs with other setti
 # The default is not in the schema: the catalogue is the same whatever an operator sets.
 WaitUntilBack = Annotated[
     WaitSeconds | None,
-    Field(description="Unset: LLAMA_MCP_WAIT_SECONDS (50)."),
+    Field(description="Unset: usually 50."),
 ]
 GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
+ModelName = Annotated[OptionalText, Field(description="Which of several.")]
+ModelToStop = Annotated[
+    OptionalText, Field(description="Which of several, or `all`; else the last started.")
+]
 Force = Annotated[bool, Field(description="Stop it even while it is used.")]
 
 # A turn.
+TurnModel = Annotated[OptionalText, Field(description="Model to answer; else the session's.")]
 SessionId = Annotated[str, Field(description="Or its beginning.")]
 MessageText = Annotated[str, Field(description="What to say to the model.")]
 ContinuedSession = Annotated[

@@ -14,7 +14,7 @@ from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import RisingProgress
 from llama_mcp.surface.results.ranking import ranking_text
 from llama_mcp.surface.results.tool_results import tool_result
-from llama_mcp.surface.tools.parameters import ADDITIVE, OptionalText
+from llama_mcp.surface.tools.parameters import ADDITIVE, ModelName
 
 if TYPE_CHECKING:
     from llama_mcp.ranking.passages import Passages
@@ -33,7 +33,6 @@ RankedFiles = Annotated[
     list[str] | None, BeforeValidator(_as_list), Field(description="Paths, globs, folders.")
 ]
 Best = Annotated[int, Field(ge=1, le=1000, description="Most rows.")]
-RankModel = Annotated[OptionalText, Field(description="Which of several.")]
 
 
 class RankingTools:
@@ -54,7 +53,7 @@ class RankingTools:
         texts: Texts = None,
         files: RankedFiles = None,
         top_n: Best = 10,
-        model: RankModel = "",
+        model: ModelName = "",
     ) -> RankingResult:
         """Find texts, or places in files, that answer a query best.
 

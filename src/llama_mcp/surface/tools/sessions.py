@@ -96,7 +96,7 @@ class SessionTools:
     ) -> SessionResult:
         """Change a session's title or its system prompt; what is left out stays.
 
-        After a new system prompt the next turn reads all of it again.
+        A new system prompt has the next turn read all again.
         """
         archive = self._services().archive
         session = await archive.update_session(session_id, title or None, system_prompt)

@@ -10,6 +10,7 @@ from llama_mcp.sessions.records import CacheFacts, Usage
 from llama_mcp.wording import counted
 
 FIRST_TURN = "first turn: llama-server had not seen this session before"
+MODEL_CHANGED = "model changed: {before} answered the turn before"
 SERVER_RESTARTED = "server restarted: llama-server was started again since the turn before"
 SYSTEM_PROMPT_CHANGED = "session edited: its system prompt was changed since the turn before"
 HISTORY_CUT = "history cut: the oldest turns were left out to fit the context window"
@@ -30,6 +31,8 @@ class ServingFacts:
 
     run: str
     """The launch of llama-server that serves it."""
+    model: str
+    """The model that answers it."""
     is_history_cut: bool
     """This turn leaves out turns that the previous one had in its prompt."""
     says_not_supported: bool
@@ -43,9 +46,11 @@ def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str
     prompt, recomputed = usage.prompt_tokens, usage.recomputed_tokens
     if not prompt or recomputed is None or recomputed <= prompt / 2:
         return None
+    is_another_model = kept.last_model is not None and kept.last_model != serving.model
     others = counted(kept.other_sessions, "other")
     causes = [
         (kept.is_first_turn, FIRST_TURN),
+        (is_another_model, MODEL_CHANGED.format(before=kept.last_model)),
         (kept.last_run not in (None, serving.run), SERVER_RESTARTED + _why_lost(serving.restore)),
         (kept.was_system_prompt_changed, SYSTEM_PROMPT_CHANGED),
         (serving.is_history_cut, HISTORY_CUT),

@@ -1,0 +1,147 @@
+"""What llama-servers are doing, told without changing anything."""
+
+from collections.abc import Mapping, Sequence
+
+import anyio.to_thread
+
+from llama_mcp.llama_server import config_report, status_report
+from llama_mcp.llama_server.choosing.fits_now import fits_now
+from llama_mcp.llama_server.choosing.meant_run import run_meant
+from llama_mcp.llama_server.runs.named_states import State, default_state
+from llama_mcp.llama_server.runs.run import RunFolder
+from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
+from llama_mcp.llama_server.starting.watches import Watches
+from llama_mcp.llama_server.status import ModelStatus, ServerConfig, ServerState, ServerStatus
+from llama_mcp.models.entries.entry import NamedModel
+from llama_mcp.models.fitting import Fits
+from llama_mcp.models.library import library_of
+from llama_mcp.settings import LlamaServerSettings
+
+# One that got ready while nobody watched is proved within this time.
+LOOK_SECONDS = 0.2
+
+
+class Looks:
+    """Tells what the llama-servers of a home are doing."""
+
+    def __init__(
+        self, settings: LlamaServerSettings, environment: Mapping[str, str], watches: Watches
+    ) -> None:
+        """Take what it looks with.
+
+        Args:
+            settings: the operator's.
+            environment: what llama-server's environment is built from.
+            watches: watch runs that load.
+        """
+        self._settings = settings
+        self._environment = environment
+        self._watches = watches
+        self._attachment = watches.attachment
+
+    async def meant(self, states: Sequence[State], model: str | None) -> State | None:
+        """Return the state that a caller means; None without one, as of a model that never ran.
+
+        Args:
+            states: the last run of each model.
+            model: its name; None for the one that was started last, or else runs.
+
+        Raises:
+            UnknownModelError, AmbiguousModelError: no model has that name, or several.
+        """
+        if model is None:
+            return default_state(states)
+        return await run_meant(states, model, library_of(self._settings, self._environment))
+
+    async def status(self, model: str | None = None) -> ServerStatus:
+        """Return what llama-server is doing, with all models that run if there are others.
+
+        Args:
+            model: as `meant`. Of one that runs, no others are told.
+
+        Raises:
+            UnknownModelError, AmbiguousModelError: as `meant`.
+        """
+        state = await self.meant(await self._attachment.states(), model)
+        if state is None:
+            never = await status_report.never_started(self._settings.runs_dir, model)
+            return await self.with_models(never)
+        return await self.status_of(state, is_named=model is not None)
+
+    async def status_of(self, state: State, *, is_named: bool = False) -> ServerStatus:
+        """Return the status of a run, with all models that run if there are others.
+
+        Args:
+            state: of the run.
+            is_named: it was asked for by its name: then others are told only when it is over.
+        """
+        if isinstance(state, UnreadableState):
+            status = await anyio.to_thread.run_sync(status_report.report_unreadable, state)
+        else:
+            state, status = await self._report(state)
+        if is_named and _is_up(state):
+            return status
+        return await self.with_models(status, but=None if _is_up(state) else state.run)
+
+    async def _report(self, state: RunState) -> tuple[RunState, ServerStatus]:
+        difference = ""
+        if state.state is ServerState.STARTING:
+            # The process that started it may be gone, so this one watches for it to be ready.
+            loading = await self._watches.of(state.run)
+            await loading.wait(LOOK_SECONDS)
+            state, difference = await self._attachment.read_state(state.run), loading.difference
+        is_up = state.state is ServerState.READY
+        client = await self._attachment.connect(state.run) if is_up else None
+        return state, await status_report.report(state, client, difference)
+
+    async def with_models(
+        self, status: ServerStatus, *, but: RunFolder | None = None
+    ) -> ServerStatus:
+        """Return the status with all models that run, if there are others than the one it tells of.
+
+        Args:
+            status: of one model.
+            but: the run that it tells of, where that is over.
+        """
+        states = await self._attachment.states()
+        running = [state for state in states if isinstance(state, RunState) and _is_up(state)]
+        shown = [state for state in running if but is None or state.run.folder != but.folder]
+        tells_of_one = but is None and status.model in [each.run.launch.alias for each in shown]
+        if len(shown) <= tells_of_one:
+            return status
+        rows = await anyio.to_thread.run_sync(lambda: [*map(status_report.row_of, shown)])
+        return status.model_copy(update={"models": rows, "message": _beside(status, rows)})
+
+    async def config(self, model: str | None = None) -> ServerConfig:
+        """Return the running server's settings, else those that a start would use now.
+
+        Args:
+            model: as `meant`.
+
+        Raises:
+            LlamaMCPError: the settings of what runs cannot be read, or no model has that name.
+        """
+        state = await self.meant(await self._attachment.readable_states(), model)
+        running = state if isinstance(state, RunState) else None
+        return await config_report.report(running, self._settings, self._environment, model)
+
+    async def fits(self, entry: NamedModel | None = None) -> Fits:
+        """Return what judges whether models fit, as the settings, or an entry, start them now."""
+        # Where several models may run, what runs makes no room.
+        is_only = self._settings.max_models == 1
+        state = default_state(await self._attachment.states()) if is_only else None
+        running = state if isinstance(state, RunState) else None
+        return await fits_now(running, self._settings, self._environment, entry)
+
+
+def _is_up(state: State) -> bool:
+    return state.is_live or state.pid is not None
+
+
+def _beside(status: ServerStatus, rows: Sequence[ModelStatus]) -> str:
+    """Return the status's sentence where other models run: of none, others need no word."""
+    if status.state is not ServerState.STOPPED or status.last_exit or not status.model:
+        return status.message
+    others = ", ".join(row.name for row in rows)
+    still = f"{others} {'runs' if len(rows) == 1 else 'run'}"
+    return f"No llama-server runs with {status.model}; {still}."
