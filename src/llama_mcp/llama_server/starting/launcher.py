@@ -22,7 +22,7 @@ from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.leases import count_clients
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
-from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
+from llama_mcp.llama_server.runs.run_state import FolderState, RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting.fit_note import Unfit, why_unfit
 from llama_mcp.llama_server.starting.preparation import Preparation
@@ -176,7 +176,12 @@ class Launcher:
     async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
         async with self._lock.hold() as exclusive:
-            state = await self._attachment.current_state()
+            # Where several models may run, another may have been launched meanwhile.
+            state: FolderState | None
+            if self._may_change_port:
+                state = await self._attachment.state_of(failed.launch.alias)
+            else:
+                state = await self._attachment.current_state()
             if state is not None and state.run.folder == failed.folder:
                 await _launch_again(exclusive, replaced)
 
