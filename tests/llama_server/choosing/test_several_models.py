@@ -423,7 +423,7 @@ async def test_models_that_are_idle_are_told_beside_the_others(several: Settings
         for name in ("one", "two"):
             await serve(process, name)
         with anyio.fail_after(PATIENCE_SECONDS):
-            while await running(process):
+            while [state.state for state in await process.supervisor.observe_all()] != ["idle"] * 2:
                 await anyio.sleep(0.02)
         status = await process.supervisor.status()
         assert (status.model, status.state) == ("two", ServerState.IDLE)
