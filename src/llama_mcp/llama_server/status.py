@@ -125,7 +125,7 @@ class ServerStatus(BaseModel, frozen=True):
     last_exit: LastExit | None = None
     already_running: bool | None = None
     models: list[ModelStatus] | None = None
-    """All that run, when there are several."""
+    """All that run or are idle, when there are several."""
     notes: list[str] | None = None
 
 

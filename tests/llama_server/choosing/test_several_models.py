@@ -418,3 +418,17 @@ async def test_a_model_that_has_to_share_memory_is_started_with_a_note_or_not_at
             great.notes[0],
         )
         assert set(await running(process)) == {"big", "great"}
+
+
+async def test_models_that_are_idle_are_told_beside_the_others(several: Settings) -> None:
+    settings = several.model_copy(update={"idle_seconds": 0.3})
+    async with process_of(settings) as process:
+        for name in ("one", "two"):
+            await serve(process, name)
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while [state.state for state in await process.supervisor.observe_all()] != ["idle"] * 2:
+                await anyio.sleep(0.02)
+        status = await process.supervisor.status()
+        assert (status.model, status.state) == ("two", ServerState.IDLE)
+        assert [(row.name, row.state) for row in status.models or []] == [("one", "idle")]
+        assert "unloaded" in (await serve(process, "one")).notes[0]
