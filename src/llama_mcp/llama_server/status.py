@@ -93,7 +93,7 @@ class LastExit(BaseModel, frozen=True):
 
 
 class ModelStatus(BaseModel, frozen=True):
-    """One of several models that run."""
+    """One of several models that run or are idle."""
 
     name: str
     state: ServerState

@@ -430,5 +430,6 @@ async def test_models_that_are_idle_are_told_beside_the_others(several: Settings
                 await anyio.sleep(0.02)
         status = await process.supervisor.status()
         assert (status.model, status.state) == ("two", ServerState.IDLE)
-        assert [(row.name, row.state) for row in status.models or []] == [("one", "idle")]
+        rows = [(row.name, row.state, row.port) for row in status.models or []]
+        assert rows == [("one", "idle", None)]  # nobody listens
         assert "unloaded" in (await serve(process, "one")).notes[0]
