@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.wording import shortened
 
 # How a turn has come by a model: none was named and it runs, the operator has set it, or the call
 # has named it.
 ModelSource = Literal["running", "default", "named"]
+# Of a name that a caller has passed.
+_SHOWN_CHARACTERS = 100
 _WHOSE: dict[ModelSource, str] = {
     "running": "that runs",
     "default": "that is the operator's default (LLAMA_MCP_MODEL_PATH or LLAMA_MCP_MODELS)",
@@ -68,7 +71,7 @@ class UnknownModelError(LlamaMCPError):
         there = f"There are: {', '.join(known)}." if known else "None runs, and none has run."
         none = "leave model out for the one that was started last."
         super().__init__(
-            f"No model here is called {name}. {there}",
+            f"No model here is called {shortened(name, _SHOWN_CHARACTERS)}. {there}",
             next_step=f"Pass one of these names, or {none}" if known else "Leave model out.",
         )
 
@@ -80,7 +83,9 @@ class AmbiguousModelError(LlamaMCPError):
 
     def __init__(self, name: str, meant: Sequence[str]) -> None:
         """Take what was passed, and the names that begin so."""
-        super().__init__(f"Several models begin with {name}: {', '.join(meant)}.")
+        super().__init__(
+            f"Several models begin with {shortened(name, _SHOWN_CHARACTERS)}: {', '.join(meant)}."
+        )
 
 
 class CannotRankError(LlamaMCPError):
