@@ -129,8 +129,7 @@ class Supervisor:
             for state in meant:
                 if state.pid is not None and not force:
                     await refuse_while_in_use(state, self.attachment, self._turns_underway)
-            for state in meant:
-                await exclusive.end(state.run, at_once=force)
+            await exclusive.end_all([state.run for state in meant], at_once=force)
         self._on_change()
         if one is None:
             return await self.status(None if is_all else model)

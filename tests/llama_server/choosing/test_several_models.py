@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 import anyio
 import psutil
 import pytest
 
+from llama_mcp.keeper import clock
 from llama_mcp.llama_server.errors import AlreadyRunningError, InUseError
 from llama_mcp.llama_server.model_errors import (
     AmbiguousModelError,
@@ -118,7 +118,7 @@ async def test_the_model_that_was_used_longest_ago_makes_room_and_that_is_told(
         two = await serve(process, "two")
         for server, ago in ((one, 500), (two, 900)):
             server.note_use()
-            os.utime(server.run.folder / "used", (0, time.time() - ago))
+            os.utime(server.run.folder / "used", (clock.seconds() - ago, 0))
         three = await serve(process, "three")
         assert list(three.notes) == [
             "two was stopped to make room, unused for 15 min.",
