@@ -36,8 +36,16 @@ class RestoredPrompt(Protocol):
     def let_go(self) -> None:
         """Let others restore: the reply has begun, or will not. It must be called in any case."""
 
-    async def judged(self, cached_tokens: int | None) -> str:
-        """Return the outcome, or INEFFECTIVE, by how much of the prompt llama-server had."""
+    async def distrust(self) -> None:
+        """Have it never restored again: llama-server was lost before anything of a reply came."""
+
+    async def judged(self, cached_tokens: int | None, used_tokens: int | None) -> str:
+        """Return the outcome, or INEFFECTIVE, by how much of the prompt llama-server had.
+
+        Args:
+            cached_tokens: of the prompt.
+            used_tokens: by the prompt and the whole reply.
+        """
 
 
 class RestoresPrompts(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from llama_mcp.llama_server.errors import LlamaServerLostError
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.restored_prompt import KeptPrompt, RestoredPrompt
 from llama_mcp.sessions.records import BegunTurn
@@ -36,15 +37,22 @@ class PromptRestoring:
         if restored is None:
             yield None
             return
+        generated = reply.generated
         try:
             reply.restored = {"restore": restored.outcome}
             if restored.tokens:
                 figures = {"restored_tokens": restored.tokens, "restore_ms": restored.ms}
                 reply.restored |= figures
             yield restored
+        except LlamaServerLostError:
+            if reply.generated == generated:
+                await restored.distrust()
+            raise
         finally:
             restored.let_go()
-        outcome = await restored.judged(reply.latest_usage().cached_tokens)
+        usage = reply.latest_usage()
+        used = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        outcome = await restored.judged(usage.cached_tokens, used or None)
         reply.restored = {**reply.restored, "restore": outcome}
 
     async def _restore(self, server: ReadyServer, body: Mapping[str, Any]) -> RestoredPrompt | None:

@@ -3,6 +3,7 @@
 One that is a byte or two short would abort it; one with flipped bits would be taken.
 """
 
+import hashlib
 import json
 import logging
 import shutil
@@ -153,6 +154,16 @@ async def test_a_link_in_the_place_of_a_file_is_not_followed(
     saved.path.symlink_to(tmp_path / "elsewhere")
     assert await saved.outcome() is None
     assert asked() == 0
+
+
+async def test_a_file_that_ends_llama_server_all_the_same_is_not_tried_again(
+    saved: Saved,
+) -> None:
+    # Whatever a build may not bear: here a file that was short before it was proved.
+    short = saved.content[:-1]
+    saved.put(short, bytes=len(short), sha256=hashlib.sha256(short).hexdigest())
+    assert str(await saved.outcome()).startswith("refused: ")
+    assert not await is_alive(saved) and not saved.path.exists()
 
 
 async def test_another_conversation_and_a_short_one_get_nothing(

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from llama_mcp.keeper import kv_files
+from llama_mcp.llama_server.errors import LlamaServerLostError
 from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE, KeptPrompt
+from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.restoring import PromptRestoring
 from tests.llama_server.saved_kv.conftest import LONG, Home
 from tests.support.pipes import make_pipe
 from tests.support.processes import is_gone, limit_file_size, until
@@ -115,6 +118,22 @@ async def test_a_crash_leaves_nothing_and_a_file_of_before_helps(home: Home) -> 
     assert receipt.restore == FROM_DISK
     assert receipt.restored_tokens is not None and receipt.cached_tokens is not None
     assert receipt.cached_tokens >= receipt.restored_tokens - 8
+
+
+async def test_a_file_with_which_llama_server_was_lost_is_not_tried_again(home: Home) -> None:
+    session = (await home.say(LONG)).session_id
+    await home.stop()
+    await home.start()
+    ready = await home.ready()
+    begun = await home.services.archive.begin_turn(session, "Go on.")
+    reply = PartialReply(model=ready.model)
+    body = {"messages": [{"role": "user", "content": LONG}]}
+    with pytest.raises(LlamaServerLostError):
+        async with PromptRestoring(begun).restored(ready, body, reply) as restored:
+            assert restored is not None and restored.outcome == FROM_DISK
+            assert home.files()
+            raise LlamaServerLostError("the connection was closed")
+    assert not home.files()
 
 
 async def test_a_full_disk_at_the_end_leaves_nothing_that_is_used(home: Home) -> None:
@@ -285,7 +304,8 @@ async def test_a_model_that_cannot_go_back_goes_on_from_a_file_or_is_found_out_o
         cached = answer["timings"]["cache_n"]
         # b11434 reads all again; b11549 has saved places to go back to.
         is_effective = cached >= restored.common / 2
-        assert await restored.judged(cached) == (FROM_DISK if is_effective else INEFFECTIVE)
+        used = answer["usage"]["total_tokens"]
+        assert await restored.judged(cached, used) == (FROM_DISK if is_effective else INEFFECTIVE)
         assert bool(home.files()) == is_effective
         await home.say(LONG)
         await home.stop()
@@ -301,9 +321,9 @@ async def test_of_a_model_that_was_found_out_nothing_is_saved_or_tried_again(hom
     kept = KeptPrompt(session, _last_run(home), None, 8, None)
     restored = await ready.restore_prompt(body, kept)
     assert restored is not None and restored.outcome == FROM_DISK
-    await ready.client.post("/v1/chat/completions", body)
+    answer = await ready.client.post("/v1/chat/completions", body)
     restored.let_go()
-    assert await restored.judged(0) == INEFFECTIVE
+    assert await restored.judged(0, answer["usage"]["total_tokens"]) == INEFFECTIVE
     assert not home.files()
     await home.say("Go on.", session)
     await home.stop()
@@ -320,8 +340,12 @@ async def test_a_prompt_that_was_read_in_another_slot_condemns_no_model(home: Ho
     body = {"messages": [{"role": "user", "content": LONG}]}
     restored = await ready.restore_prompt(body, KeptPrompt(session, None, None, None, None))
     assert restored is not None and restored.outcome == FROM_DISK
-    await ready.client.post(f"/slots/{restored.slot}?action=erase", {})
-    assert "in another slot" in await restored.judged(0)
+    # Of somebody else, who has found the slot idle before the turn came, and has as long a prompt.
+    other = {"prompt": LONG.upper() * 2, "n_predict": 1, "id_slot": restored.slot}
+    answer = await ready.client.post("/completion", other)
+    assert answer["id_slot"] == restored.slot
+    for used in (restored.tokens + 100, None):
+        assert "in another slot" in await restored.judged(0, used)
     restored.let_go()
     assert home.files()
 

@@ -40,6 +40,8 @@ PROOF_SECONDS, LEAST_PROOF_SECONDS = 10.0, 2.0
 SLOT_SECONDS = 5.0
 # A prompt so short costs nothing, and is long enough to be like none that a slot holds.
 _FREEING_TOKENS = 16
+# Of a turn its slot holds all but the last token, which nothing had to read.
+_UNREAD_TOKENS = 2
 
 
 class _RefusedError(Exception):
@@ -58,6 +60,7 @@ class Restored:
     lock: FileLock | None = None
     kv: SavedKv | None = None
     client: LlamaServerClient | None = None
+    path: Path | None = None
 
     def let_go(self) -> None:
         """Let others restore: the reply has begun, or will not begin."""
@@ -65,14 +68,20 @@ class Restored:
             self.lock.release()
             self.lock = None
 
-    async def judged(self, cached_tokens: int | None) -> str:
+    async def distrust(self) -> None:
+        """Remove the file: llama-server was lost with it, and would be again after its restart."""
+        if self.path is not None:
+            await anyio.to_thread.run_sync(kv_files.remove, str(self.path))
+
+    async def judged(self, cached_tokens: int | None, used_tokens: int | None) -> str:
         """Return what has come of it, now that llama-server has said how much it had."""
         if not self.tokens or cached_tokens is None or cached_tokens >= self.common / 2:
             return self.outcome
         assert self.client is not None and self.kv is not None
-        held = dict(await _held(self.client))
-        # The turn was read in another slot when its own does not hold more than was restored.
-        if held.get(self.slot, 0) < self.common:
+        held = dict(await _held(self.client)).get(self.slot, 0)
+        # Not a file more is saved of a model that is found out, so its slot must hold this very
+        # turn: another may have been quicker, and have taken the slot.
+        if used_tokens is None or abs(held - used_tokens) > _UNREAD_TOKENS:
             return "refused: llama-server has read the prompt in another slot"
         await anyio.to_thread.run_sync(store.mark_ineffective, Path(self.kv.folder))
         return INEFFECTIVE
@@ -124,7 +133,7 @@ async def restore_prompt(
         lock.release()
         raise
     ms = round((time.monotonic() - began) * 1000, 1)
-    return Restored(FROM_DISK, choice.tokens, ms, choice.common, slot, lock, kv, client)
+    return Restored(FROM_DISK, choice.tokens, ms, choice.common, slot, lock, kv, client, path)
 
 
 async def _tokens_of(client: LlamaServerClient, body: Mapping[str, Any]) -> "array[int]":
@@ -225,11 +234,12 @@ async def _slot_for(client: LlamaServerClient, prompt: "array[int]") -> int:
 async def _restore(client: LlamaServerClient, slot: int, path: Path, choice: Choice) -> None:
     try:
         answer = await client.post(f"/slots/{slot}?action=restore", {"filename": path.name})
-    except LlamaServerLostError as error:
-        raise _RefusedError(error.problem) from error
     except CompletionError as error:
+        # Also where it did not answer: one that has ended by it would do so again and again.
         await anyio.to_thread.run_sync(kv_files.remove, str(path))
-        raise _RefusedError(f"llama-server says: {error.problem}") from error
+        is_lost = isinstance(error, LlamaServerLostError)
+        why = error.problem if is_lost else f"llama-server says: {error.problem}"
+        raise _RefusedError(why) from error
     restored = count_or_none(member(answer, "n_restored"))
     if restored != choice.tokens:
         raise _RefusedError(f"llama-server has restored {restored or 0} of {choice.tokens} tokens")
