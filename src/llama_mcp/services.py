@@ -202,7 +202,7 @@ class Services:
 
     async def delete_session(self, session_id: str) -> "Session":
         """Delete a session, and what is kept of its prompts; return what it was."""
-        runs = await self.archive.runs_of(session_id)
+        runs = await self.archive.runs_of(await self.archive.find_id(session_id))
         session = await self.archive.delete_session(session_id)
         await self.kept_prompts.forget(session.session_id, runs)
         return session

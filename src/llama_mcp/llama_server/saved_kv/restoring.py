@@ -17,6 +17,7 @@ import anyio
 import anyio.to_thread
 from filelock import FileLock, Timeout
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.keeper import kv_files, saving_slots
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
@@ -28,7 +29,12 @@ from llama_mcp.llama_server.restored_prompt import (
     KeptPrompt,
 )
 from llama_mcp.llama_server.saved_kv import store
-from llama_mcp.llama_server.saved_kv.choosing import Choice, choices, why_useless
+from llama_mcp.llama_server.saved_kv.choosing import (
+    UNREAD_TOKENS,
+    Choice,
+    choices,
+    why_useless,
+)
 from llama_mcp.llama_server.saved_kv.records import SavedKv
 
 LOCK = "restore.lock"
@@ -40,8 +46,6 @@ PROOF_SECONDS, LEAST_PROOF_SECONDS = 10.0, 2.0
 SLOT_SECONDS = 5.0
 # A prompt so short costs nothing, and is long enough to be like none that a slot holds.
 _FREEING_TOKENS = 16
-# Of a turn its slot holds all but the last token, which nothing had to read.
-_UNREAD_TOKENS = 2
 
 
 class _RefusedError(Exception):
@@ -68,9 +72,9 @@ class Restored:
             self.lock.release()
             self.lock = None
 
-    async def distrust(self) -> None:
-        """Remove the file: llama-server was lost with it, and would be again after its restart."""
-        if self.path is not None:
+    async def came_to_nothing(self, error: LlamaMCPError) -> None:
+        """Remove the file if llama-server was lost: it would be again after its restart."""
+        if self.path is not None and isinstance(error, LlamaServerLostError):
             await anyio.to_thread.run_sync(kv_files.remove, str(self.path))
 
     async def judged(self, cached_tokens: int | None, used_tokens: int | None) -> str:
@@ -81,7 +85,7 @@ class Restored:
         held = dict(await _held(self.client)).get(self.slot, 0)
         # Not a file more is saved of a model that is found out, so its slot must hold this very
         # turn: another may have been quicker, and have taken the slot.
-        if used_tokens is None or abs(held - used_tokens) > _UNREAD_TOKENS:
+        if used_tokens is None or abs(held - used_tokens) > UNREAD_TOKENS:
             return "refused: llama-server has read the prompt in another slot"
         await anyio.to_thread.run_sync(store.mark_ineffective, Path(self.kv.folder))
         return INEFFECTIVE
@@ -110,7 +114,7 @@ async def restore_prompt(
     """
     began = time.monotonic()
     folder = Path(kv.folder)
-    found = await anyio.to_thread.run_sync(store.candidates, folder, kept.session_id, kept.last_run)
+    found = await anyio.to_thread.run_sync(store.candidates, folder, kept.session_id, kept.served)
     if not found:
         return None
     lock = FileLock(run_folder / LOCK, mode=0o600, fallback_to_soft=False)
@@ -119,7 +123,9 @@ async def restore_prompt(
         choice = await _proved_choice(found, prompt, kept, kv, slot_ctx_size)
         if choice is None:
             return None
-        path = await anyio.to_thread.run_sync(store.claim, choice.candidate, kept.session_id)
+        path = choice.candidate.path
+        if choice.is_certain:
+            path = await anyio.to_thread.run_sync(store.claim, choice.candidate, kept.session_id)
         await _take(lock)
         slot = await _slot_for(client, prompt)
         await _restore(client, slot, path, choice)
