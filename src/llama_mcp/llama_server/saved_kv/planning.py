@@ -76,10 +76,13 @@ def can_save(capabilities: Capabilities) -> bool:
 
 
 def _parts(start: PlannedStart, samples: Samples) -> KeyParts:
+    facts = start.model.facts
+    is_window_part = facts is None or facts.has_two_ropes is not False
     return KeyParts(
         model=samples.of_model(start.model.path),
         engine=samples.of_engine(start.engine),
         version=start.capabilities.version,
+        window=start.config.ctx_size if is_window_part else None,
         parallel=start.config.parallel,
         arguments=start.arguments,
         named=samples.of_named(start.arguments),
