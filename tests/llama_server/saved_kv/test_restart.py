@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from llama_mcp.keeper import kv_files
+from llama_mcp.keeper import kv_files, run_dir
 from llama_mcp.llama_server.errors import LlamaServerLostError
 from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE, KeptPrompt, ServedTurn
+from llama_mcp.llama_server.runs.start_lock import StartLock
+from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.restoring import PromptRestoring
 from tests.llama_server.saved_kv.conftest import LONG, Home
@@ -274,6 +276,37 @@ async def test_switching_it_off_sweeps_what_there_is(open_home: Any) -> None:
     async with open_home(kv_disk_mb=0) as home:
         assert (await home.say("Go on.", session)).receipt.restore is None
         await until(lambda: not home.files(), "all is swept")
+
+
+@pytest.mark.posix
+async def test_once_it_is_switched_off_nothing_is_saved_of_what_was_launched_before(
+    open_home: Any,
+) -> None:
+    async with open_home() as before, open_home(kv_disk_mb=0) as home:
+        session = (await before.say(LONG)).session_id
+        run = (await home.ready()).run
+        await until(lambda: (run.folder / run_dir.FORGOTTEN).exists(), "its keeper is told")
+        run.request_stop()
+        keeper = run.state()
+        assert keeper is not None
+        await until(lambda: is_gone(keeper.keeper.pid), "its keeper is gone")
+        assert not home.files()
+        # As a replacement that fails has it launched again.
+        runs_dir, attachment = run.folder.parent, home.services.supervisor.attachment
+        async with StartLock(runs_dir, attachment, may_save=False).hold() as exclusive:
+            launched = await exclusive.launch(run.launch)
+        assert launched.launch.saved_kv is None
+        receipt = (await home.say("Go on.", session)).receipt
+        assert receipt.restore is None and not home.files()
+
+
+async def test_what_is_saved_of_a_session_that_cannot_be_deleted_now_stays(home: Home) -> None:
+    session = (await home.say(LONG)).session_id
+    await home.stop()
+    await home.services.archive.begin_turn(session, "Go on.")
+    with pytest.raises(SessionBusyError):
+        await home.services.delete_session(session)
+    assert len(home.proved()) == 1
 
 
 async def test_what_is_saved_of_sessions_that_are_gone_is_swept(

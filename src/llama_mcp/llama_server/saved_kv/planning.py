@@ -11,7 +11,7 @@ from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.locate import Engine
 from llama_mcp.llama_server.engine.memory_options import Values, given_values, start_options
 from llama_mcp.llama_server.saved_kv.key import KeyParts, key_of
-from llama_mcp.llama_server.saved_kv.records import SavedKv
+from llama_mcp.llama_server.saved_kv.records import SAVE_FLAG, SavedKv
 from llama_mcp.llama_server.saved_kv.samples import Samples
 from llama_mcp.models.model import Model
 from llama_mcp.models.needs import cache_bytes_per_token
@@ -19,7 +19,6 @@ from llama_mcp.models.not_for_chat import CANNOT_CHAT
 
 logger = logging.getLogger(__name__)
 
-SAVE_FLAG = "--slot-save-path"
 # Begins what a disk cache of llama.cpp's own is called in its draft (ggml-org/llama.cpp#28092).
 _OWN_FLAG = "--cache-disk"
 _VARIABLES = "LLAMA_"
