@@ -74,7 +74,9 @@ class Restored:
 
     async def came_to_nothing(self, error: LlamaMCPError) -> None:
         """Remove the file if llama-server was lost: it would be again after its restart."""
-        if self.path is not None and isinstance(error, LlamaServerLostError):
+        if self.path is None or self.client is None or not isinstance(error, LlamaServerLostError):
+            return
+        if not await self.client.is_healthy():
             await anyio.to_thread.run_sync(kv_files.remove, str(self.path))
 
     async def judged(self, cached_tokens: int | None, used_tokens: int | None) -> str:
@@ -241,9 +243,10 @@ async def _restore(client: LlamaServerClient, slot: int, path: Path, choice: Cho
     try:
         answer = await client.post(f"/slots/{slot}?action=restore", {"filename": path.name})
     except CompletionError as error:
-        # Also where it did not answer: one that has ended by it would do so again and again.
-        await anyio.to_thread.run_sync(kv_files.remove, str(path))
         is_lost = isinstance(error, LlamaServerLostError)
+        # One that has ended by it would do so again and again; one that is busy has not.
+        if not (is_lost and await client.is_healthy()):
+            await anyio.to_thread.run_sync(kv_files.remove, str(path))
         why = error.problem if is_lost else f"llama-server says: {error.problem}"
         raise _RefusedError(why) from error
     restored = count_or_none(member(answer, "n_restored"))
