@@ -205,8 +205,7 @@ class Services:
         session_id = await self.archive.find_id(session_id)
         runs = await self.archive.runs_of(session_id)
         await self.archive.check_idle(session_id)
-        # First: whoever is killed in between leaves a session without its files, and no files of
-        # which nobody knows any more whose they are.
+        # First: whoever is killed in between leaves no files of which nobody knows whose they are.
         await self.kept_prompts.forget(session_id, runs)
         return await self.archive.delete_session(session_id)
 

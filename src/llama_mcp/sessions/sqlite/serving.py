@@ -7,8 +7,8 @@ from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.rows import build_turn_key
 from llama_mcp.sessions.sqlite.store import Store
 
-# What more turns than these before has read the session is of no use any more.
-_LOOKED_AT = 256
+# What has read the session longer ago has too little of it. Each turn is read whole, which counts.
+_LOOKED_AT = 16
 
 
 def runs_of(store: Store, session_id: str) -> frozenset[str]:
