@@ -69,7 +69,7 @@ class Supervisor:
             self._lock,
             self.attachment,
             auto_restart=settings.auto_restart,
-            may_change_port=settings.max_models > 1,
+            several_may_run=settings.max_models > 1,
         )
         self._watches = Watches(self.attachment, launcher, tasks)
         self._looks = Looks(settings, environment, self._watches)

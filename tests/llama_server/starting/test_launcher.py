@@ -122,7 +122,7 @@ async def test_what_was_replaced_is_restored_unless_another_run_has_taken_its_pl
 async def test_what_was_replaced_is_restored_beside_another_model_that_was_launched_meanwhile(
     lock: StartLock, attachment: Attachment
 ) -> None:
-    launcher = Launcher(lock, attachment, auto_restart=True, may_change_port=True)
+    launcher = Launcher(lock, attachment, auto_restart=True, several_may_run=True)
     failed = await launched(lock, launch_of("raise SystemExit(1)"))
     other = await launched(lock, launch_of(alias="other"))
     await launcher.restore(failed, launch_of())

@@ -46,7 +46,7 @@ class Launcher:
         attachment: Attachment,
         *,
         auto_restart: bool,
-        may_change_port: bool = False,
+        several_may_run: bool = False,
     ) -> None:
         """Take what it works with.
 
@@ -54,10 +54,10 @@ class Launcher:
             lock: the start lock.
             attachment: tells which run counts.
             auto_restart: whether a llama-server that crashed is started again.
-            may_change_port: whether one that is started again takes another port if its own is
-                taken, as it can be by another model.
+            several_may_run: whether several models may run at once. One that is started again then
+                takes another port if another model has its own.
         """
-        self._may_change_port = may_change_port
+        self._several_may_run = several_may_run
         self._lock = lock
         self._attachment = attachment
         self._auto_restart = auto_restart
@@ -142,7 +142,7 @@ class Launcher:
                 raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
             await make_room(exclusive)
             await exclusive.end(crashed.run)
-            if self._may_change_port and not ports.is_free(launch.port):
+            if self._several_may_run and not ports.is_free(launch.port):
                 launch = launch.on_port(ports.find_free())
             run = await exclusive.launch(launch, f"restarts the crashed run={crashed.run.name}")
             return await self._attachment.read_state(run)
@@ -178,7 +178,7 @@ class Launcher:
         async with self._lock.hold() as exclusive:
             # Where several models may run, another may have been launched meanwhile.
             state: FolderState | None
-            if self._may_change_port:
+            if self._several_may_run:
                 state = await self._attachment.state_of(failed.launch.alias)
             else:
                 state = await self._attachment.current_state()
