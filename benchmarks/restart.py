@@ -156,7 +156,7 @@ def measure_looking(folder: Path) -> None:
     for number in range(10):
         (folder / f"session-{number}.kv").write_bytes(bytes(1000))
     kv = SavedKv(folder=str(folder), limit_bytes=0)
-    kept = KeptPrompt("another", None, None, None, None)
+    kept = KeptPrompt("another", {}, None)
 
     async def look() -> None:
         client = LlamaServerClient("http://127.0.0.1:9")

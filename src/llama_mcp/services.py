@@ -202,10 +202,12 @@ class Services:
 
     async def delete_session(self, session_id: str) -> "Session":
         """Delete a session, and what is kept of its prompts; return what it was."""
+        session_id = await self.archive.find_id(session_id)
         runs = await self.archive.runs_of(session_id)
-        session = await self.archive.delete_session(session_id)
-        await self.kept_prompts.forget(session.session_id, runs)
-        return session
+        await self.archive.check_idle(session_id)
+        # First: whoever is killed in between leaves no files of which nobody knows whose they are.
+        await self.kept_prompts.forget(session_id, runs)
+        return await self.archive.delete_session(session_id)
 
     async def read_on(self, session_id: str) -> None:
         """Bring the session's last turn up to date if the process that received it has ended."""

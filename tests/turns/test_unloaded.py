@@ -90,6 +90,9 @@ async def test_a_chat_is_answered_with_no_word_of_a_failure(desk: Desk) -> None:
     assert any(BACK in note for note in reply.notes)
     assert desk.room.prompts() == ["hello"]
     assert desk.launches in (2, 3)
+    # That one has read it, and not the one that was unloaded.
+    runs = await desk.room.services.archive.runs_of(turn.session_id)
+    assert runs == {turn.serving_id}
 
 
 async def test_a_chat_whose_schema_is_checked_first_is_answered_too(desk: Desk) -> None:
@@ -120,3 +123,4 @@ async def test_a_job_asks_all_of_its_questions(
     reply = await job.deliver()
     assert reply.status is TurnStatus.COMPLETE and reply.job is not None
     assert [result.error for result in reply.job.results] == [None] * 3
+    assert await desk.room.services.archive.runs_of(job.session_id) == {job.serving_id}

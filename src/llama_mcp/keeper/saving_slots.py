@@ -54,6 +54,8 @@ class SlotSaver:
             may_go_on: asked between two slots.
         """
         deadline = time.monotonic() + float(self._kv["limit_seconds"])
+        # llama-server has looked for it at its start only, and somebody may clear away what is old.
+        os.makedirs(str(self._kv["folder"]), mode=0o700, exist_ok=True)
         if why := self._why_not():
             self._say(f"no prompt cache is saved: {why}")
             return

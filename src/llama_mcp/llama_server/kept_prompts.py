@@ -15,7 +15,7 @@ from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
 from llama_mcp.llama_server.api.slots import can_sleep
 from llama_mcp.llama_server.runs.records import Launch
-from llama_mcp.llama_server.runs.run import read_launch
+from llama_mcp.llama_server.runs.run import read_launch, run_folders
 from llama_mcp.llama_server.saved_kv import store
 from llama_mcp.settings import LlamaServerSettings
 
@@ -62,6 +62,10 @@ class KeptPrompts:
     async def _sweep(self, existing: ExistingIds) -> None:
         self._settings.check(("kv_disk_mb",))
         folder, limit_bytes = self._folder, self._settings.kv_disk_mb * _MIB
+        if not limit_bytes:
+            # What was launched before the setting saves nothing any more, whoever stops it.
+            for run in await anyio.to_thread.run_sync(run_folders, self._settings.runs_dir):
+                await self._have_none_saved(run, whatever=True)
         named = await anyio.to_thread.run_sync(store.named_sessions, folder, abandon_on_cancel=True)
         there = await existing(named) if named else frozenset()
         work = partial(
@@ -73,12 +77,17 @@ class KeptPrompts:
         )
         await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
-    async def _have_none_saved(self, folder: Path) -> None:
-        """Note in a run that lives that what its slots hold now is not to be saved."""
+    async def _have_none_saved(self, folder: Path, *, whatever: bool = False) -> None:
+        """Note in a run that lives that what its slots hold now is not to be saved.
+
+        Args:
+            folder: that of the run.
+            whatever: nor is what they will hold.
+        """
         launch = await anyio.to_thread.run_sync(_launch_of_live_run, folder)
         if launch is None:
             return
-        last = await _last_task(launch)
+        last = None if whatever else await _last_task(launch)
         path = str(folder / run_dir.FORGOTTEN)
         try:
             await anyio.to_thread.run_sync(run_dir.write_whole, path, {"last_task": last})

@@ -63,7 +63,8 @@ class Supervisor:
         self._turns_underway = turns_underway
         self._on_change = on_change
         self.attachment = Attachment(settings.runs_dir)
-        self._lock = StartLock(settings.runs_dir, self.attachment)
+        may_save = settings.kv_disk_mb != 0
+        self._lock = StartLock(settings.runs_dir, self.attachment, may_save=may_save)
         launcher = Launcher(
             self._lock,
             self.attachment,

@@ -57,6 +57,9 @@ class ModelFacts:
         audio: Whether a projector has one of sound.
         has_projector_inside: Whether tensors of a projector are among those of a model, as in
             Ollama's own conversions, which llama.cpp cannot load.
+        has_two_ropes: Whether it tells places apart in another way where the window is longer than
+            it was first trained for (LongRoPE, as Phi-3), so that the window changes what it reads;
+            None where it was read by a version that did not look.
         knows_tools: Whether its chat template speaks of tools.
         sampling: Its author's defaults, by llama.cpp's names, such as `temp`.
         shards: How many files it is in.
@@ -78,6 +81,7 @@ class ModelFacts:
     vision: bool = False
     audio: bool = False
     has_projector_inside: bool = False
+    has_two_ropes: bool | None = None
     knows_tools: bool = False
     sampling: dict[str, float] = field(default_factory=dict)
     shards: int = 1

@@ -30,6 +30,7 @@ from llama_mcp.sessions.records import (
     TurnStatistics,
     TurnUnderway,
 )
+from llama_mcp.sessions.serving_archive import ServingArchive
 from llama_mcp.sessions.session_ids import is_whole, parse_session_id
 from llama_mcp.sessions.sqlite import (
     calls,
@@ -49,7 +50,7 @@ from llama_mcp.sessions.sqlite.statistics import Statistics
 OnChange = Callable[[str, bool], None]
 
 
-class Archive(JobArchive):
+class Archive(JobArchive, ServingArchive):
     """All sessions, in one file that several processes may use at once.
 
     Every method that takes a session_id takes an unambiguous beginning of it, and raises
@@ -253,10 +254,6 @@ class Archive(JobArchive):
         deleted = await self._run(changing.delete_session, await self.find_id(session_id))
         self._note_change(deleted.session_id, True)
         return deleted
-
-    async def runs_of(self, session_id: str) -> frozenset[str]:
-        """Return the launches of llama-server that have served turns of the session."""
-        return await self._run(changing.runs_of, await self.find_id(session_id))
 
     async def set_cut(self, session_id: str, first_turn_in_prompt: int) -> None:
         """Leave the turns before this one out of later prompts; a cut never moves back."""

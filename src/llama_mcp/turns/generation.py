@@ -63,7 +63,7 @@ class Generation:
         # How much of it the archive has, and what of that the keeper knows.
         self._saved_byte = left.stream.byte if left else 0
         self._noted: tuple[int, bool] | None = None
-        self._restoring = PromptRestoring(parts.begun)
+        self._restoring = PromptRestoring(parts.begun, parts.archive)
         self._second_try: SecondTry | None = None
         self._heard_at = time.monotonic()
 

@@ -3,21 +3,29 @@
 Once for each launch: afterwards llama-server has the session itself.
 """
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ReadyServer
-from llama_mcp.llama_server.restored_prompt import KeptPrompt, RestoredPrompt
+from llama_mcp.llama_server.restored_prompt import KeptPrompt, RestoredPrompt, ServedTurn
+from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import BegunTurn
 from llama_mcp.turns.replies.partial_reply import PartialReply
+
+logger = logging.getLogger(__name__)
 
 
 class PromptRestoring:
     """What one turn does about its session's saved prompt cache."""
 
-    def __init__(self, begun: BegunTurn) -> None:
-        self._kept = _kept_prompt(begun)
+    def __init__(self, begun: BegunTurn, archive: Archive) -> None:
+        self._archive = archive
+        self._session_id, self._turn = begun.session.session_id, begun.turn
+        self._may_be_kept = not begun.cache.is_first_turn and bool(begun.earlier)
+        self._read_seconds = _read_seconds(begun)
         # The launches that have read the session, or were asked to restore it.
         self._known = {begun.cache.last_run}
 
@@ -36,34 +44,50 @@ class PromptRestoring:
         if restored is None:
             yield None
             return
+        generated = reply.generated
         try:
             reply.restored = {"restore": restored.outcome}
             if restored.tokens:
                 figures = {"restored_tokens": restored.tokens, "restore_ms": restored.ms}
                 reply.restored |= figures
             yield restored
+        except LlamaMCPError as error:
+            if reply.generated == generated:
+                await restored.came_to_nothing(error)
+            raise
         finally:
             restored.let_go()
-        outcome = await restored.judged(reply.latest_usage().cached_tokens)
+        usage = reply.latest_usage()
+        used = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
+        outcome = await restored.judged(usage.cached_tokens, used or None)
         reply.restored = {**reply.restored, "restore": outcome}
 
     async def _restore(self, server: ReadyServer, body: Mapping[str, Any]) -> RestoredPrompt | None:
-        if self._kept is None or server.serving_id in self._known:
+        if not self._may_be_kept or server.serving_id in self._known:
             return None
         self._known.add(server.serving_id)
-        return await server.restore_prompt(body, self._kept)
+        served = await self._served()
+        # One of another model may have come between: then it still is in this one's memory.
+        if not served or server.serving_id in served:
+            return None
+        kept = KeptPrompt(self._session_id, served, self._read_seconds)
+        return await server.restore_prompt(body, kept)
+
+    async def _served(self) -> dict[str, ServedTurn]:
+        try:
+            served = await self._archive.served_before(self._session_id, self._turn)
+        except LlamaMCPError as error:
+            logger.warning("Whether a prompt cache was saved is not known: %s", error)
+            return {}
+        return {
+            run: ServedTurn(usage.prompt_tokens, usage.completion_tokens)
+            for run, usage in served.items()
+        }
 
 
-def _kept_prompt(begun: BegunTurn) -> KeptPrompt | None:
-    """Return what is known of the session; None when no llama-server has read it."""
-    if begun.cache.is_first_turn or not begun.earlier:
-        return None
-    last = begun.earlier[-1]
-    prompt_tokens, rate = last.usage.prompt_tokens, last.timing.prompt_tokens_per_second
-    return KeptPrompt(
-        session_id=begun.session.session_id,
-        last_run=begun.cache.last_run,
-        prompt_tokens=prompt_tokens,
-        reply_tokens=last.usage.completion_tokens,
-        read_seconds=prompt_tokens / rate if prompt_tokens and rate else None,
-    )
+def _read_seconds(begun: BegunTurn) -> float | None:
+    """Return how long reading the prompt takes, by what the last turn has shown."""
+    last = begun.earlier[-1] if begun.earlier else None
+    tokens = last.usage.prompt_tokens if last else None
+    rate = last.timing.prompt_tokens_per_second if last else None
+    return tokens / rate if tokens and rate else None

@@ -40,7 +40,8 @@ class Turn(Underway):
         begun, left, server = parts.begun, parts.left, parts.server
         before = left or parts.reopened
         reply = before.reply if before else PartialReply(model=server.model, load=server.load)
-        super().__init__(begun.session.session_id, begun.turn, reply, parts.archive, notes)
+        run = server.serving_id
+        super().__init__(begun.session.session_id, begun.turn, reply, parts.archive, notes, run)
         self._sampling = parts.request.sampling
         self._save_to = parts.request.save_to
         self._written = Written()
@@ -184,7 +185,14 @@ class Turn(Underway):
         except LlamaMCPError as error:
             return error
         self._generation.use(self._server)
+        await self._note_server()
         return await self._generation.run()
+
+    async def _note_server(self) -> None:
+        try:
+            await self._note_run(self._server.serving_id)
+        except ArchiveError as error:
+            self._note_unsaved(error)
 
     async def _go_on_after(self, broken_off: LlamaMCPError) -> LlamaMCPError | None:
         """Go on with a reply that a crash broke off, where that can be; return what ended it."""
@@ -196,6 +204,7 @@ class Turn(Underway):
         self._server = rest.server
         self._notes.append(rest.note)
         self.reply.go_on()
+        await self._note_server()
         return await self._generation.go_on(rest.server, rest.prompt)
 
     async def _keep_to_schema(self) -> None:

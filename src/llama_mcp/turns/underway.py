@@ -25,6 +25,7 @@ class Underway:
         reply: PartialReply,
         archive: Archive,
         notes: Sequence[str],
+        run: str,
     ) -> None:
         self.session_id = session_id
         self.number = number
@@ -37,6 +38,8 @@ class Underway:
         self._notes = list(notes)
         self._scope = anyio.CancelScope()
         self._is_cancel_asked = False
+        # The launch of llama-server that the archive has for it.
+        self._noted_run = run
 
     @property
     def is_over(self) -> bool:
@@ -53,6 +56,16 @@ class Underway:
         """Wait until it is over if a caller is cancelling it."""
         if self._is_cancel_asked:
             await self.following.wait_until_over()
+
+    async def _note_run(self, run: str) -> None:
+        """Have the archive know which launch reads the session now: it may keep what it has read.
+
+        Raises:
+            ArchiveError: it cannot be written.
+        """
+        if run != self._noted_run:
+            await self._archive.note_run(self.session_id, self.number, run)
+            self._noted_run = run
 
     async def _is_cancelled_elsewhere(self) -> bool:
         with suppress(ArchiveError):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.locate import Engine
 from llama_mcp.llama_server.saved_kv.planning import PlannedStart, plan_saving
 from llama_mcp.llama_server.saved_kv.records import SavedKv
+from llama_mcp.models.facts import ModelFacts
+from llama_mcp.models.gguf.reading import read_facts
 from llama_mcp.models.model import Model
 from tests.fake_llama_server.help_texts import help_of
 from tests.support.tiny_model import WIDTH, write_tiny_model
@@ -57,6 +60,7 @@ class Start:
         )
         self.config = LaunchConfig(ctx_size=2048, parallel=2)
         self.version = "1"
+        self.facts: ModelFacts | None = read_facts(self.model)
         self.environment: dict[str, str] = {"PATH": "/bin"}
 
     def plan(self, limit_mb: int = 100) -> SavedKv | None:
@@ -66,7 +70,7 @@ class Start:
             config=self.config,
             engine=engine,
             capabilities=Capabilities(self.version, flags),
-            model=Model("model", self.model, 0, "path"),
+            model=Model("model", self.model, 0, "path", facts=self.facts),
             arguments=self.arguments,
             environment=self.environment,
         )
@@ -167,6 +171,16 @@ def test_what_changes_nothing_that_is_saved_has_the_same_key(start: Start) -> No
     start.config = start.config.model_copy(update={"port": 9, "ctx_size": 4096})
     start.environment |= {"LLAMA_API_KEY": "secret", "HOME": "/home/somebody"}
     assert start.key() == before
+
+
+def test_the_window_counts_where_a_model_reads_otherwise_in_a_longer_one(start: Start) -> None:
+    write_tiny_model(start.model, more_tensors=("rope_factors_long.weight",))
+    known = read_facts(start.model)
+    for facts in (known, replace(known, has_two_ropes=None), None):
+        start.facts = facts
+        before = start.key()
+        start.config = start.config.model_copy(update={"ctx_size": start.config.ctx_size * 2})
+        assert start.key() != before
 
 
 def test_weights_far_behind_the_head_of_a_large_file_count(start: Start) -> None:

@@ -1,6 +1,7 @@
 """What a session finds again after its llama-server was stopped, with a real engine."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,13 @@ from typing import Any
 
 import pytest
 
-from llama_mcp.keeper import kv_files
-from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE, KeptPrompt
+from llama_mcp.keeper import kv_files, run_dir
+from llama_mcp.llama_server.errors import LlamaServerLostError
+from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE, KeptPrompt, ServedTurn
+from llama_mcp.llama_server.runs.start_lock import StartLock
+from llama_mcp.sessions.errors import SessionBusyError
+from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.restoring import PromptRestoring
 from tests.llama_server.saved_kv.conftest import LONG, Home
 from tests.support.pipes import make_pipe
 from tests.support.processes import is_gone, limit_file_size, until
@@ -117,6 +123,28 @@ async def test_a_crash_leaves_nothing_and_a_file_of_before_helps(home: Home) -> 
     assert receipt.cached_tokens >= receipt.restored_tokens - 8
 
 
+@pytest.mark.posix
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_file_with_which_llama_server_was_lost_is_not_tried_again(
+    home: Home, ends: bool
+) -> None:
+    session = (await home.say(LONG)).session_id
+    await home.stop()
+    await home.start()
+    ready, archive = await home.ready(), home.services.archive
+    begun = await archive.begin_turn(session, "Go on.")
+    reply = PartialReply(model=ready.model)
+    body = {"messages": [{"role": "user", "content": LONG}]}
+    with pytest.raises(LlamaServerLostError):
+        async with PromptRestoring(begun, archive).restored(ready, body, reply) as restored:
+            assert restored is not None and restored.outcome == FROM_DISK
+            assert home.files()
+            if ends:
+                await home.stop(force=True)
+            raise LlamaServerLostError("the connection was closed")
+    assert bool(home.files()) != ends
+
+
 async def test_a_full_disk_at_the_end_leaves_nothing_that_is_used(home: Home) -> None:
     session = (await home.say(LONG)).session_id
     state = (await home.ready()).run.state()
@@ -199,6 +227,53 @@ async def test_a_fork_has_no_part_in_what_is_saved(home: Home) -> None:
     assert (await home.say("Go on.", origin)).receipt.restore == FROM_DISK
 
 
+async def test_a_session_with_the_same_beginning_takes_nothing_from_another(
+    open_home: Any,
+) -> None:
+    async with open_home(parallel=1) as home:
+        first = (await home.say(LONG + "Why?")).session_id
+        second = (await home.say(LONG + "And how long?")).session_id
+        await home.stop()
+        assert len(home.proved()) == 1  # there is one slot
+        assert (await home.say("Go on.", first)).receipt.restore == FROM_DISK
+        assert not [path for path in home.files() if path.stem == first]
+        assert (await home.say("Go on.", second)).receipt.restore == FROM_DISK
+        await home.services.delete_session(second)
+        assert not home.files()
+
+
+async def test_a_session_that_changes_its_model_to_and_fro_goes_on_from_what_each_has_read(
+    open_home: Any, tmp_path: Path
+) -> None:
+    models = [
+        str(write_tiny_model(tmp_path / f"{name}.gguf", context_length=8192, seed=seed))
+        for seed, name in enumerate(("one", "two"))
+    ]
+    async with open_home() as home:
+        await home.start(model_path=models[0])
+        session = (await home.say(LONG)).session_id
+        restored = []
+        for number in (1, 0, 1, 0):
+            await home.stop()
+            await home.start(model_path=models[number])
+            restored.append((await home.say("Go on. " * 20, session)).receipt.restore)
+        assert restored == [None, FROM_DISK, FROM_DISK, FROM_DISK]
+
+
+async def test_a_folder_that_somebody_has_removed_is_made_again_for_what_is_saved(
+    home: Home,
+) -> None:
+    session = (await home.say(LONG)).session_id
+    shutil.rmtree(home.kv)
+    await home.stop()
+    assert (await home.say("Go on.", session)).receipt.restore == FROM_DISK
+    if os.name == "posix":
+        assert [path.stat().st_mode & 0o777 for path in home.kv.rglob("*.kv")] == [0o600]
+        assert [path.stat().st_mode & 0o777 for path in (home.kv, *home.kv.iterdir())] == [
+            0o700
+        ] * 2
+
+
 async def test_switching_it_off_sweeps_what_there_is(open_home: Any) -> None:
     async with open_home() as home:
         session = (await home.say(LONG)).session_id
@@ -206,6 +281,37 @@ async def test_switching_it_off_sweeps_what_there_is(open_home: Any) -> None:
     async with open_home(kv_disk_mb=0) as home:
         assert (await home.say("Go on.", session)).receipt.restore is None
         await until(lambda: not home.files(), "all is swept")
+
+
+@pytest.mark.posix
+async def test_once_it_is_switched_off_nothing_is_saved_of_what_was_launched_before(
+    open_home: Any,
+) -> None:
+    async with open_home() as before, open_home(kv_disk_mb=0) as home:
+        session = (await before.say(LONG)).session_id
+        run = (await home.ready()).run
+        await until(lambda: (run.folder / run_dir.FORGOTTEN).exists(), "its keeper is told")
+        run.request_stop()
+        keeper = run.state()
+        assert keeper is not None
+        await until(lambda: is_gone(keeper.keeper.pid), "its keeper is gone")
+        assert not home.files()
+        # As a replacement that fails has it launched again.
+        runs_dir, attachment = run.folder.parent, home.services.supervisor.attachment
+        async with StartLock(runs_dir, attachment, may_save=False).hold() as exclusive:
+            launched = await exclusive.launch(run.launch)
+        assert launched.launch.saved_kv is None
+        receipt = (await home.say("Go on.", session)).receipt
+        assert receipt.restore is None and not home.files()
+
+
+async def test_what_is_saved_of_a_session_that_cannot_be_deleted_now_stays(home: Home) -> None:
+    session = (await home.say(LONG)).session_id
+    await home.stop()
+    await home.services.archive.begin_turn(session, "Go on.")
+    with pytest.raises(SessionBusyError):
+        await home.services.delete_session(session)
+    assert len(home.proved()) == 1
 
 
 async def test_what_is_saved_of_sessions_that_are_gone_is_swept(
@@ -241,9 +347,11 @@ async def test_a_model_that_is_not_the_same_any_more_gets_no_file(
         assert (await home.say("Go on.", session)).receipt.restore is None
 
 
-def _last_run(home: Home) -> str | None:
+def _last_run(home: Home) -> str:
     (path,) = home.files()
-    return kv_files.run_of(path.name)
+    run = kv_files.run_of(path.name)
+    assert run is not None
+    return run
 
 
 async def _hang_the_save(ready: Any) -> Path:
@@ -278,14 +386,16 @@ async def test_a_model_that_cannot_go_back_goes_on_from_a_file_or_is_found_out_o
         ready = await home.ready()
         # Where this prompt is another the state of the file lies behind.
         body = {"messages": [{"role": "user", "content": LONG[:-200]}], "max_tokens": 1}
-        restored = await ready.restore_prompt(body, KeptPrompt(session, None, None, None, None))
+        restored = await ready.restore_prompt(body, KeptPrompt(session, {}, None))
         assert restored is not None and restored.outcome == FROM_DISK
         answer = await ready.client.post("/v1/chat/completions", body)
+        assert answer is not None
         restored.let_go()
         cached = answer["timings"]["cache_n"]
         # b11434 reads all again; b11549 has saved places to go back to.
         is_effective = cached >= restored.common / 2
-        assert await restored.judged(cached) == (FROM_DISK if is_effective else INEFFECTIVE)
+        used = answer["usage"]["total_tokens"]
+        assert await restored.judged(cached, used) == (FROM_DISK if is_effective else INEFFECTIVE)
         assert bool(home.files()) == is_effective
         await home.say(LONG)
         await home.stop()
@@ -298,12 +408,13 @@ async def test_of_a_model_that_was_found_out_nothing_is_saved_or_tried_again(hom
     await home.start()
     ready = await home.ready()
     body = {"messages": [{"role": "user", "content": LONG}], "max_tokens": 1}
-    kept = KeptPrompt(session, _last_run(home), None, 8, None)
+    kept = KeptPrompt(session, {_last_run(home): ServedTurn(None, 8)}, None)
     restored = await ready.restore_prompt(body, kept)
     assert restored is not None and restored.outcome == FROM_DISK
-    await ready.client.post("/v1/chat/completions", body)
+    answer = await ready.client.post("/v1/chat/completions", body)
+    assert answer is not None
     restored.let_go()
-    assert await restored.judged(0) == INEFFECTIVE
+    assert await restored.judged(0, answer["usage"]["total_tokens"]) == INEFFECTIVE
     assert not home.files()
     await home.say("Go on.", session)
     await home.stop()
@@ -318,10 +429,14 @@ async def test_a_prompt_that_was_read_in_another_slot_condemns_no_model(home: Ho
     await home.say("Go on.", session)
     ready = await home.ready()
     body = {"messages": [{"role": "user", "content": LONG}]}
-    restored = await ready.restore_prompt(body, KeptPrompt(session, None, None, None, None))
+    restored = await ready.restore_prompt(body, KeptPrompt(session, {}, None))
     assert restored is not None and restored.outcome == FROM_DISK
-    await ready.client.post(f"/slots/{restored.slot}?action=erase", {})
-    assert "in another slot" in await restored.judged(0)
+    # Of somebody else, who has found the slot idle before the turn came, and has as long a prompt.
+    other = {"prompt": LONG.upper() * 2, "n_predict": 1, "id_slot": restored.slot}
+    answer = await ready.client.post("/completion", other)
+    assert answer is not None and answer["id_slot"] == restored.slot
+    for used in (restored.tokens + 100, None):
+        assert "in another slot" in await restored.judged(0, used)
     restored.let_go()
     assert home.files()
 

@@ -15,7 +15,7 @@ from llama_mcp.keeper import clock, identity, run_dir
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.runs import places
 from llama_mcp.llama_server.runs.places import Place
-from llama_mcp.llama_server.saved_kv.records import SavedKv
+from llama_mcp.llama_server.saved_kv.records import SAVE_FLAG, SavedKv
 from llama_mcp.llama_server.status import AboutModel, EngineInfo
 
 API_KEY_VARIABLE = run_dir.API_KEY_VARIABLE
@@ -109,6 +109,15 @@ class Launch(BaseModel):
         argv = list(self.argv)
         argv[_place_of_value("--port", argv)] = str(port)
         return self.model_copy(update={"argv": argv, "port": port})
+
+    def without_saving(self) -> "Launch":
+        """Return the same without its prompt caches being saved."""
+        if self.saved_kv is None:
+            return self
+        argv = list(self.argv)
+        place = _place_of_value(SAVE_FLAG, argv)
+        del argv[place - 1 : place + 1]
+        return self.model_copy(update={"argv": argv, "saved_kv": None})
 
     @property
     def api_key(self) -> str | None:

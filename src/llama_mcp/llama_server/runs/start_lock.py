@@ -39,9 +39,10 @@ OUTSIDE_POLL_SECONDS = 0.1
 class Exclusive:
     """Launches and ends runs. Valid while the start lock is held."""
 
-    def __init__(self, runs_dir: Path, attachment: Attachment) -> None:
+    def __init__(self, runs_dir: Path, attachment: Attachment, *, may_save: bool = True) -> None:
         self._runs_dir = runs_dir
         self._attachment = attachment
+        self._may_save = may_save
 
     async def launch(self, launch: Launch, why: str = "") -> Run:
         """Spawn a keeper for the launch and take the first lease on it.
@@ -58,6 +59,8 @@ class Exclusive:
         """
         if (problem := ports.why_unusable(launch.port)) is not None:
             raise await anyio.to_thread.run_sync(port_error, launch.port, problem, self._runs_dir)
+        if not self._may_save:
+            launch = launch.without_saving()  # one of before is launched again as it was
         if launch.saved_kv is not None:
             # Before llama-server starts, which ends if it is not there.
             with state_folder_errors(Path(launch.saved_kv.folder)):
@@ -140,15 +143,17 @@ async def _see_it_gone(launch: Launch) -> None:
 class StartLock:
     """The lock of one home folder."""
 
-    def __init__(self, runs_dir: Path, attachment: Attachment) -> None:
+    def __init__(self, runs_dir: Path, attachment: Attachment, *, may_save: bool = True) -> None:
         """Take what the runs of this process are launched with.
 
         Args:
             runs_dir: where runs are recorded, and the lock lies.
             attachment: holds the lease on what is launched.
+            may_save: whether prompt caches may be saved of it.
         """
         self._runs_dir = runs_dir
         self._attachment = attachment
+        self._may_save = may_save
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Exclusive]:
@@ -163,7 +168,7 @@ class StartLock:
         while not _try(lock, self._runs_dir):
             await anyio.sleep(LOCK_POLL_SECONDS)
         try:
-            yield Exclusive(self._runs_dir, self._attachment)
+            yield Exclusive(self._runs_dir, self._attachment, may_save=self._may_save)
         finally:
             lock.release()
 

@@ -28,13 +28,14 @@ class Sample:
 class KeyParts:
     """Everything that the key rests on.
 
-    Port, names, window and threads are not among it: they change nothing that is saved, and the
-    window is looked at before a file is used.
+    Port, names and threads are not among it: they change nothing that is saved. The window does of
+    few models only; else it is looked at before a file is used.
 
     Attributes:
         model: The model's files, in order.
         engine: llama-server's program and its libraries, in order.
         version: What it says of itself.
+        window: Tokens of a slot, where they change what a model reads; else None.
         parallel: How many slots it has; a file of another number is refused.
         arguments: What the model brings along, then the caller's own flags.
         named: The files that these name, in order.
@@ -44,6 +45,7 @@ class KeyParts:
     model: Sequence[Sample]
     engine: Sequence[Sample]
     version: str
+    window: int | None
     parallel: int
     arguments: Sequence[str]
     named: Sequence[Sample]

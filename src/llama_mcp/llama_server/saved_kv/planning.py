@@ -11,7 +11,7 @@ from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.locate import Engine
 from llama_mcp.llama_server.engine.memory_options import Values, given_values, start_options
 from llama_mcp.llama_server.saved_kv.key import KeyParts, key_of
-from llama_mcp.llama_server.saved_kv.records import SavedKv
+from llama_mcp.llama_server.saved_kv.records import SAVE_FLAG, SavedKv
 from llama_mcp.llama_server.saved_kv.samples import Samples
 from llama_mcp.models.model import Model
 from llama_mcp.models.needs import cache_bytes_per_token
@@ -19,7 +19,6 @@ from llama_mcp.models.not_for_chat import CANNOT_CHAT
 
 logger = logging.getLogger(__name__)
 
-SAVE_FLAG = "--slot-save-path"
 # Begins what a disk cache of llama.cpp's own is called in its draft (ggml-org/llama.cpp#28092).
 _OWN_FLAG = "--cache-disk"
 _VARIABLES = "LLAMA_"
@@ -76,10 +75,13 @@ def can_save(capabilities: Capabilities) -> bool:
 
 
 def _parts(start: PlannedStart, samples: Samples) -> KeyParts:
+    facts = start.model.facts
+    is_window_part = facts is None or facts.has_two_ropes is not False
     return KeyParts(
         model=samples.of_model(start.model.path),
         engine=samples.of_engine(start.engine),
         version=start.capabilities.version,
+        window=start.config.ctx_size if is_window_part else None,
         parallel=start.config.parallel,
         arguments=start.arguments,
         named=samples.of_named(start.arguments),

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel
 
+SAVE_FLAG = "--slot-save-path"
 # Reading so few again takes no longer than a person waits anyway.
 LEAST_TOKENS = 512
 # For all slots of a llama-server that is stopped, and so a part of every stop.

@@ -17,6 +17,7 @@ import anyio
 import anyio.to_thread
 from filelock import FileLock, Timeout
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.keeper import kv_files, saving_slots
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
@@ -28,7 +29,12 @@ from llama_mcp.llama_server.restored_prompt import (
     KeptPrompt,
 )
 from llama_mcp.llama_server.saved_kv import store
-from llama_mcp.llama_server.saved_kv.choosing import Choice, choices, why_useless
+from llama_mcp.llama_server.saved_kv.choosing import (
+    UNREAD_TOKENS,
+    Choice,
+    choices,
+    why_useless,
+)
 from llama_mcp.llama_server.saved_kv.records import SavedKv
 
 LOCK = "restore.lock"
@@ -58,6 +64,7 @@ class Restored:
     lock: FileLock | None = None
     kv: SavedKv | None = None
     client: LlamaServerClient | None = None
+    path: Path | None = None
 
     def let_go(self) -> None:
         """Let others restore: the reply has begun, or will not begin."""
@@ -65,14 +72,22 @@ class Restored:
             self.lock.release()
             self.lock = None
 
-    async def judged(self, cached_tokens: int | None) -> str:
+    async def came_to_nothing(self, error: LlamaMCPError) -> None:
+        """Remove the file if llama-server was lost: it would be again after its restart."""
+        if self.path is None or self.client is None or not isinstance(error, LlamaServerLostError):
+            return
+        if not await self.client.is_healthy():
+            await anyio.to_thread.run_sync(kv_files.remove, str(self.path))
+
+    async def judged(self, cached_tokens: int | None, used_tokens: int | None) -> str:
         """Return what has come of it, now that llama-server has said how much it had."""
         if not self.tokens or cached_tokens is None or cached_tokens >= self.common / 2:
             return self.outcome
         assert self.client is not None and self.kv is not None
-        held = dict(await _held(self.client))
-        # The turn was read in another slot when its own does not hold more than was restored.
-        if held.get(self.slot, 0) < self.common:
+        held = dict(await _held(self.client)).get(self.slot, 0)
+        # Not a file more is saved of a model that is found out, so its slot must hold this very
+        # turn: another may have been quicker, and have taken the slot.
+        if used_tokens is None or abs(held - used_tokens) > UNREAD_TOKENS:
             return "refused: llama-server has read the prompt in another slot"
         await anyio.to_thread.run_sync(store.mark_ineffective, Path(self.kv.folder))
         return INEFFECTIVE
@@ -101,7 +116,7 @@ async def restore_prompt(
     """
     began = time.monotonic()
     folder = Path(kv.folder)
-    found = await anyio.to_thread.run_sync(store.candidates, folder, kept.session_id, kept.last_run)
+    found = await anyio.to_thread.run_sync(store.candidates, folder, kept.session_id, kept.served)
     if not found:
         return None
     lock = FileLock(run_folder / LOCK, mode=0o600, fallback_to_soft=False)
@@ -110,7 +125,9 @@ async def restore_prompt(
         choice = await _proved_choice(found, prompt, kept, kv, slot_ctx_size)
         if choice is None:
             return None
-        path = await anyio.to_thread.run_sync(store.claim, choice.candidate, kept.session_id)
+        path = choice.candidate.path
+        if choice.is_certain:
+            path = await anyio.to_thread.run_sync(store.claim, choice.candidate, kept.session_id)
         await _take(lock)
         slot = await _slot_for(client, prompt)
         await _restore(client, slot, path, choice)
@@ -124,7 +141,7 @@ async def restore_prompt(
         lock.release()
         raise
     ms = round((time.monotonic() - began) * 1000, 1)
-    return Restored(FROM_DISK, choice.tokens, ms, choice.common, slot, lock, kv, client)
+    return Restored(FROM_DISK, choice.tokens, ms, choice.common, slot, lock, kv, client, path)
 
 
 async def _tokens_of(client: LlamaServerClient, body: Mapping[str, Any]) -> "array[int]":
@@ -225,11 +242,13 @@ async def _slot_for(client: LlamaServerClient, prompt: "array[int]") -> int:
 async def _restore(client: LlamaServerClient, slot: int, path: Path, choice: Choice) -> None:
     try:
         answer = await client.post(f"/slots/{slot}?action=restore", {"filename": path.name})
-    except LlamaServerLostError as error:
-        raise _RefusedError(error.problem) from error
     except CompletionError as error:
-        await anyio.to_thread.run_sync(kv_files.remove, str(path))
-        raise _RefusedError(f"llama-server says: {error.problem}") from error
+        is_lost = isinstance(error, LlamaServerLostError)
+        # One that has ended by it would do so again and again; one that is busy has not.
+        if not (is_lost and await client.is_healthy()):
+            await anyio.to_thread.run_sync(kv_files.remove, str(path))
+        why = error.problem if is_lost else f"llama-server says: {error.problem}"
+        raise _RefusedError(why) from error
     restored = count_or_none(member(answer, "n_restored"))
     if restored != choice.tokens:
         raise _RefusedError(f"llama-server has restored {restored or 0} of {choice.tokens} tokens")

@@ -26,28 +26,28 @@ class Candidate:
 
     path: Path
     proof: Proof
-    is_named: bool
-    """Whether it is known to be the session's."""
+    run: str | None
+    """The launch that it is of, as long as it is not known to be the session's."""
 
 
-def candidates(folder: Path, session_id: str, last_run: str | None) -> list[Candidate]:
+def candidates(folder: Path, session_id: str, runs: Collection[str]) -> list[Candidate]:
     """Return the proved files that may be a session's.
 
     Args:
         folder: that of the key.
         session_id: the session.
-        last_run: the launch that served its last turn; only what is of that can be its own and not
-            named yet, for its next turn names it.
+        runs: the launches that have served it; only what is of them can be its own.
     """
     if (folder / kv_files.INEFFECTIVE).exists():
         return []
     own = session_name(session_id)
     found = []
     for file in kv_files.files_in(str(folder)):
-        if file.name == own or (last_run and kv_files.run_of(file.name) == last_run):
+        run = kv_files.run_of(file.name)
+        if file.name == own or run in runs:
             proof = kv_files.proof_of(file.path)
             if proof is not None:
-                found.append(Candidate(Path(file.path), proof, file.name == own))
+                found.append(Candidate(Path(file.path), proof, run))
     return found
 
 
@@ -79,7 +79,7 @@ def claim(candidate: Candidate, session_id: str) -> Path:
         OSError: somebody else has it by now.
     """
     path = candidate.path.with_name(session_name(session_id))
-    if not candidate.is_named:
+    if candidate.run is not None:
         kv_files.remove(str(path))
         os.rename(candidate.path, path)
         # In between it is not proved, and whoever is killed here leaves nothing to be used.

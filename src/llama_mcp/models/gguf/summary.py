@@ -13,6 +13,9 @@ from llama_mcp.wording import shortened
 # Tensors of an encoder of pictures and of what joins it to a model (tools/mtmd/clip-impl.h).
 _PROJECTOR_TENSORS = ("v.", "mm.")
 _SOUND_TENSORS = "a."
+# Taken by llama.cpp when a window is longer than the original one, instead of the short one
+# (llama-model.cpp, get_rope_factors).
+_LONG_ROPE = "rope_factors_long"
 # No author says more, and a list shows all of them.
 _NAME_CHARACTERS = 200
 
@@ -69,6 +72,7 @@ def _of_model(facts: ModelFacts, described: Described, file_name: str) -> ModelF
         vocabulary_size=_vocabulary_size(described),
         shape=shape_of(described),
         has_projector_inside=_has_tensors(described, *_PROJECTOR_TENSORS),
+        has_two_ropes=any(_LONG_ROPE in name for name in described.header.tensors),
         knows_tools=kinds.knows_tools(described),
         sampling=described.numbers_below("general.sampling."),
     )

@@ -121,17 +121,6 @@ def delete_session(store: Store, session_id: str) -> Session:
         return to_session(session)
 
 
-def runs_of(store: Store, session_id: str) -> frozenset[str]:
-    """Return the launches of llama-server that have served turns of the session."""
-    session = find_session(store.connection, session_id)
-    key, count = session["session_key"], session["turn_count"]
-    rows = store.connection.execute(
-        "SELECT DISTINCT run FROM turns WHERE turn_key BETWEEN ? AND ? AND run IS NOT NULL",
-        (build_turn_key(key, 1), build_turn_key(key, count)),
-    )
-    return frozenset(row["run"] for row in rows)
-
-
 def _last_turn_to_copy(store: Store, origin: sqlite3.Row, at_turn: int | None) -> int:
     count: int = origin["turn_count"]
     underway = read_underway(store, origin)

@@ -64,7 +64,8 @@ class Job(Underway):
     def __init__(self, parts: JobParts) -> None:
         task, server = parts.task, parts.server
         reply = PartialReply(model=server.model, load=server.load)
-        super().__init__(task.session_id, task.turn, reply, parts.archive, parts.notes)
+        of_session = task.session_id, task.turn, reply, parts.archive
+        super().__init__(*of_session, parts.notes, server.serving_id)
         self.digest = parts.digest
         self.calls = 0
         """How many calls have begun or joined it."""
@@ -163,6 +164,8 @@ class Job(Underway):
         while True:
             await anyio.sleep(LOOK_SECONDS)
             self._asker.server.note_use()
+            with suppress(ArchiveError):  # what cannot be written at its end it says
+                await self._note_run(self.serving_id)
             await self._stop_if_cancelled_elsewhere()
 
     def _note_change(self) -> None:
@@ -205,6 +208,7 @@ class Job(Underway):
         """Write down the end of the job and of its turn, and return why that could not be."""
         problem = None
         try:
+            await self._note_run(self.serving_id)
             await self._archive.end_job(self.session_id, self.number, state)
         except ArchiveError as error:
             problem = error
