@@ -70,6 +70,8 @@ class Attachment:
         self.state_log = StateLog()
         # The runs that were searched for what a killed keeper has left.
         self._searched: set[Path] = set()
+        # Of runs that are over for good: a home remembers more of them than run.
+        self._over: dict[Path, RunState] = {}
 
     async def current_state(self) -> RunState | UnreadableState | None:
         """Return the state of the run that was started last; None when there never was one.
@@ -92,7 +94,10 @@ class Attachment:
         """
         self.reap_keepers()
         with state_folder_errors(self._runs_dir):
-            return [await self._look(run) for run in latest_runs(self._runs_dir)]
+            runs = latest_runs(self._runs_dir)
+            folders = {run.folder for run in runs}
+            self._over = {at: state for at, state in self._over.items() if at in folders}
+            return [self._over.get(run.folder) or await self._look(run) for run in runs]
 
     async def settled_states(self) -> list[RunState | UnreadableState]:
         """Return the states of `states`; what is being unloaded is waited for."""
@@ -212,6 +217,8 @@ class Attachment:
         if state.state is not ServerState.READY:
             await self._end_what_is_left(run)
         self.state_log.note(state)
+        if isinstance(state, RunState) and state.is_over_for_good:
+            self._over[run.folder] = state
         return state
 
     def _hold(self, run: Run | UnreadableRun) -> _Held:
