@@ -53,6 +53,7 @@ async def serve(
     server = await process.supervisor.ready_server(
         model=model, patience=Patience(wait_seconds, tell)
     )
+    server.note_use()  # as a turn does that is in the archive now
     return await server.when_ready(ignore)
 
 

@@ -18,8 +18,10 @@ from llama_mcp.llama_server.errors import StateFolderError
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.creating import state_folder_errors
 from llama_mcp.llama_server.runs.leases import Lease, list_uses
+from llama_mcp.llama_server.runs.leaving import once_decided
 from llama_mcp.llama_server.runs.members import end_left_by
 from llama_mcp.llama_server.runs.of_models import latest_runs
+from llama_mcp.llama_server.runs.promises import Promises
 from llama_mcp.llama_server.runs.run import Run, RunFolder, UnreadableRun, current_run
 from llama_mcp.llama_server.runs.run_state import (
     RunState,
@@ -68,6 +70,7 @@ class Attachment:
         # More than one for a moment: a keeper leaves after its llama-server.
         self._keepers: list[subprocess.Popen[bytes]] = []
         self.state_log = StateLog()
+        self.promises = Promises()
         # The runs that were searched for what a killed keeper has left.
         self._searched: set[Path] = set()
         # Of runs that are over for good: a home remembers more of them than run.
@@ -135,10 +138,13 @@ class Attachment:
 
         Lease and use come first, and the state is read afterwards. The keeper of an unused run
         announces its end first and looks at leases and use afterwards, so one of the two always
-        sees the other. One that was to be unloaded is waited for until that is over or taken back.
+        sees the other. One that was to be unloaded is waited for until that is over or taken back;
+        so is one that another model may take the room of.
         """
         run.note_use()
-        if not (self.take_lease(run) or run.is_unloaded()):
+        is_new = self.take_lease(run)
+        has_waited = await once_decided(run)
+        if not (is_new or has_waited or run.is_unloaded()):
             return True
         read = partial(self.read_state, run)
         state = await once_unloaded(await read(), read)
