@@ -68,7 +68,7 @@ class Supervisor:
             self._lock,
             self.attachment,
             auto_restart=settings.auto_restart,
-            may_change_port=settings.max_models > 1,
+            runs_several=settings.max_models > 1,
         )
         self._watches = Watches(self.attachment, launcher, tasks)
         self._looks = Looks(settings, environment, self._watches)

@@ -46,7 +46,7 @@ class Launcher:
         attachment: Attachment,
         *,
         auto_restart: bool,
-        may_change_port: bool = False,
+        runs_several: bool = False,
     ) -> None:
         """Take what it works with.
 
@@ -54,10 +54,10 @@ class Launcher:
             lock: the start lock.
             attachment: tells which run counts.
             auto_restart: whether a llama-server that crashed is started again.
-            may_change_port: whether one that is started again takes another port if its own is
-                taken, as it can be by another model.
+            runs_several: whether several models may run at once. One that is started again then
+                takes another port if its own is taken, as it can be by another model.
         """
-        self._may_change_port = may_change_port
+        self._runs_several = runs_several
         self._lock = lock
         self._attachment = attachment
         self._auto_restart = auto_restart
@@ -142,8 +142,7 @@ class Launcher:
                 raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
             await make_room(exclusive)
             await exclusive.end(crashed.run)
-            if self._may_change_port and not ports.is_free(launch.port):
-                launch = launch.on_port(ports.find_free())
+            launch = self._on_free_port(launch)
             run = await exclusive.launch(launch, f"restarts the crashed run={crashed.run.name}")
             return await self._attachment.read_state(run)
 
@@ -176,9 +175,18 @@ class Launcher:
     async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
         async with self._lock.hold() as exclusive:
-            state = await self._attachment.current_state()
-            if state is not None and state.run.folder == failed.folder:
-                await _launch_again(exclusive, replaced)
+            # Beside others, what was started last is perhaps another model.
+            model = failed.launch.alias
+            found = self._attachment.state_of(model) if self._runs_several else None
+            state = await (found or self._attachment.current_state())
+            if state is None or state.run.folder != failed.folder:
+                return
+            await _launch_again(exclusive, self._on_free_port(replaced))
+
+    def _on_free_port(self, launch: Launch) -> Launch:
+        if not self._runs_several or ports.is_free(launch.port):
+            return launch
+        return launch.on_port(ports.find_free())
 
     async def abandon(self, run: Run) -> None:
         """End a start whose caller is gone, unless another process uses it."""
