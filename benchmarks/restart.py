@@ -94,8 +94,9 @@ class Home:
 
 
 def text_of(words: int, seed: int) -> str:
-    """Return a text that no other seed gives."""
-    return " ".join(random.Random(seed).choices(_VOCABULARY, k=words))
+    """Return a message that no other seed gives, and that has a reply."""
+    text = " ".join(random.Random(seed).choices(_VOCABULARY, k=words))
+    return f"{seed}. Here are some words: {text}. Tell me a story about the sun and the rain."
 
 
 def measure_round(homes: list[Home], words: tuple[int, int], seed: int) -> None:
@@ -104,9 +105,13 @@ def measure_round(homes: list[Home], words: tuple[int, int], seed: int) -> None:
     for home in homes:
         home.start()
         firsts.append([home.say(text_of(each, seed + each)) for each in words])
+        if not all(turn.text for turn in firsts[-1]):
+            raise RuntimeError("a turn without a reply is no part of the next prompt")
         stops.append(home.stop())
         home.start()
-        seconds.append([home.say("Go on with that.", first.session_id) for first in firsts[-1]])
+        seconds.append(
+            [home.say("Go on with the story.", first.session_id) for first in firsts[-1]]
+        )
     STOP.add(*stops)
     for row, ours, plain in zip((FIRST_TOKENS, FIRST_TOKENS_LONG), *seconds, strict=True):
         row.add(ours.first_token, plain.first_token)

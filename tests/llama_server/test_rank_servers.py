@@ -89,7 +89,7 @@ async def test_a_chat_model_that_runs_is_neither_asked_nor_stopped(
     # Named, another one runs all the same.
     with pytest.raises(NoRoomError, match=r"talks \(.* was used \d+ s ago"):
         await serve(first, "embeds")
-    with pytest.raises(CannotRankError, match="that runs cannot rank"):
+    with pytest.raises(CannotRankError, match=r"asked for cannot .* as model\."):
         await serve(first, "talks")
     assert (await first.supervisor.status()).pid == started.pid
     assert len(recorded_launches(fake_folder)) == 1

@@ -92,7 +92,7 @@ async def test_a_stop_is_refused_while_turns_are_under_way_and_names_their_sessi
         "llama-server with tiny is in use: session 2222-2222-2222 (Hello) generates a reply in "
         "this llama-mcp, for 5 s; session 3333-3333-3333 (Hi) generates a reply in llama-mcp "
         "process 4321, for 2 h; session 4444-4444-4444 (Well) waits for a slot in this llama-mcp, "
-        "for 4 s. It was left running. Wait for the reply or cancel the reply in the session "
+        "for 4 s. Nothing was stopped. Wait for the reply or cancel the reply in the session "
         "that generates, or stop llama-server by force."
     )
     first.turns = []

@@ -157,7 +157,7 @@ def test_the_default_is_offered_and_can_be_named(folder: Path, tmp_path: Path) -
     default.parent.mkdir()
     default.write_bytes(b"GGUF")
     choice = library(folder, default=str(default))
-    assert "Name none for mistral." in refusal("granite", choice)
+    assert "The default is mistral." in refusal("granite", choice)
     assert found("mistral", choice) == default
 
 

@@ -150,4 +150,9 @@ def test_a_name_that_means_nothing_is_answered_with_the_entries(folder: Path) ->
         find_model("nonsense", library(folder, QWEN, entry("talk", "coder")))
     told = str(caught.value)
     assert "Models that the operator has named: qwen for code, talk." in told
-    assert "Name none for qwen for code." in told
+    assert "The default is qwen for code." in told
+    # A name that would mean the entry is offered for no other file.
+    with pytest.raises(ModelUnusableError) as caught:
+        find_model("nonsense", library(folder, entry("Coder", "models/coder.gguf")))
+    told = str(caught.value)
+    assert "has named: Coder." in told and "coder-large (" in told and "coder (" not in told

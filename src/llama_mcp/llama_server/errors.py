@@ -162,7 +162,7 @@ class InUseError(LlamaMCPError):
         )
         super().__init__(
             f"llama-server{f' with {model}' if model else ''} is in use: "
-            f"{'; '.join(map(str, uses))}. It was left running.",
+            f"{'; '.join(map(str, uses))}. Nothing was stopped.",
             next_step=None if is_generating else idle,
         )
 

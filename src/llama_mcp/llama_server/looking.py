@@ -97,15 +97,19 @@ class Looks:
     async def with_models(
         self, status: ServerStatus, *, but: RunFolder | None = None
     ) -> ServerStatus:
-        """Return the status with all models that run, if there are others than the one it tells of.
+        """Return the status with all models that run or are idle, if it does not tell of all.
 
         Args:
             status: of one model.
             but: the run that it tells of, where that is over.
         """
         states = await self._attachment.states()
-        running = [state for state in states if isinstance(state, RunState) and _is_up(state)]
-        shown = [state for state in running if but is None or state.run.folder != but.folder]
+        told = [s for s in states if _is_up(s) or s.state is ServerState.IDLE]
+        shown = [
+            state
+            for state in told
+            if isinstance(state, RunState) and (but is None or state.run.folder != but.folder)
+        ]
         tells_of_one = but is None and status.model in [each.run.launch.alias for each in shown]
         if len(shown) <= tells_of_one:
             return status
@@ -142,6 +146,8 @@ def _beside(status: ServerStatus, rows: Sequence[ModelStatus]) -> str:
     """Return the status's sentence where other models run: of none, others need no word."""
     if status.state is not ServerState.STOPPED or status.last_exit or not status.model:
         return status.message
-    others = ", ".join(row.name for row in rows)
-    still = f"{others} {'runs' if len(rows) == 1 else 'run'}"
+    others = [row.name for row in rows if row.state is not ServerState.IDLE]
+    if not others:
+        return status.message
+    still = f"{', '.join(others)} {'runs' if len(others) == 1 else 'run'}"
     return f"No llama-server runs with {status.model}; {still}."

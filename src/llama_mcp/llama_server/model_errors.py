@@ -1,15 +1,20 @@
 """What can be wrong with the model that would take a turn or rank texts."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.wording import shortened
 
-# How a turn has come by a model: it runs, the operator has set it, or the call has named it.
+# How a turn has come by a model: none was named and it runs, the operator has set it, or the call
+# has named it.
 ModelSource = Literal["running", "default", "named"]
+# Of a name that a caller has passed.
+_SHOWN_CHARACTERS = 100
 _WHOSE: dict[ModelSource, str] = {
     "running": "that runs",
-    "default": "that is the operator's default",
+    "default": "that is the operator's default (LLAMA_MCP_MODEL_PATH or LLAMA_MCP_MODELS)",
     "named": "that was asked for",
 }
 
@@ -24,21 +29,19 @@ class CannotChatError(LlamaMCPError):
             model: its name.
             what: what it is instead of a model that chats.
             instead: models that can be started, with their sizes; may be empty.
-            source: how the turn has come by it; it would have been started, unless it runs.
+            source: how the turn has come by it.
         """
         there = f" Models that can: {instead}." if instead else ""
-        start = "{Start} with a chat model as model_path"
+        step = _NAME_ONE if instead else _FETCH_ONE
         super().__init__(
             f"The model {_WHOSE[source]} cannot chat: {model} is {what}. Nothing was sent or "
             f"kept.{there}",
-            next_step=f"{start}, and {{replace}}." if source == "running" else f"{start}.",
+            next_step=_REPLACE_BY_A_CHAT_MODEL if source == "running" else step,
         )
 
 
 class NoRoomError(LlamaMCPError):
     """A model is wanted, and what runs may not be stopped for it."""
-
-    next_step = "{Stop_one} and call again, or name one that runs."
 
     def __init__(
         self, wanted: str, staying: Sequence[str], why: str, *, waiting_seconds: float
@@ -55,19 +58,22 @@ class NoRoomError(LlamaMCPError):
         self.waiting_seconds = waiting_seconds
         self.why = f"{why}, and {'; '.join(staying)}"
         super().__init__(
-            f"There is no room for the model {wanted}: {self.why}. Nothing was sent or kept."
+            f"There is no room for the model {wanted}: {self.why}. Nothing was sent or kept.",
+            next_step=_ways_to_room(waiting_seconds),
         )
 
 
 class UnknownModelError(LlamaMCPError):
     """There is no model of that name: none runs or ran under it, and none lies on this machine."""
 
-    next_step = "Pass the whole name of a model, or leave model out."
-
     def __init__(self, name: str, known: Sequence[str]) -> None:
         """Take the name, and the models that run or ran, with their states."""
         there = f"There are: {', '.join(known)}." if known else "None runs, and none has run."
-        super().__init__(f"No model here is called {name}. {there}")
+        none = "leave model out for the one that was started last."
+        super().__init__(
+            f"No model here is called {shortened(name, _SHOWN_CHARACTERS)}. {there}",
+            next_step=f"Pass one of these names, or {none}" if known else "Leave model out.",
+        )
 
 
 class AmbiguousModelError(LlamaMCPError):
@@ -77,7 +83,9 @@ class AmbiguousModelError(LlamaMCPError):
 
     def __init__(self, name: str, meant: Sequence[str]) -> None:
         """Take what was passed, and the names that begin so."""
-        super().__init__(f"Several models begin with {name}: {', '.join(meant)}.")
+        super().__init__(
+            f"Several models begin with {shortened(name, _SHOWN_CHARACTERS)}: {', '.join(meant)}."
+        )
 
 
 class CannotRankError(LlamaMCPError):
@@ -126,6 +134,7 @@ class RankFailedError(LlamaMCPError):
         )
 
 
+_REPLACE_BY_A_CHAT_MODEL = "{Start} with a chat model as model_path, and {replace}."
 _NONE_RANKS = "There is no embedding or rerank model on this machine."
 _FETCH_ONE = "Let the user choose one, then {download}."
 _POOL_IT = (
@@ -133,6 +142,13 @@ _POOL_IT = (
     "extra_args, and {replace}."
 )
 _NAME_ONE = "Pass one of them as model."
+
+
+def _ways_to_room(waiting_seconds: float) -> str:
+    if math.isinf(waiting_seconds):
+        return "{Stop_one} and call again, or name one that runs."
+    when = f"in {math.ceil(waiting_seconds)} s" if waiting_seconds else "later"
+    return f"Call again {when}, name one that runs, or {{stop_one}} first."
 
 
 def _other_step(source: ModelSource) -> str:

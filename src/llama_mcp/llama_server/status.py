@@ -33,7 +33,6 @@ NEXT_STEPS = {
     ServerState.STARTING: "{Status} again to see how far it is.",
     ServerState.CRASHED: "{Start} to start it again.",
     ServerState.UNRESPONSIVE: "{Force_stop} to end it.",
-    ServerState.IDLE: "{Chat} to bring it back.",
 }
 
 
@@ -94,7 +93,7 @@ class LastExit(BaseModel, frozen=True):
 
 
 class ModelStatus(BaseModel, frozen=True):
-    """One of several models that run."""
+    """One of several models that run or are idle."""
 
     name: str
     state: ServerState
@@ -126,7 +125,7 @@ class ServerStatus(BaseModel, frozen=True):
     last_exit: LastExit | None = None
     already_running: bool | None = None
     models: list[ModelStatus] | None = None
-    """All that run, when there are several."""
+    """All that run or are idle, when there are several."""
     notes: list[str] | None = None
 
 

@@ -92,11 +92,11 @@ async def report(
 
 
 def row_of(state: RunState) -> ModelStatus:
-    """Return what is told of a model that runs beside others. Blocking."""
+    """Return what is told of a model that runs, or is idle, beside others. Blocking."""
     return ModelStatus(
         name=state.run.launch.alias,
         state=state.state,
-        port=state.run.launch.port,
+        port=state.run.launch.port if state.pid is not None else None,
         memory_bytes=memory_of(state.pids),
         idle_seconds=round(state.run.quiet_seconds(), 1),
         clients=count_clients(state.run),

@@ -68,7 +68,7 @@ class Supervisor:
             self._lock,
             self.attachment,
             auto_restart=settings.auto_restart,
-            runs_several=settings.max_models > 1,
+            several_may_run=settings.max_models > 1,
         )
         self._watches = Watches(self.attachment, launcher, tasks)
         self._looks = Looks(settings, environment, self._watches)
@@ -129,8 +129,7 @@ class Supervisor:
             for state in meant:
                 if state.pid is not None and not force:
                     await refuse_while_in_use(state, self.attachment, self._turns_underway)
-            for state in meant:
-                await exclusive.end(state.run, at_once=force)
+            await exclusive.end_all([state.run for state in meant], at_once=force)
         self._on_change()
         if one is None:
             return await self.status(None if is_all else model)

@@ -9,7 +9,7 @@ from llama_mcp.models.facts import Kind
 from llama_mcp.models.library import Library
 from llama_mcp.models.model import Model
 from llama_mcp.models.naming import entry_models, find_entry
-from llama_mcp.models.offering import MODELS_TO_NAME, named
+from llama_mcp.models.offering import MODELS_TO_NAME, named, not_called_as_entries
 from llama_mcp.paths import is_same_file
 
 CANNOT_CHAT: dict[Kind, str] = {
@@ -56,4 +56,4 @@ def _all(library: Library) -> Iterator[Model]:
     """Give the models that can be loaded; of a wrong file of named models others tell."""
     with suppress(ModelsFileError):
         yield from entry_models(library)
-    yield from (model for model in library.models() if not model.problem)
+    yield from (model for model in not_called_as_entries(library) if not model.problem)

@@ -41,10 +41,11 @@ def gguf_files_in(
 
 def offer(wanted: str, models: Sequence[Model], library: Library) -> str:
     """Return what can be passed instead, and what is wrong with the model folders."""
-    known = [model for model in models if not model.problem]
+    entries = _entries(library)
+    known = [model for model in _by_other_names(models, entries) if not model.problem]
     missing = [str(folder) for folder in library.settings.model_dirs if not os.path.isdir(folder)]
     sentences = []
-    if entries := _entries(library):
+    if entries:
         names = first_few([entry.name for entry in entries], MODELS_TO_NAME)
         sentences.append(f"Models that the operator has named: {names}.")
     if known:
@@ -55,7 +56,7 @@ def offer(wanted: str, models: Sequence[Model], library: Library) -> str:
             f"{'does' if len(missing) == 1 else 'do'} not exist."
         )
     if default := _default_name(library):
-        sentences.append(f"Name none for {default}.")
+        sentences.append(f"The default is {default}.")
     elif not known:
         sentences.append("Ask the user for the path of a GGUF file.")
     return " ".join(sentences)
@@ -73,10 +74,23 @@ def nearest(wanted: str, models: Sequence[Model]) -> list[Model]:
     return sorted(models, key=distance)
 
 
+def not_called_as_entries(library: Library) -> list[Model]:
+    """Return the models that are no entries, by names that mean them: an entry's means the entry.
+
+    Folders and files are looked at.
+    """
+    return _by_other_names(library.models(), _entries(library))
+
+
 def named(models: Sequence[Model], name: Callable[[Model], str] = lambda model: model.name) -> str:
     """Return some models with their sizes, and how many more there are."""
     texts = [f"{name(model)} ({size_text(model.size_bytes)})" for model in models]
     return first_few(texts, MODELS_TO_NAME)
+
+
+def _by_other_names(models: Sequence[Model], entries: Sequence[NamedModel]) -> list[Model]:
+    taken = {folded(entry.name) for entry in entries}
+    return [model for model in models if folded(model.name) not in taken]
 
 
 def _entries(library: Library) -> Sequence[NamedModel]:

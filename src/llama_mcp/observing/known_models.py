@@ -62,7 +62,11 @@ class KnownModels:
         self._supervisor = supervisor
 
     async def list(self, query: str, limit: int) -> ModelList:
-        """Return the models that a query finds, the best first; all of them without a query."""
+        """Return the models that a query finds, the best first; all of them without a query.
+
+        Where the operator's file of models is wrong, a note says so, and the models have the paths
+        of their files for names: these are taken without that file.
+        """
         self._settings.check(("model_dirs", "model_places", "allowed_paths", "models"))
         look = await self._look()
         # In a thread: folders are looked at, and one on a network may take long.
@@ -73,6 +77,7 @@ class KnownModels:
 
         Raises:
             ModelUnusableError: no model has that name.
+            ModelsFileError: it may be one of the operator's names, and their file is wrong.
         """
         look = await self._look()
         return await anyio.to_thread.run_sync(self._details, name, look)
@@ -87,11 +92,18 @@ class KnownModels:
         return await anyio.to_thread.run_sync(self._mark, abandon_on_cancel=True)
 
     async def _look(self) -> "_Look":
-        entries = await anyio.to_thread.run_sync(self._library.named_models.all)
+        entries, wrong_file = await anyio.to_thread.run_sync(self._entries)
         fits, seen = await self._supervisor.fits(), await self._supervisor.observe_all()
         named = [(entry, await self._fits_of(entry, fits)) for entry in entries]
         up = [each for each in seen if isinstance(each, RunState) and each.pid is not None]
-        return _Look(fits, named, [each.run.launch for each in up])
+        return _Look(fits, named, [each.run.launch for each in up], wrong_file)
+
+    def _entries(self) -> "tuple[Sequence[NamedModel], ModelsFileError | None]":
+        """Return the operator's entries, or what is wrong with their file. Blocking."""
+        try:
+            return self._library.named_models.all(), None
+        except ModelsFileError as error:
+            return (), error
 
     async def _fits_of(self, entry: "NamedModel", fits: "Fits") -> "Fits":
         is_as_set = not entry.given & _OF_NEEDS
@@ -110,6 +122,8 @@ class KnownModels:
         for model in models:
             if model.name == name:
                 return _detailed(look.row(model), model)
+        if look.wrong_file:
+            raise look.wrong_file
         like = named(nearest(name, models))
         advice = f"The nearest are: {like}." if like else "There is no model."
         raise ModelUnusableError(name, "no model of the list has that name", advice)
@@ -125,11 +139,16 @@ class KnownModels:
             if not any(is_same_file(file, model.path) for model in survey.models):
                 rows += map(look.row, self._library.at(file).models)
         found, has_all_words = matching(best_first(rows), query)
+        wrong = [look.wrong_file.situation] if look.wrong_file else []
         if not found:
-            note = why_none(query, len(rows), self._settings)
-            return ModelList(total=0, note=" ".join([note, *missing_folders(self._settings)]))
+            why = why_none(query, len(rows), self._settings)
+            return ModelList(
+                total=0, note=" ".join([*wrong, why, *missing_folders(self._settings)])
+            )
         available_bytes = look.fits.available.total_bytes
-        return told_list(found, available_bytes, limit, has_all_words=has_all_words)
+        told = told_list(found, available_bytes, limit, has_all_words=has_all_words)
+        note = " ".join(filter(None, [*wrong, told.note]))
+        return told.model_copy(update={"note": note or None})
 
     def _model_of(self, entry: "NamedModel", survey: "Survey") -> "Model | LlamaMCPError":
         """Return the model of an entry, or why there is none."""
@@ -165,6 +184,8 @@ class _Look:
     named: "Sequence[tuple[NamedModel, Fits]]"
     """The operator's entries, each with what judges it."""
     running: "Sequence[Launch]"
+    wrong_file: ModelsFileError | None
+    """What is wrong with the file of entries."""
 
     @property
     def unnamed_files(self) -> list[Path]:
@@ -174,10 +195,15 @@ class _Look:
         return [Path(launch.config.model_path or "") for launch in launches]
 
     def others(self, models: "Sequence[Model]") -> "list[Model]":
-        """Return models by names that no entry has: of one that has, its path is left."""
+        """Return models by names that no entry has: of one that has, its path is left.
+
+        Where the entries are not known, any name could be one of theirs.
+        """
         taken = {folded(entry.name) for entry, _ in self.named}
         return [
-            replace(model, name=str(model.path)) if folded(model.name) in taken else model
+            replace(model, name=str(model.path))
+            if self.wrong_file or folded(model.name) in taken
+            else model
             for model in models
         ]
 

@@ -34,14 +34,15 @@ GREAT, SMALL = "größe 7B", "small"
 
 
 @pytest.fixture
-def several(llama_mcp: LlamaMCP, tmp_path: Path) -> LlamaMCP:
+def several(llama_mcp: LlamaMCP, engine: str, tmp_path: Path) -> LlamaMCP:
     """A llama-mcp that may run three models; one lies deeper, under a name that no URI can hold."""
     folder = tmp_path / "models"
     (folder / "user" / "repo").mkdir(parents=True)
     write_tiny_model(folder / "user" / "repo" / f"{GREAT}.gguf", seed=1)
     write_tiny_model(folder / f"{SMALL}.gguf", seed=2)
     write_tiny_model(folder / "unused.gguf", seed=3)
-    return llama_mcp.having(MAX_MODELS="3", MODEL_DIRS=str(folder), MODEL_PLACES="none", PORT="0")
+    settings = {"MAX_MODELS": "3", "MODEL_DIRS": str(folder), "MODEL_PLACES": "none", "PORT": "0"}
+    return llama_mcp.having(LLAMA_CPP_PATH=engine, **settings)
 
 
 @pytest.fixture(params=["auto", "legacy"])
@@ -91,12 +92,11 @@ async def test_each_model_answers_by_its_name_and_is_looked_at_by_it(
     assert any(f"{GREAT}.gguf" in line for line in log["lines"]) and not log.get("note")
     assert log["log_path"] != (await connection.call("server_log"))["log_path"]
 
-    # The id of list_models, with slashes, is its name, too.
     listed = await connection.call("list_models")
     running = [model["model"] for model in listed["models"] if model.get("running")]
     assert len(running) == 2 and running == [m["model"] for m in listed["models"][:2]]
-    (identifier,) = [each for each in running if each.endswith(GREAT)]
-    for name in (GREAT, identifier):
+    # Its place in its folder, with slashes, is its name, too.
+    for name in (GREAT, f"user/repo/{GREAT}"):
         assert (await data(connection, STATUS_OF_MODEL, name))["port"] == row["port"]
         assert (await data(connection, CONFIG_OF_MODEL, name))["port"] == row["port"]
         assert (await data(connection, METRICS_OF_MODEL, name))["generated_tokens_total"] == 5

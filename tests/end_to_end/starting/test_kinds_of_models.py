@@ -35,8 +35,9 @@ async def test_an_embedding_model_answers_for_long_texts_and_takes_no_chat(
 ) -> None:
     made = str(write_tiny_bert(models / "embeds.gguf"))
     write_tiny_model(models / "talks.gguf")
-    having = llama_mcp.having(LLAMA_CPP_PATH=engine, MODEL_DIRS=str(models))
-    async with having.connect() as connection:
+    # Where several may run, a chat starts one that chats beside it.
+    one = llama_mcp.having(LLAMA_CPP_PATH=engine, MODEL_DIRS=str(models), MAX_MODELS="1")
+    async with one.connect() as connection:
         started = await connection.call("start_llama_server", model_path=made, ctx_size=2048)
         assert started["about_model"] == {"kind": "embedding", "context_length": 2048}
         assert any("cannot chat" in note for note in started["notes"])
@@ -88,7 +89,7 @@ async def test_a_session_goes_on_when_a_model_that_chats_runs_again(
     llama_mcp: LlamaMCP, models: Path, tiny_model: Path
 ) -> None:
     embeds = str(write_tiny_bert(models / "embeds.gguf"))
-    async with llama_mcp.connect() as connection:
+    async with llama_mcp.having(MAX_MODELS="1").connect() as connection:
         first = await connection.call("chat", message="One", max_tokens=2)
         session = {"session_id": first["session_id"], "max_tokens": 2}
         await connection.call("start_llama_server", model_path=embeds, replace=True)

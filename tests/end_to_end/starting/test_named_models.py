@@ -145,7 +145,6 @@ async def test_a_wrong_file_is_told_by_what_needs_it_and_hinders_nothing_else(
         for tool, arguments in (
             ("start_llama_server", {}),
             ("start_llama_server", {"model_path": "coder"}),
-            ("list_models", {}),
             ("chat", {"message": "Hello"}),
             ("rank_texts", {"query": "a", "texts": ["b"]}),
         ):
@@ -153,6 +152,10 @@ async def test_a_wrong_file_is_told_by_what_needs_it_and_hinders_nothing_else(
             assert all(part in refusal for part in told), refusal
         notes = (await connection.call("get_config"))["notes"]
         assert len(notes) == 1 and all(part in notes[0] for part in told)
+        listed = await connection.call("list_models")
+        assert all(part in listed["note"] for part in told)
+        assert path in [row["model"] for row in listed["models"]]
+        assert json.loads(await connection.read(MODELS))["note"] == listed["note"]
         template = ResourceTemplateReference(type="ref/resource", uri=MODEL_TEMPLATE)
         completed = await connection.client.complete(template, {"name": "name", "value": "tiny"})
         assert completed.completion.values == ["tiny-a"]
@@ -174,7 +177,7 @@ async def test_a_file_that_can_never_be_read_hangs_nothing(
     if hasattr(os, "mkfifo"):
         os.mkfifo(fifo)
     async with llama_mcp.having(MODELS=str(fifo), MODEL_PATH="").connect() as connection:
-        assert "it is a FIFO" in await connection.refusal("list_models")
+        assert "it is a FIFO" in (await connection.call("list_models"))["note"]
         assert "it is a FIFO" in await connection.refusal("start_llama_server")
         assert (await connection.call("status"))["state"] == "stopped"
 

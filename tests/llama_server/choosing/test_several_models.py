@@ -3,13 +3,13 @@
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 import anyio
 import psutil
 import pytest
 
+from llama_mcp.keeper import clock
 from llama_mcp.llama_server.errors import AlreadyRunningError, InUseError
 from llama_mcp.llama_server.model_errors import (
     AmbiguousModelError,
@@ -119,7 +119,7 @@ async def test_the_model_that_was_used_longest_ago_makes_room_and_that_is_told(
         two = await serve(process, "two")
         for server, ago in ((one, 500), (two, 900)):
             server.note_use()
-            os.utime(server.run.folder / "used", (0, time.time() - ago))
+            os.utime(server.run.folder / "used", (clock.seconds() - ago, 0))
         three = await serve(process, "three")
         assert list(three.notes) == [
             "two was stopped to make room, unused for 15 min.",
@@ -141,6 +141,7 @@ async def test_what_must_stay_is_named_with_the_reason_and_nothing_is_stopped(
         assert "no room for the model three: at most 2 models run at once" in told
         assert re.search(r"one \(.*\) was used \d+ s ago, and makes room 60 s after its use", told)
         assert "two (" in told and ") is used by another llama-mcp process" in told
+        assert re.search(r"Call again in \d+ s, name one that runs, or stop one of them", told)
         with pytest.raises(NoRoomError):
             await start(process.supervisor, model_path="three")
         assert set(await running(process)) == {"one", "two"}
@@ -153,7 +154,7 @@ async def test_a_model_with_a_reply_under_way_is_waited_for_and_then_makes_room(
     async with process_of(settings) as process:
         server = await serve(process, "one")
         process.turns = [Use(session="2222 (Hi)", pid=os.getpid(), run=server.serving_id)]
-        with pytest.raises(NoRoomError, match=r"is in use: session 2222 \(Hi\) generates"):
+        with pytest.raises(NoRoomError, match=r"session 2222 \(Hi\) generates.* again later"):
             await serve(process, "two")
         served: list[ReadyRun] = []
         heard: list[str] = []
@@ -302,6 +303,8 @@ async def test_a_name_that_none_or_several_have_is_told_with_those_that_there_ar
             await serve(process, name)
         with pytest.raises(UnknownModelError, match=r"There are: three \(ready\), two \(ready\)"):
             await process.supervisor.status("nine")
+        with pytest.raises(UnknownModelError, match="leave model out for the one .* last"):
+            await process.supervisor.stop(force=False, model="nine")
         with pytest.raises(AmbiguousModelError, match="three, two"):
             await process.supervisor.status("t")
         assert (await process.supervisor.status("TW")).model == "two"
@@ -451,3 +454,18 @@ async def test_a_model_that_has_to_share_memory_is_started_with_a_note_or_not_at
             great.notes[0],
         )
         assert set(await running(process)) == {"big", "great"}
+
+
+async def test_models_that_are_idle_are_told_beside_the_others(several: Settings) -> None:
+    settings = several.model_copy(update={"idle_seconds": 0.3})
+    async with process_of(settings) as process:
+        for name in ("one", "two"):
+            await serve(process, name)
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while [state.state for state in await process.supervisor.observe_all()] != ["idle"] * 2:
+                await anyio.sleep(0.02)
+        status = await process.supervisor.status()
+        assert (status.model, status.state) == ("two", ServerState.IDLE)
+        rows = [(row.name, row.state, row.port) for row in status.models or []]
+        assert rows == [("one", "idle", None)]  # nobody listens
+        assert "unloaded" in (await serve(process, "one")).notes[0]

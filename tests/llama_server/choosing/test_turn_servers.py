@@ -199,6 +199,10 @@ async def test_a_model_without_replies_takes_no_turn_and_is_not_started_for_one(
         with pytest.raises(CannotChatError, match="that runs") as refused:
             await process.supervisor.ready_server()
         assert Step.REPLACE in refused.value.next
+        # Who has named it names another one.
+        with pytest.raises(CannotChatError, match="that was asked for") as refused:
+            await process.supervisor.ready_server(model="embeds")
+        assert Step.REPLACE not in refused.value.next
         assert len(recorded_launches(fake_folder)) == 1
         await process.supervisor.stop(force=True)
 

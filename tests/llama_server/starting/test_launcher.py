@@ -119,6 +119,22 @@ async def test_what_was_replaced_is_restored_unless_another_run_has_taken_its_pl
     assert current_run(runs_dir) == restored
 
 
+async def test_what_was_replaced_is_restored_beside_another_model_that_was_launched_meanwhile(
+    lock: StartLock, attachment: Attachment
+) -> None:
+    launcher = Launcher(lock, attachment, auto_restart=True, several_may_run=True)
+    failed = await launched(lock, launch_of("raise SystemExit(1)"))
+    other = await launched(lock, launch_of(alias="other"))
+    await launcher.restore(failed, launch_of())
+    restored = await attachment.state_of("small")
+    assert restored is not None and restored.run.folder != failed.folder and restored.is_live
+    await launcher.restore(failed, launch_of())
+    again = await attachment.state_of("small")
+    assert again is not None and again.run.folder == restored.run.folder
+    for run in (other, restored.run):
+        await launcher.abandon(run)
+
+
 async def test_an_abandoned_start_ends_unless_another_process_uses_it(
     lock: StartLock, launcher: Launcher
 ) -> None:

@@ -115,6 +115,7 @@ TWO = [
         clients=2,
     ),
     ModelStatus(name="größe", state=ServerState.STARTING, port=41234),
+    ModelStatus(name="schläft", state=ServerState.IDLE, idle_seconds=900.0, clients=1),
 ]
 STATUSES = {
     "one of several": status(ServerState.READY, "tiny is ready.", models=TWO, **UP),

@@ -66,7 +66,8 @@ class WantedModel(ABC):
         if found is None:
             return None
         if found.is_live:
-            await self._check(found.run.launch.alias, found.run.launch.about_model, "running")
+            source: ModelSource = "named" if self.name else "running"
+            await self._check(found.run.launch.alias, found.run.launch.about_model, source)
             return found
         return found if comes_back(found) and self._can(found.run.launch.about_model) else None
 

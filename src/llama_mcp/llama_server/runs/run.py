@@ -16,10 +16,16 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from llama_mcp.keeper import run_dir, sharing
+from llama_mcp.keeper import clock, run_dir, sharing
 from llama_mcp.llama_server.runs import places
 from llama_mcp.llama_server.runs.plain_run import CURRENT
-from llama_mcp.llama_server.runs.records import KeeperState, Launch, LoadingOutcome, Pointer
+from llama_mcp.llama_server.runs.records import (
+    KeeperState,
+    Launch,
+    LoadingOutcome,
+    Pointer,
+    seconds_since,
+)
 
 Record = TypeVar("Record", bound=BaseModel)
 # More than a home has of the models that it remembers (of_models.py): four each.
@@ -121,24 +127,19 @@ class RunFolder:
     def note_use(self) -> None:
         """Let the keeper see that a turn begins, goes on or ends: by the time of a file."""
         path = self._path(run_dir.USED)
+        # The clock that nobody sets, where a file has the time when it was read: nobody reads it.
+        # Not the kernel's own time, which stays the same for milliseconds.
+        times = int(clock.seconds() * 1e9), time.time_ns()
         with suppress(OSError):
-            now = time.time_ns()
             try:
-                # Not the kernel's own time, which stays the same for milliseconds.
-                os.utime(path, ns=(now, now))
+                os.utime(path, ns=times)
             except FileNotFoundError:
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+                os.utime(path, ns=times)
 
     def is_ending(self) -> bool:
         """Tell whether somebody asked for a stop, or nobody has used it for too long."""
         return self.is_stop_requested() or self.is_unused()
-
-    def quiet_seconds(self) -> float:
-        """Return how long ago a turn used llama-server last; since it got ready if none did."""
-        for name in (run_dir.USED, run_dir.OUTCOME, run_dir.LAUNCH):
-            with suppress(OSError):
-                return max(0.0, time.time() - os.stat(self._path(name)).st_mtime)
-        return 0.0
 
     def _path(self, name: str) -> str:
         # Not Path's own join: each state takes ten of them, which would cost as much as the files.
@@ -150,6 +151,15 @@ class Run(RunFolder):
     """One launch of llama-server."""
 
     launch: Launch
+
+    def quiet_seconds(self) -> float:
+        """Return how long ago a turn used llama-server last; since it got ready if none did."""
+        with suppress(OSError):
+            used = os.stat(self._path(run_dir.USED))
+            return seconds_since(used.st_atime, used.st_mtime)
+        outcome = self.outcome()
+        loading_seconds = (outcome and outcome.ready_after_seconds) or 0.0
+        return max(0.0, self.launch.age_seconds - loading_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Only who holds it can launch and end runs: these two are methods of what `hold` 
 import errno
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -102,6 +102,22 @@ class Exclusive:
         self._attachment.state_log.note(await read_state(run))
         if isinstance(run, Run):
             await _see_it_gone(run.launch)
+
+    async def end_all(self, runs: Sequence[Run | UnreadableRun], *, at_once: bool) -> None:
+        """Stop runs side by side, since each may have much to save; raises as `end` does."""
+        failures: list[LlamaMCPError] = []
+
+        async def end(run: Run | UnreadableRun) -> None:
+            try:
+                await self.end(run, at_once=at_once)
+            except LlamaMCPError as error:
+                failures.append(error)
+
+        async with anyio.create_task_group() as tasks:
+            for run in runs:
+                tasks.start_soon(end, run)
+        if failures:
+            raise failures[0]
 
 
 async def _see_it_gone(launch: Launch) -> None:

@@ -22,7 +22,7 @@ from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.leases import count_clients
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
-from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
+from llama_mcp.llama_server.runs.run_state import FolderState, RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
 from llama_mcp.llama_server.starting.fit_note import Unfit, why_unfit
 from llama_mcp.llama_server.starting.preparation import Preparation
@@ -46,7 +46,7 @@ class Launcher:
         attachment: Attachment,
         *,
         auto_restart: bool,
-        runs_several: bool = False,
+        several_may_run: bool = False,
     ) -> None:
         """Take what it works with.
 
@@ -54,10 +54,10 @@ class Launcher:
             lock: the start lock.
             attachment: tells which run counts.
             auto_restart: whether a llama-server that crashed is started again.
-            runs_several: whether several models may run at once. One that is started again then
-                takes another port if its own is taken, as it can be by another model.
+            several_may_run: whether several models may run at once. One that is started again then
+                takes another port if another model has its own.
         """
-        self._runs_several = runs_several
+        self._several_may_run = several_may_run
         self._lock = lock
         self._attachment = attachment
         self._auto_restart = auto_restart
@@ -175,16 +175,17 @@ class Launcher:
     async def restore(self, failed: Run, replaced: Launch) -> None:
         """Start the llama-server again that was stopped for one that did not start."""
         async with self._lock.hold() as exclusive:
-            # Beside others, what was started last is perhaps another model.
-            model = failed.launch.alias
-            found = self._attachment.state_of(model) if self._runs_several else None
-            state = await (found or self._attachment.current_state())
-            if state is None or state.run.folder != failed.folder:
-                return
-            await _launch_again(exclusive, self._on_free_port(replaced))
+            # Where several models may run, another may have been launched meanwhile.
+            state: FolderState | None
+            if self._several_may_run:
+                state = await self._attachment.state_of(failed.launch.alias)
+            else:
+                state = await self._attachment.current_state()
+            if state is not None and state.run.folder == failed.folder:
+                await _launch_again(exclusive, self._on_free_port(replaced))
 
     def _on_free_port(self, launch: Launch) -> Launch:
-        if not self._runs_several or ports.is_free(launch.port):
+        if not self._several_may_run or ports.is_free(launch.port):
             return launch
         return launch.on_port(ports.find_free())
 

@@ -7,6 +7,7 @@ from llama_mcp.llama_server.status import (
     ModelStatus,
     ServerConfig,
     ServerLog,
+    ServerState,
     ServerStatus,
     SlotCount,
 )
@@ -42,15 +43,16 @@ def status_text(status: ServerStatus) -> str:
 
 
 def _model_line(model: ModelStatus) -> str:
-    """Return one of several models that run, in a line."""
+    """Return one of several models that run or are idle, in a line."""
+    is_idle = model.state is ServerState.IDLE
     parts = [
-        model.state.value,
+        "" if is_idle else model.state.value,
         f"port {model.port}" if model.port else "",
         f"{model.memory_bytes / 2**20:.0f} MiB" if model.memory_bytes else "",
         "" if model.idle_seconds is None else f"unused for {lasting(model.idle_seconds)}",
         counted(model.clients, "client") if model.clients else "",
     ]
-    return f"Runs: {model.name} ({_joined(parts)})"
+    return f"{'Is idle' if is_idle else 'Runs'}: {model.name} ({_joined(parts)})"
 
 
 def config_text(config: ServerConfig) -> str:

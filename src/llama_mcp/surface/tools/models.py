@@ -37,7 +37,7 @@ class ModelTools:
         server.tool(title="Get a model", annotations=FETCHING)(self.download_model)
 
     async def list_models(self, query: ModelQuery = "", limit: MostModels = 20) -> ModelsResult:
-        """List the models of this machine, by the names that model_path takes.
+        """List the models of this machine, by the names that model and model_path take.
 
         What runs comes first, then what fits and can converse. needs_bytes is with its default
         settings.

@@ -74,6 +74,7 @@ WaitUntilBack = Annotated[
 ]
 GiveUpLoading = Annotated[LoadSeconds, Field(description="Give up loading after this.")]
 ModelName = Annotated[OptionalText, Field(description="Which of several.")]
+ModelThatRanks = Annotated[OptionalText, Field(description="Model that ranks.")]
 ModelToStop = Annotated[
     OptionalText, Field(description="Which of several, or `all`; else the last started.")
 ]

@@ -14,7 +14,7 @@ from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import RisingProgress
 from llama_mcp.surface.results.ranking import ranking_text
 from llama_mcp.surface.results.tool_results import tool_result
-from llama_mcp.surface.tools.parameters import ADDITIVE, ModelName
+from llama_mcp.surface.tools.parameters import ADDITIVE, ModelThatRanks
 
 if TYPE_CHECKING:
     from llama_mcp.ranking.passages import Passages
@@ -53,7 +53,7 @@ class RankingTools:
         texts: Texts = None,
         files: RankedFiles = None,
         top_n: Best = 10,
-        model: ModelName = "",
+        model: ModelThatRanks = "",
     ) -> RankingResult:
         """Find texts, or places in files, that answer a query best.
 
