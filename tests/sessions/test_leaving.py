@@ -17,7 +17,7 @@ POINT = StreamPoint("secret", "run", 7, '{"reply": {}}')
 async def leave_a_turn(archive: Archive, session_id: str | None = None) -> str:
     """Begin a turn, save a part of its reply, and end as a process does."""
     begun = await archive.begin_turn(
-        session_id, "hello", run="run", sampling={"seed": 3}, stream_id=POINT.stream_id
+        session_id, "hello", run="before a crash", sampling={"seed": 3}, stream_id=POINT.stream_id
     )
     session_id = begun.session.session_id
     await archive.save_partial(session_id, begun.turn, "so far", "thoughts", POINT)
@@ -39,6 +39,17 @@ async def test_a_turn_that_can_be_read_on_is_not_interrupted_when_its_process_en
     assert (left.session_id, left.point) == (session_id, POINT)
     (underway,) = await other.turns_underway()
     assert underway.is_left and "has ended" in underway.by_whom()
+
+
+async def test_a_turn_that_went_on_with_another_launch_uses_that_one(
+    archive: Archive, other: Archive
+) -> None:
+    session_id = await leave_a_turn(archive)
+    (left,) = await other.turns_underway()
+    assert (left.session_id, left.run) == (session_id, POINT.run)
+    behind = await other.begin_turn(None, "next", run=POINT.run)
+    earlier = await other.earlier_underway(behind.session.session_id, POINT.run)
+    assert earlier == (session_id,)
 
 
 async def test_whoever_takes_it_over_has_all_that_was_known_of_it(

@@ -1,19 +1,12 @@
 """Whether a llama-server may be stopped: nobody uses it, or has just ceased to."""
 
-import anyio
-
-from llama_mcp.llama_server import status_report
+from llama_mcp.llama_server.busy_slots import busy_slots
 from llama_mcp.llama_server.choosing.room import TurnsUnderway
 from llama_mcp.llama_server.errors import InUseError
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State
 from llama_mcp.llama_server.runs.run_state import RunState
-from llama_mcp.llama_server.status import ServerState, SlotCount
 from llama_mcp.wording import counted
-
-# The slot of a reply that was just cancelled is free within this time.
-FREED_SECONDS = 1.0
-FREED_POLL_SECONDS = 0.05
 
 
 async def refuse_while_in_use(
@@ -33,18 +26,5 @@ async def refuse_while_in_use(
     model = state.run.launch.alias if isinstance(state, RunState) else None
     if generating or idle:
         raise InUseError([*generating, *idle], model)
-    slots = await _slots(state, attachment)
-    with anyio.move_on_after(FREED_SECONDS):
-        while slots and slots.busy:
-            await anyio.sleep(FREED_POLL_SECONDS)
-            slots = await _slots(state, attachment)
-    if slots and slots.busy:
-        raise InUseError(
-            [f"{counted(slots.busy, 'reply is', 'replies are')} being generated"], model
-        )
-
-
-async def _slots(state: State, attachment: Attachment) -> SlotCount | None:
-    if not isinstance(state, RunState) or state.state is not ServerState.READY:
-        return None
-    return await status_report.slots_of(state, await attachment.connect(state.run))
+    if busy_now := await busy_slots(state, attachment):
+        raise InUseError([f"{counted(busy_now, 'reply is', 'replies are')} being generated"], model)

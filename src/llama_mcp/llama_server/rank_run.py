@@ -22,6 +22,8 @@ from llama_mcp.models.errors import HeaderUnreadableError
 from llama_mcp.models.facts import ModelFacts
 from llama_mcp.models.search_prefixes import SearchPrefixes, search_prefixes_of
 
+# A ranking notes its use about once a second.
+BETWEEN_NOTES_SECONDS = 3.0
 FactsOf = Callable[[Path], ModelFacts]
 
 
@@ -41,7 +43,11 @@ class RankRun:
 
     async def when_ready(self, tell: TellLoad) -> "RankRun":
         """Return it once it answers."""
-        return replace(self, ready=await self.ready.when_ready(tell))
+        promise = self.ready.promise
+        ready = replace(await self.ready.when_ready(tell), promise=promise)
+        if promise is not None:
+            promise.keep(BETWEEN_NOTES_SECONDS)
+        return replace(self, ready=ready)
 
     @property
     def model(self) -> str:
@@ -73,7 +79,9 @@ class RankRun:
 
     def note_use(self) -> None:
         """Say that a ranking begins, goes on or ends."""
-        self.ready.note_use()
+        self.ready.run.note_use()
+        if self.ready.promise is not None:  # nothing else shows it
+            self.ready.promise.keep(BETWEEN_NOTES_SECONDS)
 
     async def count_tokens(self, text: str) -> int:
         """Return the tokens of an input, those included that it adds itself."""

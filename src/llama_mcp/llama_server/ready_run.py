@@ -25,6 +25,7 @@ from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, R
 from llama_mcp.llama_server.restored_prompt import KeptPrompt
 from llama_mcp.llama_server.run_stream import RunStream
 from llama_mcp.llama_server.runs.endings import crash_error, launch_facts
+from llama_mcp.llama_server.runs.promises import Promise
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.runs.stream_files import StreamFiles
@@ -57,6 +58,8 @@ class ReadyRun:
     load: ModelLoad | None = None
     once_loaded: OnceLoaded | None = None
     """None for one that answers."""
+    promise: Promise | None = None
+    """Keeps it for the call until a turn, which the archive shows, begins to use it."""
 
     async def when_ready(self, tell: TellLoad) -> "ReadyRun":
         """Return it once it answers."""
@@ -85,6 +88,8 @@ class ReadyRun:
     def note_use(self) -> None:
         """Set the time of a file, which the keeper looks at."""
         self.run.note_use()
+        if self.promise is not None:
+            self.promise.take_back()
 
     async def new_stream_id(self) -> str | None:
         """Return one where this build goes on without a reader, and the keeper looks after it."""
@@ -107,12 +112,12 @@ class ReadyRun:
         self, body: Mapping[str, Any], stream: ReplyStream | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives."""
-        self.note_use()
+        self.run.note_use()
         return self.client.stream_chat(body, stream.mark if isinstance(stream, RunStream) else None)
 
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
         """Return the tokens of a chat prompt, template included."""
-        self.note_use()
+        self.run.note_use()
         return await count_prompt_tokens(self.client, messages)
 
     async def sees_pictures(self) -> bool | None:

@@ -201,9 +201,7 @@ class Supervisor:
         """Return the run of that name if it is one that answers, with a lease on it."""
         for state in await self.attachment.states():
             if isinstance(state, RunState) and state.run.name == name and state.is_live:
-                model = state.run.launch.alias
-                server = await self.ready_server(may_start=False, model=model)
-                return server if server.serving_id == name else None
+                return await self._turn_servers.ready_run(state)
         return None
 
     async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:

@@ -34,11 +34,22 @@ def test_a_model_that_is_used_or_kept_never_makes_room(tmp_path: Path, after: fl
     used = replace(quiet, others=(Use(pid=4711),))
     refusal = refusal_of(used, after)
     assert refusal is not None and "another llama-mcp process (pid 4711)" in refusal.why
+    used = replace(quiet, others=(Use(pid=4711, seconds=5), Use(seconds=70)))
+    refusal = refusal_of(used, after)
+    assert refusal is not None
+    assert refusal.why.endswith("(pid 4711 asked last 5 s ago; it asked last 70 s ago)")
     assert refusal.waiting_seconds is None
     busy = replace(quiet, generating=(Use(session="2222 (Hello)", pid=1),))
     refusal = refusal_of(busy, after)
     assert refusal is not None and "session 2222 (Hello) generates" in refusal.why
-    assert refusal.waiting_seconds == 0
+    assert refusal.waiting_seconds == after  # it is quiet for so long afterwards
+    left = replace(quiet, generating=(Use(session="2222 (Hello)", is_left=True),))
+    refusal = refusal_of(left, after)
+    assert refusal is not None and refusal.waiting_seconds == 0
+    promised = refusal_of(replace(quiet, is_promised=True), after)
+    assert promised is not None and "a call of this llama-mcp has just begun" in promised.why
+    by_others = refusal_of(replace(quiet, busy_slots=2), after)
+    assert by_others is not None and "2 replies are being generated" in by_others.why
     refusal = refusal_of(resident(tmp_path, keep=True), after)
     assert refusal is not None and refusal.why == "is kept (keep = true)"
     loading = replace(quiet, state=replace(quiet.state, state=ServerState.STARTING))

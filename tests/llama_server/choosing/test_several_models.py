@@ -53,6 +53,7 @@ async def serve(
     server = await process.supervisor.ready_server(
         model=model, patience=Patience(wait_seconds, tell)
     )
+    server.note_use()  # as a turn does that is in the archive now
     return await server.when_ready(ignore)
 
 
@@ -370,6 +371,41 @@ async def test_a_model_that_does_not_load_leaves_the_others_alone(
         assert set(await running(process)) == {"one"}
         status = await process.supervisor.status()
         assert (status.model, status.state) == ("one", ServerState.READY)
+
+
+async def test_what_a_failed_start_replaced_comes_back_although_another_model_was_started_since(
+    several: Settings, fake_folder: Path
+) -> None:
+    async with process_of(several) as process:
+        await start(process.supervisor, model_path="one")
+        set_faults(fake_folder, load_seconds=600)
+        again = await start(
+            process.supervisor, model_path="one", ctx_size=256, replace=True, wait_seconds=0
+        )
+        assert again.state is ServerState.STARTING
+        await start(process.supervisor, model_path="two", wait_seconds=0)
+        assert again.pid is not None
+        psutil.Process(again.pid).kill()
+        await until(lambda: is_gone(again.pid or 0), "it ends")
+        with anyio.fail_after(PATIENCE_SECONDS):
+            while set(await running(process)) != {"one", "two"}:
+                await anyio.sleep(0.02)
+        assert (await process.supervisor.config("one")).ctx_size != 256
+
+
+async def test_of_two_names_that_differ_in_their_case_each_is_its_own_models(
+    several: Settings, tmp_path: Path, tiny_model: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    shutil.copy(tiny_model, tmp_path / "other" / "ONE.gguf")
+    settings = several.model_copy(update={"model_dirs": (*several.model_dirs, tmp_path / "other")})
+    async with process_of(settings) as process:
+        for name in ("one", "ONE"):
+            assert (await serve(process, name)).model == name
+        for name in ("one", "ONE"):
+            assert (await process.supervisor.status(name)).model == name
+            assert (await serve(process, name)).model == name
+        assert set(await running(process)) == {"one", "ONE"}
 
 
 @pytest.fixture

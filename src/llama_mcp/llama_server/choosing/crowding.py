@@ -29,23 +29,30 @@ class Crowding:
 
 
 def crowding_of(
-    question: FitQuestion, pids: frozenset[int], *, has_ended_another: bool
+    question: FitQuestion,
+    pids: frozenset[int],
+    going: frozenset[int],
+    *,
+    has_ended_another: bool,
 ) -> Crowding | None:
-    """Return what the models that run take away from a start; None when they take nothing from it.
+    """Return what models that run take away from a start; None when they take nothing from it.
 
     Memory is looked at, so it belongs on a thread.
 
     Args:
         question: the start.
-        pids: the processes of the models that run.
+        pids: the processes of these models.
+        going: the processes of what the start replaces, which leave in any case.
         has_ended_another: whether a llama-server has ended for it since the devices were listed.
     """
 
-    def without_them(devices: Sequence[Device]) -> Available:
-        return available_without(devices, pids)
+    def judged_without(gone: frozenset[int]) -> Fit | None:
+        def measure(devices: Sequence[Device]) -> Available:
+            return available_without(devices, gone)
 
-    beside = judged_with(question, has_ended_another=has_ended_another)
-    alone = judged_with(question, has_ended_another=has_ended_another, measure=without_them)
+        return judged_with(question, has_ended_another=has_ended_another, measure=measure)
+
+    beside, alone = judged_without(going), judged_without(going | pids)
     if beside is None or alone is None or _rank(beside) <= _rank(alone):
         return None
     why = (

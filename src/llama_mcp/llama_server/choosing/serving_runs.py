@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import anyio.to_thread
@@ -13,6 +14,7 @@ from llama_mcp.llama_server.errors import NotStartedForTurnError, StillLoadingEr
 from llama_mcp.llama_server.ready_run import OnceLoaded, ReadyRun
 from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, TellLoad
 from llama_mcp.llama_server.runs import endings
+from llama_mcp.llama_server.runs.promises import Promise
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting import proof
@@ -33,12 +35,28 @@ class ServingRuns:
         self._watches = watches
         self._attachment = watches.attachment
 
-    async def of(self, state: RunState, notes: Sequence[str]) -> ReadyRun:
-        """Return the run for a turn, with notes for its caller.
+    async def of(
+        self, state: RunState, notes: Sequence[str], promise: Promise | None = None
+    ) -> ReadyRun:
+        """Return the run for a turn.
+
+        Args:
+            state: its state.
+            notes: for the turn's caller.
+            promise: keeps it until the turn shows that it is used; taken back when this fails.
 
         Raises:
             LlamaMCPError: it does not answer, or what answers is not it.
         """
+        server: ReadyRun | None = None
+        try:
+            server = await self._ready_or_loading(state, notes)
+        finally:
+            if server is None and promise is not None:
+                promise.take_back()
+        return replace(server, promise=promise)
+
+    async def _ready_or_loading(self, state: RunState, notes: Sequence[str]) -> ReadyRun:
         if state.state in (ServerState.READY, ServerState.UNRESPONSIVE):
             return await self._answering(state, notes)
         loading = await self._watches.of(state.run)

@@ -26,6 +26,8 @@ from llama_mcp.llama_server.rank_run import RankRun, rank_run_of
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import NO_PATIENCE, ModelLoad, Patience
 from llama_mcp.llama_server.runs import endings
+from llama_mcp.llama_server.runs.leaving import is_leaving
+from llama_mcp.llama_server.runs.promises import Promise
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState, once_unloaded
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
@@ -53,6 +55,7 @@ class _Wish:
     may_start: bool = True
     patience: Patience = NO_PATIENCE
     notes: list[str] = field(default_factory=list)
+    promise: Promise | None = None
     began_at: float = field(default_factory=anyio.current_time)
 
 
@@ -116,6 +119,19 @@ class TurnServers:
         wanted = ModelThatChats(self._settings, self._environment, model, usual_model)
         return await self._serving(_Wish(wanted, may_start, patience))
 
+    async def ready_run(self, state: RunState) -> ReadyRun | None:
+        """Return the run of a state if it is still there to be used, with a lease on it.
+
+        Nothing is started for it, nor waited for but its answer: so it can be called by who holds
+        the start lock.
+
+        Raises:
+            LlamaMCPError: it does not answer, or what answers is not it.
+        """
+        if is_leaving(state.run) or not await self._attachment.join(state.run):
+            return None
+        return await self._serving_runs.of(state, ())
+
     async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
         """Return a llama-server whose model ranks texts, which may still load.
 
@@ -139,12 +155,25 @@ class TurnServers:
     async def _serving(self, wish: _Wish) -> ReadyRun:
         self._settings.check(("auto_restart", "auto_start", "max_models", "unresponsive_seconds"))
         state = await self._serving_run(wish)
-        is_joined = state is not None and await self._attachment.join(state.run)
+        is_joined = state is not None and await self._join(wish, state.run)
         if state is not None and not is_joined and state.run.is_unloaded():
             return await self._serving(wish)  # its end was announced since its state was read
         if state is None or not is_joined:
             state = await self._start(wish)
-        return await self._serving_runs.of(state, wish.notes)
+        return await self._serving_runs.of(state, wish.notes, wish.promise)
+
+    async def _join(self, wish: _Wish, run: Run) -> bool:
+        """Take a lease for the wish, and return whether the run is still there to be used."""
+        # Before anybody is waited for who may stop it: one of the two sees the other.
+        promise = self._attachment.promises.make(run)
+        is_joined = False
+        try:
+            is_joined = await self._attachment.join(run)
+        finally:
+            if not is_joined:
+                promise.take_back()
+        wish.promise = promise
+        return is_joined
 
     async def _serving_run(self, wish: _Wish) -> RunState | None:
         """Return the run that serves, started again if it has to be; None without one."""
@@ -213,7 +242,7 @@ class TurnServers:
             states = await self._attachment.readable_states()
             # Without a record no keeper came: a process that is bringing one would hold the lock.
             serving = await wish.model.serving([each for each in states if each.keeper])
-            if serving and serving.is_live and await self._attachment.join(serving.run):
+            if serving and serving.is_live and await self._join(wish, serving.run):
                 return serving
             model = preparation.in_use.alias
             wish.notes += await self._room.make(exclusive, model, preparation.memory)
@@ -225,6 +254,7 @@ class TurnServers:
     async def _launch(self, exclusive: Exclusive, wish: _Wish, preparation: Preparation) -> Run:
         await self._launcher.clear_away(exclusive, preparation.in_use.alias)
         run = await self._launcher.launch(exclusive, preparation, None)
+        wish.promise = self._attachment.promises.make(run)
         (await self._watches.of(run)).own_start(LOAD_SECONDS, None)
         wish.notes.append(STARTED.format(model=run.launch.alias))
         return run

@@ -18,8 +18,10 @@ from llama_mcp.llama_server.errors import StateFolderError
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.creating import state_folder_errors
 from llama_mcp.llama_server.runs.leases import Lease, list_uses
+from llama_mcp.llama_server.runs.leaving import once_decided
 from llama_mcp.llama_server.runs.members import end_left_by
 from llama_mcp.llama_server.runs.of_models import latest_runs
+from llama_mcp.llama_server.runs.promises import Promises
 from llama_mcp.llama_server.runs.run import Run, RunFolder, UnreadableRun, current_run
 from llama_mcp.llama_server.runs.run_state import (
     RunState,
@@ -68,8 +70,11 @@ class Attachment:
         # More than one for a moment: a keeper leaves after its llama-server.
         self._keepers: list[subprocess.Popen[bytes]] = []
         self.state_log = StateLog()
+        self.promises = Promises()
         # The runs that were searched for what a killed keeper has left.
         self._searched: set[Path] = set()
+        # Of runs that are over for good: a home remembers more of them than run.
+        self._over: dict[Path, RunState] = {}
 
     async def current_state(self) -> RunState | UnreadableState | None:
         """Return the state of the run that was started last; None when there never was one.
@@ -92,7 +97,10 @@ class Attachment:
         """
         self.reap_keepers()
         with state_folder_errors(self._runs_dir):
-            return [await self._look(run) for run in latest_runs(self._runs_dir)]
+            runs = latest_runs(self._runs_dir)
+            folders = {run.folder for run in runs}
+            self._over = {at: state for at, state in self._over.items() if at in folders}
+            return [self._over.get(run.folder) or await self._look(run) for run in runs]
 
     async def settled_states(self) -> list[RunState | UnreadableState]:
         """Return the states of `states`; what is being unloaded is waited for."""
@@ -130,10 +138,13 @@ class Attachment:
 
         Lease and use come first, and the state is read afterwards. The keeper of an unused run
         announces its end first and looks at leases and use afterwards, so one of the two always
-        sees the other. One that was to be unloaded is waited for until that is over or taken back.
+        sees the other. One that was to be unloaded is waited for until that is over or taken back;
+        so is one that another model may take the room of.
         """
         run.note_use()
-        if not (self.take_lease(run) or run.is_unloaded()):
+        is_new = self.take_lease(run)
+        has_waited = await once_decided(run)
+        if not (is_new or has_waited or run.is_unloaded()):
             return True
         read = partial(self.read_state, run)
         state = await once_unloaded(await read(), read)
@@ -212,6 +223,8 @@ class Attachment:
         if state.state is not ServerState.READY:
             await self._end_what_is_left(run)
         self.state_log.note(state)
+        if isinstance(state, RunState) and state.is_over_for_good:
+            self._over[run.folder] = state
         return state
 
     def _hold(self, run: Run | UnreadableRun) -> _Held:

@@ -9,14 +9,13 @@ State = RunState | UnreadableState
 
 
 def whole_named(states: Sequence[State], name: str) -> RunState | None:
-    """Return the state of the model with just that name, in whatever case, or of that file."""
-    low = name.casefold()
-    for state in states:
-        if isinstance(state, RunState):
-            launch = state.run.launch
-            if launch.alias.casefold() == low or name == launch.config.model_path:
-                return state
-    return None
+    """Return the state of the model with just that name, or of that file.
+
+    In another case it may be the name of a model that never ran: the library is asked first.
+    """
+    readable = (state for state in states if isinstance(state, RunState))
+    launches = ((state, state.run.launch) for state in readable)
+    return next((s for s, of in launches if name in (of.alias, of.config.model_path)), None)
 
 
 def named_state(states: Sequence[State], name: str) -> RunState | None:
@@ -36,6 +35,9 @@ def named_state(states: Sequence[State], name: str) -> RunState | None:
         return whole
     low = name.casefold()
     readable = [state for state in states if isinstance(state, RunState)]
+    for state in readable:
+        if state.run.launch.alias.casefold() == low:
+            return state
     begun = [each for each in readable if each.run.launch.alias.casefold().startswith(low)]
     if len(begun) > 1:
         raise AmbiguousModelError(name, [each.run.launch.alias for each in begun])

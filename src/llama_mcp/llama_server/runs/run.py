@@ -28,6 +28,8 @@ from llama_mcp.llama_server.runs.records import (
 )
 
 Record = TypeVar("Record", bound=BaseModel)
+# More than a home has of the models that it remembers (of_models.py): four each.
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ def changed_at(path: Path) -> float:
         return 0.0
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=_REMEMBERED)
 def _join(folder: Path, name: str) -> Path:
     return folder / name
 
@@ -262,7 +264,7 @@ def _read(path: str, kind: type[Record]) -> Record:
 
 
 # The state is read often, but the files seldom say anything new.
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=_REMEMBERED)
 def _parse(kind: type[Record], content: bytes) -> Record:
     # Not pydantic's own JSON: that takes no lone surrogate, which is how Python writes a byte of a
     # path or a variable that is no UTF-8. The keeper reads launch.json by the same means.

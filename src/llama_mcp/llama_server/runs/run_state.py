@@ -24,6 +24,8 @@ FOLLOW_SECONDS = 0.5
 # Looked at again so often, and so long at the most: the keeper saves what is worth it first.
 UNLOADING_POLL_SECONDS = 0.02
 UNLOADING_SECONDS = 60.0
+# So long after its end a run's records change no more.
+SETTLED_SECONDS = 60.0
 _LIVE = (ServerState.STARTING, ServerState.READY, ServerState.UNRESPONSIVE)
 _DEAD = (ServerState.STOPPED, ServerState.CRASHED, ServerState.IDLE)
 
@@ -46,6 +48,18 @@ class FolderState:
     def is_unloading(self) -> bool:
         """Tell whether its keeper unloads it, which is over in a moment or taken back."""
         return self.state is ServerState.STOPPING and self.run.is_unloaded()
+
+    @property
+    def is_over_for_good(self) -> bool:
+        """Tell whether its records say how it ended, and nobody has anything to add to them."""
+        ended = self.keeper.exit if self.keeper else None
+        # One that was unloaded comes back; why a start was given up is written after its end.
+        return (
+            self.state in _DEAD
+            and ended is not None
+            and ended.reason is None
+            and time.time() - ended.at > SETTLED_SECONDS
+        )
 
     @property
     def was_ready(self) -> bool:

@@ -8,8 +8,9 @@ from llama_mcp.llama_server.status import ServerState
 
 logger = logging.getLogger(__name__)
 
-# Runs that are remembered: a turn of an earlier run may still read its state.
-REMEMBERED_RUNS = 8
+# Runs that are remembered, more than are looked at again and again: those of all models that a home
+# remembers (of_models.py), and earlier ones whose state a turn may still read.
+REMEMBERED_RUNS = 64
 
 
 class StateLog:

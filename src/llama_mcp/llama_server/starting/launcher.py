@@ -142,8 +142,7 @@ class Launcher:
                 raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
             await make_room(exclusive)
             await exclusive.end(crashed.run)
-            if self._several_may_run and not ports.is_free(launch.port):
-                launch = launch.on_port(ports.find_free())
+            launch = self._on_free_port(launch)
             run = await exclusive.launch(launch, f"restarts the crashed run={crashed.run.name}")
             return await self._attachment.read_state(run)
 
@@ -183,7 +182,12 @@ class Launcher:
             else:
                 state = await self._attachment.current_state()
             if state is not None and state.run.folder == failed.folder:
-                await _launch_again(exclusive, replaced)
+                await _launch_again(exclusive, self._on_free_port(replaced))
+
+    def _on_free_port(self, launch: Launch) -> Launch:
+        if not self._several_may_run or ports.is_free(launch.port):
+            return launch
+        return launch.on_port(ports.find_free())
 
     async def abandon(self, run: Run) -> None:
         """End a start whose caller is gone, unless another process uses it."""

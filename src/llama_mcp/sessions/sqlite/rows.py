@@ -43,8 +43,11 @@ SELECT_TURNS = (
     f"SELECT turns.turn, {', '.join(_SELECTED)} FROM turns LEFT JOIN underway USING (turn_key) "
 )
 FROM_UNDERWAY = "FROM underway JOIN turns USING (turn_key) JOIN sessions USING (session_key) "
+# After a crash, a turn goes on with another launch than it was begun with.
+RUN_UNDERWAY = "coalesce(underway.stream_run, turns.run)"
 SELECT_UNDERWAY = (
-    "SELECT session_id, title, started_at_utc, turns.run, writer_pid, writer_id, stream_id "
+    f"SELECT session_id, title, started_at_utc, {RUN_UNDERWAY} AS run, writer_pid, writer_id,"
+    " stream_id "
     f"{FROM_UNDERWAY}"
 )
 

@@ -5,7 +5,12 @@ import sqlite3
 from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import TurnUnderway
 from llama_mcp.sessions.sqlite.naming import find_session
-from llama_mcp.sessions.sqlite.rows import FROM_UNDERWAY, SELECT_UNDERWAY, build_turn_key
+from llama_mcp.sessions.sqlite.rows import (
+    FROM_UNDERWAY,
+    RUN_UNDERWAY,
+    SELECT_UNDERWAY,
+    build_turn_key,
+)
 from llama_mcp.sessions.sqlite.store import Store, settle_if_possible
 
 
@@ -60,8 +65,8 @@ def earlier_underway(store: Store, session_id: str, run: str) -> tuple[str, ...]
     settle_if_possible(store)
     began = f"SELECT started_at_utc {FROM_UNDERWAY} WHERE session_id = ?1"
     rows = store.connection.execute(
-        f"SELECT session_id {FROM_UNDERWAY} WHERE run = ?2 AND started_at_utc < ({began})"
-        " ORDER BY started_at_utc",
+        f"SELECT session_id {FROM_UNDERWAY} WHERE {RUN_UNDERWAY} = ?2"
+        f" AND started_at_utc < ({began}) ORDER BY started_at_utc",
         (session_id, run),
     )
     return tuple(row["session_id"] for row in rows)
