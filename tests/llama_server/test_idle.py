@@ -12,6 +12,7 @@ import pytest
 
 from llama_mcp.keeper import run_dir
 from llama_mcp.llama_server.model_errors import CannotRankError
+from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import ModelUnloadedError
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.records import KeeperState
@@ -21,7 +22,7 @@ from llama_mcp.llama_server.runs.start_lock import StartLock
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.settings import Settings
 from tests.fake_llama_server.install import recorded_launches, set_faults
-from tests.llama_server.choosing.test_turn_servers import serve
+from tests.llama_server.choosing.test_turn_servers import ignore
 from tests.llama_server.conftest import Process, process_of, start
 from tests.llama_server.runs.launches import launch_of, launched, pid_of
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
@@ -44,6 +45,22 @@ async def idle(first: Process, settings: Settings) -> Run:
     await start(first.supervisor, ctx_size=256, parallel=2)
     await until_idle(first)
     return the_run(settings)
+
+
+async def serve(process: Process) -> ReadyRun:
+    """Return the llama-server of a turn, once it answers; used meanwhile, as by a turn."""
+
+    async def use(server: ReadyRun) -> None:
+        while True:
+            server.note_use()
+            await anyio.sleep(IDLE_SECONDS / 10)
+
+    server = await process.supervisor.ready_server()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(use, server)
+        ready = await server.when_ready(ignore)
+        tasks.cancel_scope.cancel()
+    return ready
 
 
 def the_run(settings: Settings) -> Run:

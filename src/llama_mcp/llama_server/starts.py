@@ -117,6 +117,8 @@ class Starts:
                 await refuse_while_in_use(state, self._attachment, self._room.turns_underway)
                 replaced = state.run
         spared = {replaced.launch.alias} if isinstance(replaced, Run) else set()
+        if isinstance(replaced, UnreadableRun):  # whoever looks for room has to read what runs
+            await exclusive.end(replaced)
         notes = await self._room.make(
             exclusive, preparation.in_use.alias, preparation.memory, spared
         )
