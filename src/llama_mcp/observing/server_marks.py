@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.runs.run_state import RunState
 
 if TYPE_CHECKING:
     from llama_mcp.llama_server.runs.named_states import State
@@ -59,7 +58,7 @@ class ServerMarks:
             seen = await self._supervisor.observe(name)
         except LlamaMCPError:  # whoever reads it is told
             return None
-        return seen.run.folder if isinstance(seen, RunState) else None
+        return None if seen is None else seen.run.folder
 
 
 def _of_state(state: "State") -> Hashable:
