@@ -17,11 +17,13 @@ LEFT_OUT = [
     # These write models, which needs numpy.
     "llama_server/diagnosis/test_diagnosis_with_engines.py",
     *("llama_server/choosing/test_turn_servers.py", "llama_server/choosing/test_several_models.py"),
-    "llama_server/test_rank_servers.py",
+    *("llama_server/choosing/test_named_models.py", "llama_server/choosing/test_stays_in_use.py"),
+    *("llama_server/saved_kv/test_key.py", "llama_server/saved_kv/test_restart.py"),
+    *("llama_server/test_rank_servers.py", "llama_server/test_idle.py"),
     "llama_server/starting/test_fit_note.py",
     *("models/gguf/test_header.py", "models/gguf/test_known_facts.py"),
     *("models/gguf/test_reading.py", "models/gguf/test_shapes.py"),
-    "models/test_needs_with_llama_server.py",
+    *("models/test_needs_with_llama_server.py", "models/test_needs_on_a_gpu.py"),
     # These start a program for each test, which takes minutes there.
     *("models/download/test_downloads.py", "models/download/test_kills.py"),
     # These drive the installed command, as the other shows do.
