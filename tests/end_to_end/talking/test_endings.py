@@ -139,6 +139,9 @@ async def test_a_start_whose_caller_is_gone_leaves_no_llama_server(
         await until(lambda: has_llama_server(fake_folder), "it is spawned")
         await client.notify("notifications/cancelled", requestId=request)
         await until_all_leave(fake_folder, "it is gone again")
+        with anyio.fail_after(PATIENCE_SECONDS):  # its keeper has still to say so
+            while (await client.call("status"))["structuredContent"]["state"] == "stopping":
+                await anyio.sleep(0.02)
         status = (await client.call("status"))["structuredContent"]
         assert status["state"] == "stopped"
 
