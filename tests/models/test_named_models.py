@@ -104,6 +104,7 @@ def test_an_unchanged_file_is_not_read_again(file: Path) -> None:
     assert models.all() is first
 
 
+@pytest.mark.posix
 def test_a_file_that_was_set_right_counts(file: Path) -> None:
     models = NamedModels(file)
     assert problem(models) == "it cannot be read: No such file or directory"
@@ -127,6 +128,7 @@ def test_a_fifo_is_told_and_not_waited_for(file: Path) -> None:
     assert problem(NamedModels(file)) == "it is a FIFO, and not a file"
 
 
+@pytest.mark.posix
 def test_a_device_is_told_and_not_read(file: Path) -> None:
     if not os.path.exists("/dev/zero"):
         pytest.skip("this system has no such device")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from llama_mcp.models.settings_on_disk import notes_on_disk
 from llama_mcp.settings import Settings
 from tests.support.models_file import entry, write_models
@@ -13,6 +15,7 @@ def test_a_right_file_of_models_needs_no_word(tmp_path: Path) -> None:
     assert notes_on_disk(Settings(models=file)) == ()
 
 
+@pytest.mark.posix
 def test_a_file_of_models_that_is_missing_wrong_or_empty_is_told_beside_missing_folders(
     tmp_path: Path,
 ) -> None:
