@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
 from llama_mcp.models.settings_on_disk import notes_on_disk
 from llama_mcp.settings import Settings
-from tests.support.models_file import entry, write_models
+from tests.support.models_file import entry, why_a_missing_file_is_not_read, write_models
 
 
 def test_a_right_file_of_models_needs_no_word(tmp_path: Path) -> None:
@@ -15,7 +13,6 @@ def test_a_right_file_of_models_needs_no_word(tmp_path: Path) -> None:
     assert notes_on_disk(Settings(models=file)) == ()
 
 
-@pytest.mark.posix
 def test_a_file_of_models_that_is_missing_wrong_or_empty_is_told_beside_missing_folders(
     tmp_path: Path,
 ) -> None:
@@ -23,7 +20,8 @@ def test_a_file_of_models_that_is_missing_wrong_or_empty_is_told_beside_missing_
     settings = Settings(models=file, model_dirs=(gone,))
     of_folder, of_file = notes_on_disk(settings)
     assert str(gone) in of_folder
-    assert f"{file}, which LLAMA_MCP_MODELS names, is wrong: it cannot be read: No such" in of_file
+    reason = f"it cannot be read: {why_a_missing_file_is_not_read()}"
+    assert f"{file}, which LLAMA_MCP_MODELS names, is wrong: {reason}" in of_file
     write_models(file, entry("a", "b", keep=1))
     assert "line 4: keep cannot be 1" in notes_on_disk(settings)[1]
     write_models(file, "# nothing yet")

@@ -1,10 +1,20 @@
 """A file of named models, as an operator writes it."""
 
+import ctypes
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
+
+
+def why_a_missing_file_is_not_read() -> str:
+    """Return the system's words."""
+    words = "No such file or directory"
+    if sys.platform == "win32":
+        words = ctypes.FormatError(2).rstrip(".")  # ERROR_FILE_NOT_FOUND
+    return words
 
 
 def entry(name: str, model_path: object, **values: Any) -> str:

@@ -154,6 +154,7 @@ async def test_a_link_in_the_place_of_a_file_is_not_followed(
     assert asked() == 0
 
 
+# Under Wine a llama-server that aborted stays alive, for a reason that is not known.
 @pytest.mark.posix
 async def test_a_file_that_ends_llama_server_all_the_same_is_not_tried_again(
     saved: Saved,
