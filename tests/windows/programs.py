@@ -1,5 +1,6 @@
 """Programs that show something by themselves: the demo, and pytest with the unit tests."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -32,6 +33,9 @@ LEFT_OUT = [
 ]
 # A test that hangs there is ended by a thread, since Windows has no SIGALRM.
 LIMITS = ["--timeout", "240", "--timeout-method", "thread"]
+# Beside other work, Wine fails to start a process once in thousands ("[WinError 1359] Internal
+# error"). As in .ci/run, a few that failed are run once more; what fails again is a failure.
+FEW = 3
 
 
 async def demo(stage: Stage) -> str:
@@ -44,11 +48,30 @@ async def demo(stage: Stage) -> str:
 
 async def unit_tests(stage: Stage) -> str:
     """Run the tests of single rooms, without those that are marked `posix` or `slow`."""
+    cache = stage.folder / "pytest-cache"
     names = [f"tests/{name}" for name in UNIT_TESTS]
     names += [f"--ignore=tests/{name}" for name in LEFT_OUT]
+    names += ["-o", f"cache_dir={stage.windows.path(cache)}"]
     chosen = ["-m", "not posix and not slow"]
-    shown = ["-v", "--tb=short", "-p", "no:cacheprovider"]  # a test that hangs is the last named
-    output = await _run(stage, "-m", "pytest", *shown, *LIMITS, *chosen, *names)
+    shown = ["-v", "--tb=short"]  # a test that hangs is the last named
+    tests = ["-m", "pytest", *shown, *LIMITS, *chosen, *names]
+    try:
+        return _summary(await _run(stage, *tests))
+    except AssertionError:
+        failed = _failed(cache)
+        if not 0 < len(failed) <= FEW:
+            raise
+    again = _summary(await _run(stage, *tests, "--last-failed"))
+    return f"run once more, mend what passes now, too: {', '.join(failed)}: {again}"
+
+
+def _failed(cache: Path) -> list[str]:
+    """Return the tests that failed, as pytest has noted them; none if it did not come to that."""
+    noted = cache / "v/cache/lastfailed"
+    return list(json.loads(noted.read_text("utf-8"))) if noted.exists() else []
+
+
+def _summary(output: str) -> str:
     return output.splitlines()[-1].strip("= ")
 
 
