@@ -1,12 +1,11 @@
 """A llama-mcp or a llama-server that is killed while a session goes on from its saved prompt."""
 
 import random
-from typing import Any
 
 import anyio
 import pytest
 
-from tests.faults.victims import find, process, until_nothing_is_left
+from tests.faults.victims import chat, find, process, until_nothing_is_left, until_told
 from tests.support.client_process import LlamaMCP
 from tests.support.quick import often
 from tests.support.raw_client import RawClient, raw_client
@@ -15,13 +14,6 @@ KILLS = often(4, in_a_soak=30)
 # About as long as the start and the turn take with a tiny model.
 LONGEST_DELAY_SECONDS = 0.5
 LONG = "Tell me about all the rivers of the world, one after another, and their lengths. " * 8
-
-
-async def say(client: RawClient, message: str, **arguments: Any) -> dict[str, Any]:
-    answer = await client.call("chat", message=message, max_tokens=4, temperature=0, **arguments)
-    assert not answer.get("isError"), answer["content"][0]["text"]
-    structure: dict[str, Any] = answer["structuredContent"]
-    return structure
 
 
 async def kill_in_mid_restore(
@@ -34,10 +26,7 @@ async def kill_in_mid_restore(
     request = await client.ask("tools/call", name="chat", arguments=arguments)
     await anyio.sleep(delay_seconds)  # the random moment
     doomed.kill()
-    if victim == "llama-mcp":
-        await client.exit_code()
-    else:
-        await client.answer(request)
+    await until_told(client, victim, request)
 
 
 @pytest.mark.slow
@@ -50,7 +39,7 @@ async def test_a_kill_in_mid_restore_loses_no_word_and_no_session(
     for _ in range(KILLS):
         async with raw_client(llama_mcp) as client:
             await client.hello()
-            begun = await say(client, LONG)
+            begun = await chat(client, LONG)
         await until_nothing_is_left(llama_mcp.home)
         delay_seconds = LONGEST_DELAY_SECONDS * chance.random() ** 2
         print(f"{victim} after {delay_seconds:.3f} s")
@@ -62,7 +51,7 @@ async def test_a_kill_in_mid_restore_loses_no_word_and_no_session(
             await client.hello()
             session = {"session_id": begun["session_id"]}
             await client.call("wait_for_reply", **session)
-            assert (await say(client, "And then?", **session))["status"] == "complete"
+            assert (await chat(client, "And then?", **session))["status"] == "complete"
             page = (await client.call("read_session", **session))["structuredContent"]
             messages = [turn["message"] for turn in page["turns"]]
             # A llama-mcp that is killed at once has not had the message yet.

@@ -3,12 +3,11 @@
 import random
 import shutil
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 
-from tests.faults.victims import find, process, until_nothing_is_left
+from tests.faults.victims import chat, find, process, until_nothing_is_left, until_told
 from tests.support.client_process import LlamaMCP
 from tests.support.quick import often
 from tests.support.raw_client import RawClient, raw_client
@@ -33,14 +32,6 @@ def swapping(llama_mcp: LlamaMCP, tmp_path: Path, tiny_model: Path) -> LlamaMCP:
     )
 
 
-async def chat(client: RawClient, model: str) -> dict[str, Any]:
-    """Have a turn with a model; nothing of what was killed may stand in its way."""
-    answer = await client.call("chat", message="Hello", model=model, max_tokens=4)
-    assert not answer.get("isError"), answer["content"][0]["text"]
-    structure: dict[str, Any] = answer["structuredContent"]
-    return structure
-
-
 async def kill_in_mid_swap(
     client: RawClient, victim: str, model: str, delay_seconds: float
 ) -> None:
@@ -55,10 +46,7 @@ async def kill_in_mid_swap(
     with anyio.move_on_after(1):
         (await find(victim, llama_mcp)).kill()
     before.kill()
-    if victim == "llama-mcp":
-        await client.exit_code()
-    else:
-        await client.answer(request)
+    await until_told(client, victim, request)
 
 
 @pytest.mark.slow
@@ -71,7 +59,7 @@ async def test_a_kill_in_mid_swap_leaves_nothing_behind_and_no_model_out_of_reac
     for number in range(KILLS):
         async with raw_client(swapping) as client:
             await client.hello()
-            await chat(client, MODELS[number % 2])
+            await chat(client, "Hello", model=MODELS[number % 2])
             delay_seconds = LONGEST_DELAY_SECONDS * chance.random()
             print(f"{victim} after {delay_seconds:.3f} s")
             await kill_in_mid_swap(client, victim, MODELS[1 - number % 2], delay_seconds)
@@ -79,5 +67,5 @@ async def test_a_kill_in_mid_swap_leaves_nothing_behind_and_no_model_out_of_reac
         async with raw_client(swapping) as client:
             await client.hello()
             for name in MODELS:
-                assert (await chat(client, name))["status"] == "complete"
+                assert (await chat(client, "Hello", model=name))["status"] == "complete"
         await until_nothing_is_left(swapping.home)

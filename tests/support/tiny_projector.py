@@ -8,7 +8,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from tests.support.tiny_model import WIDTH
+from tests.support.tiny_model import WIDTH, written
 
 DEPTH = 32
 FEED_FORWARD = 64
@@ -21,11 +21,7 @@ def write_tiny_projector(path: Path, *, model_width: int = WIDTH) -> Path:
     writer = gguf.GGUFWriter(str(path), "clip")
     _describe(writer, model_width)
     _add_weights(writer, model_width)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return written(writer, path)
 
 
 def _describe(writer: gguf.GGUFWriter, model_width: int) -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from tests.support.tiny_model import PLAIN_TEMPLATE, VOCABULARY, WIDTH, Weights, add_vocabulary
+from tests.support.tiny_model import (
+    PLAIN_TEMPLATE,
+    VOCABULARY,
+    WIDTH,
+    Weights,
+    add_vocabulary,
+    written,
+)
 
 INNER = 2 * WIDTH
 STATE = 16
@@ -31,11 +38,7 @@ def write_tiny_recurrent_model(path: Path) -> Path:
     writer.add_chat_template(PLAIN_TEMPLATE)
     add_vocabulary(writer)
     _add_weights(writer, np.random.default_rng(0))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return written(writer, path)
 
 
 def _add_weights(writer: gguf.GGUFWriter, random: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from tests.support.tiny_model import FEED_FORWARD, HEADS, VOCABULARY, WIDTH, add_vocabulary
+from tests.support.tiny_model import FEED_FORWARD, HEADS, VOCABULARY, WIDTH, add_vocabulary, written
 from tests.support.tiny_model import PLAIN_TEMPLATE as TEMPLATE
 
 LAYERS = 6
@@ -35,11 +35,7 @@ def write_tiny_window_model(path: Path) -> Path:
     writer.add_chat_template(TEMPLATE)
     add_vocabulary(writer)
     _add_weights(writer, np.random.default_rng(0))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+    return written(writer, path)
 
 
 def _add_weights(writer: gguf.GGUFWriter, random: np.random.Generator) -> None:
