@@ -8,9 +8,10 @@ from anyio.abc import TaskGroup
 
 from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReadyServers, TellWait
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.left_turns import CutOffCall
-from llama_mcp.sessions.records import BegunTurn, TurnStatus
+from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest

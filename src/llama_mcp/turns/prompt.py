@@ -11,7 +11,7 @@ from itertools import chain
 
 from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE, ReadyServer
 from llama_mcp.sessions.attachments import Attachment
-from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
+from llama_mcp.sessions.begun_turns import BegunTurn, EarlierTurn
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.errors import (
     CannotSeeError,
@@ -166,7 +166,7 @@ class Said:
     @classmethod
     def of(
         cls,
-        turns: Sequence[ArchivedTurn],
+        turns: Sequence[EarlierTurn],
         new: ChatMessage,
         attached: Mapping[int, Sequence[Attachment]] = NOTHING_ATTACHED,
         *,

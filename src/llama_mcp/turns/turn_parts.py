@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import BegunTurn
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.going_on.adoption import Left
 from llama_mcp.turns.going_on.reopening import Reopened
