@@ -204,6 +204,11 @@ class Generation:
         slots, queue = self._server.total_slots, self._parts.queues.of(self._server.serving_id)
         async with queue.slot(self._session_id, slots, self._note_place):
             await self._receive(self._rest or prompt)
+        if self._rest is None and self._second_try is None:
+            known, reader = self._parts.known_prompts, self._server.serving_id
+            known.note(
+                self._session_id, reader, prompt.messages, prompt.sampling, self._reply.usage_chunk
+            )
         if self._has_filled_window():
             self.model_ctx_size = await self._server.model_ctx_size()
 
@@ -215,7 +220,8 @@ class Generation:
         self._reply.go_on()
 
     async def _fit(self) -> Prompt:
-        prompt = await fit_prompt(self._parts.begun, self._parts.request, self._server)
+        known = self._parts.known_prompts.of(self._session_id, self._server.serving_id)
+        prompt = await fit_prompt(self._parts.begun, self._parts.request, self._server, known)
         if prompt.first_turn != self.first_turn_in_prompt:
             await self._parts.archive.set_cut(self._session_id, prompt.first_turn)
             self.first_turn_in_prompt = prompt.first_turn
