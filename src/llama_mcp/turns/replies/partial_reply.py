@@ -8,6 +8,7 @@ in it are made valid Unicode here.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from sys import intern
 from typing import Any
 
 from llama_mcp.llama_server.ready_server import ModelLoad
@@ -205,9 +206,8 @@ class PartialReply:
 
     def timing(self) -> Timing:
         """Return how long the turn has taken so far, and llama-server's rates once it has ended."""
-        first_ms, total_ms = (
-            self._served_ms() if self.is_read_on else (self.first_token_ms, self._elapsed_ms())
-        )
+        ours = self.first_token_ms, self._elapsed_ms()
+        first_ms, total_ms = self._served_ms() if self.is_read_on else ours
         return Timing(
             first_token_ms=first_ms,
             total_ms=total_ms,
@@ -273,9 +273,9 @@ class PartialReply:
 
     def _add(self, thought: str, answer: str) -> None:
         if thought:
-            self.reasoning_pieces.append(thought)
+            self.reasoning_pieces.append(intern(thought))
         if answer:
-            self.pieces.append(answer)
+            self.pieces.append(intern(answer))  # most tokens come again, in this reply or another
 
     def _replace_text(self, text: str) -> None:
         """Replace the reply; whoever has counted its pieces finds the new text behind them."""
