@@ -8,7 +8,6 @@ in it are made valid Unicode here.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from sys import intern
 from typing import Any
 
 from llama_mcp.llama_server.ready_server import ModelLoad
@@ -273,9 +272,9 @@ class PartialReply:
 
     def _add(self, thought: str, answer: str) -> None:
         if thought:
-            self.reasoning_pieces.append(intern(thought))
+            self.reasoning_pieces.append(thought)
         if answer:
-            self.pieces.append(intern(answer))  # most tokens come again, in this reply or another
+            self.pieces.append(answer)
 
     def _replace_text(self, text: str) -> None:
         """Replace the reply; whoever has counted its pieces finds the new text behind them."""
