@@ -8,7 +8,8 @@ import pytest
 
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
-from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
+from llama_mcp.sessions.begun_turns import BegunTurn
+from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from tests.sessions.talk import say
 
 PICTURE = Attachment(

@@ -7,8 +7,9 @@ from pathlib import Path
 import anyio
 
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.begun_turns import CacheFacts
 from llama_mcp.sessions.left_turns import AdoptedTurn, StreamPoint
-from llama_mcp.sessions.records import CacheFacts, TurnEnding, TurnStatus
+from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.sqlite.migrations import MIGRATIONS
 
 POINT = StreamPoint("secret", "run", 7, '{"reply": {}}')
@@ -61,7 +62,7 @@ async def test_whoever_takes_it_over_has_all_that_was_known_of_it(
     assert adopted is not None
     assert adopted.point == POINT
     assert (adopted.begun.turn, adopted.begun.earlier) == (1, ())
-    assert adopted.begun.cache == CacheFacts(True, None, False, 0)
+    assert adopted.begun.cache == CacheFacts(True, None, False)
     assert (adopted.archived.message, adopted.archived.sampling) == ("hello", {"seed": 3})
     assert (await other.left_turns(), await other.adopt_turn(session_id)) == ((), None)
     await other.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="all"))

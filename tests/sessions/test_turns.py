@@ -227,8 +227,8 @@ async def test_a_history_becomes_turns_before_the_first_message(archive: Archive
 
     begun = await archive.begin_turn(None, "Which?", history=history)
 
-    (imported,) = begun.earlier
-    assert (imported.message, imported.reply) == ("Who are you?", "A model.")
+    imported, _ = (await archive.turns(begun.session.session_id)).turns
+    assert begun.earlier == ((1, "Who are you?", "A model."),)
     assert (imported.status, imported.imported) == (TurnStatus.COMPLETE, True)
     assert begun.turn == 2
     assert begun.session.system_prompt == "Be brief."

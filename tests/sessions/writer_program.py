@@ -11,8 +11,9 @@ session.
 import sys
 from pathlib import Path
 
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import SessionBusyError
-from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding, TurnStatus
+from llama_mcp.sessions.records import NewTurn, TurnEnding, TurnStatus
 from llama_mcp.sessions.sqlite import connecting
 from llama_mcp.sessions.sqlite.store import Store
 from llama_mcp.sessions.sqlite.writing import begin_turn, end_turn, save_partial

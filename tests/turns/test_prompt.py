@@ -6,7 +6,7 @@ import anyio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llama_mcp.sessions.records import ArchivedTurn, TurnStatus
+from llama_mcp.sessions.begun_turns import EarlierTurn
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.message_parts import user_message
 from llama_mcp.turns.prompt import (
@@ -19,12 +19,6 @@ from llama_mcp.turns.prompt import (
 from llama_mcp.turns.replies.thoughts import part_thoughts
 
 TOKENS = st.integers(min_value=1, max_value=400)
-
-
-def turn(number: int, message: str, reply: str) -> ArchivedTurn:
-    return ArchivedTurn(
-        turn=number, status=TurnStatus.COMPLETE, message=message, reply=reply, started_at_utc=""
-    )
 
 
 def cut_of(turn_tokens: Sequence[int], fixed_tokens: int, window: Window) -> int | None:
@@ -67,7 +61,9 @@ def test_the_prompt_fits_and_no_more_is_left_out_than_the_target_asks(
 def test_the_prompt_keeps_order_begins_with_the_system_prompt_and_ends_with_the_message(
     replies: list[str], system_prompt: str | None, message: str
 ) -> None:
-    turns = [turn(number, f"m{number}", reply) for number, reply in enumerate(replies, start=1)]
+    turns = [
+        EarlierTurn(number, f"m{number}", reply) for number, reply in enumerate(replies, start=1)
+    ]
     messages = Said.of(turns, user_message(message)).messages(system_prompt)
     if system_prompt:
         assert messages[0] == {"role": "system", "content": system_prompt}
@@ -80,7 +76,7 @@ def test_the_prompt_keeps_order_begins_with_the_system_prompt_and_ends_with_the_
 
 
 def test_thoughts_of_earlier_turns_are_not_sent_and_a_turn_of_thoughts_only_is_left_out() -> None:
-    turns = [turn(1, "one", "<think>Hm.</think>Yes"), turn(2, "two", "<think>Hm")]
+    turns = [EarlierTurn(1, "one", "<think>Hm.</think>Yes"), EarlierTurn(2, "two", "<think>Hm")]
     said = Said.of(turns, user_message("three"))
     contents = [message["content"] for message in said.messages(None)]
     assert contents == ["one", "Yes", "three"]

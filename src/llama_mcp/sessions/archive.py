@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from llama_mcp.sessions.attachments import Attachment, SaveTo
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.changes import SessionChanges, SessionMark
 from llama_mcp.sessions.job_archive import JobArchive
 from llama_mcp.sessions.left_turns import AdoptedTurn, CutOffCall, LeftTurn, StreamPoint
@@ -20,7 +21,6 @@ from llama_mcp.sessions.patience import (
 )
 from llama_mcp.sessions.records import (
     ArchivedTurn,
-    BegunTurn,
     Message,
     NewTurn,
     Session,

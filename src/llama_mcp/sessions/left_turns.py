@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
+from llama_mcp.sessions.begun_turns import BegunTurn
+from llama_mcp.sessions.records import ArchivedTurn
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,22 +107,6 @@ class Receipt(BaseModel, frozen=True):
         return cls(**figures | derived)
 
 
-@dataclass(frozen=True, slots=True)
-class CacheFacts:
-    """What the archive knows about whether llama-server can have kept a session's prompt."""
-
-    is_first_turn: bool
-    """No earlier turn of the session was sent to a llama-server."""
-    last_run: str | None
-    """The launch of llama-server that served the previous turn; None when unknown."""
-    was_system_prompt_changed: bool
-    """Since the previous turn."""
-    other_sessions: int
-    """How many other sessions the same launch has served since the previous turn."""
-    last_model: str | None = None
-    """The model that answered the previous turn; None when unknown."""
-
-
 class Session(BaseModel, frozen=True):
     """A session without its turns."""
 
@@ -235,23 +219,6 @@ class TurnUnderway:
             return f"for {lasted} now"
         pid = f" (pid {self.writer_pid})" if self.writer_pid else ""
         return f"for {lasted} now, by another llama-mcp process{pid}"
-
-
-@dataclass(frozen=True, slots=True)
-class BegunTurn:
-    """A turn that is in the archive and has no reply yet."""
-
-    session: Session
-    turn: int
-    earlier: tuple[ArchivedTurn, ...]
-    """The turns that belong in the prompt, oldest first."""
-    first_turn_in_prompt: int
-    """The turns before this one are left out of the prompt; 1 when none is."""
-    cache: CacheFacts
-    stream_id: str | None = None
-    """By which its reply can be read on; None when it ends with its reader."""
-    attached: Mapping[int, tuple[Attachment, ...]] = field(default_factory=dict)
-    """What was sent with the messages of these turns, and of this one, by turn."""
 
 
 class TranscriptPage(BaseModel, frozen=True):

@@ -19,6 +19,13 @@ class ServingArchive(ArchiveFile):
         """Return the launches that have served turns before that one, and each one's last turn."""
         return await self._run(serving.served_before, session_id, turn)
 
+    async def count_other_sessions(self, session_id: str, turn: int) -> int:
+        """Return how many other sessions the launch of the turn before has served between the two.
+
+        No more are counted than MOST_OTHER_SESSIONS.
+        """
+        return await self._run(serving.count_other_sessions, session_id, turn)
+
     async def note_run(self, session_id: str, turn: int, run: str) -> None:
         """Write down that a turn under way is served by another launch than it was begun with."""
         await self._run(serving.note_run, session_id, turn, run)

@@ -8,7 +8,7 @@ import anyio
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import Attachment
-from llama_mcp.sessions.records import BegunTurn
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.errors import CannotSeeError, FilesFullError, FilesTooLargeError
 from llama_mcp.turns.message_parts import ChatMessages, is_picture, user_message

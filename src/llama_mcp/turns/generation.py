@@ -8,6 +8,7 @@ from typing import Any
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ReadyServer, ReplyLostError, ReplyStream
 from llama_mcp.llama_server.restored_prompt import RestoredPrompt
+from llama_mcp.sessions.begun_turns import MOST_OTHER_SESSIONS
 from llama_mcp.sessions.left_turns import StreamPoint
 from llama_mcp.turns import tracing
 from llama_mcp.turns.chat_request import build_body
@@ -15,7 +16,12 @@ from llama_mcp.turns.going_on.adoption import TurnState, state_text
 from llama_mcp.turns.going_on.continuation import prompt_for_rest
 from llama_mcp.turns.prompt import Prompt, fit_prompt
 from llama_mcp.turns.receiving import why_broken_off
-from llama_mcp.turns.replies.cache_miss import ServingFacts, why_recomputed
+from llama_mcp.turns.replies.cache_miss import (
+    UNKNOWN,
+    ServingFacts,
+    pushed_out_by,
+    why_recomputed,
+)
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.restoring import PromptRestoring
@@ -157,7 +163,7 @@ class Generation:
             await self.stream.leave()
         self._parts, self.prompt, self._rest = self._parts.without_contents(), None, None
 
-    def why_recomputed(self) -> str | None:
+    async def why_recomputed(self) -> str | None:
         """Return why more than half of the prompt was read again, if it was."""
         kept = self._parts.begun.cache
         serving = ServingFacts(
@@ -168,7 +174,16 @@ class Generation:
             says_not_supported=not kept.is_first_turn
             and self._server.says_prompt_lost(self._cache_mark),
         )
-        return why_recomputed(self._reply.usage(), kept, serving)
+        cause = why_recomputed(self._reply.usage(), kept, serving)
+        return await self._pushed_out() if cause == UNKNOWN else cause
+
+    async def _pushed_out(self) -> str:
+        archive, turn = self._parts.archive, self._parts.begun.turn
+        try:
+            others = await archive.count_other_sessions(self._session_id, turn)
+        except LlamaMCPError:  # the end of the turn says what is wrong with the archive
+            return UNKNOWN
+        return pushed_out_by(others, MOST_OTHER_SESSIONS)
 
     async def _stream(self) -> None:
         if self._is_left and self.stream is not None:
@@ -189,6 +204,11 @@ class Generation:
         slots, queue = self._server.total_slots, self._parts.queues.of(self._server.serving_id)
         async with queue.slot(self._session_id, slots, self._note_place):
             await self._receive(self._rest or prompt)
+        if self._rest is None and self._second_try is None:
+            known, reader = self._parts.known_prompts, self._server.serving_id
+            known.note(
+                self._session_id, reader, prompt.messages, prompt.sampling, self._reply.usage_chunk
+            )
         if self._has_filled_window():
             self.model_ctx_size = await self._server.model_ctx_size()
 
@@ -200,7 +220,8 @@ class Generation:
         self._reply.go_on()
 
     async def _fit(self) -> Prompt:
-        prompt = await fit_prompt(self._parts.begun, self._parts.request, self._server)
+        known = self._parts.known_prompts.of(self._session_id, self._server.serving_id)
+        prompt = await fit_prompt(self._parts.begun, self._parts.request, self._server, known)
         if prompt.first_turn != self.first_turn_in_prompt:
             await self._parts.archive.set_cut(self._session_id, prompt.first_turn)
             self.first_turn_in_prompt = prompt.first_turn

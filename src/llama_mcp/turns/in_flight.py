@@ -8,9 +8,10 @@ from anyio.abc import TaskGroup
 
 from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReadyServers, TellWait
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.left_turns import CutOffCall
-from llama_mcp.sessions.records import BegunTurn, TurnStatus
+from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
@@ -20,13 +21,13 @@ from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
 from llama_mcp.turns.jobs.job import Job
 from llama_mcp.turns.json_schema import with_schema_read
+from llama_mcp.turns.known_prompts import KnownPrompts
+from llama_mcp.turns.own_turns import OwnTurns
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.slot_queue import SlotQueues
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.turn_parts import TurnParts
 
-# Turns that are over and still known whole, for a caller that comes back late.
-KEPT_TURNS = 64
 NOTHING_STOPPED = "The reply had ended before this call, which has stopped nothing."
 # Another process looks about once a second whether its reply should stop.
 CANCEL_SECONDS = 10.0
@@ -49,18 +50,18 @@ class InFlight:
     ) -> None:
         self._servers = servers
         self._archive = archive
-        self._tasks = tasks
-        self._turns: dict[str, Turn | Job] = {}
+        self._own = OwnTurns(tasks)
         self.left = left
         self._calls = Calls()
         self.queues = SlotQueues()
+        self.known_prompts = KnownPrompts()
         self._traces_content = traces_content
         # Set during shutdown: a turn that breaks off then was not cancelled by its caller.
         self.is_shutting_down = False
 
     def open_turns(self) -> list[Turn | Job]:
         """Return the turns of this process that are not over, oldest first."""
-        return [turn for turn in self._turns.values() if not turn.is_over]
+        return self._own.underway()
 
     @property
     def waiting(self) -> int:
@@ -146,7 +147,7 @@ class InFlight:
             SessionNotFoundError: There is no such session.
         """
         session_id = await self._archive.find_id(session_id)
-        turn = self._turns.get(session_id)
+        turn = self._own.last_of(session_id)
         if turn is None or (turn.is_over and turn.is_saved):
             turn = await self.take_over(session_id) or turn
         if turn is None or not turn.is_over or not turn.is_saved:
@@ -219,14 +220,14 @@ class InFlight:
 
         Not during shutdown, nor when another call has joined the turn since.
         """
-        turn = call.turn or self._turns.get(call.session_id)
+        turn = call.turn or self._own.last_of(call.session_id)
         if turn is not None and call.is_latest and not self.is_shutting_down:
             with anyio.CancelScope(shield=True):
                 await turn.cancel()
 
     async def _check_session(self, session_id: str) -> None:
         session_id = await self._archive.find_id(session_id)
-        if last := await self.take_over(session_id) or self._turns.get(session_id):
+        if last := await self.take_over(session_id) or self._own.last_of(session_id):
             await last.wait_if_cancelled()
         await self._archive.check_idle(session_id)
 
@@ -273,6 +274,7 @@ class InFlight:
             queues=self.queues,
             traces_content=self._traces_content,
             servers=self._servers,
+            known_prompts=self.known_prompts,
             left=left,
             reopened=reopened,
         )
@@ -282,18 +284,4 @@ class InFlight:
 
     def start(self, turn: Turn | Job) -> None:
         """Have a turn that is in the archive generated, and know it until it is over."""
-        self._turns.pop(turn.session_id, None)  # the newest goes to the end
-        self._turns[turn.session_id] = turn
-        self._tasks.start_soon(self._run, turn)
-
-    async def _run(self, turn: Turn | Job) -> None:
-        try:
-            await turn.run()
-        finally:
-            self._forget_old_ones()
-
-    def _forget_old_ones(self) -> None:
-        """Drop the oldest turns that are over; one that could not be saved stays."""
-        over = [turn for turn in self._turns.values() if turn.is_over and turn.is_saved]
-        for turn in over[:-KEPT_TURNS]:
-            del self._turns[turn.session_id]
+        self._own.start(turn)

@@ -31,6 +31,8 @@ def user_message(
         attached: What is sent with it.
         sees_pictures: Whether the model does; a word takes their place otherwise.
     """
+    if not attached:  # of thousands of messages nearly all
+        return {"role": "user", "content": message}
     parts = _merged([*_parts(attached, sees_pictures=sees_pictures), _text(message)])
     content = parts[0]["text"] if len(parts) == 1 else parts
     return {"role": "user", "content": content}

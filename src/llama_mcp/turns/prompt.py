@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE, ReadyServer
+from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.sessions.attachments import Attachment
-from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
+from llama_mcp.sessions.begun_turns import BegunTurn, EarlierTurn
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.errors import (
     CannotSeeError,
@@ -19,12 +19,12 @@ from llama_mcp.turns.errors import (
     FilesFullError,
     HistoryFullError,
 )
+from llama_mcp.turns.known_prompts import TEMPLATE_TOKENS, KnownPrompt, most_tokens_of
 from llama_mcp.turns.message_parts import (
     ChatMessage,
     ChatMessages,
     has_picture,
     is_picture,
-    text_of,
     user_message,
 )
 from llama_mcp.turns.replies.thoughts import part_thoughts
@@ -32,8 +32,6 @@ from llama_mcp.turns.replies.thoughts import part_thoughts
 TARGET_SHARE = 0.6
 # No turn is left out to give the reply more than this share of the window.
 FREE_SHARE = 1 / 8
-# What a template adds besides the messages, such as a system prompt of its own.
-TEMPLATE_TOKENS = 512
 UNSEEN = "{model} cannot see: the prompt has a word in the place of each earlier picture."
 
 NOTHING_ATTACHED: Mapping[int, Sequence[Attachment]] = {}
@@ -78,10 +76,18 @@ class Prompt:
     """The one that the model brings, where the session has none."""
 
 
-async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer) -> Prompt:
+async def fit_prompt(
+    begun: BegunTurn, request: ChatRequest, server: ReadyServer, known: KnownPrompt | None = None
+) -> Prompt:
     """Return the prompt, without as many of the oldest turns as the window demands.
 
     A reply that may be longer than the room that is left is limited to it.
+
+    Args:
+        begun: The turn, with those before it.
+        request: What is asked.
+        server: Counts, where that is needed to know.
+        known: A prompt that it has read before.
 
     Raises:
         CannotSeeError: A picture is sent with the message, and the model reads text only.
@@ -110,7 +116,7 @@ async def fit_prompt(begun: BegunTurn, request: ChatRequest, server: ReadyServer
         return counted[left_out]
 
     messages = said.messages(own or models)
-    if surely_fits(messages, window):
+    if surely_fits(messages, window, known):
         return Prompt(messages, first, request.sampling, tuple(notes), models)
     cut = await choose_cut(len(begun.earlier), window, count)
     if cut is None:
@@ -166,7 +172,7 @@ class Said:
     @classmethod
     def of(
         cls,
-        turns: Sequence[ArchivedTurn],
+        turns: Sequence[EarlierTurn],
         new: ChatMessage,
         attached: Mapping[int, Sequence[Attachment]] = NOTHING_ATTACHED,
         *,
@@ -192,17 +198,23 @@ class Said:
         return [*head, *chain.from_iterable(self.exchanges[left_out:]), self.new]
 
 
-def surely_fits(messages: Sequence[ChatMessage], window: Window) -> bool:
+def surely_fits(
+    messages: Sequence[ChatMessage], window: Window, known: KnownPrompt | None = None
+) -> bool:
     """Return whether prompt and reply fit with any tokenizer, so that nothing has to be counted.
 
-    A token stands for at least one byte of text. What a picture takes, only llama-server knows.
+    Args:
+        messages: The prompt.
+        window: What they have to fit into.
+        known: A prompt with which this one perhaps begins.
     """
     if any(map(has_picture, messages)):
         return False
-    text_bytes = sum(len(text_of(message).encode("utf-8")) for message in messages)
-    template_tokens = TEMPLATE_TOKENS + TEMPLATE_TOKENS_PER_MESSAGE * len(messages)
-    reply_tokens = max(window.reserve, window.max_tokens or 0)
-    return text_bytes + template_tokens + reply_tokens <= window.limit
+    room = window.limit - max(window.reserve, window.max_tokens or 0)
+    most = known.most_tokens_of(messages) if known else None
+    if most is not None and most <= room:
+        return True
+    return TEMPLATE_TOKENS + most_tokens_of(messages) <= room
 
 
 async def choose_cut(turn_count: int, window: Window, count: Count) -> int | None:

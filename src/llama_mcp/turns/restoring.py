@@ -12,7 +12,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.restored_prompt import KeptPrompt, RestoredPrompt, ServedTurn
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import BegunTurn
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.turns.replies.partial_reply import PartialReply
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class PromptRestoring:
         self._archive = archive
         self._session_id, self._turn = begun.session.session_id, begun.turn
         self._may_be_kept = not begun.cache.is_first_turn and bool(begun.earlier)
-        self._read_seconds = _read_seconds(begun)
+        self._read_seconds = begun.cache.read_seconds
         # The launches that have read the session, or were asked to restore it.
         self._known = {begun.cache.last_run}
 
@@ -83,11 +83,3 @@ class PromptRestoring:
             run: ServedTurn(usage.prompt_tokens, usage.completion_tokens)
             for run, usage in served.items()
         }
-
-
-def _read_seconds(begun: BegunTurn) -> float | None:
-    """Return how long reading the prompt takes, by what the last turn has shown."""
-    last = begun.earlier[-1] if begun.earlier else None
-    tokens = last.usage.prompt_tokens if last else None
-    rate = last.timing.prompt_tokens_per_second if last else None
-    return tokens / rate if tokens and rate else None

@@ -257,7 +257,7 @@ class Turn(Underway):
             self._notes.append(INTERRUPTED)
         self.reply.end()
         self._written = await write_out(self._save_to, self.reply.text, status)
-        cache_miss = self._generation.why_recomputed()
+        cache_miss = await self._generation.why_recomputed()
         result = self._reply(status, cache_miss)
         ending = ending_of(result, self.reply.model, str(self.error) if self.error else None)
         try:

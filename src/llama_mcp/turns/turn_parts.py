@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import BegunTurn
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.going_on.adoption import Left
 from llama_mcp.turns.going_on.reopening import Reopened
+from llama_mcp.turns.known_prompts import KnownPrompts
 from llama_mcp.turns.slot_queue import SlotQueues
 
 
@@ -22,6 +23,7 @@ class TurnParts:
     queues: SlotQueues
     traces_content: bool
     servers: ReadyServers
+    known_prompts: KnownPrompts
     left: Left | None = None
     """What another process has left of it."""
     reopened: Reopened | None = None

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.records import (
     ArchivedTurn,
-    BegunTurn,
     Message,
     Receipt,
     Timing,

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from llama_mcp.sessions.records import CacheFacts, Usage
-from llama_mcp.turns.replies.cache_miss import ServingFacts, why_recomputed
+from llama_mcp.sessions.begun_turns import CacheFacts
+from llama_mcp.sessions.records import Usage
+from llama_mcp.turns.replies.cache_miss import ServingFacts, pushed_out_by, why_recomputed
 
 KEPT = CacheFacts(
     is_first_turn=False,
     last_run="now",
     was_system_prompt_changed=False,
-    other_sessions=0,
     last_model="tiny",
 )
 SERVING = ServingFacts(run="now", model="tiny", is_history_cut=False, says_not_supported=False)
@@ -26,12 +26,10 @@ MISS = Usage(prompt_tokens=100, cached_tokens=49)
         ({"was_system_prompt_changed": True}, {}, "session edited"),
         ({}, {"is_history_cut": True}, "history cut"),
         ({}, {"says_not_supported": True}, "model does not support it"),
-        ({"other_sessions": 2}, {}, "pushed out by other sessions: 2 other"),
         ({}, {}, "unknown"),
         ({"last_run": None}, {}, "unknown"),
         # What surely empties the cache comes before what may have.
-        ({"last_run": "before", "other_sessions": 2}, {}, "server restarted"),
-        ({"other_sessions": 2}, {"is_history_cut": True}, "history cut"),
+        ({"last_run": "before"}, {"is_history_cut": True}, "server restarted"),
         # Of another model's launch it does not count that it is another launch.
         ({"last_run": "before", "last_model": "large"}, {}, "model changed: large answered"),
         ({"last_run": "before", "last_model": None}, {}, "server restarted"),
@@ -58,3 +56,16 @@ def test_no_cause_is_given_for_half_of_the_prompt_or_for_counts_that_nobody_has(
     usage: Usage,
 ) -> None:
     assert why_recomputed(usage, KEPT, SERVING) is None
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        (0, "unknown"),
+        (1, "pushed out by other sessions: 1 other used llama-server since the turn before"),
+        (2, "pushed out by other sessions: 2 others used llama-server since the turn before"),
+        (9, "pushed out by other sessions: at least 9 others used llama-server since the turn"),
+    ],
+)
+def test_other_sessions_are_a_cause_where_no_other_is_known(others: int, expected: str) -> None:
+    assert pushed_out_by(others, most_counted=9).startswith(expected)

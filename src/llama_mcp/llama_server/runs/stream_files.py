@@ -5,7 +5,6 @@ however it dies; the keeper reads on then.
 """
 
 import os
-import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -138,9 +137,15 @@ class StreamFiles:
     def _bodies(self) -> dict[int, str]:
         """Return the files that the keeper has written, by the byte at which each begins."""
         paths = lease_locks.paths_in(os.path.join(self._folder, run_dir.STREAMS))
-        name = re.compile(rf"{re.escape(self._id)}\.(\d+){re.escape(run_dir.STREAM_BODY)}")
-        found = ((name.fullmatch(os.path.basename(path)), path) for path in paths)
-        return {int(match[1]): path for match, path in found if match}
+        # Of regular expressions, one for each stream, Python would keep hundreds.
+        begin, end = f"{self._id}.", run_dir.STREAM_BODY
+        own = {path: os.path.basename(path) for path in paths}
+        numbers = {
+            path: name[len(begin) : -len(end)]
+            for path, name in own.items()
+            if name.startswith(begin) and name.endswith(end)
+        }
+        return {int(number): path for path, number in numbers.items() if number.isdecimal()}
 
     def _path(self, ending: str) -> str:
         return run_dir.stream_file(str(self._folder), self._id, ending)

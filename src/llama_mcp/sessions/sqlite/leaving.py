@@ -6,14 +6,15 @@ a process that lives.
 
 import os
 import sqlite3
-from dataclasses import replace
 
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.left_turns import AdoptedTurn, LeftTurn, StreamPoint
-from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
+from llama_mcp.sessions.records import ArchivedTurn
 from llama_mcp.sessions.sqlite.attaching import read_attached
+from llama_mcp.sessions.sqlite.beginning import read_cache_facts, read_earlier
 from llama_mcp.sessions.sqlite.calls import note_left
 from llama_mcp.sessions.sqlite.naming import find_session
-from llama_mcp.sessions.sqlite.reading import read_cache_facts, read_turns
+from llama_mcp.sessions.sqlite.reading import read_turns
 from llama_mcp.sessions.sqlite.rows import FROM_UNDERWAY, to_session
 from llama_mcp.sessions.sqlite.store import Store
 from llama_mcp.sessions.texts import seconds_since
@@ -72,9 +73,9 @@ def read_begun(
     begun = BegunTurn(
         session=to_session(session),
         turn=number,
-        earlier=read_turns(connection, session, first, number - 1),
+        earlier=read_earlier(connection, session, first, number - 1),
         first_turn_in_prompt=first,
-        cache=replace(read_cache_facts(connection, before), other_sessions=0),
+        cache=read_cache_facts(connection, before),
         stream_id=stream_id,
         attached=read_attached(connection, session["session_key"], first, number),
     )

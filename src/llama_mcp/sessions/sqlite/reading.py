@@ -2,10 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.changes import SessionChanges, SessionMark
@@ -13,7 +12,6 @@ from llama_mcp.sessions.errors import NoReplyUnderwayError
 from llama_mcp.sessions.records import (
     INTERRUPTED,
     ArchivedTurn,
-    CacheFacts,
     Session,
     SessionList,
     TranscriptPage,
@@ -68,32 +66,6 @@ def _as_known(
         return turns
     left = {"status": TurnStatus.INTERRUPTED, "error": INTERRUPTED}
     return (*turns[:-1], turns[-1].model_copy(update=left))
-
-
-def read_cache_facts(
-    connection: sqlite3.Connection, session: sqlite3.Row | Mapping[str, Any]
-) -> CacheFacts:
-    """Return what is known before a turn about what llama-server can have kept of the session."""
-    key, turn = session["session_key"], session["turn_count"]
-    last = connection.execute(
-        "SELECT run, model, imported, ended_at_utc FROM turns WHERE turn_key = ?",
-        (build_turn_key(key, turn),),
-    ).fetchone()
-    is_copied = session["forked_at_turn"] is not None and turn <= session["forked_at_turn"]
-    if last is None or last["imported"] or is_copied:
-        return CacheFacts(True, None, False, 0)
-    # Only sessions that changed since this one did can have been served since.
-    others = connection.execute(
-        """
-        SELECT count(*) FROM sessions
-        JOIN turns ON turns.turn_key = (sessions.session_key << 20) + sessions.turn_count
-        WHERE sessions.last_change > ? AND turns.run = ?
-            AND (turns.ended_at_utc IS NULL OR turns.ended_at_utc >= ?)
-        """,
-        (session["last_change"], last["run"], last["ended_at_utc"]),
-    ).fetchone()[0]
-    is_changed = session["system_prompt_changed_after_turn"] == turn
-    return CacheFacts(False, last["run"], is_changed, others, last["model"])
 
 
 def last_model(store: Store, session_id: str) -> str | None:

@@ -2,7 +2,8 @@
 
 import os
 
-from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
+from llama_mcp.sessions.begun_turns import BegunTurn
+from llama_mcp.sessions.records import ArchivedTurn
 from llama_mcp.sessions.sqlite.changing import touch
 from llama_mcp.sessions.sqlite.leaving import read_begun
 from llama_mcp.sessions.sqlite.naming import find_session

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from llama_mcp.sessions.begun_turns import MOST_OTHER_SESSIONS
 from llama_mcp.sessions.records import Usage
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.rows import build_turn_key
@@ -9,6 +10,23 @@ from llama_mcp.sessions.sqlite.store import Store
 
 # What has read the session longer ago has too little of it. Each turn is read whole, which counts.
 _LOOKED_AT = 16
+# So many turns of another session: one that was served has mostly gone on since.
+_OTHERS_LOOKED_AT = 4
+_COUNT_OTHER_SESSIONS = f"""
+SELECT count(DISTINCT other.session_key)
+FROM turns AS this
+JOIN turns AS before ON before.turn_key = this.turn_key - 1
+JOIN (
+    SELECT session_key, (session_key << 20) + turn_count AS last_key FROM sessions
+    WHERE session_key <> :session ORDER BY last_change DESC LIMIT {MOST_OTHER_SESSIONS}
+) AS other
+JOIN turns ON turns.turn_key
+    BETWEEN max(other.last_key - {_OTHERS_LOOKED_AT - 1}, other.session_key << 20)
+    AND other.last_key
+WHERE this.turn_key = :turn AND turns.run = before.run
+    AND turns.started_at_utc <= this.started_at_utc
+    AND (turns.ended_at_utc IS NULL OR turns.ended_at_utc >= before.ended_at_utc)
+"""
 
 
 def runs_of(store: Store, session_id: str) -> frozenset[str]:
@@ -33,6 +51,21 @@ def served_before(store: Store, session_id: str, turn: int) -> dict[str, Usage]:
         run: Usage(prompt_tokens=prompt, completion_tokens=completion)
         for run, prompt, completion in rows
     }
+
+
+def count_other_sessions(store: Store, session_id: str, turn: int) -> int:
+    """Return how many other sessions the launch of the turn before has served between the two.
+
+    Only what was used last is looked at, so that this takes no longer in a large archive: the count
+    stops at MOST_OTHER_SESSIONS.
+    """
+    with store.reading() as connection:
+        session = find_session(connection, session_id)
+        key = _key(session, turn)
+        count: int = connection.execute(
+            _COUNT_OTHER_SESSIONS, {"session": session["session_key"], "turn": key}
+        ).fetchone()[0]
+        return count
 
 
 def note_run(store: Store, session_id: str, turn: int, run: str) -> None:

@@ -4,15 +4,16 @@ import os
 import sqlite3
 from dataclasses import astuple, replace
 
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.history import ImportedHistory, import_history
 from llama_mcp.sessions.left_turns import StreamPoint
-from llama_mcp.sessions.records import BegunTurn, NewTurn, TurnEnding
+from llama_mcp.sessions.records import NewTurn, TurnEnding
 from llama_mcp.sessions.sqlite.attaching import insert_attached, read_attached
+from llama_mcp.sessions.sqlite.beginning import read_cache_facts, read_earlier
 from llama_mcp.sessions.sqlite.calls import note_call
 from llama_mcp.sessions.sqlite.changing import insert_session, touch
 from llama_mcp.sessions.sqlite.naming import find_session
-from llama_mcp.sessions.sqlite.reading import read_cache_facts, read_turns
 from llama_mcp.sessions.sqlite.rows import (
     ENDING_COLUMNS,
     TURNS_PER_SESSION,
@@ -70,7 +71,7 @@ def _next_turn(connection: sqlite3.Connection, session: sqlite3.Row) -> BegunTur
     return BegunTurn(
         session=to_session(session),
         turn=last + 1,
-        earlier=read_turns(connection, session, first, last),
+        earlier=read_earlier(connection, session, first, last),
         first_turn_in_prompt=first,
         cache=read_cache_facts(connection, session),
         attached=read_attached(connection, session["session_key"], first, last),

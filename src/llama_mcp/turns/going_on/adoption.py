@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReplyStream
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.begun_turns import BegunTurn, CacheFacts
 from llama_mcp.sessions.left_turns import AdoptedTurn
-from llama_mcp.sessions.records import BegunTurn, CacheFacts
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.saved_reply import reply_of, state_of

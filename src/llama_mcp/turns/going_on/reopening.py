@@ -7,9 +7,10 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.sessions.archive import Archive
+from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import SessionNotFoundError
 from llama_mcp.sessions.left_turns import CutOffCall
-from llama_mcp.sessions.records import ArchivedTurn, BegunTurn
+from llama_mcp.sessions.records import ArchivedTurn
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.going_on.continuation import prompt_for_rest
 from llama_mcp.turns.prompt import Prompt, fit_prompt

@@ -1,12 +1,14 @@
 """Why a turn's prompt was not in llama-server's cache.
 
-Pure: the cause follows from known facts, and is "unknown" where they do not suffice.
+Pure: the cause follows from known facts, and is "unknown" where they do not suffice. Then the
+archive is asked for one more: how many other sessions came between (PUSHED_OUT).
 """
 
 from dataclasses import dataclass
 
 from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE
-from llama_mcp.sessions.records import CacheFacts, Usage
+from llama_mcp.sessions.begun_turns import CacheFacts
+from llama_mcp.sessions.records import Usage
 from llama_mcp.wording import counted
 
 FIRST_TURN = "first turn: llama-server had not seen this session before"
@@ -18,7 +20,7 @@ NOT_SUPPORTED = (
     "model does not support it: llama-server says that this model cannot go on from what it has "
     "read (sliding window or recurrent memory)"
 )
-OTHER_SESSIONS = "pushed out by other sessions: {others} used llama-server since the turn before"
+PUSHED_OUT = "pushed out by other sessions: {others} used llama-server since the turn before"
 # What is added to it where that is known.
 NOT_RESTORED = "; its saved prompt cache was not used ({why})"
 CANNOT_GO_ON = "; this model cannot go on from a saved prompt cache"
@@ -47,7 +49,6 @@ def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str
     if not prompt or recomputed is None or recomputed <= prompt / 2:
         return None
     is_another_model = kept.last_model is not None and kept.last_model != serving.model
-    others = counted(kept.other_sessions, "other")
     causes = [
         (kept.is_first_turn, FIRST_TURN),
         (is_another_model, MODEL_CHANGED.format(before=kept.last_model)),
@@ -55,9 +56,21 @@ def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str
         (kept.was_system_prompt_changed, SYSTEM_PROMPT_CHANGED),
         (serving.is_history_cut, HISTORY_CUT),
         (serving.says_not_supported, NOT_SUPPORTED),
-        (kept.other_sessions > 0, OTHER_SESSIONS.format(others=others)),
     ]
     return next((cause for holds, cause in causes if holds), UNKNOWN)
+
+
+def pushed_out_by(other_sessions: int, most_counted: int) -> str:
+    """Return the cause of a prompt that was read again, where no surer one is known.
+
+    Args:
+        other_sessions: How many the same launch has served since the turn before.
+        most_counted: More than that are not counted.
+    """
+    if not other_sessions:
+        return UNKNOWN
+    least = "at least " if other_sessions >= most_counted else ""
+    return PUSHED_OUT.format(others=least + counted(other_sessions, "other"))
 
 
 def _why_lost(restore: str | None) -> str:

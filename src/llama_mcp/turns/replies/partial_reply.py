@@ -205,9 +205,8 @@ class PartialReply:
 
     def timing(self) -> Timing:
         """Return how long the turn has taken so far, and llama-server's rates once it has ended."""
-        first_ms, total_ms = (
-            self._served_ms() if self.is_read_on else (self.first_token_ms, self._elapsed_ms())
-        )
+        ours = self.first_token_ms, self._elapsed_ms()
+        first_ms, total_ms = self._served_ms() if self.is_read_on else ours
         return Timing(
             first_token_ms=first_ms,
             total_ms=total_ms,

@@ -28,6 +28,8 @@ TAGS = {
 }
 # How gpt-oss announces its answer, whether it has thought or not.
 _ANNOUNCEMENTS = ("<|start|>assistant", "<|channel|>final<|message|>")
+# What every tag begins with: a text without any of these holds no tag.
+_SIGNS = {tag[0] for tag in (*TAGS, *TAGS.values(), *_ANNOUNCEMENTS)}
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 
 
@@ -109,6 +111,8 @@ def _may_become_one_of(text: str, tags: Sequence[str]) -> bool:
 
 def part_thoughts(text: str) -> tuple[str, str]:
     """Return thoughts and answer of a whole reply."""
+    if not any(sign in text for sign in _SIGNS):
+        return "", text
     parter = ThoughtParter()
     pieces = [parter.take(text), parter.end()]
     thought, answer = ("".join(parts) for parts in zip(*pieces, strict=True))
