@@ -40,6 +40,9 @@ class OverRun:
     def note_use(self) -> None:
         """Do nothing: nobody unloads it any more."""
 
+    async def open_ahead(self) -> None:
+        """Do nothing: nobody listens any more."""
+
     async def new_stream_id(self) -> str | None:
         """Return None: there is nothing to generate."""
         return None

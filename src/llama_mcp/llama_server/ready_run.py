@@ -91,6 +91,11 @@ class ReadyRun:
         if self.promise is not None:
             self.promise.take_back()
 
+    async def open_ahead(self) -> None:
+        """Open a connection, unless this process has as many as there are slots."""
+        if self.load is None:
+            await self.client.open_ahead(self.total_slots)
+
     async def new_stream_id(self) -> str | None:
         """Return one where this build goes on without a reader, and the keeper looks after it."""
         if not (self.may_go_on and self.run.launch.finish_seconds > 0):

@@ -175,6 +175,12 @@ class ReadyServer(RestoresPrompts, Protocol):
         included. It takes microseconds and never fails.
         """
 
+    async def open_ahead(self) -> None:
+        """Open the connection for a reply that is asked for in a moment, if a slot is free for it.
+
+        One that nobody uses is closed soon. Without one the reply takes a little longer to begin.
+        """
+
     async def new_stream_id(self) -> str | None:
         """Return an id for open_stream; None where replies end with their reader."""
 

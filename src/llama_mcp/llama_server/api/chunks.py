@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from pydantic_core import from_json
+
 from llama_mcp.llama_server.api.refusals import error_from
 from llama_mcp.llama_server.errors import LlamaServerLostError
 
@@ -80,6 +82,10 @@ def decoded(data: bytes) -> Any:
     Raises:
         LlamaServerLostError: it is none.
     """
+    try:
+        return from_json(data)
+    except ValueError:
+        pass  # it takes no bytes that are no UTF-8, and no half of a surrogate pair
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
