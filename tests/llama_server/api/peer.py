@@ -8,30 +8,34 @@ import anyio
 
 from llama_mcp.llama_server.api.connections import Connections
 
-REQUEST = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+REQUEST = b"GET / HTTP/1.1\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Peer:
-    """Reads a request's head from each connection, and then does as it is told."""
+    """Reads a request's head from a connection, and then does as it is told."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, keeps_alive: bool) -> None:
         self.answer = answer
+        self.keeps_alive = keeps_alive
         self.url = ""
         self.asked = 0
         self.accepted: list[asyncio.StreamWriter] = []
         self.left = 0
-        """How many connections are over without a request."""
+        """How many connections its clients have left that were waiting for a request."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection."""
         self.accepted.append(writer)
         try:
-            await reader.readuntil(b"\r\n\r\n")
-            self.asked += 1
-            await self.answer(writer)
-            await writer.drain()
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                self.asked += 1
+                await self.answer(writer)
+                await writer.drain()
+                if not self.keeps_alive:
+                    break
         except asyncio.IncompleteReadError:
             self.left += 1
         except ConnectionError:
@@ -41,9 +45,14 @@ class Peer:
 
 
 @asynccontextmanager
-async def listening(answer: Answer) -> AsyncIterator[Peer]:
-    """Give a peer that listens."""
-    peer = Peer(answer)
+async def listening(answer: Answer, *, keeps_alive: bool = True) -> AsyncIterator[Peer]:
+    """Give a peer that listens.
+
+    Args:
+        answer: what it does after each request.
+        keeps_alive: whether it waits for another request then.
+    """
+    peer = Peer(answer, keeps_alive=keeps_alive)
     server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
     peer.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
@@ -52,8 +61,8 @@ async def listening(answer: Answer) -> AsyncIterator[Peer]:
 
 @asynccontextmanager
 async def talking_to(answer: Answer) -> AsyncIterator[Connections]:
-    """Give the connections to a peer, which are closed at the end."""
-    async with listening(answer) as peer:
+    """Give the connections to a peer that answers once, which are closed at the end."""
+    async with listening(answer, keeps_alive=False) as peer:
         connections = Connections(peer.url, 5)
         try:
             yield connections
@@ -80,8 +89,8 @@ def chunk(data: bytes) -> bytes:
 
 async def whole(connections: Connections) -> bytes:
     """Ask, and return the whole body of the answer."""
-    exchange = await connections.ask(REQUEST)
+    connection = await connections.ask(REQUEST)
     try:
-        return b"".join([piece async for piece in exchange.pieces()])
+        return b"".join([piece async for piece in connection.pieces()])
     finally:
-        exchange.close()
+        connections.give_back(connection)

@@ -12,8 +12,8 @@ import anyio
 import httpx2
 
 from llama_mcp.llama_server.api.chunks import StreamMark, chunks_of, decoded
+from llama_mcp.llama_server.api.connection import Connection, lost
 from llama_mcp.llama_server.api.connections import Connections
-from llama_mcp.llama_server.api.exchange import Exchange, lost
 from llama_mcp.llama_server.api.fields import member
 from llama_mcp.llama_server.api.refusals import error_from
 from llama_mcp.llama_server.api.shared_answer import SharedAnswer
@@ -170,8 +170,8 @@ class LlamaServerClient:
         content = _encode({**body, "stream": True})
         headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
         head = self._request_head("POST", CHAT, headers | (mark.headers if mark else {}))
-        async with self._answer(head + content, body) as exchange:
-            yield chunks_of(exchange.pieces(), body, mark)
+        async with self._answer(head + content, body) as connection:
+            yield chunks_of(connection.pieces(), body, mark)
 
     async def open_ahead(self, most: int) -> None:
         """Open a connection for a stream that will be asked for in a moment.
@@ -192,13 +192,16 @@ class LlamaServerClient:
             LlamaServerLostError: the connection broke.
         """
         query = urlencode({"conv_id": stream_id, "from": first_byte})
-        async with self._answer(self._request_head("GET", f"{STREAM}?{query}"), {}) as exchange:
-            yield exchange.pieces()
+        async with self._answer(self._request_head("GET", f"{STREAM}?{query}"), {}) as connection:
+            yield connection.pieces()
 
     async def end_stream(self, stream_id: str) -> None:
         """Stop what is generated for a stream, and forget it; one that is not known is no error."""
-        with suppress(*FAILURES):
-            await self._fetch("DELETE", f"{STREAM}?conv_id={stream_id}", GET_TIMEOUT_SECONDS)
+        request = self._request_head("DELETE", f"{STREAM}?{urlencode({'conv_id': stream_id})}")
+        with suppress(CompletionError), anyio.move_on_after(GET_TIMEOUT_SECONDS):
+            async with self._answer(request, {}) as connection:
+                async for _ in connection.pieces():
+                    pass
 
     async def has_streams(self) -> bool:
         """Tell whether this build goes on with a stream whose reader is gone; asked once."""
@@ -220,14 +223,14 @@ class LlamaServerClient:
         return found[0] if isinstance(found, list) and found else None
 
     @asynccontextmanager
-    async def _answer(self, request: bytes, body: Mapping[str, Any]) -> AsyncIterator[Exchange]:
-        exchange = await self._connections.ask(request)
+    async def _answer(self, request: bytes, body: Mapping[str, Any]) -> AsyncIterator[Connection]:
+        connection = await self._connections.ask(request)
         try:
-            if exchange.status != httpx2.codes.OK:
-                raise await _refusal(exchange, body)
-            yield exchange
+            if not httpx2.codes.is_success(connection.status):
+                raise await _refusal(connection, body)
+            yield connection
         finally:
-            exchange.close()
+            self._connections.give_back(connection)
 
     def _request_head(
         self, method: str, target: str, headers: Mapping[str, str] = NO_HEADERS
@@ -239,22 +242,22 @@ class LlamaServerClient:
 
 def _head_lines(url: str, api_key: str | None) -> list[str]:
     """Return the headers of every request for a stream."""
-    lines = [f"Host: {urlsplit(url).netloc}", "Accept-Encoding: identity", "Connection: close"]
+    lines = [f"Host: {urlsplit(url).netloc}", "Accept-Encoding: identity"]
     return [*lines, f"Authorization: Bearer {api_key}"] if api_key else lines
 
 
-async def _refusal(exchange: Exchange, body: Mapping[str, Any]) -> CompletionError:
+async def _refusal(connection: Connection, body: Mapping[str, Any]) -> CompletionError:
     """Return what a refusal says, as far as its body arrives within GET_TIMEOUT_SECONDS."""
     content = b""
     try:
         with anyio.move_on_after(GET_TIMEOUT_SECONDS):
-            async for piece in exchange.pieces():
+            async for piece in connection.pieces():
                 content += piece
                 if len(content) > MAX_REFUSAL_BYTES:
                     break
     except LlamaServerLostError as error:
         return error
-    return error_from(exchange.status, content, body)
+    return error_from(connection.status, content, body)
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

@@ -1,8 +1,9 @@
-"""The connections to one llama-server over which replies are streamed: one for each.
+"""The connections to one llama-server over which answers are streamed: one for each under way.
 
-A connection can be opened ahead, while a turn that will need it is still being archived. It holds
-a thread of llama-server, so there are never more connections than slots because of it, and one that
-nobody takes is closed soon.
+A connection is opened ahead, while a turn that will need it is still being archived, and is used
+again at once after a whole answer. Each holds a thread of llama-server, of which there are few more
+than slots, so there are never more than slots because of that, and one that nobody takes is closed
+soon.
 """
 
 import asyncio
@@ -11,11 +12,11 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from llama_mcp.llama_server.api.exchange import CLOSED, Exchange, lost
+from llama_mcp.llama_server.api.connection import CLOSED, Connection, lost
 from llama_mcp.llama_server.errors import LlamaServerLostError
 
-# llama-server itself closes a connection without a request after 5 s.
-AHEAD_SECONDS = 1.0
+# Longer than the archive takes to write. llama-server itself closes an idle one after 5 s.
+FREE_SECONDS = 0.25
 
 
 class Connections:
@@ -25,92 +26,98 @@ class Connections:
         address = urlsplit(url)
         self._host, self._port = address.hostname or "", address.port or 80
         self._connect_timeout_seconds = connect_timeout_seconds
-        self._open: set[Exchange] = set()
+        self._used: set[Connection] = set()
         # Each with what closes it when nobody takes it.
-        self._ahead: dict[Exchange, asyncio.TimerHandle] = {}
+        self._free: dict[Connection, asyncio.TimerHandle] = {}
         self._being_opened = 0
         self._is_closed = False
-        # Rises whenever a stream begins or ends.
+        # Rises whenever a request begins or ends.
         self.changes = 0
 
-    async def ask(self, request: bytes) -> Exchange:
-        """Send a request and return its exchange as soon as the answer's head is here.
+    async def ask(self, request: bytes) -> Connection:
+        """Send a request and return its connection as soon as the answer's head is here.
 
-        Its caller closes it.
+        Its caller gives it back, however it has used the answer.
 
         Raises:
             LlamaServerLostError: there is no connection, it broke, or what came is not HTTP.
         """
-        exchange = self._take() or await self._connect()
-        self._open.add(exchange)
+        connection = self._take() or await self._connect()
+        self._used.add(connection)
         self.changes += 1
-        exchange.when_closed = partial(self._forget, exchange)
         try:
-            await exchange.send(request)
+            await connection.ask(request)
         except BaseException:
-            exchange.close()
+            self.give_back(connection)
             raise
-        return exchange
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep the connection for the next request; one whose answer is not whole is closed."""
+        self._used.discard(connection)
+        self.changes += 1
+        if connection.is_free() and not self._is_closed:
+            self._keep(connection)
+        else:
+            connection.close()
 
     async def open_ahead(self, most: int) -> None:
-        """Open a connection for a request that will come in a moment, if there is room for it.
+        """Open a connection for a request that will come in a moment, unless one is free.
 
         Without a connection the request will tell why.
 
         Args:
-            most: how many streams llama-server generates at once.
+            most: how many streams llama-server generates at once; no more connections are opened.
         """
-        if len(self._open) + len(self._ahead) + self._being_opened >= most:
+        if self._free or len(self._used) + self._being_opened >= most:
             return
         self._being_opened += 1
         try:
-            exchange = await self._connect()
+            self._keep(await self._connect())
         except LlamaServerLostError:
             return
         finally:
             self._being_opened -= 1
-        loop = asyncio.get_running_loop()
-        self._ahead[exchange] = loop.call_later(AHEAD_SECONDS, exchange.close)
-        exchange.when_closed = partial(self._drop, exchange)
 
     def close(self) -> None:
         """Break off what is under way, and open nothing any more."""
         self._is_closed = True
-        for exchange in [*self._open, *self._ahead]:
-            exchange.close()
+        for connection in [*self._used, *self._free]:
+            connection.close()
 
-    def _take(self) -> Exchange | None:
-        """Return a connection that was opened ahead and still stands; None without one."""
-        while self._ahead:
-            exchange, timer = self._ahead.popitem()
+    def _keep(self, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        self._free[connection] = loop.call_later(FREE_SECONDS, connection.close)
+        connection.when_closed = partial(self._forget, connection)
+
+    def _forget(self, connection: Connection) -> None:
+        if timer := self._free.pop(connection, None):
             timer.cancel()
-            if exchange.is_untouched():
-                return exchange
-            exchange.close()
+
+    def _take(self) -> Connection | None:
+        """Return a connection that is free and still stands; None without one."""
+        while self._free:
+            connection, timer = self._free.popitem()
+            timer.cancel()
+            if connection.is_free():
+                return connection
+            connection.close()
         return None
 
-    def _drop(self, exchange: Exchange) -> None:
-        if timer := self._ahead.pop(exchange, None):
-            timer.cancel()
-
-    def _forget(self, exchange: Exchange) -> None:
-        self._open.discard(exchange)
-        self.changes += 1
-
-    async def _connect(self) -> Exchange:
+    async def _connect(self) -> Connection:
         self._refuse_once_closed()
         loop = asyncio.get_running_loop()
         try:
             with anyio.fail_after(self._connect_timeout_seconds):
-                _, exchange = await loop.create_connection(Exchange, self._host, self._port)
+                _, connection = await loop.create_connection(Connection, self._host, self._port)
         except OSError as error:  # a TimeoutError of ours says nothing
             raise lost(str(error) or "no connection in time") from error
         try:
             self._refuse_once_closed()
         except LlamaServerLostError:
-            exchange.close()
+            connection.close()
             raise
-        return exchange
+        return connection
 
     def _refuse_once_closed(self) -> None:
         if self._is_closed:

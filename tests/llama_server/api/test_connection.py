@@ -5,7 +5,7 @@ import asyncio
 import anyio
 import pytest
 
-from llama_mcp.llama_server.api import exchange
+from llama_mcp.llama_server.api import connection as under_test
 from llama_mcp.llama_server.api.connections import Connections
 from llama_mcp.llama_server.errors import LlamaServerLostError
 from tests.llama_server.api.peer import HEAD, REQUEST, chunk, sends, talking_to, whole
@@ -49,7 +49,7 @@ async def test_what_is_no_whole_answer_is_a_failure_that_says_why(
 async def test_a_peer_is_held_back_while_nobody_reads_and_nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(exchange, "MAX_UNREAD_BYTES", 1000)
+    monkeypatch.setattr(under_test, "MAX_UNREAD_BYTES", 1000)
     total, sent = 20_000_000, 0
 
     async def flood(writer: asyncio.StreamWriter) -> None:
@@ -92,7 +92,7 @@ async def test_what_comes_in_quick_succession_is_taken_together_and_all_of_it() 
     assert len(pieces) < total / 2
 
 
-async def test_closing_an_exchange_closes_its_connection_at_once() -> None:
+async def test_closing_a_connection_is_noticed_at_once_by_the_peer() -> None:
     is_gone = anyio.Event()
 
     async def talk_until_nobody_listens(writer: asyncio.StreamWriter) -> None:
@@ -106,9 +106,9 @@ async def test_closing_an_exchange_closes_its_connection_at_once() -> None:
             is_gone.set()
 
     async with talking_to(talk_until_nobody_listens) as connections:
-        exchange = await connections.ask(REQUEST)
-        await anext(exchange.pieces())
-        exchange.close()
+        connection = await connections.ask(REQUEST)
+        await anext(connection.pieces())
+        connection.close()
         with anyio.fail_after(PATIENCE_SECONDS):
             await is_gone.wait()
 
