@@ -203,7 +203,8 @@ class _Answer:
         interval, self._read_at = now - self._read_at, now
         longest = (now - self._began_at) * READ_STEP_SHARE
         step = next((step for step in READ_STEPS_SECONDS if step <= longest), 0.0)
-        is_quick = interval < step and bool(self.status) and not self.is_whole
+        # Reads that were put off lie a step apart, and somewhat more.
+        is_quick = interval < 2 * step and bool(self.status) and not self.is_whole
         return (now // step + 1) * step if is_quick else 0.0
 
     # Called by the parser.
