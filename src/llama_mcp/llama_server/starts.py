@@ -90,7 +90,8 @@ class Starts:
         if not (state.is_live or state.run.is_unloaded()):
             raise await anyio.to_thread.run_sync(self._start_error, state, loading)
         client = await self._attachment.connect(state.run)
-        status = await status_report.report(state, client, loading.difference)
+        memory_bytes = await status_report.measure_memory(state)
+        status = await status_report.report(state, client, memory_bytes, loading.difference)
         told = {"already_running": not is_new, "notes": [*notes, *(status.notes or [])] or None}
         return status.model_copy(update=told)
 

@@ -9,7 +9,7 @@ the tasks that watch starts. Starts and stops are serialised across processes by
     chat    choosing/turn_servers.py
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from anyio.abc import TaskGroup
 
@@ -101,7 +101,7 @@ class Supervisor:
             )
         finally:
             self._on_change()
-        return await self._looks.with_models(status)
+        return await self._looks.with_models(status, await self.attachment.states())
 
     async def stop(self, *, force: bool, model: str | None = None) -> ServerStatus:
         """Stop llama-server; one that is stopped already stays so.
@@ -134,7 +134,8 @@ class Supervisor:
         self._on_change()
         if one is None:
             return await self.status(None if is_all else model)
-        return await self._looks.status_of(await read_state(one.run))
+        states = await self.attachment.states()
+        return await self._looks.status_of(await read_state(one.run), states)
 
     async def status(self, model: str | None = None) -> ServerStatus:
         """Return what llama-server is doing now.
@@ -160,7 +161,11 @@ class Supervisor:
 
     async def fits(self, entry: NamedModel | None = None) -> Fits:
         """Return what judges whether models fit, as the settings, or an entry, start them now."""
-        return await self._looks.fits(entry)
+        return (await self._looks.fits([entry]))[0]
+
+    async def fits_of(self, entries: Sequence[NamedModel | None]) -> list[Fits]:
+        """Return the same for each of the entries, None for the settings, measured once for all."""
+        return await self._looks.fits(entries)
 
     async def observe(self, model: str | None = None) -> State | None:
         """Return the state of a model's last run, asking no llama-server.
