@@ -21,7 +21,8 @@ from llama_mcp.llama_server.diagnosis.slowness import SlowFacts, advise_slow
 from llama_mcp.llama_server.engine.command_line import HOST
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.liveness import wait_until_silent
-from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, ReplyStream, TellLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, TellLoad
+from llama_mcp.llama_server.reply_stream import ReplyStream
 from llama_mcp.llama_server.restored_prompt import KeptPrompt
 from llama_mcp.llama_server.run_stream import RunStream
 from llama_mcp.llama_server.runs.endings import crash_error, launch_facts
