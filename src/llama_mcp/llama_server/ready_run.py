@@ -118,7 +118,6 @@ class ReadyRun:
         self, body: Mapping[str, Any], stream: ReplyStream | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives."""
-        self.run.note_use()
         return self.client.stream_chat(body, stream.mark if isinstance(stream, RunStream) else None)
 
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:
