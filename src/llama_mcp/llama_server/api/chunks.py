@@ -53,13 +53,14 @@ async def chunks_of(
     async for piece in pieces:
         *lines, pending = (pending + piece).split(b"\n")
         for line in lines:
-            field, _, value = line.strip().partition(b":")
-            if field == b"data" and value.strip() == DONE:
+            field, _, text = line.strip().partition(b":")
+            value = text.lstrip()
+            if field == b"data" and value == DONE:
                 return
             if field == b"error":  # how builds before 2025 send it
                 raise error_from(HTTPStatus.INTERNAL_SERVER_ERROR, value, body)
             mark.byte += len(line) + 1
-            if field == b"data" and value.strip():
+            if field == b"data" and value:
                 yield _checked_chunk(value, body)
         if len(pending) > MAX_LINE_BYTES:
             raise LlamaServerLostError("its stream holds a line without an end")
