@@ -13,7 +13,7 @@ import pytest
 from llama_mcp.keeper import run_dir
 from llama_mcp.llama_server.model_errors import CannotRankError
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.ready_server import ModelUnloadedError
+from llama_mcp.llama_server.ready_server import ModelUnloadedError, WantedServer
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.records import KeeperState
 from llama_mcp.llama_server.runs.run import Run, current_run
@@ -178,7 +178,7 @@ async def test_a_turn_that_names_another_model_gets_that_one(
 ) -> None:
     other = tmp_path / "other.gguf"
     shutil.copy(tiny_model, other)
-    server = await first.supervisor.ready_server(model=str(other))
+    server = await first.supervisor.ready_server(WantedServer(model=str(other)))
     assert server.model == "other"
     await first.supervisor.stop(force=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience, ReadyServer
+from llama_mcp.llama_server.ready_server import ANY_SERVER, ReadyServer, WantedServer
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnStatus
@@ -156,20 +156,8 @@ class NonsenseServers:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
-    async def ready_server(
-        self,
-        *,
-        may_start: bool = True,
-        model: str | None = None,
-        usual_model: str | None = None,
-        patience: Patience = NO_PATIENCE,
-    ) -> ReadyServer:
-        server = await self._supervisor.ready_server(
-            may_start=may_start,
-            model=model,
-            usual_model=usual_model,
-            patience=patience,
-        )
+    async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> ReadyServer:
+        server = await self._supervisor.ready_server(wanted)
         return replace(server, total_slots="two")  # type: ignore[arg-type]  # that is the nonsense
 
 

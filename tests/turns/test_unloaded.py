@@ -9,7 +9,7 @@ import pytest
 
 from llama_mcp.files.border import FileBorder
 from llama_mcp.llama_server.left_replies import LeftRunReplies
-from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience, ReadyServer
+from llama_mcp.llama_server.ready_server import ANY_SERVER, ReadyServer, WantedServer
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.records import TurnStatus
@@ -35,17 +35,8 @@ class StandingStill:
         self._supervisor = supervisor
         self._times = times
 
-    async def ready_server(
-        self,
-        *,
-        may_start: bool = True,
-        model: str | None = None,
-        usual_model: str | None = None,
-        patience: Patience = NO_PATIENCE,
-    ) -> ReadyServer:
-        server = await self._supervisor.ready_server(
-            may_start=may_start, model=model, usual_model=usual_model, patience=patience
-        )
+    async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> ReadyServer:
+        server = await self._supervisor.ready_server(wanted)
         server = await server.when_ready(lambda _load: None)
         if self._times:
             self._times -= 1

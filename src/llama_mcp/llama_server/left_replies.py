@@ -11,7 +11,8 @@ from llama_mcp.keeper import lease_locks, run_dir
 from llama_mcp.llama_server.api.chunks import StreamMark
 from llama_mcp.llama_server.over_run import OverRun
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.ready_server import ReadyServer, StreamPlace
+from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.llama_server.reply_stream import StreamPlace
 from llama_mcp.llama_server.run_stream import RunStream
 from llama_mcp.llama_server.runs.run import Run, is_here, read_run, run_folders
 from llama_mcp.llama_server.runs.run_state import read_run_state

@@ -1,10 +1,12 @@
 """What llama-servers are doing, told without changing anything."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import anyio.to_thread
 
 from llama_mcp.llama_server import config_report, status_report
+from llama_mcp.llama_server.api.shared_answer import SharedAnswer
 from llama_mcp.llama_server.choosing.fits_now import fits_now
 from llama_mcp.llama_server.choosing.meant_run import run_meant
 from llama_mcp.llama_server.runs.named_states import State, default_state
@@ -19,6 +21,8 @@ from llama_mcp.settings import LlamaServerSettings
 
 # One that got ready while nobody watched is proved within this time.
 LOOK_SECONDS = 0.2
+# All threads of all processes of a run are looked at for it.
+MEMORY_AGE_SECONDS = 0.25
 
 
 class Looks:
@@ -38,6 +42,7 @@ class Looks:
         self._environment = environment
         self._watches = watches
         self._attachment = watches.attachment
+        self._memory: SharedAnswer[int | None] = SharedAnswer(MEMORY_AGE_SECONDS)
 
     async def meant(self, states: Sequence[State], model: str | None) -> State | None:
         """Return the state that a caller means; None without one, as of a model that never ran.
@@ -62,48 +67,58 @@ class Looks:
         Raises:
             UnknownModelError, AmbiguousModelError: as `meant`.
         """
-        state = await self.meant(await self._attachment.states(), model)
+        states = await self._attachment.states()
+        state = await self.meant(states, model)
         if state is None:
             never = await status_report.never_started(self._settings.runs_dir, model)
-            return await self.with_models(never)
-        return await self.status_of(state, is_named=model is not None)
+            return await self.with_models(never, states)
+        return await self.status_of(state, states, is_named=model is not None)
 
-    async def status_of(self, state: State, *, is_named: bool = False) -> ServerStatus:
+    async def status_of(
+        self, state: State, states: Sequence[State], *, is_named: bool = False
+    ) -> ServerStatus:
         """Return the status of a run, with all models that run if there are others.
 
         Args:
             state: of the run.
+            states: the last run of each model.
             is_named: it was asked for by its name: then others are told only when it is over.
         """
-        if isinstance(state, UnreadableState):
-            status = await anyio.to_thread.run_sync(status_report.report_unreadable, state)
-        else:
-            state, status = await self._report(state)
-        if is_named and _is_up(state):
-            return status
-        return await self.with_models(status, but=None if _is_up(state) else state.run)
-
-    async def _report(self, state: RunState) -> tuple[RunState, ServerStatus]:
         difference = ""
-        if state.state is ServerState.STARTING:
+        if isinstance(state, RunState) and state.state is ServerState.STARTING:
             # The process that started it may be gone, so this one watches for it to be ready.
             loading = await self._watches.of(state.run)
             await loading.wait(LOOK_SECONDS)
             state, difference = await self._attachment.read_state(state.run), loading.difference
-        is_up = state.state is ServerState.READY
-        client = await self._attachment.connect(state.run) if is_up else None
-        return state, await status_report.report(state, client, difference)
+            states = await self._attachment.states()
+        if isinstance(state, UnreadableState):
+            status = await anyio.to_thread.run_sync(status_report.report_unreadable, state)
+        else:
+            is_up = state.state is ServerState.READY
+            client = await self._attachment.connect(state.run) if is_up else None
+            memory_bytes = await self._memory_of(state)
+            status = await status_report.report(state, client, memory_bytes, difference)
+        if is_named and _is_up(state):
+            return status
+        return await self.with_models(status, states, but=None if _is_up(state) else state.run)
+
+    async def _memory_of(self, state: RunState) -> int | None:
+        """Return the memory that a run takes, at most a moment old."""
+        if state.pid is None:
+            return None
+        measure = partial(status_report.measure_memory, state)
+        return await self._memory.get((state.run.folder, state.pid), measure)
 
     async def with_models(
-        self, status: ServerStatus, *, but: RunFolder | None = None
+        self, status: ServerStatus, states: Sequence[State], *, but: RunFolder | None = None
     ) -> ServerStatus:
         """Return the status with all models that run or are idle, if it does not tell of all.
 
         Args:
             status: of one model.
+            states: the last run of each model.
             but: the run that it tells of, where that is over.
         """
-        states = await self._attachment.states()
         told = [s for s in states if _is_up(s) or s.state is ServerState.IDLE]
         shown = [
             state
@@ -129,13 +144,17 @@ class Looks:
         running = state if isinstance(state, RunState) else None
         return await config_report.report(running, self._settings, self._environment, model)
 
-    async def fits(self, entry: NamedModel | None = None) -> Fits:
-        """Return what judges whether models fit, as the settings, or an entry, start them now."""
+    async def fits(self, entries: Sequence[NamedModel | None]) -> list[Fits]:
+        """Return what judges whether models fit, as each of the entries starts them now.
+
+        Args:
+            entries: models that the operator has named; None for what the settings say.
+        """
         # Where several models may run, what runs makes no room.
         is_only = self._settings.max_models == 1
         state = default_state(await self._attachment.states()) if is_only else None
         running = state if isinstance(state, RunState) else None
-        return await fits_now(running, self._settings, self._environment, entry)
+        return await fits_now(running, self._settings, self._environment, entries)
 
 
 def _is_up(state: State) -> bool:

@@ -9,7 +9,8 @@ import anyio
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.errors import NotRunningError
-from llama_mcp.llama_server.ready_server import ModelLoad, ReplyStream, TellLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
+from llama_mcp.llama_server.reply_stream import ReplyStream
 from llama_mcp.llama_server.restored_prompt import KeptPrompt
 
 
@@ -39,6 +40,9 @@ class OverRun:
 
     def note_use(self) -> None:
         """Do nothing: nobody unloads it any more."""
+
+    async def open_ahead(self) -> None:
+        """Do nothing: nobody listens any more."""
 
     async def new_stream_id(self) -> str | None:
         """Return None: there is nothing to generate."""

@@ -21,7 +21,8 @@ from llama_mcp.llama_server.diagnosis.slowness import SlowFacts, advise_slow
 from llama_mcp.llama_server.engine.command_line import HOST
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 from llama_mcp.llama_server.liveness import wait_until_silent
-from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, ReplyStream, TellLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, ModelUnloadedError, TellLoad
+from llama_mcp.llama_server.reply_stream import ReplyStream
 from llama_mcp.llama_server.restored_prompt import KeptPrompt
 from llama_mcp.llama_server.run_stream import RunStream
 from llama_mcp.llama_server.runs.endings import crash_error, launch_facts
@@ -91,6 +92,11 @@ class ReadyRun:
         if self.promise is not None:
             self.promise.take_back()
 
+    async def open_ahead(self) -> None:
+        """Open a connection, unless this process has as many as there are slots."""
+        if self.load is None:
+            await self.client.open_ahead(self.total_slots)
+
     async def new_stream_id(self) -> str | None:
         """Return one where this build goes on without a reader, and the keeper looks after it."""
         if not (self.may_go_on and self.run.launch.finish_seconds > 0):
@@ -112,7 +118,6 @@ class ReadyRun:
         self, body: Mapping[str, Any], stream: ReplyStream | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives."""
-        self.run.note_use()
         return self.client.stream_chat(body, stream.mark if isinstance(stream, RunStream) else None)
 
     async def count_tokens(self, messages: Sequence[Mapping[str, Any]]) -> int:

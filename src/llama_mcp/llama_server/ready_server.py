@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.reply_stream import ReplyStream, StreamPlace
 from llama_mcp.llama_server.restored_prompt import RestoresPrompts
 
 # What a template adds to each message at the most, for builds that cannot show theirs.
@@ -43,74 +44,22 @@ class Patience:
 NO_PATIENCE = Patience()
 
 
-class StreamPlace(Protocol):
-    """Where a reply can be read on."""
+@dataclass(frozen=True, slots=True)
+class WantedServer:
+    """Which llama-server a turn wants, and what may be done so that there is one."""
 
-    @property
-    def stream_id(self) -> str:
-        """By which llama-server knows it."""
-
-    @property
-    def run(self) -> str:
-        """The launch of llama-server that generates it."""
-
-    @property
-    def byte(self) -> int:
-        """Where in it what was not taken yet begins."""
-
-
-class ReplyStream(StreamPlace, Protocol):
-    """A reply that llama-server goes on with when its reader is gone, until it is stopped."""
-
-    @property
-    def is_caught_up(self) -> bool:
-        """Whether all has been read that there was when reading on began, and more is to come."""
-
-    @property
-    def is_told(self) -> bool:
-        """Whether somebody was told to come back for it, as far as was noted."""
-
-    def read_on(self) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
-        """Give the JSON of each chunk from its byte on, as stream_chat does.
-
-        Raises:
-            LlamaMCPError: as stream_chat; ReplyLostError when it was ended, or is not known.
-        """
-
-    async def note_saved(self, byte: int, *, is_told: bool) -> None:
-        """Say up to which byte the archive has it, and whether somebody may come back for it."""
-
-    async def stop(self) -> None:
-        """Stop generating it, if it is not over."""
-
-    async def forget(self) -> None:
-        """Let go of it: its reply is in the archive."""
-
-    async def leave(self) -> None:
-        """Leave it to whoever reads on."""
+    model: str | None = None
+    """The only model that will do, by path or name."""
+    usual_model: str | None = None
+    """The model that served the session before, by its name: taken before others when no model is
+    named."""
+    may_start: bool = True
+    """One is started if none serves, and the settings allow it."""
+    patience: Patience = NO_PATIENCE
+    """How long to wait for room where another model is used."""
 
 
-class ReplyLostError(LlamaMCPError):
-    """A reply whose reader was gone, and that cannot be read to its end."""
-
-    next_step = "{Chat}: ask the model to go on, or ask again."
-
-    def __init__(
-        self, why: str, *, was_unwanted: bool = False, was_never_begun: bool = False
-    ) -> None:
-        """Take what became of it.
-
-        Args:
-            why: what happened, a clause.
-            was_unwanted: it was ended because nobody would have come back for it.
-            was_never_begun: llama-server was never asked for it.
-        """
-        self.was_unwanted = was_unwanted
-        self.was_never_begun = was_never_begun
-        super().__init__(
-            f"The llama-mcp process that was receiving this reply ended before the reply did, and "
-            f"{why}. What had come is kept."
-        )
+ANY_SERVER = WantedServer()
 
 
 class ModelUnloadedError(LlamaMCPError):
@@ -173,6 +122,12 @@ class ReadyServer(RestoresPrompts, Protocol):
 
         To be called about once a second while one goes on, waiting for a slot or the model
         included. It takes microseconds and never fails.
+        """
+
+    async def open_ahead(self) -> None:
+        """Open the connection for a reply that is asked for in a moment, if a slot is free for it.
+
+        One that nobody uses is closed soon. Without one the reply takes a little longer to begin.
         """
 
     async def new_stream_id(self) -> str | None:
@@ -253,22 +208,8 @@ class ReadyServer(RestoresPrompts, Protocol):
 class ReadyServers(Protocol):
     """Gives a turn its llama-server."""
 
-    async def ready_server(
-        self,
-        *,
-        may_start: bool = True,
-        model: str | None = None,
-        usual_model: str | None = None,
-        patience: Patience = NO_PATIENCE,
-    ) -> ReadyServer:
+    async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> ReadyServer:
         """Return a llama-server that takes a turn, which may still load.
-
-        Args:
-            may_start: One is started if none serves, and the settings allow it.
-            model: The only model that will do, by path or name.
-            usual_model: The model that served the session before, by its name. It is taken before
-                others when no model is named.
-            patience: How long to wait for room where another model is used.
 
         Raises:
             LlamaMCPError: why there is none, such as that there is no room for it.

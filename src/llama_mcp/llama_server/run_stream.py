@@ -12,7 +12,7 @@ from llama_mcp.llama_server.api.chunks import StreamMark, chunks_of
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
-from llama_mcp.llama_server.ready_server import ReplyLostError
+from llama_mcp.llama_server.reply_stream import ReplyLostError
 from llama_mcp.llama_server.runs.stream_files import StreamEnding, StreamFiles
 
 # What became of a stream that nobody read to its end, by the keeper's word for it.

@@ -1,47 +1,37 @@
 """A start that was asked for: the run that it joins, replaces or launches, and its end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server import status_report
-from llama_mcp.llama_server.choosing.room import Room
+from llama_mcp.llama_server.choosing.start_parts import StartParts
 from llama_mcp.llama_server.errors import ReplaceFailedError, StartInterruptedError
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.named_states import State
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import RunState
-from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
-from llama_mcp.llama_server.starting.launcher import Launcher, refusal_to_join
+from llama_mcp.llama_server.runs.start_lock import Exclusive
+from llama_mcp.llama_server.starting.launcher import refusal_to_join
 from llama_mcp.llama_server.starting.loading import Loading, Progress
 from llama_mcp.llama_server.starting.preparation import Preparation, prepare
-from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import LaunchArguments, ServerStatus
-from llama_mcp.settings import LlamaServerSettings
 
 
 class Starts:
     """Starts that callers ask this process for."""
 
-    def __init__(
-        self,
-        settings: LlamaServerSettings,
-        environment: Mapping[str, str],
-        lock: StartLock,
-        launcher: Launcher,
-        watches: Watches,
-        room: Room,
-    ) -> None:
-        self._settings = settings
-        self._environment = environment
-        self._lock = lock
-        self._launcher = launcher
-        self._watches = watches
-        self._room = room
-        self._attachment = watches.attachment
+    def __init__(self, parts: StartParts) -> None:
+        self._settings = parts.settings
+        self._environment = parts.environment
+        self._lock = parts.lock
+        self._launcher = parts.launcher
+        self._watches = parts.watches
+        self._room = parts.room
+        self._attachment = parts.attachment
 
     async def start(
         self,
@@ -90,7 +80,8 @@ class Starts:
         if not (state.is_live or state.run.is_unloaded()):
             raise await anyio.to_thread.run_sync(self._start_error, state, loading)
         client = await self._attachment.connect(state.run)
-        status = await status_report.report(state, client, loading.difference)
+        memory_bytes = await status_report.measure_memory(state)
+        status = await status_report.report(state, client, memory_bytes, loading.difference)
         told = {"already_running": not is_new, "notes": [*notes, *(status.notes or [])] or None}
         return status.model_copy(update=told)
 

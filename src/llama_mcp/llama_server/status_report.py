@@ -45,14 +45,23 @@ async def never_started(runs_dir: Path, model: str | None = None) -> ServerStatu
     return ServerStatus(state=ServerState.STOPPED, message=message, model=model)
 
 
+async def measure_memory(run_state: RunState) -> int | None:
+    """Return the memory that a run takes; None of one that is over."""
+    return await anyio.to_thread.run_sync(lambda: memory_of(run_state.pids))
+
+
 async def report(
-    run_state: RunState, client: LlamaServerClient | None, difference: str = ""
+    run_state: RunState,
+    client: LlamaServerClient | None,
+    memory_bytes: int | None,
+    difference: str = "",
 ) -> ServerStatus:
     """Return the status of a run; a run that is ready is asked whether it still answers.
 
     Args:
         run_state: what its records and processes say.
         client: the connection to it.
+        memory_bytes: what it takes.
         difference: what speaks against one that is starting.
     """
     state, slots, notes = run_state.state, None, list(run_state.run.launch.notes)
@@ -63,10 +72,11 @@ async def report(
         notes += [SLEEPS] if is_sleeping else []
         if slots is None:
             run_state, state = await check_health(run_state, client)
-    ended = await anyio.to_thread.run_sync(endings.last_exit, run_state)
+    ended = None
+    if endings.has_ended_by_itself(run_state):
+        ended = await anyio.to_thread.run_sync(endings.last_exit, run_state)
     launch, outcome, pid = run_state.run.launch, run_state.outcome, run_state.pid
     is_up = pid is not None
-    memory_bytes = await anyio.to_thread.run_sync(lambda: memory_of(run_state.pids))
     elsewhere = [] if is_up else await _elsewhere(run_state.run.folder.parent)
     return ServerStatus(
         state=state,
@@ -81,7 +91,7 @@ async def report(
         uptime_seconds=run_state.uptime_seconds,
         ready_after_seconds=outcome.ready_after_seconds if outcome else None,
         slots=slots,
-        memory_bytes=memory_bytes,
+        memory_bytes=memory_bytes if is_up else None,
         clients=count_clients(run_state.run) if is_up or state is ServerState.IDLE else 0,
         last_exit=ended,
         # A build may be asked for its devices, and say in its log too that there are none.

@@ -9,17 +9,18 @@ the tasks that watch starts. Starts and stops are serialised across processes by
     chat    choosing/turn_servers.py
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from anyio.abc import TaskGroup
 
 from llama_mcp.llama_server.choosing.room import Room, TurnsUnderway
+from llama_mcp.llama_server.choosing.start_parts import StartParts
 from llama_mcp.llama_server.choosing.turn_servers import TurnServers
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.looking import Looks
 from llama_mcp.llama_server.rank_run import RankRun
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
+from llama_mcp.llama_server.ready_server import ANY_SERVER, WantedServer
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State, default_state
 from llama_mcp.llama_server.runs.run_state import RunState, read_state
@@ -74,11 +75,9 @@ class Supervisor:
         self._watches = Watches(self.attachment, launcher, tasks)
         self._looks = Looks(settings, environment, self._watches)
         room = Room(settings, self.attachment, turns_underway)
-        self._starts = Starts(settings, environment, self._lock, launcher, self._watches, room)
-        self._turn_servers = TurnServers(
-            *(settings, environment, self._lock, launcher, self._watches, room),
-            on_change,
-        )
+        parts = StartParts(settings, environment, self._lock, launcher, self._watches, room)
+        self._starts = Starts(parts)
+        self._turn_servers = TurnServers(parts, on_change)
 
     async def start(
         self,
@@ -101,7 +100,7 @@ class Supervisor:
             )
         finally:
             self._on_change()
-        return await self._looks.with_models(status)
+        return await self._looks.with_models(status, await self.attachment.states())
 
     async def stop(self, *, force: bool, model: str | None = None) -> ServerStatus:
         """Stop llama-server; one that is stopped already stays so.
@@ -134,7 +133,8 @@ class Supervisor:
         self._on_change()
         if one is None:
             return await self.status(None if is_all else model)
-        return await self._looks.status_of(await read_state(one.run))
+        states = await self.attachment.states()
+        return await self._looks.status_of(await read_state(one.run), states)
 
     async def status(self, model: str | None = None) -> ServerStatus:
         """Return what llama-server is doing now.
@@ -158,9 +158,13 @@ class Supervisor:
         """
         return await self._looks.config(model)
 
-    async def fits(self, entry: NamedModel | None = None) -> Fits:
-        """Return what judges whether models fit, as the settings, or an entry, start them now."""
-        return await self._looks.fits(entry)
+    async def fits(self) -> Fits:
+        """Return what judges whether models fit, as the settings start them now."""
+        return (await self._looks.fits([None]))[0]
+
+    async def fits_of(self, entries: Sequence[NamedModel | None]) -> list[Fits]:
+        """Return the same for each of the entries, None for the settings, measured once for all."""
+        return await self._looks.fits(entries)
 
     async def observe(self, model: str | None = None) -> State | None:
         """Return the state of a model's last run, asking no llama-server.
@@ -184,18 +188,9 @@ class Supervisor:
         states = await self.attachment.states()
         return [state.run.launch.alias for state in states if isinstance(state, RunState)]
 
-    async def ready_server(
-        self,
-        *,
-        may_start: bool = True,
-        model: str | None = None,
-        usual_model: str | None = None,
-        patience: Patience = NO_PATIENCE,
-    ) -> ReadyRun:
+    async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> ReadyRun:
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
-        return await self._turn_servers.ready_server(
-            may_start=may_start, model=model, usual_model=usual_model, patience=patience
-        )
+        return await self._turn_servers.ready_server(wanted)
 
     async def ready_run(self, name: str) -> ReadyRun | None:
         """Return the run of that name if it is one that answers, with a lease on it."""

@@ -93,8 +93,11 @@ class KnownModels:
 
     async def _look(self) -> "_Look":
         entries, wrong_file = await anyio.to_thread.run_sync(self._entries)
-        fits, seen = await self._supervisor.fits(), await self._supervisor.observe_all()
-        named = [(entry, await self._fits_of(entry, fits)) for entry in entries]
+        own = [entry for entry in entries if entry.given & _OF_NEEDS]
+        fits, *fits_of_own = await self._supervisor.fits_of([None, *own])
+        seen = await self._supervisor.observe_all()
+        judges = {entry.name: judge for entry, judge in zip(own, fits_of_own, strict=True)}
+        named = [(entry, judges.get(entry.name, fits)) for entry in entries]
         up = [each for each in seen if isinstance(each, RunState) and each.pid is not None]
         return _Look(fits, named, [each.run.launch for each in up], wrong_file)
 
@@ -104,10 +107,6 @@ class KnownModels:
             return self._library.named_models.all(), None
         except ModelsFileError as error:
             return (), error
-
-    async def _fits_of(self, entry: "NamedModel", fits: "Fits") -> "Fits":
-        is_as_set = not entry.given & _OF_NEEDS
-        return fits if is_as_set else await self._supervisor.fits(entry)
 
     def _details(self, name: str, look: "_Look") -> ModelDetails:
         from llama_mcp.models.offering import named, nearest

@@ -15,6 +15,7 @@ from llama_mcp.llama_server.ready_server import (
     ReadyServer,
     ReadyServers,
     TellWait,
+    WantedServer,
 )
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
@@ -49,18 +50,14 @@ async def server_for_turn(
         LlamaMCPError: why there is none, or what is wrong with the files or the json_schema.
     """
     before = await archive.last_model(request.session_id) if request.session_id else None
-    find = partial(
-        servers.ready_server,
-        model=request.model,
-        usual_model=before,
-        patience=Patience(request.wait_seconds, tell_wait),
-    )
+    patience = Patience(request.wait_seconds, tell_wait)
+    wanted = WantedServer(request.model, usual_model=before, patience=patience)
 
     async def check(server: ReadyServer) -> ReadyServer:
         server = await check_files(request, server, archive)
         return await _check_schema(request.sampling, server)
 
-    server = await _checked(find, check)
+    server = await _checked(partial(servers.ready_server, wanted), check)
     if before is None or request.model is not None or server.model == before:
         return server, ()
     return server, (f"{server.model} answers; the turn before was answered by {before}.",)
@@ -83,12 +80,8 @@ async def server_for_job(
     Raises:
         LlamaMCPError: why there is none, or what is wrong with the json_schema.
     """
-    find = partial(
-        servers.ready_server,
-        model=request.model,
-        patience=Patience(request.wait_seconds, tell_wait),
-    )
-    return await _checked(find, partial(_check_schema, sampling))
+    wanted = WantedServer(request.model, patience=Patience(request.wait_seconds, tell_wait))
+    return await _checked(partial(servers.ready_server, wanted), partial(_check_schema, sampling))
 
 
 async def _checked(find: Callable[[], Awaitable[ReadyServer]], check: Check) -> ReadyServer:

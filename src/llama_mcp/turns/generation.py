@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ReadyServer, ReplyLostError, ReplyStream
+from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.llama_server.reply_stream import ReplyLostError, ReplyStream
 from llama_mcp.llama_server.restored_prompt import RestoredPrompt
 from llama_mcp.sessions.begun_turns import MOST_OTHER_SESSIONS
 from llama_mcp.sessions.left_turns import StreamPoint

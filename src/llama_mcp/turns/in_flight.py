@@ -238,6 +238,7 @@ class InFlight:
         request_notes: Sequence[str],
         digest: str | None,
     ) -> Turn:
+        self._tasks.start_soon(server.open_ahead)  # while the archive writes
         # Once the message is in the archive the turn must start, or it would seem under way.
         with anyio.CancelScope(shield=True), new_session_offered():
             begun = await self._archive.begin_turn(

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ModelUnloadedError, ReadyServer, ReplyLostError
+from llama_mcp.llama_server.ready_server import ModelUnloadedError, ReadyServer, WantedServer
+from llama_mcp.llama_server.reply_stream import ReplyLostError
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import INTERRUPTED, TurnStatus
 from llama_mcp.turns.awaited_model import await_model
@@ -169,7 +170,7 @@ class Turn(Underway):
         error = await self._generate_with(self._server)
         while isinstance(error, ModelUnloadedError) and not self.reply.generated:
             try:
-                server = await self._servers.ready_server(may_start=False)
+                server = await self._servers.ready_server(WantedServer(may_start=False))
             except LlamaMCPError as why:
                 return why
             if server.model != self._server.model:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.llama_server.errors import AlreadyRunningError
+from llama_mcp.llama_server.ready_server import WantedServer
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.settings import Settings
@@ -106,11 +107,11 @@ async def test_a_session_goes_on_with_its_entry_and_no_other_of_that_beginning(
     named: Settings, file: Path
 ) -> None:
     async with process_of(named) as process:
-        server = await process.supervisor.ready_server(usual_model="code")
+        server = await process.supervisor.ready_server(WantedServer(usual_model="code"))
         assert server.run.launch.alias == "code"
         await process.supervisor.stop(force=True, model="all")
         write_models(file, entry("code large", "one"))
-        gone = await process.supervisor.ready_server(usual_model="code")
+        gone = await process.supervisor.ready_server(WantedServer(usual_model="code"))
         assert gone.run.launch.alias != "code large"
 
 

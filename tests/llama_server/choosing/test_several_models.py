@@ -17,7 +17,7 @@ from llama_mcp.llama_server.model_errors import (
     UnknownModelError,
 )
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.ready_server import ModelLoad, Patience, TellWait
+from llama_mcp.llama_server.ready_server import ModelLoad, Patience, TellWait, WantedServer
 from llama_mcp.llama_server.runs import ports
 from llama_mcp.llama_server.runs.of_models import latest_runs
 from llama_mcp.llama_server.runs.run import Run, current_run
@@ -51,7 +51,7 @@ async def serve(
     tell: TellWait | None = None,
 ) -> ReadyRun:
     server = await process.supervisor.ready_server(
-        model=model, patience=Patience(wait_seconds, tell)
+        WantedServer(model, patience=Patience(wait_seconds, tell))
     )
     server.note_use()  # as a turn does that is in the archive now
     return await server.when_ready(ignore)
@@ -205,14 +205,14 @@ async def test_a_session_stays_with_its_model_and_a_turn_without_one_takes_the_l
     async with process_of(several) as process:
         await serve(process, "one")
         await serve(process, "two")
-        usual = await process.supervisor.ready_server(usual_model="one")
+        usual = await process.supervisor.ready_server(WantedServer(usual_model="one"))
         assert usual.model == "one"
         assert (await process.supervisor.ready_server()).model == "two"
         await process.supervisor.stop(force=False, model="one")
-        back = await process.supervisor.ready_server(usual_model="one")
+        back = await process.supervisor.ready_server(WantedServer(usual_model="one"))
         assert back.model == "one" and set(await running(process)) == {"one", "two"}
         # One that is no more leaves the choice to what runs.
-        gone = await process.supervisor.ready_server(usual_model="deleted")
+        gone = await process.supervisor.ready_server(WantedServer(usual_model="deleted"))
         assert gone.model in ("one", "two")
 
 
@@ -221,9 +221,13 @@ async def test_where_one_model_runs_at_a_time_a_session_takes_what_runs(
 ) -> None:
     async with process_of(with_library) as process:
         await serve(process, "one")
-        assert (await process.supervisor.ready_server(usual_model="two")).model == "one"
+        assert (
+            await process.supervisor.ready_server(WantedServer(usual_model="two"))
+        ).model == "one"
         await process.supervisor.stop(force=True)
-        assert (await process.supervisor.ready_server(usual_model="two")).model == "two"
+        assert (
+            await process.supervisor.ready_server(WantedServer(usual_model="two"))
+        ).model == "two"
 
 
 async def test_a_model_that_crashed_comes_back_and_leaves_the_other_alone(

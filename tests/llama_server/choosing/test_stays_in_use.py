@@ -9,6 +9,7 @@ import pytest
 
 from llama_mcp.llama_server.model_errors import NoRoomError
 from llama_mcp.llama_server.ready_run import ReadyRun
+from llama_mcp.llama_server.ready_server import WantedServer
 from llama_mcp.llama_server.runs.leaving import leaving
 from llama_mcp.llama_server.runs.promises import Promises
 from llama_mcp.llama_server.runs.run import RunFolder
@@ -33,11 +34,11 @@ async def test_a_model_stays_for_a_call_that_has_got_it_and_no_turn_yet(
     one_at_a_time: Settings,
 ) -> None:
     async with process_of(one_at_a_time) as process:
-        got = await process.supervisor.ready_server(model="one")
+        got = await process.supervisor.ready_server(WantedServer(model="one"))
         got = await got.when_ready(lambda _load: None)
         with pytest.raises(NoRoomError, match="a call of this llama-mcp has just begun with it"):
             await serve(process, "two")
-        again = await process.supervisor.ready_server(model="one")
+        again = await process.supervisor.ready_server(WantedServer(model="one"))
         # The turn is in the archive now; another call still has nothing there.
         again.note_use()
         with pytest.raises(NoRoomError, match="has just begun"):

@@ -14,7 +14,7 @@ from llama_mcp.llama_server.errors import (
 )
 from llama_mcp.llama_server.model_errors import CannotChatError, NoRoomError
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.ready_server import ModelLoad
+from llama_mcp.llama_server.ready_server import ModelLoad, WantedServer
 from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, current_run
 from llama_mcp.llama_server.status import ServerState
@@ -201,7 +201,7 @@ async def test_a_model_without_replies_takes_no_turn_and_is_not_started_for_one(
         assert Step.REPLACE in refused.value.next
         # Who has named it names another one.
         with pytest.raises(CannotChatError, match="that was asked for") as refused:
-            await process.supervisor.ready_server(model="embeds")
+            await process.supervisor.ready_server(WantedServer(model="embeds"))
         assert Step.REPLACE not in refused.value.next
         assert len(recorded_launches(fake_folder)) == 1
         await process.supervisor.stop(force=True)
@@ -235,7 +235,7 @@ async def test_a_turn_that_names_its_model_gets_that_one_started(
 ) -> None:
     async with process_of(with_library) as process:
         for name in ("two", str(tmp_path / "library" / "two" / "two.gguf")):
-            server = await process.supervisor.ready_server(model=name)
+            server = await process.supervisor.ready_server(WantedServer(model=name))
             server = await server.when_ready(ignore)
             assert (server.model, len(server.notes)) == ("two", 1)
             await process.supervisor.stop(force=True)
@@ -251,7 +251,7 @@ async def test_what_runs_takes_a_turn_that_names_it_by_path_or_by_name(
     async with process_of(with_library) as process:
         await start(process.supervisor, model_path="one", ctx_size=256)
         for name in ("one", "one/one", "ONE.gguf", str(path), str(link)):
-            server = await process.supervisor.ready_server(model=name)
+            server = await process.supervisor.ready_server(WantedServer(model=name))
             assert (server.model, server.slot_ctx_size) == ("one", 256)
     assert len(recorded_launches(fake_folder)) == 1
 
@@ -262,13 +262,13 @@ async def test_a_turn_that_names_another_model_than_runs_is_told_which_and_what_
     async with process_of(with_library) as process, process_of(with_library) as other:
         await start(process.supervisor, model_path="one")
         with pytest.raises(NoRoomError, match="no room for the model two") as refused:
-            await other.supervisor.ready_server(model="two")
+            await other.supervisor.ready_server(WantedServer(model="two"))
         assert "one (" in str(refused.value) and "another llama-mcp process" in str(refused.value)
         assert refused.value.next == (Step.STOP_ONE,)
         # Whoever was refused keeps nothing of it running.
         assert (await process.supervisor.status()).clients == 1
         with pytest.raises(ModelUnusableError, match="four"):
-            await other.supervisor.ready_server(model="four")
+            await other.supervisor.ready_server(WantedServer(model="four"))
     assert len(recorded_launches(fake_folder)) == 1
 
 
@@ -280,7 +280,7 @@ async def test_of_turns_that_name_two_models_at_once_one_is_refused(
 
     async def take(process: Process, name: str) -> None:
         try:
-            models.append((await process.supervisor.ready_server(model=name)).model)
+            models.append((await process.supervisor.ready_server(WantedServer(model=name))).model)
         except NoRoomError as error:
             refused.append(str(error))
 
@@ -298,11 +298,11 @@ async def test_a_crashed_model_gives_way_to_another_that_a_turn_names(
 ) -> None:
     async with process_of(with_library) as process:
         for name, expected in (("two", "two"), ("two.gguf", "two"), (None, "two")):
-            started = await process.supervisor.ready_server(model=name)
+            started = await process.supervisor.ready_server(WantedServer(model=name))
             started = await started.when_ready(ignore)
             assert started.model == expected
             await kill(process)
-        server = await process.supervisor.ready_server(model="one")
+        server = await process.supervisor.ready_server(WantedServer(model="one"))
         assert (await server.when_ready(ignore)).model == "one"
         await process.supervisor.stop(force=True)
     launches = [launch["argv"] for launch in recorded_launches(fake_folder)]
@@ -316,10 +316,10 @@ async def test_a_named_model_without_replies_or_with_starts_forbidden_is_not_sta
     embeds = str(write_tiny_bert(tmp_path / "embeds.gguf"))
     async with process_of(with_library) as process:
         with pytest.raises(CannotChatError, match="that was asked for cannot chat: embeds"):
-            await process.supervisor.ready_server(model=embeds)
+            await process.supervisor.ready_server(WantedServer(model=embeds))
         with pytest.raises(NotRunningError):
-            await process.supervisor.ready_server(model="one", may_start=False)
+            await process.supervisor.ready_server(WantedServer(model="one", may_start=False))
     async with process_of(with_library.model_copy(update={"auto_start": False})) as process:
         with pytest.raises(NotRunningError):
-            await process.supervisor.ready_server(model="one")
+            await process.supervisor.ready_server(WantedServer(model="one"))
     assert not recorded_launches(fake_folder)

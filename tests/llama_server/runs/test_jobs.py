@@ -55,7 +55,7 @@ async def test_a_keeper_that_cannot_leave_the_job_of_its_client_says_so_and_ends
 ) -> None:
     with start_client(runs_dir, "job = windows.Job()") as client:
         run = the_run(runs_dir)
-        status = await report(await read_run_state(run), None)
+        status = await report(await read_run_state(run), None, None)
         assert status.notes is not None and IS_IN_A_JOB in status.notes
         client.kill()
     await until(lambda: not lives(pid_of(run)), "llama-server ends with the client's job")
@@ -67,7 +67,7 @@ async def test_a_keeper_outlives_a_client_that_is_killed(runs_dir: Path) -> None
     run = the_run(runs_dir)
     state = await read_run_state(run)
     assert state.is_live and lives(pid_of(run))
-    assert IS_IN_A_JOB not in ((await report(state, None)).notes or [])
+    assert IS_IN_A_JOB not in ((await report(state, None, None)).notes or [])
     run.request_stop()
     await until(lambda: run_is_over(run), "the keeper stops what is asked to stop")
 

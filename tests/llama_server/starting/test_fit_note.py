@@ -104,7 +104,7 @@ async def test_models_are_judged_with_what_the_llama_server_that_runs_would_leav
 
 async def test_without_an_engine_ram_is_judged(settings: Settings) -> None:
     nowhere = settings.model_copy(update={"llama_cpp_path": "/nowhere", "n_gpu_layers": 7})
-    fits = await fits_now(None, nowhere, {})
+    (fits,) = await fits_now(None, nowhere, {}, [None])
     assert fits.options == StartOptions(4096, 4, 7)
     assert fits.available.ram_bytes > 0 and fits.available.gpus_bytes == ()
 
@@ -116,7 +116,27 @@ async def test_an_entry_is_judged_as_it_would_be_started(first: Process, tmp_pat
         "b", "m", n_gpu_layers=0
     )
     own, on_cpu = NamedModels(write_models(tmp_path / "models.toml", text)).all()
-    fits = await first.supervisor.fits(own)
+    fits, fits_on_cpu = await first.supervisor.fits_of([own, on_cpu])
     assert (fits.options.ctx_size, fits.options.parallel) == (512, 1)
     assert fits.available.gpus_bytes == ()
-    assert (await first.supervisor.fits(on_cpu)).options == StartOptions(4096, 4, 0)
+    assert fits_on_cpu.options == StartOptions(4096, 4, 0)
+
+
+@pytest.mark.posix
+async def test_an_engine_is_asked_once_for_its_devices_however_many_entries_have_settings(
+    first: Process, settings: Settings, fake_folder: Path, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    program = fake_folder / "counting"
+    counts = f'case "$*" in *--list-devices*) echo x >> {asked};; esac'
+    program.write_text(f'#!/bin/sh\n{counts}\nexec {settings.llama_cpp_path} "$@"\n')
+    program.chmod(0o755)
+    texts = [
+        entry(f"m{n}", "m", ctx_size=512 * n, llama_cpp_path=str(program)) for n in range(1, 6)
+    ]
+    entries = NamedModels(write_models(tmp_path / "models.toml", *texts)).all()
+    for rounds in (1, 2):
+        fits = await first.supervisor.fits_of(entries)
+        assert [each.options.ctx_size for each in fits] == [512 * n for n in range(1, 6)]
+        # The stand-in's GPU is not one that NVML knows: each list asks anew.
+        assert asked.read_text().count("x") == rounds

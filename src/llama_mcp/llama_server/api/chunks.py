@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from pydantic_core import from_json
+
 from llama_mcp.llama_server.api.refusals import error_from
 from llama_mcp.llama_server.errors import LlamaServerLostError
 
@@ -51,13 +53,14 @@ async def chunks_of(
     async for piece in pieces:
         *lines, pending = (pending + piece).split(b"\n")
         for line in lines:
-            field, _, value = line.strip().partition(b":")
-            if field == b"data" and value.strip() == DONE:
+            field, _, text = line.strip().partition(b":")
+            value = text.lstrip()
+            if field == b"data" and value == DONE:
                 return
             if field == b"error":  # how builds before 2025 send it
                 raise error_from(HTTPStatus.INTERNAL_SERVER_ERROR, value, body)
             mark.byte += len(line) + 1
-            if field == b"data" and value.strip():
+            if field == b"data" and value:
                 yield _checked_chunk(value, body)
         if len(pending) > MAX_LINE_BYTES:
             raise LlamaServerLostError("its stream holds a line without an end")
@@ -80,6 +83,10 @@ def decoded(data: bytes) -> Any:
     Raises:
         LlamaServerLostError: it is none.
     """
+    try:
+        return from_json(data)
+    except ValueError:
+        pass  # it takes no bytes that are no UTF-8, and no half of a surrogate pair
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:

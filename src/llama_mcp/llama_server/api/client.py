@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import anyio
 import httpx2
 
 from llama_mcp.llama_server.api.chunks import StreamMark, chunks_of, decoded
+from llama_mcp.llama_server.api.connection import Connection, lost
+from llama_mcp.llama_server.api.connections import Connections
 from llama_mcp.llama_server.api.fields import member
 from llama_mcp.llama_server.api.refusals import error_from
 from llama_mcp.llama_server.api.shared_answer import SharedAnswer
-from llama_mcp.llama_server.api.stream_transport import StreamTransport
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 
 CONNECT_TIMEOUT_SECONDS = 5.0
-# A request that finds all slots busy gets no headers until one is free, so reading has no limit
-# here: the turn has its own, which counts what really arrives.
-STREAM_TIMEOUT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
+NO_READ_LIMIT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
 GET_TIMEOUT_SECONDS = 2.0
 # llama-server answers /slots between two steps of generation, so each answer is used for a while.
 SLOTS_AGE_SECONDS = 0.25
@@ -29,8 +29,10 @@ POST_TIMEOUT_SECONDS = 30.0
 # The tokens of a prompt, as numbers, are the longest whole answer.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_REFUSAL_BYTES = 64 * 1024
+CHAT = "/v1/chat/completions"
 STREAM = "/v1/stream"
 LOOKUP = "/v1/streams/lookup"
+NO_HEADERS: Mapping[str, str] = {}
 # httpx2 raises RuntimeError when the client is closed during a request, as a stop does.
 FAILURES = (httpx2.HTTPError, httpx2.StreamError, RuntimeError)
 
@@ -50,20 +52,14 @@ class LlamaServerClient:
             # Nothing here is encrypted; the default would load every certificate (50 ms).
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
-        self._stream_transport = StreamTransport(CONNECT_TIMEOUT_SECONDS)
+        self._connections = Connections(url, CONNECT_TIMEOUT_SECONDS)
+        self._head = _head_lines(url, api_key)
         self._has_streams: bool | None = None
         self._slots: SharedAnswer[Any | None] = SharedAnswer(SLOTS_AGE_SECONDS)
-        self._streams = httpx2.AsyncClient(
-            base_url=url,
-            headers={**(headers or {}), "Accept-Encoding": "identity"},
-            timeout=None,
-            trust_env=False,
-            transport=self._stream_transport,
-        )
 
     async def aclose(self) -> None:
         """Close every connection; llama-server does not end while one is open."""
-        await self._streams.aclose()
+        self._connections.close()
         await self._http.aclose()
 
     async def is_healthy(self) -> bool:
@@ -99,7 +95,7 @@ class LlamaServerClient:
 
         An answer is not used again once a reply of this process has begun or ended.
         """
-        changes = self._stream_transport.changes
+        changes = self._connections.changes
         return await self._slots.get(changes, partial(self.get_or_none, "/slots"))
 
     async def names_tag(self, tag: str) -> bool:
@@ -128,7 +124,7 @@ class LlamaServerClient:
         try:
             status, content = await self._fetch("POST", path, timeout_seconds, _encode(body))
         except FAILURES as error:
-            raise LlamaServerLostError(_describe(error)) from error
+            raise lost(_describe(error)) from error
         if status in (httpx2.codes.NOT_FOUND, httpx2.codes.NOT_IMPLEMENTED):
             return None
         if not httpx2.codes.is_success(status):
@@ -146,7 +142,7 @@ class LlamaServerClient:
         try:
             with anyio.fail_after(seconds):
                 async with self._http.stream(
-                    method, path, content=content, timeout=STREAM_TIMEOUT
+                    method, path, content=content, timeout=NO_READ_LIMIT
                 ) as response:
                     async for piece in response.aiter_bytes():
                         body += piece
@@ -163,20 +159,27 @@ class LlamaServerClient:
         """Send a chat request and give the JSON of each chunk as it arrives.
 
         Leaving the context closes the stream, which makes llama-server stop generating; with a mark
-        it goes on, and the mark says where to read on (read_stream).
+        it goes on, and the mark says where to read on (read_stream). No time limit is set here: a
+        request that finds all slots busy gets no headers until one is free. The turn has its own
+        limit, which counts what really arrives.
 
         Raises:
             CompletionError: llama-server refused the request, or reports an error in mid-stream.
             LlamaServerLostError: the connection broke, or the stream ended before it was done.
         """
-        request = self._streams.build_request(
-            "POST",
-            "/v1/chat/completions",
-            content=_encode({**body, "stream": True}),
-            headers={"Content-Type": "application/json"} | (mark.headers if mark else {}),
-        )
-        async with self._answer(request, body) as pieces:
-            yield chunks_of(pieces, body, mark)
+        content = _encode({**body, "stream": True})
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(content))}
+        head = self._request_head("POST", CHAT, headers | (mark.headers if mark else {}))
+        async with self._answer(head + content, body) as connection:
+            yield chunks_of(connection.pieces(), body, mark)
+
+    async def open_ahead(self, most: int) -> None:
+        """Open a connection for a stream that will be asked for in a moment.
+
+        Args:
+            most: how many streams llama-server generates at once; no more connections are opened.
+        """
+        await self._connections.open_ahead(most)
 
     @asynccontextmanager
     async def read_stream(
@@ -188,16 +191,17 @@ class LlamaServerClient:
             CompletionError: it is not known any more, or no longer from that byte on.
             LlamaServerLostError: the connection broke.
         """
-        query = {"conv_id": stream_id, "from": str(first_byte)}
-        async with self._answer(
-            self._streams.build_request("GET", STREAM, params=query), {}
-        ) as pieces:
-            yield pieces
+        query = urlencode({"conv_id": stream_id, "from": first_byte})
+        async with self._answer(self._request_head("GET", f"{STREAM}?{query}"), {}) as connection:
+            yield connection.pieces()
 
     async def end_stream(self, stream_id: str) -> None:
         """Stop what is generated for a stream, and forget it; one that is not known is no error."""
-        with suppress(*FAILURES):
-            await self._fetch("DELETE", f"{STREAM}?conv_id={stream_id}", GET_TIMEOUT_SECONDS)
+        request = self._request_head("DELETE", f"{STREAM}?{urlencode({'conv_id': stream_id})}")
+        with suppress(CompletionError), anyio.move_on_after(GET_TIMEOUT_SECONDS):
+            async with self._answer(request, {}) as connection:
+                async for _ in connection.pieces():
+                    pass
 
     async def has_streams(self) -> bool:
         """Tell whether this build goes on with a stream whose reader is gone; asked once."""
@@ -219,42 +223,41 @@ class LlamaServerClient:
         return found[0] if isinstance(found, list) and found else None
 
     @asynccontextmanager
-    async def _answer(
-        self, request: httpx2.Request, body: Mapping[str, Any]
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def _answer(self, request: bytes, body: Mapping[str, Any]) -> AsyncIterator[Connection]:
+        connection = await self._connections.ask(request)
         try:
-            response = await self._streams.send(request, stream=True)
-        except FAILURES as error:
-            raise LlamaServerLostError(_describe(error)) from error
-        try:
-            if response.status_code != httpx2.codes.OK:
-                raise await _refusal(response, body)
-            yield _pieces(response)
+            if not httpx2.codes.is_success(connection.status):
+                raise await _refusal(connection, body)
+            yield connection
         finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
+            self._connections.give_back(connection)
+
+    def _request_head(
+        self, method: str, target: str, headers: Mapping[str, str] = NO_HEADERS
+    ) -> bytes:
+        lines = [f"{method} {target} HTTP/1.1", *self._head]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode()
 
 
-async def _pieces(response: httpx2.Response) -> AsyncIterator[bytes]:
-    try:
-        async for piece in response.aiter_raw():
-            yield piece
-    except FAILURES as error:
-        raise LlamaServerLostError(_describe(error)) from error
+def _head_lines(url: str, api_key: str | None) -> list[str]:
+    """Return the headers of every request for a stream."""
+    lines = [f"Host: {urlsplit(url).netloc}", "Accept-Encoding: identity"]
+    return [*lines, f"Authorization: Bearer {api_key}"] if api_key else lines
 
 
-async def _refusal(response: httpx2.Response, body: Mapping[str, Any]) -> CompletionError:
+async def _refusal(connection: Connection, body: Mapping[str, Any]) -> CompletionError:
     """Return what a refusal says, as far as its body arrives within GET_TIMEOUT_SECONDS."""
     content = b""
     try:
         with anyio.move_on_after(GET_TIMEOUT_SECONDS):
-            async for piece in response.aiter_raw():
+            async for piece in connection.pieces():
                 content += piece
                 if len(content) > MAX_REFUSAL_BYTES:
                     break
-    except FAILURES as error:
-        return LlamaServerLostError(_describe(error))
-    return error_from(response.status_code, content, body)
+    except LlamaServerLostError as error:
+        return error
+    return error_from(connection.status, content, body)
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:
@@ -263,4 +266,4 @@ def _encode(body: Mapping[str, Any]) -> bytes:
 
 def _describe(error: Exception) -> str:
     text = str(error)
-    return f"the connection to it failed ({type(error).__name__}{': ' if text else ''}{text})"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -9,11 +9,11 @@ import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.choosing.memory_left import available_without
-from llama_mcp.llama_server.engine.capabilities import learn_capabilities
+from llama_mcp.llama_server.engine.capabilities import Capabilities, learn_capabilities
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.devices import PATIENCE_SECONDS, Device, list_devices
 from llama_mcp.llama_server.engine.environment import child_environment
-from llama_mcp.llama_server.engine.locate import locate_engine
+from llama_mcp.llama_server.engine.locate import Engine, locate_engine
 from llama_mcp.llama_server.engine.memory_options import (
     given_values,
     placed_on,
@@ -25,7 +25,7 @@ from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.asked import Asked
 from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.models.entries.entry import NamedModel
-from llama_mcp.models.fitting import Fits
+from llama_mcp.models.fitting import Available, Fits
 from llama_mcp.models.needs import StartOptions
 from llama_mcp.settings import LlamaServerSettings
 
@@ -34,40 +34,67 @@ async def fits_now(
     running: RunState | None,
     settings: LlamaServerSettings,
     inherited: Mapping[str, str],
-    entry: NamedModel | None = None,
-) -> Fits:
-    """Return what judges models, with memory measured once.
+    entries: Sequence[NamedModel | None],
+) -> list[Fits]:
+    """Return what judges models, one for each entry; each engine and all memory is measured once.
 
     Args:
         running: the run that counts; None without one.
         settings: the operator's.
         inherited: the environment that we were started with.
-        entry: a model that the operator has named, which is judged as it would be started; None
-            for every other.
+        entries: models that the operator has named, each judged as it would be started; None for
+            every other model.
     """
-    config = Asked(settings, inherited, LaunchArguments(), entry).config
-    options, devices = await _start_of(config, settings.pass_env, inherited)
     pids = pids_of(running.run.state()) if running is not None and running.is_live else frozenset()
-    return Fits(await anyio.to_thread.run_sync(available_without, devices, pids), options)
+    measured = _Measured(child_environment(inherited, settings.pass_env), pids)
+    fits = []
+    for entry in entries:
+        config = Asked(settings, inherited, LaunchArguments(), entry).config
+        options, devices = await _start_of(config, inherited.get("PATH", ""), measured)
+        fits.append(Fits(await measured.available(devices), options))
+    return fits
+
+
+class _Measured:
+    """What one look has found of engines and memory, each asked for once."""
+
+    def __init__(self, environment: dict[str, str], pids: frozenset[int]) -> None:
+        self.environment = environment
+        self._pids = pids
+        self._devices: dict[tuple[str, ...], Sequence[Device]] = {}
+        self._available: dict[tuple[Device, ...], Available] = {}
+
+    async def devices(self, engine: Engine, capabilities: Capabilities) -> Sequence[Device]:
+        """Return the GPUs that an engine lists; none where it cannot tell."""
+        key = tuple(engine.command)
+        if key not in self._devices:
+            asked = engine, capabilities, self.environment, PATIENCE_SECONDS
+            self._devices[key] = await list_devices(*asked) or ()
+        return self._devices[key]
+
+    async def available(self, devices: Sequence[Device]) -> Available:
+        """Return the memory that a start would have that uses these GPUs."""
+        key = tuple(devices)
+        if key not in self._available:
+            self._available[key] = await anyio.to_thread.run_sync(
+                available_without, devices, self._pids
+            )
+        return self._available[key]
 
 
 async def _start_of(
-    config: LaunchConfig, pass_env: Sequence[str], inherited: Mapping[str, str]
+    config: LaunchConfig, search_path: str, measured: _Measured
 ) -> tuple[StartOptions, Sequence[Device]]:
     """Return what a start would ask for, and the GPUs that it would use; none without an engine."""
     plain = StartOptions(config.ctx_size, config.parallel, config.n_gpu_layers)
-    environment = child_environment(inherited, pass_env)
     try:
-        engine = await anyio.to_thread.run_sync(
-            locate_engine, config.llama_cpp_path, inherited.get("PATH", "")
-        )
-        capabilities = await learn_capabilities(engine, environment)
+        engine = await anyio.to_thread.run_sync(locate_engine, config.llama_cpp_path, search_path)
+        capabilities = await learn_capabilities(engine, measured.environment)
     except LlamaMCPError:  # a start will say so
         return plain, ()
     values = given_values(config.extra_args, capabilities)
     options = start_options(config, values, capabilities)
     if config.n_gpu_layers == 0:
         return options, ()
-    listed = await list_devices(engine, capabilities, environment, PATIENCE_SECONDS)
-    used = used_devices(listed or (), values)
+    used = used_devices(await measured.devices(engine, capabilities), values)
     return placed_on(options, used), used

@@ -6,7 +6,7 @@ model, once there is room for it. A model that loads is not waited for here: the
 when its message is in the archive.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -14,8 +14,8 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from llama_mcp.llama_server.choosing.room import Room
 from llama_mcp.llama_server.choosing.serving_runs import ServingRuns
+from llama_mcp.llama_server.choosing.start_parts import StartParts
 from llama_mcp.llama_server.choosing.wanted_model import (
     ModelThatChats,
     ModelThatRanks,
@@ -24,19 +24,22 @@ from llama_mcp.llama_server.choosing.wanted_model import (
 from llama_mcp.llama_server.model_errors import NoRoomError
 from llama_mcp.llama_server.rank_run import RankRun, rank_run_of
 from llama_mcp.llama_server.ready_run import ReadyRun
-from llama_mcp.llama_server.ready_server import NO_PATIENCE, ModelLoad, Patience
+from llama_mcp.llama_server.ready_server import (
+    ANY_SERVER,
+    NO_PATIENCE,
+    ModelLoad,
+    Patience,
+    WantedServer,
+)
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.leaving import is_leaving
 from llama_mcp.llama_server.runs.promises import Promise
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import RunState, once_unloaded
-from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
-from llama_mcp.llama_server.starting.launcher import Launcher
+from llama_mcp.llama_server.runs.start_lock import Exclusive
 from llama_mcp.llama_server.starting.preparation import Preparation
-from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import ServerState
 from llama_mcp.models.library import library_of
-from llama_mcp.settings import LlamaServerSettings
 
 # As a start has it that says nothing else.
 LOAD_SECONDS = 600.0
@@ -62,62 +65,34 @@ class _Wish:
 class TurnServers:
     """Gives each turn of this process its llama-server."""
 
-    def __init__(
-        self,
-        settings: LlamaServerSettings,
-        environment: Mapping[str, str],
-        lock: StartLock,
-        launcher: Launcher,
-        watches: Watches,
-        room: Room,
-        on_change: Callable[[], None],
-    ) -> None:
+    def __init__(self, parts: StartParts, on_change: Callable[[], None]) -> None:
         """Take what it works with.
 
         Args:
-            settings: the operator's.
-            environment: what llama-server's environment is built from.
-            lock: the start lock.
-            launcher: launches runs.
-            watches: watch runs that load.
-            room: makes room for one more model.
+            parts: what a start needs.
             on_change: called when this process has launched or ended llama-server.
         """
-        self._settings = settings
-        self._environment = environment
-        self._lock = lock
-        self._launcher = launcher
-        self._watches = watches
-        self._room = room
-        self._serving_runs = ServingRuns(settings, watches)
-        self._attachment = watches.attachment
+        self._settings = parts.settings
+        self._environment = parts.environment
+        self._lock = parts.lock
+        self._launcher = parts.launcher
+        self._watches = parts.watches
+        self._room = parts.room
+        self._serving_runs = ServingRuns(parts.settings, parts.watches)
+        self._attachment = parts.attachment
         self._on_change = on_change
 
-    async def ready_server(
-        self,
-        *,
-        may_start: bool = True,
-        model: str | None = None,
-        usual_model: str | None = None,
-        patience: Patience = NO_PATIENCE,
-    ) -> ReadyRun:
+    async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> ReadyRun:
         """Return a llama-server that takes a turn, which may still load.
 
         Takes a lease on it, so that it stays while this process lives.
-
-        Args:
-            may_start: one is started if none serves, and the settings allow it.
-            model: the only model that will do, by path or name.
-            usual_model: the model that served the session before, by its name: taken before
-                others when no model is named.
-            patience: how long to wait for room.
 
         Raises:
             NoRoomError: the model cannot be started beside what runs, which may not be stopped.
             LlamaMCPError: why there is none.
         """
-        wanted = ModelThatChats(self._settings, self._environment, model, usual_model)
-        return await self._serving(_Wish(wanted, may_start, patience))
+        model = ModelThatChats(self._settings, self._environment, wanted.model, wanted.usual_model)
+        return await self._serving(_Wish(model, wanted.may_start, wanted.patience))
 
     async def ready_run(self, state: RunState) -> ReadyRun | None:
         """Return the run of a state if it is still there to be used, with a lease on it.

@@ -17,10 +17,11 @@ from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.errors import StateFolderError
 from llama_mcp.llama_server.runs import endings
 from llama_mcp.llama_server.runs.creating import state_folder_errors
+from llama_mcp.llama_server.runs.kept import Stamps
+from llama_mcp.llama_server.runs.kept_looks import KeptLooks
 from llama_mcp.llama_server.runs.leases import Lease, list_uses
 from llama_mcp.llama_server.runs.leaving import once_decided
 from llama_mcp.llama_server.runs.members import end_left_by
-from llama_mcp.llama_server.runs.of_models import latest_runs
 from llama_mcp.llama_server.runs.promises import Promises
 from llama_mcp.llama_server.runs.run import Run, RunFolder, UnreadableRun, current_run
 from llama_mcp.llama_server.runs.run_state import (
@@ -73,8 +74,7 @@ class Attachment:
         self.promises = Promises()
         # The runs that were searched for what a killed keeper has left.
         self._searched: set[Path] = set()
-        # Of runs that are over for good: a home remembers more of them than run.
-        self._over: dict[Path, RunState] = {}
+        self._looks = KeptLooks(runs_dir)
 
     async def current_state(self) -> RunState | UnreadableState | None:
         """Return the state of the run that was started last; None when there never was one.
@@ -97,10 +97,7 @@ class Attachment:
         """
         self.reap_keepers()
         with state_folder_errors(self._runs_dir):
-            runs = latest_runs(self._runs_dir)
-            folders = {run.folder for run in runs}
-            self._over = {at: state for at, state in self._over.items() if at in folders}
-            return [self._over.get(run.folder) or await self._look(run) for run in runs]
+            return [await self._look(run) for run in self._looks.runs()]
 
     async def settled_states(self) -> list[RunState | UnreadableState]:
         """Return the states of `states`; what is being unloaded is waited for."""
@@ -214,17 +211,20 @@ class Attachment:
 
     async def release_all(self) -> None:
         """Close all connections and give back all leases; the keepers do the rest."""
+        self._looks.forget_all()
         for held in list(self._held.values()):
             await self.release(held.run)
 
     async def _look(self, run: Run | UnreadableRun) -> RunState | UnreadableState:
         self._renew_lease(run)
+        if (known := self._looks.state_of(run)) is not None:
+            return known
+        stamps = Stamps(run.record_paths)
         state = await read_state(run)
         if state.state is not ServerState.READY:
             await self._end_what_is_left(run)
         self.state_log.note(state)
-        if isinstance(state, RunState) and state.is_over_for_good:
-            self._over[run.folder] = state
+        self._looks.keep(state, stamps)
         return state
 
     def _hold(self, run: Run | UnreadableRun) -> _Held:

@@ -37,11 +37,17 @@ def last_exit(state: RunState) -> LastExit | None:
     return explained[0] if explained else None
 
 
+def has_ended_by_itself(state: RunState) -> bool:
+    """Tell whether there is something to explain: it crashed, or its start was given up."""
+    failure = state.outcome.failure if state.outcome else None
+    return state.state is ServerState.CRASHED or bool(failure)
+
+
 def _explain_ending(state: RunState) -> tuple[LastExit, Sequence[str]] | None:
     """Return how a run ended by itself and the lines of its log that show it; None as above."""
-    failure = state.outcome.failure if state.outcome else None
-    if state.state is not ServerState.CRASHED and not failure:
+    if not has_ended_by_itself(state):
         return None
+    failure = state.outcome.failure if state.outcome else None
     exit_code, number = _ending(state.keeper)
     tail = read_log_tail(state.run.log_path, LOG_LINES_FOR_DIAGNOSIS)
     verdict = explain(state, tail)

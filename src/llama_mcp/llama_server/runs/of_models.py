@@ -8,10 +8,12 @@ counts before the latter.
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from llama_mcp.keeper import run_dir
+from llama_mcp.llama_server.runs.places import here
 from llama_mcp.llama_server.runs.plain_run import CURRENT
 from llama_mcp.llama_server.runs.run import (
     Run,
@@ -38,6 +40,23 @@ def latest_runs(runs_dir: Path) -> list[Run | UnreadableRun]:
     others = (run for run in found.values() if run is not current)
     latest = sorted(others, key=lambda run: run.launch.at, reverse=True)
     return [*([current] if current else []), *latest]
+
+
+def pointers_in(runs_dir: Path) -> list[str]:
+    """Return the paths of the files that name the runs, whether they are there or not."""
+    names = [CURRENT, *_pointers(runs_dir)]
+    return [f"{runs_dir}{os.sep}{name}" for name in names]
+
+
+def are_all_that_are_named(runs_dir: Path, runs: Sequence[Run | UnreadableRun]) -> bool:
+    """Tell whether runs are those that the pointers name, each launched here beyond doubt.
+
+    One that is not named was found by looking at all folders. Of one that was launched elsewhere a
+    lock tells whether it is to be judged here.
+    """
+    named = {named_folder(runs_dir, name) for name in [CURRENT, *_pointers(runs_dir)]}
+    found = {run.folder for run in runs if isinstance(run, Run) and run.launch.place == here()}
+    return named == found
 
 
 def make_current(runs_dir: Path, run: Run) -> None:

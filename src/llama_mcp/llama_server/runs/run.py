@@ -53,6 +53,12 @@ class RunFolder:
         """One locked file for each llama-mcp that uses it."""
         return self.folder / run_dir.LEASES
 
+    @property
+    def record_paths(self) -> list[str]:
+        """The folder, and the records in it that say more than by being there."""
+        names = (run_dir.LAUNCH, run_dir.STATE, run_dir.OUTCOME)
+        return [str(self.folder), *map(self._path, names)]
+
     def state(self) -> KeeperState | None:
         """Return what the keeper recorded last; None before it has spawned anything."""
         return _read_or_none(self._path(run_dir.STATE), KeeperState)

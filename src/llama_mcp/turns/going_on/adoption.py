@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer, ReplyStream
+from llama_mcp.llama_server.ready_server import LeftReplies, ReadyServer
+from llama_mcp.llama_server.reply_stream import ReplyStream
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.begun_turns import BegunTurn, CacheFacts
 from llama_mcp.sessions.left_turns import AdoptedTurn

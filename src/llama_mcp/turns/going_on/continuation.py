@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import ReadyServer, ReadyServers, WantedServer
 from llama_mcp.turns.chat_request import GO_ON, build_body
 from llama_mcp.turns.prompt import Prompt
 from llama_mcp.turns.replies.partial_reply import PartialReply
@@ -50,9 +50,10 @@ async def rest_after_crash(
     """
     if not broken_off.can_go_on or not reply.text or not reply.is_plain_text:
         return None
+    wanted = WantedServer(crashed.model, may_start=False)
     try:
         with anyio.fail_after(LOAD_SECONDS):
-            server = await servers.ready_server(may_start=False, model=crashed.model)
+            server = await servers.ready_server(wanted)
             server = await server.when_ready(lambda _load: None)
         is_same = server.model == crashed.model and server.serving_id != crashed.serving_id
         if not is_same:

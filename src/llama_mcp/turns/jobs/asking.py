@@ -14,7 +14,12 @@ from dataclasses import dataclass, field
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ModelUnloadedError, ReadyServer, ReadyServers
+from llama_mcp.llama_server.ready_server import (
+    ModelUnloadedError,
+    ReadyServer,
+    ReadyServers,
+    WantedServer,
+)
 from llama_mcp.sessions.jobs import FinishedPiece
 from llama_mcp.sessions.records import Usage
 from llama_mcp.turns import tracing
@@ -196,9 +201,10 @@ class Asker:
 
     async def _ready_again(self, error: LlamaMCPError) -> ReadyServer:
         before = self.server
+        wanted = WantedServer(before.model, may_start=False)
         try:
             with anyio.fail_after(LOAD_SECONDS):
-                server = await self.servers.ready_server(may_start=False, model=before.model)
+                server = await self.servers.ready_server(wanted)
                 server = await server.when_ready(lambda _load: None)
         except LlamaMCPError as why:
             raise JobBrokenError(why if error.can_go_on else error) from why
