@@ -62,11 +62,12 @@ class Following:
             while not self.is_over:
                 if reported == self._changes:
                     await self._wait_for_change()
-                reported = self._changes
+                    continue
+                reported, next_stage = self._changes, self._next_stage
                 if early_seconds := await report(self._reply):
                     reported = -1
                     with anyio.move_on_after(early_seconds):
-                        await self._next_stage.wait()
+                        await next_stage.wait()
 
     async def _wait_for_change(self) -> None:
         if self._change is None:

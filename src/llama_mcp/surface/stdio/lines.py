@@ -7,6 +7,7 @@ two), which becomes U+FFFD.
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +56,9 @@ def messages_in(line: bytes) -> list[Any]:
 
 
 def _read(line: bytes) -> list[Any]:
-    if not line.startswith(b"["):
-        return [mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)]
     items = pydantic_core.from_json(line)
+    if not isinstance(items, list):
+        return [_validated(items)]
     if not 0 < len(items) <= MAX_BATCH_MESSAGES:
         why = f"a batch has 1 to {MAX_BATCH_MESSAGES} messages, this one has {len(items)}"
         return [Refusal(f"Invalid request: {why}", code=INVALID_REQUEST)]
@@ -66,9 +67,19 @@ def _read(line: bytes) -> list[Any]:
 
 def _message(item: Any) -> Any:
     try:
-        return mcp_types.jsonrpc_message_adapter.validate_python(item, by_name=False)
+        return _validated(item)
     except ValueError:
         return Refusal("Invalid request: not a JSON-RPC message", _id_of(item), INVALID_REQUEST)
+
+
+def _validated(item: Any) -> Any:
+    """Return a message; raise ValueError if it is none."""
+    if isinstance(item, dict) and "method" in item:
+        kind = mcp_types.JSONRPCRequest if "id" in item else mcp_types.JSONRPCNotification
+        with suppress(ValueError):
+            return kind.model_validate(item, by_name=False)
+    # All kinds, one after the other.
+    return mcp_types.jsonrpc_message_adapter.validate_python(item, by_name=False)
 
 
 def _why_unreadable(line: bytes) -> str:
