@@ -13,11 +13,11 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import fields
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-import anyio
 import mcp.server.mcpserver.server
 import mcp_types
 import pytest
@@ -31,6 +31,7 @@ from packaging.requirements import Requirement
 
 from llama_mcp.settings import Settings
 from llama_mcp.surface.server import LlamaMCPServer, build_server
+from llama_mcp.surface.stdio.messages import Incoming, Outgoing
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = CHECKOUT / "src" / "llama_mcp"
@@ -137,6 +138,17 @@ def test_middleware_is_still_called_with_what_changes_reads_of_a_request() -> No
     assert isinstance(connection.exit_stack, AsyncExitStack), (
         "Connection has no exit_stack any more; Subscriptions forgets a client by it"
     )
+
+
+def test_the_sdk_still_asks_no_more_of_a_stream_than_ours_have() -> None:
+    protocols: Any = import_module("mcp.shared._stream_protocols")
+    for theirs, ours in ((protocols.ReadStream, Incoming), (protocols.WriteStream, Outgoing)):
+        asked = {name for name, value in vars(theirs).items() if inspect.isfunction(value)}
+        missing = asked - set(dir(ours))
+        assert asked and not missing, (
+            f"the SDK asks {sorted(missing)} of a stream too; {ours.__name__} in "
+            "surface/stdio/messages.py is what the low-level server reads or writes"
+        )
 
 
 def test_a_message_is_still_read_and_written_as_stdio_does() -> None:
