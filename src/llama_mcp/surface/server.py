@@ -284,7 +284,7 @@ def build_server(
     llama_server_watcher = LlamaServerWatcher(subscriptions, services)
     model_watcher = ModelWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services, list_told)
-    LifecycleTools(services).register(server)
+    LifecycleTools(services, server.words).register(server)
     conversation = ConversationTools(services, server.offered, client_folders)
     conversation.register(server)
     FileTools(services, client_folders, conversation.telling).register(server)
@@ -294,7 +294,7 @@ def build_server(
     ObservingTools(services).register(server)
     Prompts(services, server.offered).register(server)
     Completions(services, client_folders).register(server)
-    LlamaServerResources(services).register(server)
+    LlamaServerResources(services, server.words).register(server)
     ModelResources(services).register(server)
     SessionResources(services).register(server)
     return server
