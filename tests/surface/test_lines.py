@@ -3,7 +3,10 @@
 import json
 from typing import Any
 
+import mcp_types
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llama_mcp.surface.stdio.lines import (
     INVALID_REQUEST,
@@ -16,11 +19,32 @@ from llama_mcp.surface.stdio.lines import (
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 
 
+ANYTHING = st.sampled_from([None, True, 1, 1.0, -5, "x", "2.0", [], {}, {"x": 1}])
+MEMBERS: dict[str, st.SearchStrategy[Any]] = {
+    "id": st.sampled_from([1, "a"]) | ANYTHING,
+    "method": st.just("ping") | ANYTHING,
+    "params": st.just({"x": 1}) | ANYTHING,
+    "result": st.just({"x": 1}) | ANYTHING,
+    "error": st.just({"code": 1, "message": "x"}) | ANYTHING,
+}
+
+
 def said(text: bytes) -> Any:
     """Return the only argument of a call whose JSON has this text."""
     line = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"text":"%s"}}' % text
     (message,) = messages_in(line)
     return message.params["text"]
+
+
+@given(st.fixed_dictionaries({"jsonrpc": st.just("2.0") | ANYTHING}, optional=MEMBERS))
+def test_a_message_is_read_as_what_the_sdk_takes_it_for(members: dict[str, Any]) -> None:
+    (message,) = messages_in(json.dumps(members).encode())
+    try:
+        meant = mcp_types.jsonrpc_message_adapter.validate_python(members, by_name=False)
+    except ValueError:
+        assert isinstance(message, Refusal)
+    else:
+        assert message == meant and message.model_fields_set == meant.model_fields_set
 
 
 @pytest.mark.parametrize(

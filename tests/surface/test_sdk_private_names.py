@@ -18,7 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-import anyio
 import mcp.server.mcpserver.server
 import mcp_types
 import pytest
@@ -32,12 +31,12 @@ from packaging.requirements import Requirement
 
 from llama_mcp.settings import Settings
 from llama_mcp.surface.server import LlamaMCPServer, build_server
+from llama_mcp.surface.stdio.messages import Incoming, Outgoing
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = CHECKOUT / "src" / "llama_mcp"
 # Every private name of another package that our sources touch; each has its test below.
 KNOWN = {
-    ("surface/stdio/messages.py", "mcp.shared._context_streams"),
     ("surface/stdio/serving.py", "_lowlevel_server"),
     ("surface/notifications/subscriptions.py", "_connection"),
     ("surface/client_folders.py", "_connection"),
@@ -141,30 +140,15 @@ def test_middleware_is_still_called_with_what_changes_reads_of_a_request() -> No
     )
 
 
-async def test_context_streams_are_still_made_read_and_closed_as_stdio_does() -> None:
-    try:
-        context_streams: Any = import_module("mcp.shared._context_streams")
-        incoming, received = context_streams.create_context_streams[int](0)
-        assert isinstance(incoming, context_streams.ContextSendStream)
-        assert isinstance(received, context_streams.ContextReceiveStream)
-        taken = []
-
-        async def send() -> None:
-            async with incoming:
-                for number in range(3):
-                    await incoming.send(number)
-
-        async with anyio.create_task_group() as tasks, received:
-            tasks.start_soon(send)
-            async for number in received:
-                taken.append(number)
-                assert received.last_context is not None
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        pytest.fail(
-            f"mcp.shared._context_streams has changed ({error}); surface/stdio/messages.py makes "
-            "the streams with it that the low-level server reads and writes"
+def test_the_sdk_still_asks_no_more_of_a_stream_than_ours_have() -> None:
+    protocols: Any = import_module("mcp.shared._stream_protocols")
+    for theirs, ours in ((protocols.ReadStream, Incoming), (protocols.WriteStream, Outgoing)):
+        asked = {name for name, value in vars(theirs).items() if inspect.isfunction(value)}
+        missing = asked - set(dir(ours))
+        assert asked and not missing, (
+            f"the SDK asks {sorted(missing)} of a stream too; {ours.__name__} in "
+            "surface/stdio/messages.py is what the low-level server reads or writes"
         )
-    assert taken == [0, 1, 2]
 
 
 def test_a_message_is_still_read_and_written_as_stdio_does() -> None:

@@ -1,5 +1,7 @@
 """When those who follow a reply are woken."""
 
+from typing import Any
+
 import anyio
 
 from llama_mcp.turns.following import Following
@@ -41,19 +43,43 @@ async def test_a_report_that_was_too_early_is_repeated_without_another_change() 
         following.end()
 
 
-async def test_the_first_token_is_reported_at_once_and_the_next_ones_wait_their_time() -> None:
+async def test_what_begins_a_stage_is_reported_at_once_and_what_follows_waits_its_time() -> None:
     reply = PartialReply()
     following, reporter = Following(reply), Reporter(early_seconds=LONG_SECONDS)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(following.follow, PATIENCE_SECONDS, reporter.report)
         await anyio.wait_all_tasks_blocked()
         assert reporter.reports == 1
-        for reports in (2, 2):
-            reply.generated += 1
+        for chunk, reports in (
+            (delta(reasoning_content="Hm"), 2),
+            (delta(reasoning_content="so"), 2),
+            (delta(content="It"), 3),
+            (delta(content=" is"), 3),
+            (delta(finish_reason="stop"), 4),
+            ({"usage": {"completion_tokens": 4}}, 4),
+        ):
+            reply.take(chunk)
             following.note_change()
             await anyio.wait_all_tasks_blocked()
-            assert reporter.reports == reports
+            assert reporter.reports == reports, chunk
         following.end()
+
+
+def delta(finish_reason: str | None = None, **texts: str) -> dict[str, Any]:
+    return {"choices": [{"delta": texts, "finish_reason": finish_reason}]}
+
+
+async def test_the_end_is_not_waited_for_whatever_the_last_report_says() -> None:
+    following, reporter = Following(PartialReply()), Reporter()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(following.follow, LONG_SECONDS, reporter.report)
+        await anyio.wait_all_tasks_blocked()
+        reporter.early_seconds = LONG_SECONDS
+        following.end()
+        with anyio.fail_after(PATIENCE_SECONDS):
+            await following.wait_until_over()
+            await anyio.wait_all_tasks_blocked()
+        assert reporter.reports == 1
 
 
 async def test_a_turn_that_is_over_is_not_waited_for() -> None:

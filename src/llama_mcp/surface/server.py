@@ -1,7 +1,7 @@
 """The MCP server: tools, resources and prompts over the services, and failures in words."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 import anyio
+import anyio.lowlevel
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
@@ -126,6 +127,9 @@ class LlamaMCPServer(MCPServer[Services]):
         """Let turns know that the process ends, so that they are not taken for cancelled."""
         if self.services is not None:
             self.services.announce_shutdown()
+
+    tell_rest: Callable[[], Awaitable[None]] = staticmethod(anyio.lowlevel.checkpoint)
+    """Tells clients of changes that they were not told of yet, because the client leaves."""
 
     async def announce_what_there_is(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
@@ -256,6 +260,10 @@ def build_server(
                 server.services = None
                 tasks.cancel_scope.cancel()
 
+    async def tell_rest() -> None:
+        session_watcher.note_rest()
+        await subscriptions.tell_now()
+
     subscriptions = Subscriptions()
     client_folders = ClientFolders()
     server = LlamaMCPServer(
@@ -270,12 +278,13 @@ def build_server(
         middleware=[subscriptions, client_folders],
     )
     server.middleware.append(server.announce_what_there_is)
+    server.tell_rest = tell_rest
     server.offered, server.words = settings.offered_tools, words_of(settings)
     services = server.current_services
     llama_server_watcher = LlamaServerWatcher(subscriptions, services)
     model_watcher = ModelWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services, list_told)
-    LifecycleTools(services).register(server)
+    LifecycleTools(services, server.words).register(server)
     conversation = ConversationTools(services, server.offered, client_folders)
     conversation.register(server)
     FileTools(services, client_folders, conversation.telling).register(server)
@@ -285,7 +294,7 @@ def build_server(
     ObservingTools(services).register(server)
     Prompts(services, server.offered).register(server)
     Completions(services, client_folders).register(server)
-    LlamaServerResources(services).register(server)
+    LlamaServerResources(services, server.words).register(server)
     ModelResources(services).register(server)
     SessionResources(services).register(server)
     return server

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.replies.partial_reply import PartialReply, Stage
 
 # Sends what is new of a reply. Returns 0, or how many seconds too early the call was.
 Report = Callable[[PartialReply], Awaitable[float]]
@@ -20,6 +20,8 @@ class Following:
         self._changes = 0
         # Made only while a caller waits: it costs more than all else that is done for a token.
         self._change: anyio.Event | None = None
+        self._stage = Stage.AWAITED
+        self._next_stage = anyio.Event()
         self._over = anyio.Event()
 
     @property
@@ -33,6 +35,10 @@ class Following:
         if self._change is not None:
             self._change.set()
             self._change = None
+        if self._reply.stage is not self._stage or self.is_over:
+            self._stage = self._reply.stage
+            self._next_stage.set()
+            self._next_stage = anyio.Event()
 
     def end(self) -> None:
         """Wake all callers for the last time."""
@@ -48,20 +54,20 @@ class Following:
 
         Args:
             seconds: How long to follow.
-            report: Called after changes, and again later when it was too early.
+            report: Called after changes. When it was too early it is called again: in time, or as
+                soon as the reply has got to another stage.
         """
         reported = -1
         with anyio.move_on_after(seconds):
             while not self.is_over:
                 if reported == self._changes:
                     await self._wait_for_change()
-                reported = self._changes
+                    continue
+                reported, next_stage = self._changes, self._next_stage
                 if early_seconds := await report(self._reply):
                     reported = -1
                     with anyio.move_on_after(early_seconds):
-                        # The first token is reported at once; the others wait for their time.
-                        has_begun = self._reply.generated > 0
-                        await (self._over.wait() if has_begun else self._wait_for_change())
+                        await next_stage.wait()
 
     async def _wait_for_change(self) -> None:
         if self._change is None:

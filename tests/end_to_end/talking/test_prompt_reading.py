@@ -1,17 +1,23 @@
-"""While llama-server reads a prompt, its callers see how far it is."""
+"""While llama-server reads a prompt, its callers see how far it is; and when the text is whole."""
 
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import LlamaMCP, Progress
+from tests.support.processes import until
 
 # The stand-in tells of no token, of half of them and of all, and counts four characters a token.
 PROMPT_SECONDS = 2.0
 MESSAGE = "x" * 400
+SENTENCE = "The quick brown fox jumps over the lazy dog."
 READING = re.compile(r"reading the prompt, (\d+) %(?:, about (\d+) s left)?")
 
 
@@ -70,3 +76,28 @@ async def test_status_lines_say_how_far_the_prompt_is_read_and_how_long_it_takes
     assert progress.rises
     # With stream="off" nothing is said at all.
     assert not silence.values
+
+
+async def test_all_of_the_text_is_told_before_the_reply_is_archived_and_the_result_after_it(
+    llama_mcp: LlamaMCP, tmp_path: Path, era: str
+) -> None:
+    """Archiving is the pause that clients need between the last progress and the result."""
+    fake, progress = install_fake(tmp_path / "fake", hold_at_token=3), Progress()
+    results: list[dict[str, Any]] = []
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(fake)).connect(era) as connection:
+        await connection.call("start_llama_server")
+
+        async def chat() -> None:
+            results.append(await connection.call("chat", progress, message="Go on"))
+
+        with closing(sqlite3.connect(llama_mcp.home / "sessions.db", isolation_level=None)) as held:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(chat)
+                await until(lambda: progress.text == "The quick brown", "it has begun")
+                held.execute("BEGIN IMMEDIATE")
+                set_faults(fake.parent)
+                await until(lambda: progress.text == SENTENCE, "all of its text is told")
+                assert results == []
+                held.execute("ROLLBACK")
+    assert results[0]["reply"] == SENTENCE and "notes" not in results[0]
+    assert progress.rises

@@ -10,6 +10,7 @@ import anyio
 import pytest
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
+from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import ResourceListChangedNotification, ResourceUpdatedNotification
 
 from llama_mcp.surface.notifications.subscriptions import Subscriptions
@@ -136,6 +137,25 @@ async def test_what_is_noted_several_times_is_told_once() -> None:
         subscriptions.note([STATUS])
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(subscriptions.tell)
-        await anyio.wait_all_tasks_blocked()
+        await until(lambda: told != [], "it is told")
+        subscriptions.note([LOG])
+        await until(lambda: len(told) > 1, "what is noted later is told later")
         tasks.cancel_scope.cancel()
-    assert len(told) == 1
+    assert told == [ResourceUpdated(uri=STATUS), ResourceUpdated(uri=LOG)]
+
+
+async def test_what_is_noted_is_told_later_but_at_once_to_a_client_that_leaves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A turn notes that its session is there, and its first text is not to wait behind that."""
+    monkeypatch.setattr("llama_mcp.surface.notifications.subscriptions.LATER_SECONDS", 3600)
+    subscriptions, told = Subscriptions(), list[object]()
+    subscriptions.bus.subscribe(told.append)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(subscriptions.tell)
+        subscriptions.note([STATUS])
+        await anyio.wait_all_tasks_blocked()
+        assert told == []
+        await subscriptions.tell_now()
+        assert told == [ResourceUpdated(uri=STATUS)]
+        tasks.cancel_scope.cancel()

@@ -1,4 +1,8 @@
-"""Progress notifications: always rising, at most one every 50 ms, only for callers that ask."""
+"""Progress notifications: always rising, and only for callers that ask.
+
+At most one every 50 ms, but for what nobody should wait for: that generation has begun, the first
+text, and the end of the text.
+"""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +13,7 @@ from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.services import Services
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.results.files import progress_line
-from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.replies.partial_reply import PartialReply, Stage
 from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import counted
 
@@ -24,6 +28,9 @@ MAX_LINE_CHARACTERS = 200
 HALF_LOAD_SECONDS = 60.0
 # Six bytes each at most; a client that reads slowly lets a reply of any length come together.
 MAX_MESSAGE_CHARACTERS = 1_000_000
+# The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
+# result removes the handler before queued progress is handled).
+BEFORE_RESULT_SECONDS = 0.001
 Stream = Literal["chunks", "status", "off"]
 
 
@@ -60,19 +67,19 @@ class ReplyProgress:
         self._stream = stream
         self.sent_pieces = first_piece
         self._sent_at = anyio.current_time()
+        self._sent_stage = Stage.AWAITED
         self._line = ""
 
     async def report(self, reply: PartialReply) -> float:
         """Send what is new and return 0; if it is too soon, return how many seconds too soon.
 
-        The clock starts with the turn, so that a short prompt is read without a word and the first
-        token goes out at once.
+        The clock starts with the call, so that a short prompt is read without a word. What has got
+        to another stage since is never too soon.
         """
         if self._stream == "off":
             return 0.0
-        is_first_text = bool(reply.pieces) and not self.sent_pieces
         early_seconds = self._sent_at + MIN_INTERVAL_SECONDS - anyio.current_time()
-        if early_seconds > 0 and not (is_first_text and self._progress.last == 0):
+        if early_seconds > 0 and reply.stage <= self._sent_stage:
             return early_seconds
         await self.flush(reply)
         return 0.0
@@ -85,6 +92,7 @@ class ReplyProgress:
         """Send what is new at once; to be called when the reply is over."""
         if self._stream == "off":
             return
+        self._sent_stage = reply.stage
         pieces = len(reply.pieces)
         if self._stream == "chunks":
             message = "".join(reply.pieces[self.sent_pieces : pieces])
@@ -103,6 +111,12 @@ class ReplyProgress:
         if await self._send(value, total, message):
             self.sent_pieces = pieces
             self._sent_at = anyio.current_time()
+
+    async def settle(self) -> None:
+        """Wait until a result can follow what was sent; mostly archiving has taken that long."""
+        left_seconds = self._sent_at + BEFORE_RESULT_SECONDS - anyio.current_time()
+        if self._progress.last and left_seconds > 0:
+            await anyio.sleep(left_seconds)
 
     async def _send(self, value: float, total: float | None, message: str) -> bool:
         """Report a value with a message, in as many notifications as it needs."""
@@ -143,7 +157,8 @@ class JobProgress:
             value, total, line = self._progress.last + 0.001, None, _line(job.reply)
         early_seconds = self._sent_at + SAME_LINE_SECONDS - anyio.current_time()
         if line == self._line and early_seconds > 0:
-            return early_seconds
+            # Another line does not wait for so long.
+            return min(early_seconds, MIN_INTERVAL_SECONDS)
         if await self._progress.report(value, total, visible_line(clean_text(line))):
             self._sent_at, self._line = anyio.current_time(), line
         return 0.0

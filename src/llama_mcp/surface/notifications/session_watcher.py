@@ -12,7 +12,7 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
 from llama_mcp.sessions.changes import SessionMark
-from llama_mcp.surface.notifications.subscriptions import Subscriptions
+from llama_mcp.surface.notifications.subscriptions import LATER_SECONDS, Subscriptions
 from llama_mcp.surface.resources.uris import SESSIONS, session_id_of, session_uris
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,11 @@ class SessionWatcher:
             # The watch reads the archive for it, which has this change too: it is told once.
             self._own_change_came.set()
         else:
-            self._tell((), has_list_changed=False)
+            self.note_rest()
+
+    def note_rest(self) -> None:
+        """Have clients told of what this process has changed and the watch has not seen yet."""
+        self._tell((), has_list_changed=False)
 
     async def watch(self) -> None:
         """Note changes while somebody listens to sessions, until cancelled."""
@@ -101,7 +105,7 @@ class SessionWatcher:
         except LlamaMCPError as error:
             # A tool that meets the same fault says what is wrong.
             logger.debug("Changes of sessions are not known: %s", error)
-            self._tell((), has_list_changed=False)
+            self.note_rest()
             return mark
         self._tell([*changes.changed, *gone], has_list_changed=changes.came_or_went)
         return changes.mark
@@ -123,4 +127,6 @@ class SessionWatcher:
     async def _wait(self) -> None:
         with anyio.move_on_after(POLL_SECONDS):
             await self._own_change_came.wait()
+            # The archive has a turn to begin first.
+            await anyio.sleep(LATER_SECONDS)
         self._own_change_came = anyio.Event()

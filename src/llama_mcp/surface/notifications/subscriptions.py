@@ -27,6 +27,8 @@ from mcp.types import INVALID_PARAMS
 from llama_mcp.surface.resources.uris import SESSIONS
 
 MODERN = "2026-07-28"
+# A turn begins with a change, and its first text goes first. What changes meanwhile is told once.
+LATER_SECONDS = 0.05
 # What sending to a client that has gone raises.
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 
@@ -97,16 +99,21 @@ class Subscriptions:
         await self._listener_came.wait()
 
     async def tell(self) -> None:
-        """Tell clients of what is noted, until it is cancelled."""
+        """Tell clients a little later of what is noted, until it is cancelled."""
         while True:
             await self._noted.wait()
-            self._noted = anyio.Event()
-            uris, self._changed_uris = self._changed_uris, {}
-            has_list_changed, self._has_list_changed = self._has_list_changed, False
-            for uri in uris:
-                await self._tell_updated(uri)
-            if has_list_changed:
-                await self._tell_list_changed()
+            await anyio.sleep(LATER_SECONDS)
+            await self.tell_now()
+
+    async def tell_now(self) -> None:
+        """Tell clients of what is noted and was not told yet."""
+        self._noted = anyio.Event()
+        uris, self._changed_uris = self._changed_uris, {}
+        has_list_changed, self._has_list_changed = self._has_list_changed, False
+        for uri in uris:
+            await self._tell_updated(uri)
+        if has_list_changed:
+            await self._tell_list_changed()
 
     def _client(self, ctx: ServerRequestContext[Any, Any]) -> _LegacyClient:
         # Nothing public tells connections apart, or when one ends.

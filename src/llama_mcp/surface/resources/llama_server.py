@@ -5,8 +5,9 @@ from collections.abc import Callable
 from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations
 
+from llama_mcp.errors import Words
 from llama_mcp.services import Services
-from llama_mcp.surface.failures import with_next_step, words_of
+from llama_mcp.surface.failures import with_next_step
 from llama_mcp.surface.resources.uris import (
     CONFIG,
     CONFIG_OF_MODEL,
@@ -33,8 +34,9 @@ FOR_PROGRAMS = Annotations(audience=["user"], priority=0.1)
 class LlamaServerResources:
     """Status, settings, figures and log of llama-server, and of that of each model."""
 
-    def __init__(self, services: Callable[[], Services]) -> None:
+    def __init__(self, services: Callable[[], Services], words: Words) -> None:
         self._services = services
+        self._words = words
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the resources to the server."""
@@ -113,9 +115,8 @@ class LlamaServerResources:
         return await self._log(name)
 
     async def _status(self, model: str | None) -> str:
-        services = self._services()
-        status = await services.observer.status(model)
-        return json_text(with_next_step(status, words_of(services.settings)))
+        status = await self._services().observer.status(model)
+        return json_text(with_next_step(status, self._words))
 
     async def _log(self, model: str | None) -> str:
         log = await self._services().observer.log_end(LOG_LINES, model=model)

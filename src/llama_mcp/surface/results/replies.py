@@ -108,8 +108,12 @@ class Telling:
         return tool_result(text, result, {RECEIPT: receipt}, is_reply=True, rest=rest)
 
     def _note(self, reply: ChatReply, told: _Told | ToldJob) -> None:
-        others = [item for item in self.so_far.items() if item[0] != reply.session_id]
-        self.so_far = dict([*others[1 - KEPT_SESSIONS :], (reply.session_id, told)])
+        so_far = dict(self.so_far)
+        so_far.pop(reply.session_id, None)
+        so_far[reply.session_id] = told
+        if len(so_far) > KEPT_SESSIONS:
+            del so_far[next(iter(so_far))]
+        self.so_far = so_far
 
 
 def _told_after(reply: ChatReply) -> _Told:

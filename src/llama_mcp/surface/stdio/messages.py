@@ -1,106 +1,157 @@
 """Messages in and out; what cannot be read is answered, and never ends the server."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Self
 
 import anyio
 import anyio.lowlevel
-from mcp.shared._context_streams import ContextSendStream, create_context_streams
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from llama_mcp.early.handover import Handover
 from llama_mcp.surface.stdio.descriptors import MAX_MESSAGE_BYTES, take_over_stdio
 from llama_mcp.surface.stdio.frames import error_frame, frame_of
-from llama_mcp.surface.stdio.lines import PARSE_ERROR, Refusal, messages_in
+from llama_mcp.surface.stdio.lines import Refusal, messages_in
 from llama_mcp.surface.stdio.unanswered import Unanswered
 
 # What a client that has stopped reading may still get of what was written.
 LAST_WRITE_SECONDS = 0.5
-# What requests that came before the end of stdin still get to be answered. Clients kill a server
-# 2 s after the end, and closing takes up to 1.5 s (services.py).
-LAST_ANSWER_SECONDS = 0.5
+# What requests that came before the end of stdin still get to be answered, and what else is to be
+# told then. Clients kill a server 2 s after the end, and closing takes up to 1.5 s (services.py).
+LAST_ANSWER_SECONDS = 0.4
+LAST_TELLING_SECONDS = 0.1
 
 # What a client that listens is told at once (2026-07-28).
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 
-Streams = tuple[Any, Any]
+Streams = tuple["Incoming", "Outgoing"]
 
 
 @asynccontextmanager
-async def message_streams(on_end: Callable[[], None], handover: Handover) -> AsyncIterator[Streams]:
+async def message_streams(
+    on_end: Callable[[], None], tell_rest: Callable[[], Awaitable[None]], handover: Handover
+) -> AsyncIterator[Streams]:
     """Give the streams of messages that come and go over stdin and stdout.
 
     Args:
         on_end: called when stdin is closed.
+        tell_rest: called then, after what is quick was answered: what was not told yet is sent.
         handover: what was read and answered before.
     """
     reader, writer, close = await take_over_stdio(handover.unread)
     writer.write(handover.unsent)
-    incoming, received = create_context_streams[SessionMessage | Exception](0)
     unanswered = Unanswered()
     outgoing = Outgoing(writer, unanswered)
-    replay = partial(_replay, handover.replayed, incoming, outgoing)
+
+    async def end() -> None:
+        on_end()
+        with anyio.move_on_after(LAST_ANSWER_SECONDS):
+            await unanswered.wait_until_none()
+        with anyio.move_on_after(LAST_TELLING_SECONDS):
+            await tell_rest()
+
     try:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_read_messages, reader, writer, incoming, unanswered, on_end, replay)
-            yield received, outgoing
-            tasks.cancel_scope.cancel()
+        yield Incoming(reader, outgoing, unanswered, handover.replayed, end), outgoing
     finally:
         with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WRITE_SECONDS):
             await _drain(writer)
         close()
 
 
-async def _replay(
-    lines: Iterable[bytes],
-    incoming: ContextSendStream[SessionMessage | Exception],
-    outgoing: "Outgoing",
-) -> None:
-    """Let the server learn from lines that were answered early; its own answers are dropped.
+class Incoming:
+    """The SDK's stream of messages from the client: whoever receives reads stdin.
 
-    Of a client that listens, the acknowledgement was given; the answer comes when it ends. Nothing
-    else is read meanwhile: what comes next with the id of such a request is the answer to it.
+    A stream that a task of its own feeds costs a task, and a turn of the event loop for a message.
     """
-    for message in (message for line in lines for message in messages_in(line)):
-        if isinstance(message, JSONRPCRequest):
-            answered = outgoing.drop_answer_to(message.id)
-            await incoming.send(SessionMessage(message))
-            await answered.wait()
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        outgoing: "Outgoing",
+        unanswered: Unanswered,
+        replayed: Iterable[bytes],
+        end: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Read messages.
+
+        Args:
+            reader: stdin.
+            outgoing: gets what is answered to a line that cannot be read.
+            unanswered: what has come and waits for its answer.
+            replayed: lines that were answered early, from which the server learns; its own answers
+                are dropped. Of a client that listens, the acknowledgement was given; the answer
+                comes when it ends.
+            end: called when stdin is closed, before the stream ends.
+        """
+        self._reader = reader
+        self._outgoing = outgoing
+        self._unanswered = unanswered
+        self._replayed = deque(message for line in replayed for message in messages_in(line))
+        # The replayed request under way. Nothing is read meanwhile: what comes next with its id is
+        # the answer to it.
+        self._replaying: anyio.Event | None = None
+        self._end = end
+        self._read: deque[Any] = deque()
+        self._is_over = False
+
+    async def receive(self) -> SessionMessage:
+        """Return the next message.
+
+        Raises:
+            anyio.EndOfStream: stdin is closed.
+        """
+        if self._replaying is not None:
+            await self._replaying.wait()
+            self._replaying = None
+        if self._replayed:
+            message = self._replayed.popleft()
+            if isinstance(message, JSONRPCRequest):
+                self._replaying = self._outgoing.drop_answer_to(message.id)
+            return SessionMessage(message)
+        while not self._read:
+            await self._read_line()
+        message = self._read.popleft()
+        self._unanswered.note_received(message)
+        return SessionMessage(message)
+
+    async def _read_line(self) -> None:
+        if self._is_over:
+            raise anyio.EndOfStream
+        line = await next_line(self._reader)
+        if line is None:
+            too_long = f"Parse error: a message may have {MAX_MESSAGE_BYTES} bytes"
+            self._outgoing.refuse(Refusal(too_long))
+        elif not line:
+            self._is_over = True
+            await self._end()
         else:
-            await incoming.send(SessionMessage(message))
-
-
-async def _read_messages(
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-    incoming: ContextSendStream[SessionMessage | Exception],
-    unanswered: Unanswered,
-    on_end: Callable[[], None],
-    replay: Callable[[], Awaitable[None]],
-) -> None:
-    async with incoming:
-        await replay()
-        while True:
-            line = await next_line(reader)
-            if line is None:
-                too_long = f"Parse error: a message may have {MAX_MESSAGE_BYTES} bytes"
-                writer.write(error_frame(None, PARSE_ERROR, too_long))
-                continue
-            if not line:
-                on_end()
-                with anyio.move_on_after(LAST_ANSWER_SECONDS):
-                    await unanswered.wait_until_none()
-                return
             for message in messages_in(line):
                 if isinstance(message, Refusal):
-                    writer.write(error_frame(message.request_id, message.code, message.why))
-                    continue
-                unanswered.note_received(message)
-                await incoming.send(SessionMessage(message))
+                    self._outgoing.refuse(message)
+                else:
+                    self._read.append(message)
+
+    async def aclose(self) -> None:
+        """Read no more."""
+        self._is_over = True
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.aclose()
 
 
 async def next_line(reader: asyncio.StreamReader) -> bytes | None:
@@ -140,6 +191,10 @@ class Outgoing:
         self._to_drop = request_id, (answered := anyio.Event())
         return answered
 
+    def refuse(self, refusal: Refusal) -> None:
+        """Write why something that came is no message."""
+        self._writer.write(error_frame(refusal.request_id, refusal.code, refusal.why))
+
     async def send(self, item: SessionMessage) -> None:
         """Write a message; one that is no answer waits first while the client reads too slowly.
 
@@ -159,11 +214,12 @@ class Outgoing:
         if self._is_client_gone:
             raise anyio.BrokenResourceError
         self._writer.write(frame_of(item.message))
-        self._unanswered.note_sent(item.message)
-        # A burst of messages lets others run.
-        await anyio.lowlevel.cancel_shielded_checkpoint()
         if is_answer:
+            self._unanswered.note_sent(item.message)
             await self._wait_for_client()
+        else:
+            # A burst of messages lets others run.
+            await anyio.lowlevel.cancel_shielded_checkpoint()
 
     def _is_dropped(self, message: Any) -> bool:
         if self._to_drop is None or _answered_id(message) != self._to_drop[0]:

@@ -49,10 +49,6 @@ if TYPE_CHECKING:
     from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
-# The TypeScript SDKs drop progress that they read together with its result (v1 and v2 in 2026: the
-# result removes the handler before queued progress is handled).
-LAST_PROGRESS_SECONDS = 0.001
-
 ReplyResult = Annotated[CallToolResult, ToldReply]
 History = Annotated[
     list[Message] | None,
@@ -199,9 +195,10 @@ async def _follow(turn: "Turn | Job", seconds: float, progress: ReplyProgress) -
     following = turn.following
     await following.follow(seconds, progress.report)
     await progress.flush(turn.reply)
-    if turn.is_over and progress.sent_pieces > following.told_pieces:
-        await anyio.sleep(LAST_PROGRESS_SECONDS)
     following.told_pieces = progress.sent_pieces
-    reply = await turn.deliver()
+    try:
+        reply = await turn.deliver()
+    finally:
+        await progress.settle()
     note_turn(reply, turn.reply.model)
     return reply

@@ -6,9 +6,10 @@ from typing import Annotated
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
 
+from llama_mcp.errors import Words
 from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerStatus
 from llama_mcp.services import Services
-from llama_mcp.surface.failures import with_next_step, words_of
+from llama_mcp.surface.failures import with_next_step
 from llama_mcp.surface.notifications.progress import RisingProgress
 from llama_mcp.surface.results.texts import config_text, status_text
 from llama_mcp.surface.results.tool_results import tool_result
@@ -37,8 +38,9 @@ ConfigResult = Annotated[CallToolResult, ServerConfig]
 class LifecycleTools:
     """Starting, stopping and showing llama-server."""
 
-    def __init__(self, services: Callable[[], Services]) -> None:
+    def __init__(self, services: Callable[[], Services], words: Words) -> None:
         self._services = services
+        self._words = words
 
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
@@ -113,5 +115,5 @@ class LifecycleTools:
         return tool_result(config_text(config), config)
 
     def _status_result(self, status: ServerStatus) -> CallToolResult:
-        told = with_next_step(status, words_of(self._services().settings))
+        told = with_next_step(status, self._words)
         return tool_result(status_text(told), told)
