@@ -37,7 +37,7 @@ def served_before(store: Store, session_id: str, turn: int) -> dict[str, Usage]:
 
 def note_run(store: Store, session_id: str, turn: int, run: str) -> None:
     """Write down that a turn under way is served by another launch than it was begun with."""
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         key = _key(find_session(connection, session_id), turn)
         connection.execute("UPDATE turns SET run = ? WHERE turn_key = ?", (run, key))
 
