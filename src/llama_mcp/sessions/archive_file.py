@@ -1,6 +1,6 @@
 """The archive's file, used from the event loop without waiting for a disk.
 
-Every call runs on a worker thread, one at a time, so that the database has one user.
+Every call runs on a thread of the archive's own, so that the database has one user.
 """
 
 from collections.abc import Callable, Hashable
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 import anyio
-import anyio.to_thread
 
+from llama_mcp.sessions.archive_thread import ArchiveThread
 from llama_mcp.sessions.patience import until_unlocked
 from llama_mcp.sessions.sqlite.database import Database
 from llama_mcp.sessions.sqlite.store import Store
@@ -23,7 +23,7 @@ class ArchiveFile:
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
-        self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._thread = ArchiveThread()
 
     def notice(self) -> str | None:
         """Return, once, what the user should know: that a damaged file was moved aside."""
@@ -44,7 +44,7 @@ class ArchiveFile:
     async def close(self) -> None:
         """Close the file; the next use opens it again."""
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(self._database.close, limiter=self._one_at_a_time)
+            await self._thread.end(self._database.close)
 
     async def _run(
         self, work: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
@@ -55,6 +55,6 @@ class ArchiveFile:
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         return await until_unlocked(
-            lambda: anyio.to_thread.run_sync(work, limiter=self._one_at_a_time),
+            lambda: self._thread.run(work),
             is_ending=lambda: self._database.has_short_waits,
         )

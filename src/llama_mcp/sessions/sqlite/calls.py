@@ -43,7 +43,7 @@ def note_left(connection: sqlite3.Connection, turn_key: int) -> None:
 
 def note_told(store: Store, session_id: str, turn: int) -> None:
     """Remember that the turn's caller has had a result."""
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         connection.execute(_TOLD, (turn, session_id))
 
 

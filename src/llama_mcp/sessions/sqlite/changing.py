@@ -78,7 +78,7 @@ def update_session(
 
 def set_cut(store: Store, session_id: str, first_turn_in_prompt: int) -> None:
     """Leave the turns before this one out of later prompts; a cut never moves back."""
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         find_session(connection, session_id)
         connection.execute(
             "UPDATE sessions SET first_turn_in_prompt = max(first_turn_in_prompt, ?)"

@@ -25,7 +25,7 @@ WHERE call = ? AND status != 'in_progress' ORDER BY turn_key DESC LIMIT 1
 
 def begin_job(store: Store, session_id: str, turn: int, call: str, state: JobState) -> None:
     """Write down that the turn is a job."""
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         key = _key(connection, session_id, turn)
         connection.execute(_BEGIN, (key, call, _text_of(state)))
 
@@ -52,7 +52,7 @@ def end_job(store: Store, session_id: str, turn: int, state: JobState) -> None:
 
 def forget_pieces(store: Store, session_id: str, turn: int) -> None:
     """Take out what a job was made of."""
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         key = _key(connection, session_id, turn)
         connection.execute("DELETE FROM job_pieces WHERE turn_key = ?", (key,))
 

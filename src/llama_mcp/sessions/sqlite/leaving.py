@@ -48,7 +48,7 @@ def adopt_turn(store: Store, session_id: str) -> AdoptedTurn | None:
     if store.is_read_only or left_turn(store, session_id) is None:
         return None
     writer_id = store.writers.own_id()
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         row = connection.execute(f"{_LEFT} AND session_id = ?", (session_id,)).fetchone()
         if row is None or not _is_left(store, row):
             return None

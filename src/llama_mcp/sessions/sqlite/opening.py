@@ -24,11 +24,9 @@ from llama_mcp.sessions.sqlite.connecting import connect_to_read
 from llama_mcp.sessions.sqlite.failures import is_damage, is_refusal
 from llama_mcp.sessions.sqlite.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
 from llama_mcp.sessions.sqlite.search_words import searchable
+from llama_mcp.sessions.sqlite.syncing import prepare_syncs
 
 logger = logging.getLogger(__name__)
-
-# A -wal that one long transaction made huge is cut back to this.
-_WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +187,9 @@ def _give_names(connection: sqlite3.Connection) -> None:
 def _prepare(connection: sqlite3.Connection) -> None:
     _give_names(connection)
     connection.execute("PRAGMA journal_mode = WAL")
-    # FULL: what was committed outlives a power cut too, for 0.4 ms a commit.
-    connection.execute("PRAGMA synchronous = FULL")
+    prepare_syncs(connection)
     # What is deleted is overwritten, whatever this build's default.
     connection.execute("PRAGMA secure_delete = ON")
-    connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
     # Some builds of SQLite call no function of ours from a trigger without it.
     connection.execute("PRAGMA trusted_schema = ON")
 

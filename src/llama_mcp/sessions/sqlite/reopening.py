@@ -46,7 +46,7 @@ def reopen_turn(store: Store, begun: BegunTurn, run: str) -> bool:
     if store.is_read_only:
         return False
     writer_id = store.writers.own_id()
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         session = find_session(connection, begun.session.session_id)
         key = build_turn_key(session["session_key"], begun.turn)
         last = connection.execute(

@@ -70,7 +70,7 @@ def count_other_sessions(store: Store, session_id: str, turn: int) -> int:
 
 def note_run(store: Store, session_id: str, turn: int, run: str) -> None:
     """Write down that a turn under way is served by another launch than it was begun with."""
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         key = _key(find_session(connection, session_id), turn)
         connection.execute("UPDATE turns SET run = ? WHERE turn_key = ?", (run, key))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from llama_mcp.sessions.records import INTERRUPTED
 from llama_mcp.sessions.sqlite.job_rows import gather_pieces, jobs_of
 from llama_mcp.sessions.sqlite.opening import inode_of, open_file
+from llama_mcp.sessions.sqlite.syncing import Synchronous, WriteLog
 from llama_mcp.sessions.sqlite.writers import Writers
 
 # Clients kill a server 2 s after they have closed its stdin.
@@ -31,6 +32,7 @@ class Store:
         self.is_read_only = opened.is_read_only
         self.writers = Writers(path.with_name("writers"))
         self.path = path
+        self._log = WriteLog(opened.connection, path)
 
     def is_current(self) -> bool:
         """Return whether the file at the path is still the one that is open."""
@@ -38,9 +40,20 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Commit everything that is done inside, or nothing of it."""
-        # IMMEDIATE: waits for another process's write here, not at some statement further on.
-        return self._transaction("BEGIN IMMEDIATE")
+        """Commit everything that is done inside, or nothing of it.
+
+        What is committed outlives a power cut, and so does all that was committed before.
+        """
+        yield from self._committed("FULL")
+        self._log.begin_anew()
+
+    @contextmanager
+    def writing_unsynced(self) -> Iterator[sqlite3.Connection]:
+        """Do the same without waiting for the disk.
+
+        What is committed outlives this process; a power cut may undo it.
+        """
+        yield from self._committed("NORMAL")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -57,6 +70,11 @@ class Store:
             self.connection.close()
         finally:
             self.writers.close()
+
+    def _committed(self, synchronous: Synchronous) -> Iterator[sqlite3.Connection]:
+        self._log.sync_commits(synchronous)
+        # IMMEDIATE: waits for another process's write here, not at some statement further on.
+        yield from self._transaction("BEGIN IMMEDIATE")
 
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         self.connection.execute(begin)
@@ -84,7 +102,8 @@ def settle_dead_turns(store: Store) -> None:
     dead = [row["writer_id"] for row in rows if not store.writers.is_alive(row["writer_id"])]
     if not dead:
         return
-    with store.writing() as connection:
+    # Whoever opens the archive after a power cut finds the same.
+    with store.writing_unsynced() as connection:
         for writer_id in dead:
             _interrupt_turns_of(connection, writer_id)
 

@@ -38,7 +38,7 @@ def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
     imported = import_history(new.system_prompt, new.history)
     settle_dead_turns(store)
     writer_id = store.writers.own_id()
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         if session_id is None:
             session = _begin_session(connection, imported, new)
         else:
@@ -87,7 +87,7 @@ def save_partial(
     point: StreamPoint | None = None,
 ) -> None:
     """Write down what was received of the reply so far, both texts whole, and where it goes on."""
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         key = _find_turn(store, session_id, turn)
         texts = (clean_text(reasoning), clean_text(reply))
         # One statement: what is saved ends exactly where reading on begins.
@@ -107,7 +107,7 @@ def save_partial(
 
 def ask_cancel(store: Store, session_id: str, turn: int) -> StreamPoint | None:
     """Let the process that receives the reply know that it should stop; return its stream."""
-    with store.writing() as connection:
+    with store.writing_unsynced() as connection:
         row = connection.execute(
             "UPDATE underway SET is_cancel_asked = 1 WHERE turn_key = ?"
             " RETURNING stream_id, stream_run",
