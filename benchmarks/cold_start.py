@@ -16,19 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from measure import (
-    BARE_SERVER,
-    LLAMA_MCP,
-    Goal,
-    Row,
-    Server,
-    milliseconds,
-    poor_environment,
-    print_table,
-    processor_seconds,
-    read_arguments,
-    scratch_folder,
-)
+from measuring.mcp_client import Server
+from measuring.processes import milliseconds, processor_seconds
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import BARE_SERVER, LLAMA_MCP, poor_environment, read_arguments, scratch_folder
 
 FIRST = Row("spawn to the answer of initialize", goals=[Goal("ratio", at_most=0.06)])
 TOOLS = Row("spawn to the answer of tools/list", goals=[Goal("ratio", at_most=0.06)])

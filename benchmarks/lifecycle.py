@@ -15,26 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from measure import (
-    LLAMA_MCP,
-    Goal,
-    Row,
-    Server,
-    milliseconds,
-    poor_environment,
-    print_table,
-    processor_seconds,
-    read_arguments,
-    scratch_folder,
-    tiny_model,
-)
-from plain_http import (
+from measuring.mcp_client import Server
+from measuring.plain_http import (
     HandLaunched,
     Stream,
     current_run,
     free_port,
     wait_until_answering,
 )
+from measuring.processes import milliseconds, processor_seconds
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import LLAMA_MCP, poor_environment, read_arguments, scratch_folder, tiny_model
 
 BY_HAND_POLL_SECONDS = 0.01
 FINE_POLL_SECONDS = 0.002

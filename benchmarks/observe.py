@@ -19,19 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from measure import (
-    LLAMA_MCP,
-    PATIENCE_SECONDS,
-    Goal,
-    Row,
-    Server,
-    poor_environment,
-    print_table,
-    processor_seconds,
-    read_arguments,
-    scratch_folder,
-    tiny_model,
-)
+from measuring.mcp_client import Server
+from measuring.processes import PATIENCE_SECONDS, processor_seconds
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import LLAMA_MCP, poor_environment, read_arguments, scratch_folder, tiny_model
 
 TOKENS, QUICK_TOKENS = 4_000, 2_000
 LOOK_SECONDS = 1.0

@@ -9,18 +9,11 @@ of 20 sessions of a single turn, by turns: the list must cost the same.
 import time
 from pathlib import Path
 
-from archive import fill
-from measure import (
-    LLAMA_MCP,
-    Goal,
-    Row,
-    Server,
-    milliseconds,
-    poor_environment,
-    print_table,
-    read_arguments,
-    scratch_folder,
-)
+from measuring.filled_archive import fill
+from measuring.mcp_client import Server
+from measuring.processes import milliseconds
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import LLAMA_MCP, poor_environment, read_arguments, scratch_folder
 
 SESSIONS = 20
 LONG_TURNS = 400
