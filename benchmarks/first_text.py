@@ -39,7 +39,7 @@ def request(number: int, prompt_tokens: int) -> dict[str, Any]:
     words = random.Random(number).choices(_VOCABULARY, k=prompt_tokens - AROUND_TOKENS)
     return {
         "system_prompt": f"{number:06d}. You are a helpful assistant.",
-        "message": f"Tell me a story about these words: {' '.join(words)}",
+        "message": f"{' '.join(words)}. Tell me a long story with these words.",
         "max_tokens": REPLY_TOKENS,
         "temperature": 0,
     }

@@ -34,10 +34,23 @@ class Turn:
 class Server:
     """An MCP server over pipes, spoken to in raw JSON-RPC."""
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, argv: Sequence[str], environment: Mapping[str, str], *, is_silent: bool = False
+    ) -> None:
+        """Spawn it.
+
+        Args:
+            argv: its command.
+            environment: all that it inherits.
+            is_silent: whether what it writes to stderr is dropped.
+        """
         self.spawned_at = time.perf_counter()
         self._process = subprocess.Popen(
-            argv, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            argv,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if is_silent else None,
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout.fileno()

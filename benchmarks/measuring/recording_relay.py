@@ -76,8 +76,8 @@ def moments_of(program: Path, since: float) -> Moments:
     asked, text, piece = (
         [at for kind, at in new if kind == each] for each in (_ASK, _TEXT, _PIECE)
     )
-    if len(asked) != 1:
-        raise RuntimeError(f"{len(asked)} replies were asked for, not one")
+    if len(asked) != 1 or not text:
+        raise RuntimeError(f"{len(asked)} replies were asked for, {len(text)} pieces of text came")
     return Moments(asked[0], min(text), max([*text, *piece]))
 
 
