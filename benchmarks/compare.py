@@ -15,10 +15,12 @@ from pathlib import Path
 
 import archive
 import chat
+import cold_start
 import crowd
 import first_text
 import held_turns
 import old_sessions
+import resource_list
 import transport
 from measuring.kept_figures import Figure, figures_of, read_figures, verdict, write_figures
 from measuring.scene import add_common_arguments, heed_common_arguments, scratch_folder
@@ -32,6 +34,8 @@ PARTS = {
     "old_sessions": old_sessions.measure,
     "archive": archive.measure,
     "held_turns": held_turns.measure,
+    "resource_list": resource_list.measure,
+    "cold_start": cold_start.measure,
 }
 
 
@@ -68,7 +72,7 @@ def main() -> None:
         with scratch_folder() as folder:
             for table in PARTS[part](arguments.engine, folder, arguments.quick):
                 table.print()
-                now |= figures_of(table.rows)
+                now |= figures_of(part, table.rows)
     kept = read_figures(KEPT)
     is_fine = print_comparison(kept, now)
     if arguments.keep:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from measuring import quiet
 from measuring.mcp_client import Server
 from measuring.processes import PATIENCE_SECONDS, processor_seconds
 from measuring.rows import Goal, Row, print_table
@@ -97,6 +98,7 @@ def measure_round(replies: Replies, processes: Sequence[psutil.Process], number:
     """Measure one round; who is first changes."""
 
     def measured(get_reply: Callable[[], float]) -> tuple[float, float]:
+        quiet.wait()
         used_before = used_milliseconds(processes)
         return get_reply(), used_milliseconds(processes) - used_before
 

@@ -31,11 +31,11 @@ class Figure:
     machine: str
 
 
-def figures_of(rows: Iterable[Row]) -> dict[str, Figure]:
-    """Return the figures of what was measured, by name."""
+def figures_of(part: str, rows: Iterable[Row]) -> dict[str, Figure]:
+    """Return the figures of what a part has measured, by name."""
     here = this_machine()
     return {
-        row.name: Figure(
+        f"{part}: {row.name}": Figure(
             row.of,
             row.figure(row.of),
             row.spread(row.of) or 0.0,
