@@ -20,15 +20,6 @@ from pathlib import Path
 
 from chat import settings_for
 from measuring import quiet
-from measuring.peer_packages import PeerPackages, fetch
-from measuring.peer_ways import (
-    Houtini,
-    LlamaMcp,
-    LocalDelegate,
-    OpenAiPackage,
-    Peer,
-    PlainHttp,
-)
 from measuring.recording_relay import moments_of, write_relay
 from measuring.scene import (
     engine_command,
@@ -36,6 +27,15 @@ from measuring.scene import (
     read_arguments,
     scratch_folder,
     tiny_model,
+)
+from peer_programs.packages import PeerPackages, fetch
+from peer_programs.ways import (
+    Houtini,
+    LlamaMcp,
+    LocalDelegate,
+    OpenAiPackage,
+    Peer,
+    PlainHttp,
 )
 
 TOKENS = 32

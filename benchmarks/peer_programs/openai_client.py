@@ -1,6 +1,6 @@
 """What somebody writes who uses the `openai` package: a streamed chat, and when what came.
 
-    python benchmarks/measuring/openai_client.py PORT
+    python benchmarks/peer_programs/openai_client.py PORT
 
 Reads requests from stdin, a body a line; prints a line once it is ready, and for each request the
 moments of time.perf_counter() when it began, had its first text and was done. Runs in an

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
 from measuring import plain_http
 from measuring.mcp_client import Server
-from measuring.peer_packages import PeerPackages
 from measuring.processes import wait_for_end
 from measuring.scene import LLAMA_MCP
+
+from peer_programs.packages import PeerPackages
 
 SYSTEM_PROMPT = "You are a helpful assistant."
 
