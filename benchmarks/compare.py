@@ -22,7 +22,14 @@ import held_turns
 import old_sessions
 import resource_list
 import transport
-from measuring.kept_figures import Figure, figures_of, read_figures, verdict, write_figures
+from measuring.kept_figures import (
+    WORSE,
+    Figure,
+    figures_of,
+    read_figures,
+    verdict,
+    write_figures,
+)
 from measuring.scene import add_common_arguments, heed_common_arguments, scratch_folder
 
 KEPT = Path(__file__).with_name("figures.toml")
@@ -40,19 +47,22 @@ PARTS = {
 
 
 def print_comparison(kept: Mapping[str, Figure], now: Mapping[str, Figure]) -> bool:
-    """Print each figure beside the kept one; return whether none is worse."""
+    """Print each figure beside the kept one, and in the end which are worse; return if none is."""
     print(f"\n{'figure':50}{'unit':>7}{'':>7}{'kept':>10}{'now':>10}{'spread':>8}")
-    verdicts = []
+    worse = []
     for name, figure in now.items():
         before = kept.get(name)
-        verdicts.append(verdict(before, figure))
+        judged = verdict(before, figure)
+        if judged == WORSE:
+            worse.append(name)
         was = f"{before.value:.4g}" if before else ""
         spread = max(figure.spread, before.spread if before else 0.0)
         line = (
             f"{name:50}{figure.unit:>7}{figure.of:>7}{was:>10}{figure.value:>10.4g}{spread:>8.2g}"
         )
-        print(f"{line}  {verdicts[-1]}")
-    return "worse" not in verdicts
+        print(f"{line}  {judged}")
+    print(f"\nWorse than the kept figures: {', '.join(worse) or 'nothing'}")
+    return not worse
 
 
 def main() -> None:
@@ -76,7 +86,7 @@ def main() -> None:
     kept = read_figures(KEPT)
     is_fine = print_comparison(kept, now)
     if arguments.keep:
-        write_figures(KEPT, kept | now)
+        write_figures(KEPT, kept | now if arguments.parts else now)
     elif not is_fine:
         sys.exit(1)
 

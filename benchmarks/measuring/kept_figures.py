@@ -14,6 +14,7 @@ from pathlib import Path
 
 from measuring.rows import Measured, Row
 
+WORSE = "worse"
 _HEAD = """\
 # Written by `python benchmarks/compare.py --keep`; `spread`: by how much two equal builds differed.
 """
@@ -81,7 +82,7 @@ def write_figures(path: Path, figures: Mapping[str, Figure]) -> None:
 
 
 def verdict(kept: Figure | None, now: Figure) -> str:
-    """Return `worse`, `better`, `as it was`, or why there is nothing to compare."""
+    """Return WORSE, `better`, `as it was`, or why there is nothing to compare."""
     if kept is None or kept.of != now.of:
         return "new"
     if now.of == "value" and kept.machine != now.machine:
@@ -89,4 +90,4 @@ def verdict(kept: Figure | None, now: Figure) -> str:
     growth = now.value - kept.value
     if abs(growth) <= max(kept.spread, now.spread):
         return "as it was"
-    return "better" if (growth > 0) == now.more_is_better else "worse"
+    return "better" if (growth > 0) == now.more_is_better else WORSE
