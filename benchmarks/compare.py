@@ -48,7 +48,7 @@ PARTS = {
 
 def print_comparison(kept: Mapping[str, Figure], now: Mapping[str, Figure]) -> bool:
     """Print each figure beside the kept one, and in the end which are worse; return if none is."""
-    print(f"\n{'figure':50}{'unit':>7}{'':>7}{'kept':>10}{'now':>10}{'spread':>8}")
+    print(f"\n{'figure':66}{'unit':>7}{'':>7}{'kept':>10}{'now':>10}{'spread':>8}")
     worse = []
     for name, figure in now.items():
         before = kept.get(name)
@@ -58,7 +58,7 @@ def print_comparison(kept: Mapping[str, Figure], now: Mapping[str, Figure]) -> b
         was = f"{before.value:.4g}" if before else ""
         spread = max(figure.spread, before.spread if before else 0.0)
         line = (
-            f"{name:50}{figure.unit:>7}{figure.of:>7}{was:>10}{figure.value:>10.4g}{spread:>8.2g}"
+            f"{name:66}{figure.unit:>7}{figure.of:>7}{was:>10}{figure.value:>10.4g}{spread:>8.2g}"
         )
         print(f"{line}  {judged}")
     print(f"\nWorse than the kept figures: {', '.join(worse) or 'nothing'}")

@@ -3,8 +3,8 @@
     python benchmarks/old_sessions.py [--engine PATH] [--quick]
 
 Sessions of 100, 1,000 and 4,000 turns: what the archive takes to begin a turn in them, beside one
-in a session of a single turn. Then the whole way of a turn in a session of 1,000, with all of them
-in the context window, beside plain HTTP with the same messages.
+in a session of a single turn. Then the whole way of a turn in a session of 400, with all of them in
+the context window, beside plain HTTP with the same messages.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ from measuring.scene import poor_environment, tiny_model
 BEGIN_GOALS = {100: Goal("added"), 1000: Goal("added"), 4000: Goal("value", at_most=8)}
 ROUNDS, QUICK_ROUNDS = 60, 10
 
-WHOLE_TURNS = 1000
+WHOLE_TURNS = 400
 WHOLE_ROUNDS, QUICK_WHOLE_ROUNDS = 40, 6
 REPLY_TOKENS = 8
 # The tiny model reads every letter.
 MESSAGE, REPLY = "a", "b"
-CTX_SIZE = 48_000
+CTX_SIZE = 24_000
 
 
 def measure_begin(folder: Path, rounds: int) -> Table:

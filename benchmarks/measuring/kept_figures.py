@@ -85,7 +85,7 @@ def verdict(kept: Figure | None, now: Figure) -> str:
     """Return WORSE, `better`, `as it was`, or why there is nothing to compare."""
     if kept is None or kept.of != now.of:
         return "new"
-    if now.of == "value" and kept.machine != now.machine:
+    if now.of in ("value", "slow") and kept.machine != now.machine:
         return "kept on another machine"
     growth = now.value - kept.value
     if abs(growth) <= max(kept.spread, now.spread):
