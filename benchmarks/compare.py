@@ -61,6 +61,7 @@ def print_comparison(kept: Mapping[str, Figure], now: Mapping[str, Figure]) -> b
             f"{name:66}{figure.unit:>7}{figure.of:>7}{was:>10}{figure.value:>10.4g}{spread:>8.2g}"
         )
         print(f"{line}  {judged}")
+    print("added, ratio: beside a baseline of the same run; value, slow: bound to the machine")
     print(f"\nWorse than the kept figures: {', '.join(worse) or 'nothing'}")
     return not worse
 

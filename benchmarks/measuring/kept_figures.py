@@ -15,6 +15,8 @@ from pathlib import Path
 from measuring.rows import Measured, Row
 
 WORSE = "worse"
+# Two equal builds of one run are alike in what differs from run to run, such as where memory lies.
+_LEAST_SHARE = 0.02
 _HEAD = """\
 # Written by `python benchmarks/compare.py --keep`; `spread`: by how much two equal builds differed.
 """
@@ -88,6 +90,6 @@ def verdict(kept: Figure | None, now: Figure) -> str:
     if now.of in ("value", "slow") and kept.machine != now.machine:
         return "kept on another machine"
     growth = now.value - kept.value
-    if abs(growth) <= max(kept.spread, now.spread):
+    if abs(growth) <= max(kept.spread, now.spread, _LEAST_SHARE * abs(kept.value)):
         return "as it was"
     return "better" if (growth > 0) == now.more_is_better else WORSE
