@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import psutil
 from measuring import plain_http, quiet
+from measuring.equal_builds import as_body, equal_builds, request, settings_for
 from measuring.mcp_client import Server, Turn
 from measuring.part import measure_alone
 from measuring.processes import processor_seconds
 from measuring.rows import Goal, Row, Table
-from measuring.scene import LLAMA_MCP, poor_environment, tiny_model
+from measuring.scene import poor_environment, tiny_model
 
 TOKENS = 32
 ROUNDS, QUICK_ROUNDS = {"tiny": 150, "starter": 60}, {"tiny": 20, "starter": 8}
@@ -37,40 +37,6 @@ WARM_UP_TURNS = 5
 
 # A turn, and the milliseconds of the processor that llama-mcp used for it.
 Taken = tuple[Turn, float]
-
-
-def request(number: int, tokens: int) -> dict[str, Any]:
-    """Return what is asked of both; the number keeps them from sharing more than a beginning."""
-    return {
-        "message": f"{number:06d}: tell me a long story about the sea",
-        "system_prompt": "You are a helpful assistant.",
-        "max_tokens": tokens,
-        "temperature": 0,
-    }
-
-
-def as_body(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same request as llama-server takes it."""
-    rest = {name: asked[name] for name in ("max_tokens", "temperature")}
-    messages = [
-        {"role": "system", "content": asked["system_prompt"]},
-        {"role": "user", "content": asked["message"]},
-    ]
-    return {"messages": messages, **rest}
-
-
-def settings_for(engine: str, model: Path | str) -> dict[str, Any]:
-    """Return the settings that every part shares whose replies are measured."""
-    return {"LLAMA_CPP_PATH": engine, "MODEL_PATH": model, "PORT": 0, "EXTRA_ARGS": "-t 1"}
-
-
-def equal_builds(stack: ExitStack, environment: Mapping[str, str]) -> tuple[Server, Server, int]:
-    """Start two processes with one home and its llama-server; return both and the port."""
-    first, second = (stack.enter_context(Server(LLAMA_MCP, environment)) for _ in range(2))
-    for server in (first, second):
-        server.hello()
-        port: int = server.call("start_llama_server")["port"]
-    return first, second, port
 
 
 def through(server: Server, numbers: "count[int]") -> Callable[[], Taken]:

@@ -13,8 +13,8 @@ from itertools import count
 from pathlib import Path
 
 import psutil
-from chat import as_body, equal_builds, request, settings_for
 from measuring import plain_http, quiet
+from measuring.equal_builds import as_body, equal_builds, request, settings_for
 from measuring.mcp_client import Server, Turn
 from measuring.part import measure_alone
 from measuring.processes import processor_seconds

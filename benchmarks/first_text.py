@@ -14,8 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from chat import as_body, equal_builds, settings_for
 from measuring import plain_http, quiet
+from measuring.equal_builds import as_body, equal_builds, settings_for
 from measuring.mcp_client import Turn
 from measuring.part import measure_alone
 from measuring.recording_relay import moments_of, write_relay

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 import psutil
-from chat import equal_builds, request, settings_for
+from measuring.equal_builds import equal_builds, request, settings_for
 from measuring.mcp_client import Server
 from measuring.part import measure_alone
 from measuring.rows import Goal, Row, Table

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from chat import equal_builds, settings_for
 from measuring import plain_http, quiet
+from measuring.equal_builds import equal_builds, settings_for
 from measuring.filled_archive import OpenArchives, Operation, TurnsIn, fill
 from measuring.mcp_client import Server
 from measuring.part import measure_alone

@@ -18,8 +18,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from chat import settings_for
 from measuring import quiet
+from measuring.equal_builds import settings_for
 from measuring.recording_relay import moments_of, write_relay
 from measuring.scene import (
     engine_command,

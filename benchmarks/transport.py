@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from chat import settings_for
 from measuring import quiet
+from measuring.equal_builds import settings_for
 from measuring.mcp_client import Server
 from measuring.part import measure_alone
 from measuring.processes import milliseconds
