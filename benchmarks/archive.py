@@ -1,175 +1,122 @@
-"""How long the archive takes, and how that grows with what is in it.
+"""How long the archive takes with 10,000 sessions of 100 turns, and how that grows.
 
-    python benchmarks/archive.py [--sessions 10000] [--turns 100] [--folder FOLDER]
+    python benchmarks/archive.py [--quick]
 
-Builds one archive with a tenth of the sessions and one with all, and measures the two by turns, so
-that what else the machine does troubles both alike. Append and list must not grow with the number
-of sessions; the ratio column says so.
+Builds one archive with a tenth of the sessions, which is the baseline, and one with all; that takes
+a minute or two and 1.6 GB. Append and list must not grow with the number of sessions; the ratio
+says so. The same archive opened twice is the two equal builds.
 """
 
-import argparse
 import random
 import shutil
-import statistics
-import tempfile
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
-import anyio
+from measuring import quiet
+from measuring.filled_archive import (
+    VOCABULARY,
+    OpenArchives,
+    Operation,
+    TurnsIn,
+    fill,
+    read_once,
+)
+from measuring.part import measure_alone
+from measuring.rows import Goal, Row, Table
 
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import TurnEnding, TurnStatus
-from llama_mcp.sessions.session_ids import mint_session_id
-from llama_mcp.sessions.sqlite.rows import build_turn_key
-from llama_mcp.sessions.sqlite.store import Store
-from llama_mcp.sessions.texts import utc_now
 
-Operation = Callable[[], Awaitable[object]]
+SESSIONS, QUICK_SESSIONS = 10_000, 1_000
+TURNS = 100
+ROUNDS, QUICK_ROUNDS = 100, 20
+# A slow operation is known well enough after a few seconds.
+SECONDS = 12
 
-_REPETITIONS = 200
-_MEASURE_SECONDS = 10
-_MESSAGE_WORDS = 30
-_REPLY_WORDS = 90
-_RARE_EVERY_TURNS = 5000
-_BATCH_SESSIONS = 100
+GROWTH = Goal("ratio", at_most=1.5)
+COMMON = "search a word in every session"
+GOALS = {COMMON: [Goal("value", at_most=50)], "search two common words": [Goal("value")]}
 
-_random = random.Random(1)
-_VOCABULARY = ["".join(_random.choices("abcdefghijklmnopqrst", k=6)) for _ in range(20_000)]
-# Words as they are in a language: the first in every text, the last almost nowhere.
-_WEIGHTS = [1 / rank for rank in range(1, len(_VOCABULARY) + 1)]
-_TEXTS = [
-    (" ".join(words[:_MESSAGE_WORDS]), " ".join(words[_MESSAGE_WORDS:]))
-    for words in (
-        _random.choices(_VOCABULARY, _WEIGHTS, k=_MESSAGE_WORDS + _REPLY_WORDS)
-        for _ in range(2_000)
-    )
-]
+_random = random.Random(2)
 
 
-def fill(path: Path, first: int, last: int, turns: int) -> list[str]:
-    """Add the sessions numbered from first to last, exclusive, and return their ids."""
-    store = Store(path)
-    ids = []
-    for start in range(first, last, _BATCH_SESSIONS):
-        batch = range(start, min(start + _BATCH_SESSIONS, last))
-        with store.writing() as connection:
-            for number in batch:
-                ids.append(mint_session_id())
-                now = utc_now()
-                key = connection.execute(
-                    "INSERT INTO sessions (session_id, title, created_at_utc, updated_at_utc,"
-                    " last_change, turn_count) VALUES (?, ?, ?, ?, ?, ?)",
-                    (ids[-1], f"Session {number}", now, now, number + 1, turns),
-                ).lastrowid
-                assert key is not None
-                connection.executemany(
-                    "INSERT INTO turns (turn_key, status, sampling, started_at_utc, ended_at_utc,"
-                    " message, reply) VALUES (?, 'complete', '{}', ?, ?, ?, ?)",
-                    _turn_rows(key, number * turns, turns, now),
-                )
-            connection.execute("UPDATE totals SET last_change = ?", (batch.stop,))
-    store.close()
-    print(f"{last} sessions of {turns} turns: {path.stat().st_size / 1e6:.0f} MB")
-    return ids
-
-
-def read_once(path: Path) -> None:
-    """Bring the file into the system's cache: how slow the disk is, is another question."""
-    with path.open("rb") as file:
-        while file.read(1 << 24):
-            pass
-
-
-def _turn_rows(session_key: int, first: int, turns: int, now: str) -> Iterator[tuple[object, ...]]:
-    for turn in range(1, turns + 1):
-        message, reply = _random.choice(_TEXTS)
-        if (first + turn) % _RARE_EVERY_TURNS == 0:
-            message += " needle"
-        yield build_turn_key(session_key, turn), now, now, message, reply
-
-
-async def operations(archive: Archive, ids: list[str]) -> dict[str, Operation]:
+def operations(archive: Archive, ids: Sequence[str]) -> dict[str, Operation]:
     """Return what is measured, by name."""
-    middle = (await archive.list_sessions(limit=len(ids) // 2)).next_before
-    message, reply = _TEXTS[0]
-    ending = TurnEnding(
-        status=TurnStatus.COMPLETE, reply=reply, model="model", finish_reason="stop"
-    )
+    turns = TurnsIn(archive)
 
     async def append() -> None:
-        begun = await archive.begin_turn(_random.choice(ids), message, sampling={"seed": 1})
-        await archive.save_partial(begun.session.session_id, begun.turn, reply[:200], "")
-        await archive.end_turn(begun.session.session_id, begun.turn, ending)
+        await turns.begin(_random.choice(ids))
+        await turns.save_partial()
+        await turns.end()
 
     async def append_to_new() -> None:
-        begun = await archive.begin_turn(None, message, sampling={"seed": 1})
-        await archive.end_turn(begun.session.session_id, begun.turn, ending)
+        await turns.begin(None)
+        await turns.end()
 
     return {
         "append a turn (begin, partial, end)": append,
         "append a turn in a new session": append_to_new,
         "read 50 turns": lambda: archive.turns(_random.choice(ids), offset=25),
         "list the 20 newest": archive.list_sessions,
-        "list 20 from the middle": lambda: archive.list_sessions(before=middle),
         "search a rare word": lambda: archive.list_sessions("needle"),
-        "search a word in every session": lambda: archive.list_sessions(_VOCABULARY[0]),
-        "search two common words": lambda: archive.list_sessions(" ".join(_VOCABULARY[1:3])),
-        "search the beginning of many words": lambda: archive.list_sessions(_VOCABULARY[0][:3]),
+        COMMON: lambda: archive.list_sessions(VOCABULARY[0]),
+        "search two common words": lambda: archive.list_sessions(" ".join(VOCABULARY[1:3])),
+        "search the beginning of many words": lambda: archive.list_sessions(VOCABULARY[0][:3]),
     }
 
 
-async def measure(each: list[Operation]) -> list[list[float]]:
-    """Return how many milliseconds the operations took, by turns."""
-    taken: list[list[float]] = [[] for _ in each]
-    began = time.perf_counter()
-    # A slow operation is known well enough after a few seconds.
-    while len(taken[0]) < _REPETITIONS and time.perf_counter() - began < _MEASURE_SECONDS:
-        for times, operation in zip(taken, each, strict=True):
-            start = time.perf_counter()
-            await operation()
-            times.append((time.perf_counter() - start) * 1000)
-    return taken
+def measure_growth(
+    opened: OpenArchives, large: Sequence[Archive], small: Archive, ids: Sequence[str], rounds: int
+) -> Table:
+    """Measure each operation in the large archive, opened twice, and in the small one."""
+    tenth = ids[: len(ids) // 10]
+    each = [operations(archive, ids) for archive in large] + [operations(small, tenth)]
+    rows = []
+    for name in each[0]:
+        row = Row(f"{len(ids)} sessions: {name}", goals=GOALS.get(name, [GROWTH]))
+        ways = [opened.taking(named[name]) for named in each]
+        for ours, twin, baseline in quiet.by_turns(ways, rounds, SECONDS):
+            row.add(ours, baseline, twin)
+        rows.append(row)
+    return Table("The archive", f"{len(tenth)} sessions", rows)
 
 
-def report(name: str, small: list[float], large: list[float]) -> None:
-    """Print one line."""
-    ratio = statistics.median(large) / statistics.median(small)
-    print(f"{name:36}{_figures(small):>16}{_figures(large):>18}{ratio:8.2f}")
+def measure_oldest(
+    opened: OpenArchives, large: Sequence[Archive], ids: Sequence[str], rounds: int
+) -> Table:
+    """Measure turns in the session that was left longest; all others were served since."""
+    oldest = iter(ids)
+    row = Row(f"{len(ids)} sessions: a turn in the oldest", goals=[Goal("added", at_most=1)])
+
+    def turn_of(turns: TurnsIn, is_oldest: bool) -> Operation:
+        async def take() -> None:
+            await turns.begin(next(oldest) if is_oldest else ids[-1])
+            await turns.end()
+
+        return take
+
+    ways = [turn_of(TurnsIn(archive), True) for archive in large]
+    ways.append(turn_of(TurnsIn(large[0]), False))
+    for ours, twin, newest in quiet.by_turns([opened.taking(way) for way in ways], rounds, SECONDS):
+        row.add(ours, newest, twin)
+    return Table("What llama-server can have kept", "a turn in the newest session", [row])
 
 
-def _figures(taken: list[float]) -> str:
-    worst = sorted(taken)[int(len(taken) * 0.99)]
-    return f"{statistics.median(taken):.2f} ({worst:.1f})"
-
-
-async def run(folder: Path, sessions: int, turns: int) -> None:
-    """Build both archives, measure, report."""
-    tenth = max(1, sessions // 10)
+def measure(_engine: str, folder: Path, is_quick: bool) -> list[Table]:
+    """Build both archives and measure."""
+    sessions = QUICK_SESSIONS if is_quick else SESSIONS
+    rounds = QUICK_ROUNDS if is_quick else ROUNDS
     small, large = folder / "small.db", folder / "large.db"
-    ids = fill(small, 0, tenth, turns)
+    ids = fill(small, 0, sessions // 10, TURNS)
     shutil.copy(small, large)
-    all_ids = ids + fill(large, tenth, sessions, turns)
+    ids += fill(large, sessions // 10, sessions, TURNS)
     read_once(large)
-    archives = [Archive(small), Archive(large)]
-    measured = [await operations(archives[0], ids), await operations(archives[1], all_ids)]
-    print(f"{'median ms (99th percentile)':36}{tenth:>16}{sessions:>18}{'ratio':>8}")
-    for name in measured[0]:
-        report(name, *await measure([each[name] for each in measured]))
-    for archive in archives:
-        await archive.close()
-
-
-def main() -> None:
-    """Read the arguments and run in a folder that is removed afterwards."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=10_000)
-    parser.add_argument("--turns", type=int, default=100)
-    parser.add_argument("--folder", type=Path, default=None, help="where to build it")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        anyio.run(run, Path(folder), arguments.sessions, arguments.turns)
+    with OpenArchives() as opened:
+        twins = [opened.open(large) for _ in range(2)]
+        return [
+            measure_oldest(opened, twins, ids, rounds),
+            measure_growth(opened, twins, opened.open(small), ids, rounds),
+        ]
 
 
 if __name__ == "__main__":
-    main()
+    measure_alone(__doc__, measure)

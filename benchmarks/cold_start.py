@@ -1,6 +1,6 @@
 """How soon llama-mcp is there, how much memory it takes, and how soon it is gone.
 
-    python benchmarks/cold_start.py [--rounds 15] [--quick]
+    python benchmarks/cold_start.py [--quick]
 
 Compares it, by turns, with a server of the same SDK that has one tool and nothing else. Bytecode is
 compiled: each is started once before anything is measured. The first call is where llama-mcp
@@ -13,31 +13,24 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
-from measure import (
-    BARE_SERVER,
-    LLAMA_MCP,
-    Goal,
-    Row,
-    Server,
-    milliseconds,
-    poor_environment,
-    print_table,
-    processor_seconds,
-    read_arguments,
-    scratch_folder,
-)
+from measuring import quiet
+from measuring.mcp_client import Server
+from measuring.processes import milliseconds, processor_seconds
+from measuring.rows import Goal, Row, Table, print_table
+from measuring.scene import BARE_SERVER, LLAMA_MCP, poor_environment, read_arguments, scratch_folder
 
 FIRST = Row("spawn to the answer of initialize", goals=[Goal("ratio", at_most=0.06)])
 TOOLS = Row("spawn to the answer of tools/list", goals=[Goal("ratio", at_most=0.06)])
-PROCESSOR = Row("processor time by then (less noisy)")
+PROCESSOR = Row("processor time by then (less noisy)", goals=[Goal("ratio")])
 RESIDENT = Row("memory then (resident)", "MiB", [Goal("value", at_most=12)])
-UNSHARED = Row("memory then (its own alone)", "MiB")
+UNSHARED = Row("memory then (its own alone)", "MiB", [Goal("value")])
 CALL = Row("spawn to the answer of the first call", goals=[Goal("ratio", at_most=1.10)])
-CALL_PROCESSOR = Row("processor time by then")
-CALL_RESIDENT = Row("memory then", "MiB")
+CALL_PROCESSOR = Row("processor time by the first call", goals=[Goal("ratio")])
+CALL_RESIDENT = Row("memory after the first call", "MiB", [Goal("ratio")])
 EXIT = Row("closed stdin to exit", goals=[Goal("value", at_most=150)])
 ROWS = [
     FIRST,
@@ -50,6 +43,7 @@ ROWS = [
     CALL_RESIDENT,
     EXIT,
 ]
+ROUNDS, QUICK_ROUNDS = 15, 5
 BUSY_LOOPS = 6
 BUSY_STARTS = 20
 BUSY = Row(f"the slowest initialize of {BUSY_STARTS}", goals=[Goal("value", at_most=150)])
@@ -87,23 +81,21 @@ def look(argv: list[str], environment: dict[str, str]) -> list[float]:
     ]
 
 
-def measure(rounds: int, folder: Path) -> None:
-    """Measure both by turns, in changing order, and print the table."""
+def measure(_engine: str, folder: Path, is_quick: bool) -> list[Table]:
+    """Measure both by turns, ours as two equal builds."""
     environment = poor_environment(folder)
-    for argv in (LLAMA_MCP, BARE_SERVER):
-        look(argv, environment)
-    for number in range(rounds):
-        order = [LLAMA_MCP, BARE_SERVER][:: 1 if number % 2 else -1]
-        looks = {argv[-1]: look(argv, environment) for argv in order}
-        pairs = zip(looks[LLAMA_MCP[-1]], looks[BARE_SERVER[-1]], strict=True)
-        for row, (ours, bare) in zip(ROWS, pairs, strict=True):
-            row.add(ours, bare)
-    print_table("Cold start", "a bare MCPServer under mcp.run()", ROWS)
+    ways = [partial(look, argv, environment) for argv in (LLAMA_MCP, LLAMA_MCP, BARE_SERVER)]
+    for way in ways[1:]:
+        way()
+    for ours, twin, bare in quiet.by_turns(ways, QUICK_ROUNDS if is_quick else ROUNDS):
+        for row, *values in zip(ROWS, ours, bare, twin, strict=True):
+            row.add(*values)
     fastest = ", ".join(
         f"{row.name}: {min(row.ours):.4g} and {min(row.baseline):.4g} {row.unit}"
         for row in (FIRST, TOOLS, CALL, CALL_PROCESSOR)
     )
     print(f"The least of all rounds, ours and the baseline's: {fastest}")
+    return [Table("Cold start", "a bare MCPServer under mcp.run()", ROWS)]
 
 
 def measure_busy(folder: Path) -> None:
@@ -152,9 +144,10 @@ def busy_loops(count: int) -> Iterator[None]:
 
 def main() -> None:
     """Read the arguments and measure."""
-    arguments = read_arguments(__doc__, rounds=15, quick=5)
+    arguments = read_arguments(__doc__)
     with scratch_folder() as folder:
-        measure(arguments.rounds, folder)
+        for table in measure(arguments.engine, folder, arguments.quick):
+            table.print()
         measure_busy(folder)
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from measure import Goal, Row, print_table, read_arguments, scratch_folder
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import read_arguments, scratch_folder
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 

@@ -24,24 +24,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import plain_http
 import psutil
 from cutting import cut_in_a_process
-from measure import (
+from measuring import plain_http
+from measuring.mcp_client import Server
+from measuring.processes import PATIENCE_SECONDS, milliseconds, processor_seconds
+from measuring.recording_relay import asked_of, write_relay
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import (
     LLAMA_MCP,
-    PATIENCE_SECONDS,
-    Goal,
-    Row,
-    Server,
-    milliseconds,
+    engine_command,
     poor_environment,
-    print_table,
-    processor_seconds,
     read_arguments,
     scratch_folder,
     tiny_model,
 )
-from recording_relay import asked_of, write_relay
 
 SLOTS, CTX_SIZE = 4, 4096
 # The tiny model reads every letter.
@@ -237,13 +234,6 @@ def cost_of(
         )
         for what, size in sizes.items()
     ]
-
-
-def engine_command(engine: str) -> list[str]:
-    """Return the command of the real llama-server."""
-    from llama_mcp.llama_server.engine.locate import locate_engine
-
-    return list(locate_engine(engine, "").command)
 
 
 def measure_large(folder: Path, size_bytes: int) -> Path:

@@ -15,26 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from measure import (
-    LLAMA_MCP,
-    Goal,
-    Row,
-    Server,
-    milliseconds,
-    poor_environment,
-    print_table,
-    processor_seconds,
-    read_arguments,
-    scratch_folder,
-    tiny_model,
-)
-from plain_http import (
+from measuring import quiet
+from measuring.mcp_client import Server
+from measuring.plain_http import (
     HandLaunched,
     Stream,
     current_run,
     free_port,
     wait_until_answering,
 )
+from measuring.processes import milliseconds, processor_seconds
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import LLAMA_MCP, poor_environment, read_arguments, scratch_folder, tiny_model
 
 BY_HAND_POLL_SECONDS = 0.01
 FINE_POLL_SECONDS = 0.002
@@ -99,6 +91,7 @@ class Lifecycle:
             BUSY_STOP.add(stop_while_streaming(heir), self._busy_by_hand() if is_first else None)
 
     def _add_start(self, row: Row, taken: float) -> None:
+        quiet.wait()
         by_hand = HandLaunched(current_run(self.home))
         answering = wait_until_answering(by_hand.port, BY_HAND_POLL_SECONDS)
         row.add(taken, (answering - by_hand.launched_at) * 1000)
@@ -108,6 +101,7 @@ class Lifecycle:
         by_hand = HandLaunched(current_run(self.home))
         wait_until_answering(by_hand.port, BY_HAND_POLL_SECONDS)
         time.sleep(SETTLE_SECONDS)
+        quiet.wait()
         return timed_call(server, "stop_llama_server"), by_hand.stop()
 
     def _busy_by_hand(self) -> float:
@@ -154,6 +148,7 @@ def start_watched(server: Server, port: int) -> tuple[float, float]:
     watcher = threading.Thread(
         target=lambda: moments.append(wait_until_answering(port, FINE_POLL_SECONDS))
     )
+    quiet.wait()
     watcher.start()
     taken = timed_call(server, "start_llama_server", port=port)
     returned = time.perf_counter()
@@ -163,6 +158,7 @@ def start_watched(server: Server, port: int) -> tuple[float, float]:
 
 def join(server: Server, port: int) -> float:
     """Return the milliseconds that it takes to join the llama-server that runs."""
+    quiet.wait()
     began = time.perf_counter()
     status = server.call("start_llama_server", port=port)
     if not status["already_running"]:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import gguf
-from measure import Goal, Row, print_table, read_arguments, scratch_folder
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import read_arguments, scratch_folder
 
 from llama_mcp.models.gguf.known_facts import KnownFacts
 from llama_mcp.models.gguf.reading import read_facts

@@ -19,19 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from measure import (
-    LLAMA_MCP,
-    PATIENCE_SECONDS,
-    Goal,
-    Row,
-    Server,
-    poor_environment,
-    print_table,
-    processor_seconds,
-    read_arguments,
-    scratch_folder,
-    tiny_model,
-)
+from measuring import quiet
+from measuring.mcp_client import Server
+from measuring.processes import PATIENCE_SECONDS, processor_seconds
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import LLAMA_MCP, poor_environment, read_arguments, scratch_folder, tiny_model
 
 TOKENS, QUICK_TOKENS = 4_000, 2_000
 LOOK_SECONDS = 1.0
@@ -106,6 +98,7 @@ def measure_round(replies: Replies, processes: Sequence[psutil.Process], number:
     """Measure one round; who is first changes."""
 
     def measured(get_reply: Callable[[], float]) -> tuple[float, float]:
+        quiet.wait()
         used_before = used_milliseconds(processes)
         return get_reply(), used_milliseconds(processes) - used_before
 

@@ -1,30 +1,27 @@
 """What the list of resources costs when much was said.
 
-    python benchmarks/resource_list.py [--rounds 50] [--quick]
+    python benchmarks/resource_list.py [--quick]
 
 Clients ask for the list as they connect. Compares an archive of 20 sessions of 400 turns with one
 of 20 sessions of a single turn, by turns: the list must cost the same.
 """
 
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from archive import fill
-from measure import (
-    LLAMA_MCP,
-    Goal,
-    Row,
-    Server,
-    milliseconds,
-    poor_environment,
-    print_table,
-    read_arguments,
-    scratch_folder,
-)
+from measuring import quiet
+from measuring.filled_archive import fill
+from measuring.mcp_client import Server
+from measuring.part import measure_alone
+from measuring.processes import milliseconds
+from measuring.rows import Goal, Row, Table
+from measuring.scene import LLAMA_MCP, poor_environment
 
 SESSIONS = 20
 LONG_TURNS = 400
-LIST = Row("resources/list", goals=[Goal("ratio", at_most=1.2)])
+ROUNDS, QUICK_ROUNDS = 100, 10
 
 
 def server_with(home: Path, turns: int) -> Server:
@@ -46,20 +43,22 @@ def list_once(server: Server) -> float:
     return taken
 
 
-def main() -> None:
-    """Read the arguments and measure."""
-    arguments = read_arguments(__doc__, rounds=50, quick=10)
-    with (
-        scratch_folder() as folder,
-        server_with(folder / "long", LONG_TURNS) as long,
-        server_with(folder / "short", 1) as short,
-    ):
-        list_once(long), list_once(short)
-        for _ in range(arguments.rounds):
-            LIST.add(list_once(long), list_once(short))
-        title = f"{SESSIONS} sessions of {LONG_TURNS} turns"
-        print_table(title, f"{SESSIONS} sessions of one turn", [LIST])
+def measure(_engine: str, folder: Path, is_quick: bool) -> list[Table]:
+    """Measure the list with long sessions, in two equal builds, and with short ones."""
+    row = Row("resources/list", goals=[Goal("ratio", at_most=1.2)])
+    with ExitStack() as stack:
+        lengths = {"long": LONG_TURNS, "long, too": LONG_TURNS, "short": 1}
+        servers = [
+            stack.enter_context(server_with(folder / name, n)) for name, n in lengths.items()
+        ]
+        ways = [partial(list_once, server) for server in servers]
+        for way in ways:
+            way()
+        for ours, twin, short in quiet.by_turns(ways, QUICK_ROUNDS if is_quick else ROUNDS):
+            row.add(ours, short, twin)
+    title = f"{SESSIONS} sessions of {LONG_TURNS} turns"
+    return [Table(title, f"{SESSIONS} sessions of one turn", [row])]
 
 
 if __name__ == "__main__":
-    main()
+    measure_alone(__doc__, measure)

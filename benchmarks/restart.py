@@ -15,19 +15,10 @@ from time import perf_counter
 from typing import Any
 
 import anyio
-from measure import (
-    LLAMA_MCP,
-    Goal,
-    Row,
-    Server,
-    Turn,
-    milliseconds,
-    poor_environment,
-    print_table,
-    read_arguments,
-    scratch_folder,
-    tiny_model,
-)
+from measuring.mcp_client import Server, Turn
+from measuring.processes import milliseconds
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import LLAMA_MCP, poor_environment, read_arguments, scratch_folder, tiny_model
 
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.restored_prompt import KeptPrompt

@@ -14,19 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import plain_http
-from measure import (
-    LLAMA_MCP,
-    Goal,
-    Row,
-    Server,
-    Turn,
-    poor_environment,
-    print_table,
-    read_arguments,
-    scratch_folder,
-    tiny_model,
-)
+from measuring import plain_http
+from measuring.mcp_client import Server, Turn
+from measuring.rows import Goal, Row, print_table
+from measuring.scene import LLAMA_MCP, poor_environment, read_arguments, scratch_folder, tiny_model
 
 SESSIONS, SLOTS = 6, 4
 CTX_SIZE = 4096

@@ -1,6 +1,6 @@
 """The baseline that the benchmarks compare with: the SDK's MCPServer with next to nothing on it.
 
-    python benchmarks/bare_server.py [ours] [burst]
+    python benchmarks/measuring/bare_server.py [ours] [burst]
 
 Serves one tool by the SDK's own mcp.run(), with `ours` through llama-mcp's transport instead; with
 `burst` a second tool sends as many progress notifications as it is asked for.

@@ -12,7 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from measure import PATIENCE_SECONDS, Turn, milliseconds, wait_for_end
+from measuring.mcp_client import Turn
+from measuring.processes import PATIENCE_SECONDS, milliseconds, wait_for_end
 
 HOST = "127.0.0.1"
 _READ_BYTES = 1 << 18
