@@ -41,12 +41,18 @@ COMMANDS = (
 
 def run_command(argv: Sequence[str]) -> int:
     """Run the command that the arguments name; wrong ones and --help end the process."""
-    arguments = _parser(argv).parse_args(argv)
+    named = next((word for word in argv if not word.startswith("-")), None)
+    arguments = _parser(lambda command: command.name == named).parse_args(argv)
     return told_at_the_terminal(lambda: cast("int", arguments.run(arguments)))
 
 
-def _parser(argv: Sequence[str]) -> ArgumentParser:
-    """Return the parser of all commands; only the one that is named knows its arguments."""
+def whole_parser() -> ArgumentParser:
+    """Return the parser in which every command knows its arguments, for completions."""
+    return _parser(lambda _: True)
+
+
+def _parser(is_wanted: Callable[[Command], bool]) -> ArgumentParser:
+    """Return the parser of all commands; those that are wanted know their arguments."""
     parser = ArgumentParser(
         prog="llama-mcp",
         description="An MCP server that gives AI assistants a local model through llama.cpp.",
@@ -56,12 +62,11 @@ def _parser(argv: Sequence[str]) -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"llama-mcp {version('llama-mcp')}")
     parser.set_defaults(run=lambda _: _no_command(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    named = next((word for word in argv if not word.startswith("-")), None)
     for command in COMMANDS:
         own = commands.add_parser(
             command.name, help=command.summary, formatter_class=RawDescriptionHelpFormatter
         )
-        if command.module and command.name == named:
+        if command.module and is_wanted(command):
             module = cast("CommandModule", import_module(f"llama_mcp.cli.{command.module}"))
             module.configure(own)
             own.set_defaults(run=module.run)
