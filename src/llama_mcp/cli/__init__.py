@@ -1,5 +1,5 @@
-"""A person at a terminal: the command line, and the demo.
+"""A person at a terminal: the commands, and how they look.
 
-Arguments come in, plain text and an exit code go out. It knows the front desk only to serve it; the
-demo is a client like any other and knows the SDK.
+Arguments come in, plain text and an exit code go out. It uses the rooms by services.py and knows
+the front desk only to serve it; the demo is a client like any other and knows the SDK.
 """

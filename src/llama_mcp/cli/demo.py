@@ -8,10 +8,10 @@ sessions are not touched, and what runs in that folder is what must not outlive 
 import io
 import json
 import os
-import signal
 import sys
 import tempfile
 import textwrap
+from argparse import ArgumentParser, Namespace
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import psutil
-from anyio.abc import TaskStatus
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextResourceContents
 
+from llama_mcp.cli.serve import settle
+from llama_mcp.cli.signals import until_signal
 from llama_mcp.embedded.presence import INSTALL_COMMAND, embedded_engine_installed
 from llama_mcp.models.starter_model import INSTALL_STARTER, STARTER_MODEL_NAME, starter_model_path
 
@@ -46,14 +47,20 @@ class DemoFailedError(Exception):
     """A step that did not do what it should; the text says how."""
 
 
-def run_demo() -> int:
+def configure(parser: ArgumentParser) -> None:
+    """Say what the demo does; it takes no arguments."""
+    parser.description = "Start the embedded engine with the starter model, chat, and stop it."
+
+
+def run(_: Namespace) -> int:
     """Run the demo and return its exit code: 0 when every step was right."""
+    settle()
     if commands := _missing_parts():
         print("The demo needs the embedded engine and the starter model. Install what is missing:")
         print(*commands, sep="\n")
         return 1
     with suppress(KeyboardInterrupt):  # only where signals cannot be waited for (Windows)
-        return anyio.run(_run_until_signal)
+        return anyio.run(until_signal, _run_in_a_new_home, "SIGINT")
     return 1
 
 
@@ -65,22 +72,9 @@ def _missing_parts() -> list[str]:
     return [command for command, installed in is_installed.items() if not installed]
 
 
-async def _run_until_signal() -> int:
-    exit_code = 1  # when a signal comes
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(_cancel_on_signal, tasks.cancel_scope)
-        with tempfile.TemporaryDirectory(prefix="llama-mcp-demo-") as home:
-            exit_code = await _run_in(Path(home))
-        tasks.cancel_scope.cancel()
-    return exit_code
-
-
-async def _cancel_on_signal(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
-    names = [] if sys.platform == "win32" else ["SIGINT", "SIGTERM", "SIGHUP"]
-    with anyio.open_signal_receiver(*(signal.Signals[name] for name in names)) as signals:
-        task_status.started()
-        async for _number in signals:
-            scope.cancel()
+async def _run_in_a_new_home() -> int:
+    with tempfile.TemporaryDirectory(prefix="llama-mcp-demo-") as home:
+        return await _run_in(Path(home))
 
 
 async def _run_in(home: Path) -> int:

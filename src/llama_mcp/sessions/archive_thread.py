@@ -93,7 +93,7 @@ def _is_done(work: _Work | None) -> bool:
         return False
     try:
         result, error = work.do(), None
-    except BaseException as raised:  # noqa: BLE001 - it is raised where the work was asked for
+    except BaseException as raised:
         result, error = None, raised
     # The event loop may be closed.
     with suppress(RuntimeError):

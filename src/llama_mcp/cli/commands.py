@@ -1,0 +1,78 @@
+"""The commands: their names, what each is for, and the module that does it.
+
+A module is imported when its command is given, so that a command waits only for what it needs. Each
+has `configure`, which adds its arguments to a parser, and `run`, which takes them and returns the
+exit code: 0 done, 1 it failed or found a fault, 2 wrong arguments, 130 ended by Ctrl-C.
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from typing import Protocol, cast
+
+from llama_mcp.cli.failures import told_at_the_terminal
+
+
+class CommandModule(Protocol):
+    """What the module of a command offers."""
+
+    configure: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, as the list of commands shows it."""
+
+    name: str
+    summary: str
+    module: str | None = None
+    """Below llama_mcp.cli; serving has none, since cli/main.py does it before all else."""
+
+
+COMMANDS = (
+    Command("serve", "serve MCP over stdin and stdout, as without a command"),
+    Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),
+)
+
+
+def run_command(argv: Sequence[str]) -> int:
+    """Run the command that the arguments name; wrong ones and --help end the process."""
+    named = next((word for word in argv if not word.startswith("-")), None)
+    arguments = _parser(lambda command: command.name == named).parse_args(argv)
+    return told_at_the_terminal(lambda: cast("int", arguments.run(arguments)))
+
+
+def whole_parser() -> ArgumentParser:
+    """Return the parser in which every command knows its arguments, for completions."""
+    return _parser(lambda _: True)
+
+
+def _parser(is_wanted: Callable[[Command], bool]) -> ArgumentParser:
+    """Return the parser of all commands; those that are wanted know their arguments."""
+    parser = ArgumentParser(
+        prog="llama-mcp",
+        description="An MCP server that gives AI assistants a local model through llama.cpp.",
+        epilog="Without a command it serves MCP over stdin and stdout, as a client starts it. "
+        "Settings are environment variables that begin with LLAMA_MCP_; see docs/settings.md.",
+    )
+    parser.add_argument("--version", action="version", version=f"llama-mcp {version('llama-mcp')}")
+    parser.set_defaults(run=lambda _: _no_command(parser))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        own = commands.add_parser(
+            command.name, help=command.summary, formatter_class=RawDescriptionHelpFormatter
+        )
+        if command.module and is_wanted(command):
+            module = cast("CommandModule", import_module(f"llama_mcp.cli.{command.module}"))
+            module.configure(own)
+            own.set_defaults(run=module.run)
+    return parser
+
+
+def _no_command(parser: ArgumentParser) -> int:
+    parser.print_usage(sys.stderr)
+    return 2
