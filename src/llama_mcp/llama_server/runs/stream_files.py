@@ -136,16 +136,14 @@ class StreamFiles:
 
     def _bodies(self) -> dict[int, str]:
         """Return the files that the keeper has written, by the byte at which each begins."""
-        paths = lease_locks.paths_in(os.path.join(self._folder, run_dir.STREAMS))
-        # Of regular expressions, one for each stream, Python would keep hundreds.
-        begin, end = f"{self._id}.", run_dir.STREAM_BODY
-        own = {path: os.path.basename(path) for path in paths}
-        numbers = {
-            path: name[len(begin) : -len(end)]
-            for path, name in own.items()
-            if name.startswith(begin) and name.endswith(end)
-        }
-        return {int(number): path for path, number in numbers.items() if number.isdecimal()}
+        bodies: dict[int, str] = {}
+        for path in lease_locks.paths_in(os.path.join(self._folder, run_dir.STREAMS)):
+            # Of regular expressions, one for each stream, Python would keep hundreds.
+            stream_id, _, rest = os.path.basename(path).partition(".")
+            first = rest.removesuffix(run_dir.STREAM_BODY)
+            if stream_id == self._id and first != rest and first.isdecimal():
+                bodies[int(first)] = path
+        return bodies
 
     def _path(self, ending: str) -> str:
         return run_dir.stream_file(str(self._folder), self._id, ending)
