@@ -19,7 +19,9 @@ from llama_mcp.surface.stdio.lines import (
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 
 
-ANYTHING = st.sampled_from([None, True, 1, 1.0, -5, "x", "2.0", [], {}, {"x": 1}])
+ANYTHING: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, 1, 1.0, -5, "x", "2.0", [], {}, {"x": 1}]
+)
 MEMBERS: dict[str, st.SearchStrategy[Any]] = {
     "id": st.sampled_from([1, "a"]) | ANYTHING,
     "method": st.just("ping") | ANYTHING,

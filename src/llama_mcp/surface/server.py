@@ -1,15 +1,7 @@
 """The MCP server: tools, resources and prompts over the services, and failures in words."""
 
 import logging
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Collection,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -17,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 import anyio
-import anyio.lowlevel
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
@@ -88,6 +79,7 @@ class LlamaMCPServer(MCPServer[Services]):
     """The tools of ours that clients are offered; set before these are added."""
     words: Words = TOOL_WORDS
     """What its clients can do next."""
+    session_watcher: SessionWatcher | None = None
     _parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     _catalogue: Sequence[Tool] = ()
 
@@ -136,8 +128,10 @@ class LlamaMCPServer(MCPServer[Services]):
         if self.services is not None:
             self.services.announce_shutdown()
 
-    tell_rest: Callable[[], Awaitable[None]] = staticmethod(anyio.lowlevel.checkpoint)
-    """Tells clients of changes that they were not told of yet, because the client leaves."""
+    async def tell_rest(self) -> None:
+        """Tell clients of changes that they were not told of yet: nobody can be told later."""
+        if self.session_watcher is not None:
+            await self.session_watcher.tell_rest()
 
     async def announce_what_there_is(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
@@ -268,10 +262,6 @@ def build_server(
                 server.services = None
                 tasks.cancel_scope.cancel()
 
-    async def tell_rest() -> None:
-        session_watcher.note_rest()
-        await subscriptions.tell_now()
-
     subscriptions = Subscriptions()
     client_folders = ClientFolders()
     server = LlamaMCPServer(
@@ -286,12 +276,12 @@ def build_server(
         middleware=[subscriptions, client_folders],
     )
     server.middleware.append(server.announce_what_there_is)
-    server.tell_rest = tell_rest
     server.offered, server.words = settings.offered_tools, words_of(settings)
     services = server.current_services
     llama_server_watcher = LlamaServerWatcher(subscriptions, services)
     model_watcher = ModelWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services, list_told)
+    server.session_watcher = session_watcher
     LifecycleTools(services, server.words).register(server)
     conversation = ConversationTools(services, server.offered, client_folders)
     conversation.register(server)

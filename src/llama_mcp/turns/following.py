@@ -1,13 +1,33 @@
 """The callers of a turn: each follows the reply as it grows, and leaves when it likes."""
 
 from collections.abc import Awaitable, Callable
+from enum import IntEnum
 
 import anyio
 
-from llama_mcp.turns.replies.partial_reply import PartialReply, Stage
+from llama_mcp.turns.replies.partial_reply import PartialReply
 
 # Sends what is new of a reply. Returns 0, or how many seconds too early the call was.
 Report = Callable[[PartialReply], Awaitable[float]]
+
+
+class Stage(IntEnum):
+    """How far a reply is. Callers are told at once when it has got further."""
+
+    AWAITED = 0
+    BEGUN = 1
+    """Something is generated, such as reasoning."""
+    HAS_TEXT = 2
+    WHOLE = 3
+
+
+def stage_of(reply: PartialReply) -> Stage:
+    """Return how far a reply is."""
+    if reply.is_whole:
+        return Stage.WHOLE
+    if reply.pieces:
+        return Stage.HAS_TEXT
+    return Stage.BEGUN if reply.generated else Stage.AWAITED
 
 
 class Following:
@@ -35,8 +55,9 @@ class Following:
         if self._change is not None:
             self._change.set()
             self._change = None
-        if self._reply.stage is not self._stage or self.is_over:
-            self._stage = self._reply.stage
+        stage = stage_of(self._reply)
+        if stage is not self._stage or self.is_over:
+            self._stage = stage
             self._next_stage.set()
             self._next_stage = anyio.Event()
 

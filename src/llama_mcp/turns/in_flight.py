@@ -50,6 +50,7 @@ class InFlight:
     ) -> None:
         self._servers = servers
         self._archive = archive
+        self._tasks = tasks
         self._own = OwnTurns(tasks)
         self.left = left
         self._calls = Calls()

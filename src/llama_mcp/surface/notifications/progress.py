@@ -13,7 +13,8 @@ from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.services import Services
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.results.files import progress_line
-from llama_mcp.turns.replies.partial_reply import PartialReply, Stage
+from llama_mcp.turns.following import Stage, stage_of
+from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import counted
 
@@ -79,7 +80,7 @@ class ReplyProgress:
         if self._stream == "off":
             return 0.0
         early_seconds = self._sent_at + MIN_INTERVAL_SECONDS - anyio.current_time()
-        if early_seconds > 0 and reply.stage <= self._sent_stage:
+        if early_seconds > 0 and stage_of(reply) <= self._sent_stage:
             return early_seconds
         await self.flush(reply)
         return 0.0
@@ -92,7 +93,7 @@ class ReplyProgress:
         """Send what is new at once; to be called when the reply is over."""
         if self._stream == "off":
             return
-        self._sent_stage = reply.stage
+        self._sent_stage = stage_of(reply)
         pieces = len(reply.pieces)
         if self._stream == "chunks":
             message = "".join(reply.pieces[self.sent_pieces : pieces])

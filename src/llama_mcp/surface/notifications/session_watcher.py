@@ -52,11 +52,12 @@ class SessionWatcher:
             # The watch reads the archive for it, which has this change too: it is told once.
             self._own_change_came.set()
         else:
-            self.note_rest()
+            self._tell((), has_list_changed=False)
 
-    def note_rest(self) -> None:
-        """Have clients told of what this process has changed and the watch has not seen yet."""
+    async def tell_rest(self) -> None:
+        """Tell at once what was to be told a little later."""
         self._tell((), has_list_changed=False)
+        await self._subscriptions.tell_now()
 
     async def watch(self) -> None:
         """Note changes while somebody listens to sessions, until cancelled."""
@@ -105,7 +106,7 @@ class SessionWatcher:
         except LlamaMCPError as error:
             # A tool that meets the same fault says what is wrong.
             logger.debug("Changes of sessions are not known: %s", error)
-            self.note_rest()
+            self._tell((), has_list_changed=False)
             return mark
         self._tell([*changes.changed, *gone], has_list_changed=changes.came_or_went)
         return changes.mark

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 CONSOLE_CLOSE_SECONDS = 20.0
 
 
-async def call_when_asked_to_end(on_asked: Callable[[], None]) -> None:
+async def call_when_asked_to_end(on_asked: Callable[[], object]) -> None:
     """Call on_asked on the event loop with each SIGTERM or SIGINT.
 
     On Windows with each Ctrl-C, Ctrl-Break, closing of the console, logging off and shutting down.

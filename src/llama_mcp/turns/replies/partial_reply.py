@@ -8,7 +8,6 @@ in it are made valid Unicode here.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from typing import Any
 
 from llama_mcp.llama_server.ready_server import ModelLoad
@@ -24,16 +23,6 @@ from llama_mcp.turns.replies.figures import (
 from llama_mcp.turns.replies.thoughts import ThoughtParter, part_unopened
 from llama_mcp.turns.replies.tool_calls import ToolCalls
 from llama_mcp.turns.slot_queue import Place
-
-
-class Stage(IntEnum):
-    """How far a reply is. Callers are told at once when it has got further."""
-
-    AWAITED = 0
-    BEGUN = 1
-    """Something is generated, such as reasoning."""
-    HAS_TEXT = 2
-    WHOLE = 3
 
 
 @dataclass(slots=True)
@@ -80,15 +69,6 @@ class PartialReply:
     def is_waiting(self) -> bool:
         """Whether the turn waits for its model or for a slot."""
         return self.load is not None or self.queue_place is not None
-
-    @property
-    def stage(self) -> Stage:
-        """How far it is."""
-        if self.is_whole:
-            return Stage.WHOLE
-        if self.pieces:
-            return Stage.HAS_TEXT
-        return Stage.BEGUN if self.generated else Stage.AWAITED
 
     @property
     def text(self) -> str:
