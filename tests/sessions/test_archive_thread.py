@@ -6,6 +6,7 @@ from subprocess import PIPE, run
 from sys import executable
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from llama_mcp.sessions.archive import Archive
@@ -148,7 +149,7 @@ async def test_what_was_asked_for_is_done_before_the_archive_is_closed(path: Pat
     archive = Archive(path)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(archive.begin_turn, None, "hello")
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         tasks.start_soon(archive.close)
     assert (await archive.list_sessions()).total == 1
     await archive.close()

@@ -313,3 +313,21 @@ async def test_a_message_and_a_reply_of_a_megabyte_are_kept_whole(archive: Archi
     assert turn.reply == reply
     (session,) = (await archive.list_sessions("word")).sessions
     assert len(session.match or "") < 300
+
+
+async def test_long_turns_are_read_in_pages_that_memory_holds_and_one_is_always_read(
+    archive: Archive,
+) -> None:
+    session_id = await say(archive, "short", "a")
+    for reply in ("\x00" * 1_500_000, "b" * 500_000, "c" * 500_000, "d" * 5_000_000):
+        await say(archive, "long", reply, session_id)
+    await archive.begin_turn(session_id, "underway")
+    await archive.save_partial(session_id, 6, "e" * 3_000_000, "")
+
+    pages, offset = [], 0
+    while offset is not None:
+        page = await archive.turns(session_id, offset, limit=50)
+        pages.append([turn.turn for turn in page.turns])
+        offset = page.next_offset
+
+    assert pages == [[1, 2, 3], [4], [5], [6]]
