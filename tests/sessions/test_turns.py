@@ -18,7 +18,7 @@ from llama_mcp.sessions.errors import (
 from llama_mcp.sessions.records import Message, Receipt, Timing, TurnEnding, TurnStatus, Usage
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.texts import clean_text
-from tests.sessions.talk import have_session
+from tests.sessions.talk import have_session, say
 
 ANY_TEXT = st.text(st.characters(categories=None), max_size=200)
 
@@ -324,10 +324,11 @@ async def test_long_turns_are_read_in_pages_that_memory_holds_and_one_is_always_
     await archive.begin_turn(session_id, "underway")
     await archive.save_partial(session_id, 6, "e" * 3_000_000, "")
 
-    pages, offset = [], 0
-    while offset is not None:
-        page = await archive.turns(session_id, offset, limit=50)
+    pages: list[list[int]] = []
+    following: int | None = 0
+    while following is not None:
+        page = await archive.turns(session_id, following, limit=50)
         pages.append([turn.turn for turn in page.turns])
-        offset = page.next_offset
+        following = page.next_offset
 
     assert pages == [[1, 2, 3], [4], [5], [6]]
