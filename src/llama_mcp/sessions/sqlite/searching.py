@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llama_mcp.sessions.records import Session, SessionList
+from llama_mcp.sessions.sqlite import walking
 from llama_mcp.sessions.sqlite.migrations import FILL_SEARCH
 from llama_mcp.sessions.sqlite.reading import Before, count_sessions, list_sessions
 from llama_mcp.sessions.sqlite.rows import TURNS_PER_SESSION, to_session
@@ -16,7 +17,6 @@ from llama_mcp.sessions.sqlite.search_words import (
     split_query,
 )
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
-from llama_mcp.sessions.sqlite.walking import newest_with_all, prepare_walks, whole_words
 from llama_mcp.wording import counted
 
 # More would make a query slow and find nothing.
@@ -87,11 +87,11 @@ def search_sessions(store: Store, query: str, limit: int, before: Before) -> Ses
     words = split_query(query)
     settle_dead_turns(store)
     store.connection.create_function("spelled", 1, spelled, deterministic=True)
-    prepare_walks(store.connection)
+    walking.prepare_walks(store.connection)
     with store.reading() as connection:
-        matches = whole_words(connection, words[:_MOST_WORDS])
+        matches = walking.whole_words(connection, words[:_MOST_WORDS])
         search = _Search(words[:_MOST_WORDS], spelled(query.strip()), matches)
-        newest = _newest(connection, search, before)
+        newest = _newest(connection, search, limit, before)
         found = newest or _all(connection, search, before.time_utc)
         page = [each for each in found if each.place < before.place][: limit + 1]
         return SessionList(
@@ -110,11 +110,16 @@ def rebuild_index(store: Store) -> None:
             connection.execute(statement)
 
 
-def _newest(connection: sqlite3.Connection, search: _Search, before: Before) -> list[_Found]:
+def _newest(
+    connection: sqlite3.Connection, search: _Search, limit: int, before: Before
+) -> list[_Found]:
     """Return the newest sessions with all words, if very many have them; there may be more."""
     with_all = search.size * _CHANGES
     changed_before = replace(before, place=before.place - with_all)
-    rows = newest_with_all(connection, search.words, search.matches, changed_before)
+    # The page must be there, and one session more.
+    if limit >= walking.COUNTED_SESSIONS:
+        return []
+    rows = walking.newest_with_all(connection, search.words, search.matches, changed_before)
     return [_Found(key, search.size, with_all + change) for key, change in rows]
 
 
