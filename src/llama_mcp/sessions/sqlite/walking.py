@@ -14,8 +14,8 @@ from llama_mcp.sessions.sqlite.search_words import QueryWord
 
 # So many sessions are counted.
 COUNTED_SESSIONS = 500
-# A word is common that the index has more often; others are searched for at once.
-_COMMON_ROWS = 5_000
+# A word is common that the index has more often; collecting fewer takes less time than a walk.
+_COMMON_ROWS = 200_000
 # How many of the newest sessions are looked into before all of them are searched at once.
 _LOOKED_INTO = 1_000
 # A beginning of more words than these is searched for at once.
