@@ -8,6 +8,7 @@ says that this system takes no such filter.
 
 import ctypes
 import errno
+import os
 import platform
 import struct
 import sys
@@ -49,7 +50,9 @@ def forbid_syncs() -> None:
         (_RETURN, 0, 0, _FAIL_WITH | errno.EIO),
         (_RETURN, 0, 0, _ALLOW),
     )
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in instructions))
+    code = ctypes.create_string_buffer(
+        b"".join(struct.pack("HBBI", *each) for each in instructions)
+    )
     program = _Program(len(instructions), ctypes.addressof(code))
     libc = ctypes.CDLL(None)
     if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.syscall(
@@ -68,8 +71,9 @@ async def attempt(attempts: Attempts) -> None:
             print(name, "refused" if "IOERR_FSYNC" in str(error) else error, sep=": ")
 
 
-async def begin(archive: Archive, **arguments: str) -> str:
-    return (await archive.begin_turn(None, "hello", **arguments)).session.session_id
+async def begin(archive: Archive, stream_id: str | None = None) -> str:
+    begun = await archive.begin_turn(None, "hello", run="run", stream_id=stream_id)
+    return begun.session.session_id
 
 
 async def end(archive: Archive, session_id: str, status: TurnStatus = TurnStatus.COMPLETE) -> None:
@@ -84,7 +88,7 @@ async def have_all_kinds(path: Path, archive: Archive) -> Attempts:
     await end(archive, cancelled, TurnStatus.CANCELLED)
     reopened, _ = await archive.begun_again(cancelled)
     other = Archive(path)
-    left = await begin(other, stream_id="stream", run="run")
+    left = await begin(other, "stream")
     await begin(other)
     await other.close()
     underway, job = await begin(archive), await begin(archive)
@@ -96,7 +100,7 @@ async def have_all_kinds(path: Path, archive: Archive) -> Attempts:
         "begin_turn in a session": lambda: archive.begin_turn(ended, "hello"),
         "save_partial": lambda: archive.save_partial(underway, 1, "a", ""),
         "set_cut": lambda: archive.set_cut(underway, 1),
-        "note_run": lambda: archive.note_run(underway, 1, "run"),
+        "note_run": lambda: archive.note_run(underway, 1, "another run"),
         "ask_cancel": lambda: archive.ask_cancel(underway, 1),
         "note_told": lambda: archive.note_told(underway, 1),
         "adopt_turn": lambda: archive.adopt_turn(left),
@@ -122,22 +126,26 @@ async def every_write(path: Path, archive: Archive) -> None:
 async def begin_with_a_long_log(path: Path, archive: Archive) -> None:
     """Begin a turn when the log of writes is longer than SQLite lets it be."""
     await archive.begin_turn(None, "long " * 1_000_000)
-    assert Path(f"{path}-wal").stat().st_size > 4_500_000
+    assert size_of(f"{path}-wal") > 4_500_000
     await begin_without_syncs(archive)
 
 
 async def begin_with_a_log_just_checkpointed(path: Path, archive: Archive) -> None:
     """Begin a turn when what was in the log has just been brought into the file."""
     begun = await archive.begin_turn(None, "long " * 1_000_000)
-    before = path.stat()
+    before = size_of(path)
     await end(archive, begun.session.session_id)
-    assert path.stat().st_size > before.st_size + 4_500_000
+    assert size_of(path) > before + 4_500_000
     await begin_without_syncs(archive)
 
 
 async def begin_without_syncs(archive: Archive) -> None:
     forbid_syncs()
     await attempt({"begin_turn": lambda: begin(archive)})
+
+
+def size_of(path: Path | str) -> int:
+    return os.stat(path).st_size
 
 
 async def main(path: Path, scenario: str) -> None:

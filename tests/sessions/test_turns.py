@@ -18,7 +18,7 @@ from llama_mcp.sessions.errors import (
 from llama_mcp.sessions.records import Message, Receipt, Timing, TurnEnding, TurnStatus, Usage
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.texts import clean_text
-from tests.sessions.talk import have_session
+from tests.sessions.talk import have_session, say
 
 ANY_TEXT = st.text(st.characters(categories=None), max_size=200)
 
@@ -313,3 +313,22 @@ async def test_a_message_and_a_reply_of_a_megabyte_are_kept_whole(archive: Archi
     assert turn.reply == reply
     (session,) = (await archive.list_sessions("word")).sessions
     assert len(session.match or "") < 300
+
+
+async def test_long_turns_are_read_in_pages_that_memory_holds_and_one_is_always_read(
+    archive: Archive,
+) -> None:
+    session_id = await say(archive, "short", "a")
+    for reply in ("\x00" * 1_500_000, "b" * 500_000, "c" * 500_000, "d" * 5_000_000):
+        await say(archive, "long", reply, session_id)
+    await archive.begin_turn(session_id, "underway")
+    await archive.save_partial(session_id, 6, "e" * 3_000_000, "")
+
+    pages: list[list[int]] = []
+    following: int | None = 0
+    while following is not None:
+        page = await archive.turns(session_id, following, limit=50)
+        pages.append([turn.turn for turn in page.turns])
+        following = page.next_offset
+
+    assert pages == [[1, 2, 3], [4], [5], [6]]

@@ -212,7 +212,7 @@ class Archive(JobArchive, ServingArchive):
         return await self._run(underway.earlier_underway, session_id, run)
 
     async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TranscriptPage:
-        """Return up to limit turns after the first offset ones."""
+        """Return up to limit turns after the first offset ones; fewer where they are long."""
         return await self._run(reading.read_page, await self.find_id(session_id), offset, limit)
 
     async def list_sessions(

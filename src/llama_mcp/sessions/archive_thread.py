@@ -45,8 +45,10 @@ class ArchiveThread:
             # In a process that was forked there is no thread any more.
             if self._thread is None or not self._thread.is_alive():
                 self._start()
+            done = self._put(work)
             with anyio.CancelScope(shield=True):
-                return await self._done(work)
+                await done
+            return done.result()
 
     async def end(self, last: Callable[[], None]) -> None:
         """Do the last work and end the thread; nothing is done if there is no thread.
@@ -58,18 +60,19 @@ class ArchiveThread:
             if thread is None or not thread.is_alive():
                 return
             try:
+                done = self._put(last)
                 with anyio.CancelScope(shield=True):
-                    await self._done(last)
+                    await done
             finally:
-                # Nothing is left to be done, so that joining takes no time.
                 self._works.put(None)
-                thread.join()
+            # Nothing is left to be done, so that this takes no time.
+            thread.join()
 
-    async def _done(self, work: Callable[[], T]) -> T:
+    def _put(self, work: Callable[[], T]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._works.put(_Work(work, loop, done))
-        return await done
+        return done
 
     def _start(self) -> None:
         self._works = SimpleQueue()

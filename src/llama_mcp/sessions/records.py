@@ -239,7 +239,7 @@ class SessionList(BaseModel, frozen=True):
 
     sessions: tuple[Session, ...] = ()
     total: int
-    """Sessions in the archive, or those that matched."""
+    """Sessions in the archive, or those that matched; of very many, the newest ones."""
     next_before: str | None = None
     note: str | None = None
     """That a search found only some of the words, or nothing; what unfinished means."""

@@ -8,6 +8,7 @@ import pytest
 
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import SessionList
+from llama_mcp.sessions.sqlite import walking
 from tests.sessions.talk import say
 
 
@@ -167,3 +168,63 @@ async def test_a_damaged_search_index_is_built_anew_and_the_archive_stays(
 
     assert [session.session_id for session in page.sessions] == [session_id]
     assert archive.notice() is None
+
+
+@pytest.fixture
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words of six rows are common, and three sessions are counted."""
+    monkeypatch.setattr(walking, "_COMMON_ROWS", 5)
+    monkeypatch.setattr(walking, "COUNTED_SESSIONS", 3)
+
+
+@pytest.mark.usefixtures("few_are_many")
+async def test_of_a_common_word_the_newest_sessions_are_counted_and_it_is_said_that_more_match(
+    archive: Archive,
+) -> None:
+    for number in range(8):
+        await say(archive, f"session {number}", "an apple" if number % 2 else "apples and a pear")
+
+    first = await archive.list_sessions("appl", limit=2)
+    second = await archive.list_sessions("appl", limit=2, before=first.next_before)
+    last = await archive.list_sessions("appl", limit=9, before=second.next_before)
+
+    assert titles(first) + titles(second) == [f"session {number}" for number in (7, 6, 5, 4)]
+    assert titles(last) == [f"session {number}" for number in (3, 2, 1, 0)]
+    matches = [session.match for session in first.sessions]
+    assert matches == ["an apple", "apples and a pear"]
+    assert first.total == second.total == 3
+    assert first.note == "More sessions match than the newest 3, which were counted."
+
+
+@pytest.mark.usefixtures("few_are_many")
+async def test_a_session_that_has_changed_since_comes_first_among_those_with_a_common_word(
+    archive: Archive,
+) -> None:
+    oldest = await say(archive, "oldest", "an apple")
+    for number in range(8):
+        await say(archive, f"session {number}", "an apple")
+    await say(archive, "pears", "none of it")
+    await say(archive, "more", "apples", oldest)
+    page = await archive.list_sessions("apple", limit=2)
+    assert titles(page) == ["oldest", "session 7"]
+
+
+@pytest.mark.usefixtures("few_are_many")
+async def test_common_words_that_few_sessions_have_together_are_searched_for_everywhere(
+    archive: Archive,
+) -> None:
+    both = await say(archive, "both", "an apple and a pear")
+    for number in range(8):
+        await say(archive, f"session {number}", "an apple" if number % 2 else "a pear")
+    await say(archive, "more", "apple pear apple pear", both)
+    page = await archive.list_sessions("apple pear")
+    assert (titles(page), page.total, page.note) == (["both"], 1, None)
+
+
+async def test_the_beginning_of_very_many_words_finds_all_of_them(archive: Archive) -> None:
+    words = [f"conversation{number}" for number in range(60)]
+    await say(archive, "many", " ".join(words))
+    await say(archive, "one", words[-1])
+    assert titles(await archive.list_sessions("conversation")) == ["one", "many"]
+    assert titles(await archive.list_sessions("conversation59")) == ["one", "many"]
+    assert titles(await archive.list_sessions("conversation58")) == ["many"]

@@ -40,7 +40,7 @@ def without_syncs(path: Path, scenario: str) -> dict[str, str]:
     """Return what came of each write where every sync fails."""
     if sys.platform != "linux":
         pytest.skip("only Linux lets a program forbid itself to sync")
-    command = [executable, PROGRAM, path, scenario]
+    command = [executable, str(PROGRAM), str(path), scenario]
     done = run(command, capture_output=True, text=True, check=False)
     if done.returncode == NO_FILTER_EXIT_CODE:
         pytest.skip("this system takes no filter of system calls (seccomp)")

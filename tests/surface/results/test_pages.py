@@ -23,7 +23,7 @@ def turn(number: int, **texts: str) -> ArchivedTurn:
 def pages_of(turns: list[ArchivedTurn]) -> list[list[ArchivedTurn]]:
     pages, offset = [], 0
     while offset != len(turns):
-        page, following = page_of(turns[turns_before(offset) :], offset)
+        page, following, _ = page_of(turns[turns_before(offset) :], offset)
         assert page and following != offset
         pages.append(page)
         offset = following
@@ -54,6 +54,18 @@ def test_turns_of_any_size_are_all_there_and_every_page_fits_a_frame(character: 
 def test_small_turns_share_a_page() -> None:
     turns = [turn(number, reply="x" * 1000) for number in range(1, 300)]
     assert pages_of(turns) == [turns]
+
+
+def test_a_page_is_filled_by_what_is_read_bit_by_bit_as_by_all_at_once() -> None:
+    turns = [turn(number, reply="x" * 1000) for number in range(1, 4000)]
+    whole = page_of(turns, 0)
+    shown, offset, used_bytes = page_of(turns[:100], 0)
+    is_full = False
+    while not is_full:
+        more, offset, used_bytes = page_of(turns[offset : offset + 100], offset, used_bytes)
+        shown += more
+        is_full = len(more) < 100
+    assert (shown, offset, used_bytes) == whole and len(shown) < len(turns)
 
 
 @pytest.mark.parametrize(

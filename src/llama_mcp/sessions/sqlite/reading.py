@@ -21,6 +21,7 @@ from llama_mcp.sessions.sqlite.attaching import read_files
 from llama_mcp.sessions.sqlite.naming import find_session
 from llama_mcp.sessions.sqlite.newest import EMPTY_MARK, MARK
 from llama_mcp.sessions.sqlite.rows import (
+    SELECT_SIZES,
     SELECT_TURNS,
     build_turn_key,
     to_session,
@@ -40,6 +41,8 @@ WHERE status IN ('in_progress', 'interrupted')
 _AFTER_ALL_CHANGES = 2**63 - 1
 _AFTER_ALL_TIMES = "~"
 
+# What of a session is in memory at once, unless one turn has more.
+_PAGE_BYTES = 2 * 1024 * 1024
 _EMPTY = SessionMark(*EMPTY_MARK)
 
 
@@ -97,13 +100,14 @@ def read_last_turn(store: Store, session_id: str) -> ArchivedTurn:
 
 
 def read_page(store: Store, session_id: str, offset: int, limit: int) -> TranscriptPage:
-    """Return up to limit turns after the first offset ones."""
+    """Return up to limit turns after the first offset ones; fewer where they are long."""
     settle_if_possible(store)
     with store.reading() as connection:
         session = find_session(connection, session_id)
         total = session["turn_count"]
         first = min(max(0, offset), total)
-        turns = read_turns(connection, session, first + 1, first + max(0, limit))
+        last = _last_of_page(connection, session, first + 1, first + max(0, limit))
+        turns = read_turns(connection, session, first + 1, last)
         turns = _as_known(store, session, turns)
     end = first + len(turns)
     behind = f"offset is {offset}, and the session has {counted(total, 'turn')}."
@@ -115,6 +119,23 @@ def read_page(store: Store, session_id: str, offset: int, limit: int) -> Transcr
         next_offset=end if end < total else None,
         note=behind if offset > 0 and offset >= total else None,
     )
+
+
+def _last_of_page(
+    connection: sqlite3.Connection, session: sqlite3.Row, first: int, last: int
+) -> int:
+    """Return the last turn whose texts, with those before it, fit a page; at least the first."""
+    key = session["session_key"]
+    rows = connection.execute(
+        SELECT_SIZES + "WHERE turns.turn_key BETWEEN ? AND ? ORDER BY turns.turn_key",
+        (build_turn_key(key, first), build_turn_key(key, last)),
+    )
+    total_bytes = 0
+    for turn, size_bytes in rows:
+        total_bytes += size_bytes
+        if total_bytes > _PAGE_BYTES and turn > first:
+            return int(turn) - 1
+    return last
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,18 @@ _SELECTED += [f"coalesce(underway.{name}, turns.{name}) AS {name}" for name in _
 SELECT_TURNS = (
     f"SELECT turns.turn, {', '.join(_SELECTED)} FROM turns LEFT JOIN underway USING (turn_key) "
 )
+# As bytes, because SQLite counts characters only up to a NUL.
+_SIZES = [
+    f"length(CAST({text} AS BLOB))"
+    for text in (
+        "message",
+        "coalesce(underway.reasoning, turns.reasoning)",
+        "coalesce(underway.reply, turns.reply)",
+    )
+]
+SELECT_SIZES = (
+    f"SELECT turns.turn, {' + '.join(_SIZES)} FROM turns LEFT JOIN underway USING (turn_key) "
+)
 FROM_UNDERWAY = "FROM underway JOIN turns USING (turn_key) JOIN sessions USING (session_key) "
 # After a crash, a turn goes on with another launch than it was begun with.
 RUN_UNDERWAY = "coalesce(underway.stream_run, turns.run)"

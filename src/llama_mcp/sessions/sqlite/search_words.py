@@ -107,15 +107,20 @@ class QueryWord:
     @property
     def match(self) -> str:
         """The word as an FTS5 expression; three letters or more also find longer words."""
-        return f'"{" ".join(self.pieces)}"{"*" if self._finds_longer else ""}'
+        return f'"{" ".join(self.pieces)}"{"*" if self.finds_longer else ""}'
+
+    def match_of(self, endings: Sequence[str]) -> str:
+        """Return the same, with all words of the index that its last piece finds."""
+        return " OR ".join(f'"{" ".join((*self.pieces[:-1], each))}"' for each in endings)
 
     @property
     def beginning(self) -> str:
         """The same as a piece of a text as searchable() gives it, with blanks around."""
-        return f" {' '.join(self.pieces)}{'' if self._finds_longer else ' '}"
+        return f" {' '.join(self.pieces)}{'' if self.finds_longer else ' '}"
 
     @property
-    def _finds_longer(self) -> bool:
+    def finds_longer(self) -> bool:
+        """Whether it finds words that begin with its last piece."""
         return len(self.pieces[-1]) >= _PREFIX_FROM_CHARACTERS
 
     @property

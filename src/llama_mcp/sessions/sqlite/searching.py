@@ -3,9 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llama_mcp.sessions.records import Session, SessionList
+from llama_mcp.sessions.sqlite import walking
 from llama_mcp.sessions.sqlite.migrations import FILL_SEARCH
 from llama_mcp.sessions.sqlite.reading import Before, count_sessions, list_sessions
 from llama_mcp.sessions.sqlite.rows import TURNS_PER_SESSION, to_session
@@ -26,7 +27,8 @@ _CHANGES = 1 << 50
 _WITH_WORD = "SELECT rowid AS place, {} AS word FROM search WHERE search MATCH ?"
 # Names of files are few and short: no index has them.
 _WITH_NAME = """
-SELECT turn_key, {} FROM attachments WHERE instr(' ' || searchable(name, '') || ' ', ?)
+SELECT turn_key AS place, {} AS word FROM attachments
+WHERE instr(' ' || searchable(name, '') || ' ', ?)
 """
 # For punctuation, which the index does not have; every text is read.
 _WITH_TEXT = """
@@ -42,23 +44,30 @@ class _Search:
 
     words: tuple[QueryWord, ...]
     text: str
+    matches: tuple[str, ...] = ()
+    """What is asked of the index for each word, if that can be done without beginnings of words."""
 
     @property
     def size(self) -> int:
         """How many things are looked for."""
         return len(self.words) or 1
 
-    @property
-    def hits(self) -> str:
-        """SQL for the rows of the index where something was found."""
+    def hits(self, place: str = "") -> str:
+        """Return SQL for the rows of the index where something was found.
+
+        Args:
+            place: SQL for which rows are looked at; all when it is empty.
+        """
+        forms = _WITH_WORD + place.format("rowid"), _WITH_NAME + place.format("turn_key")
         numbers = range(len(self.words))
-        parts = [form.format(number) for number in numbers for form in (_WITH_WORD, _WITH_NAME)]
+        parts = [form.format(number) for number in numbers for form in forms]
         return " UNION ALL ".join(parts) or _WITH_TEXT
 
     @property
     def values(self) -> list[str]:
         """The values of hits."""
-        values = [value for word in self.words for value in (word.match, word.beginning)]
+        pairs = zip(self.matches or (word.match for word in self.words), self.words, strict=True)
+        values = [value for match, word in pairs for value in (match, word.beginning)]
         return values or [self.text, self.text]
 
 
@@ -76,18 +85,20 @@ def search_sessions(store: Store, query: str, limit: int, before: Before) -> Ses
     if not query.strip():
         return list_sessions(store, limit, before)
     words = split_query(query)
-    search = _Search(words[:_MOST_WORDS], spelled(query.strip()))
     settle_dead_turns(store)
     store.connection.create_function("spelled", 1, spelled, deterministic=True)
+    walking.prepare_walks(store.connection)
     with store.reading() as connection:
-        some = _find(connection, search, before.time_utc)
-        found = [each for each in some if each.words == search.size] or some
+        matches = walking.whole_words(connection, words[:_MOST_WORDS])
+        search = _Search(words[:_MOST_WORDS], spelled(query.strip()), matches)
+        newest = _newest(connection, search, limit, before)
+        found = newest or _all(connection, search, before.time_utc)
         page = [each for each in found if each.place < before.place][: limit + 1]
         return SessionList(
             sessions=_read_matches(connection, search, page[:limit]),
             total=len(found),
             next_before=str(page[limit - 1].place) if len(page) > limit else None,
-            note=_note(search, len(words), found, count_sessions(connection)),
+            note=_note(search, len(words), found, bool(newest), count_sessions(connection)),
         )
 
 
@@ -99,11 +110,24 @@ def rebuild_index(store: Store) -> None:
             connection.execute(statement)
 
 
-def _find(connection: sqlite3.Connection, search: _Search, time_utc: str) -> list[_Found]:
-    """Return the sessions that have any of the words, in the order of the list."""
+def _newest(
+    connection: sqlite3.Connection, search: _Search, limit: int, before: Before
+) -> list[_Found]:
+    """Return the newest sessions with all words, if very many have them; there may be more."""
+    with_all = search.size * _CHANGES
+    changed_before = replace(before, place=before.place - with_all)
+    # The page must be there, and one session more.
+    if limit >= walking.COUNTED_SESSIONS:
+        return []
+    rows = walking.newest_with_all(connection, search.words, search.matches, changed_before)
+    return [_Found(key, search.size, with_all + change) for key, change in rows]
+
+
+def _all(connection: sqlite3.Connection, search: _Search, time_utc: str) -> list[_Found]:
+    """Return the sessions with all words, or if there is none those with any, as in the list."""
     rows = connection.execute(
         f"""
-        WITH hits AS ({search.hits})
+        WITH hits AS ({search.hits()})
         SELECT session_key, count(*) AS words, last_change
         FROM (SELECT DISTINCT place >> 20 AS session_key, word FROM hits)
         JOIN sessions USING (session_key) WHERE updated_at_utc < ? GROUP BY session_key
@@ -111,7 +135,8 @@ def _find(connection: sqlite3.Connection, search: _Search, time_utc: str) -> lis
         [*search.values, time_utc],
     )
     found = [_Found(key, words, words * _CHANGES + change) for key, words, change in rows]
-    return sorted(found, key=lambda each: -each.place)
+    found.sort(key=lambda each: -each.place)
+    return [each for each in found if each.words == search.size] or found
 
 
 def _read_matches(
@@ -122,21 +147,36 @@ def _read_matches(
         "SELECT sessions.* FROM json_each(?) JOIN sessions ON session_key = value", (keys,)
     )
     sessions = {row["session_key"]: row for row in rows}
-    # One query for all sessions: every query of the index collects all matches of all words.
-    # Of each session's rows the last is the newest of those with the most words.
-    best = connection.execute(
-        f"""
-        WITH hits AS ({search.hits})
-        SELECT place >> 20, place FROM hits WHERE place >> 20 IN (SELECT value FROM json_each(?))
-        GROUP BY place ORDER BY count(*), place
-        """,
-        [*search.values, keys],
-    )
-    places = dict(best.fetchall())
+    places = _best_places(connection, search, [each.session_key for each in page])
     return tuple(
         _to_match(connection, sessions[each.session_key], places[each.session_key], search)
         for each in page
     )
+
+
+def _best_places(
+    connection: sqlite3.Connection, search: _Search, keys: Sequence[int]
+) -> dict[int, int]:
+    """Return the row of the index that says most of each session: the newest with most words."""
+    if search.matches:
+        return {key: _best_place(connection, search, key) for key in keys}
+    # One query for all sessions: each query of beginnings collects all that begin so.
+    rows = connection.execute(
+        f"""
+        WITH hits AS ({search.hits()})
+        SELECT place >> 20, place FROM hits WHERE place >> 20 IN (SELECT value FROM json_each(?))
+        GROUP BY place ORDER BY count(*), place
+        """,
+        [*search.values, json.dumps(keys)],
+    )
+    return dict(rows.fetchall())
+
+
+def _best_place(connection: sqlite3.Connection, search: _Search, session_key: int) -> int:
+    hits = search.hits(f" AND {{}} BETWEEN {session_key << 20} AND {(session_key + 1 << 20) - 1}")
+    best = f"SELECT place FROM ({hits}) GROUP BY place ORDER BY count(*) DESC, place DESC LIMIT 1"
+    place: int = connection.execute(best, search.values).fetchone()["place"]
+    return place
 
 
 def _to_match(
@@ -152,7 +192,9 @@ def _to_match(
     return to_session(row, cut_snippets(texts, search.words or search.text))
 
 
-def _note(search: _Search, asked: int, found: Sequence[_Found], sessions: int) -> str | None:
+def _note(
+    search: _Search, asked: int, found: Sequence[_Found], are_more: bool, sessions: int
+) -> str | None:
     """Return what the list does not tell by itself."""
     notes = []
     if not found:
@@ -163,6 +205,8 @@ def _note(search: _Search, asked: int, found: Sequence[_Found], sessions: int) -
         have = f"{counted(len(found), 'has', 'have')} some"
         order = ", most of them first" if len(found) > 1 else ""
         notes.append(f"No session has all of these words; {have}{order}.")
+    if are_more:
+        notes.append(f"More sessions match than the newest {len(found)}, which were counted.")
     if asked > search.size:
         notes.append(f"Only the first {search.size} of the {asked} words were looked for.")
     return " ".join(notes) or None

@@ -94,15 +94,14 @@ class SessionResources:
     ) -> tuple[Session, list[ArchivedTurn], int | None]:
         """Return the session, the turns of the page, and the offset of the next if there is one."""
         archive = self._services().archive
-        first = turns_before(offset)
         await self._services().read_on(session_id)
-        page = await archive.turns(session_id, first, TURNS_PER_READ)
-        turns = list(page.turns)
-        shown, next_offset = page_of(turns, offset)
-        while page.turns and next_offset == first + len(turns) < page.total:
+        page = await archive.turns(session_id, turns_before(offset), TURNS_PER_READ)
+        shown, next_offset, used_bytes = page_of(page.turns, offset)
+        # All that was read fits, and there is more.
+        while shown and next_offset == page.next_offset:
             page = await archive.turns(session_id, next_offset, TURNS_PER_READ)
-            turns += page.turns
-            shown, next_offset = page_of(turns, offset)
+            more, next_offset, used_bytes = page_of(page.turns, next_offset, used_bytes)
+            shown += more
         is_last = next_offset == page.total or not shown
         # A system prompt is told once, at the beginning.
         session = page.session.model_copy(update={"system_prompt": None} if offset else {})

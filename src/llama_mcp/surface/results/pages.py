@@ -5,7 +5,7 @@ the number of the part is in the offset's higher bits, which no count of turns r
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from llama_mcp.sessions.records import ArchivedTurn, Session
 from llama_mcp.surface.results.tool_results import structure_of
@@ -26,26 +26,36 @@ def turns_before(offset: int) -> int:
     return offset % _PART
 
 
-def page_of(turns: Sequence[ArchivedTurn], offset: int) -> tuple[list[ArchivedTurn], int]:
-    """Return the turns that fit a page, and the offset of the next one.
+class Fitting(NamedTuple):
+    """What fits a page."""
+
+    turns: list[ArchivedTurn]
+    next_offset: int
+    used_bytes: int
+    """Of the page, so far."""
+
+
+def page_of(turns: Sequence[ArchivedTurn], offset: int, used_bytes: int = 0) -> Fitting:
+    """Return the turns that fit a page, and the offset of what comes after them.
 
     Args:
         turns: the turns after those that the offset skips, oldest first.
-        offset: of this page.
+        offset: of this page, or of how much of it there is already.
+        used_bytes: how large that is.
     """
     part, before = divmod(offset, _PART)
     taken: list[ArchivedTurn] = []
-    used_bytes = 0
     for turn in turns:
         size = wire_bytes(structure_of(turn))
-        if taken and used_bytes + size > PAGE_BYTES:
+        if used_bytes and used_bytes + size > PAGE_BYTES:
             break
         if size > PAGE_BYTES or part:
             piece, is_last = _part_of(turn, part)
-            return [piece], before + 1 if is_last else before + (part + 1) * _PART
+            following = before + 1 if is_last else before + (part + 1) * _PART
+            return Fitting([piece], following, size)
         taken.append(turn)
         used_bytes += size
-    return taken, before + len(taken)
+    return Fitting(taken, before + len(taken), used_bytes)
 
 
 def with_short_prompt(session: Session) -> Session:

@@ -57,7 +57,7 @@ def cut_page(page: TranscriptPage, offset: int) -> TranscriptPage:
         page: the turns after those that the offset skips.
         offset: as it was asked for; it may be that of a part of a turn.
     """
-    turns, next_offset = page_of(page.turns[: _count_that_fit(page.turns)], offset)
+    turns, next_offset, _ = page_of(page.turns[: _count_that_fit(page.turns)], offset)
     changes = {
         "session": with_short_prompt(page.session),
         "turns": tuple(turns),
