@@ -60,3 +60,4 @@ async def test_a_connection_to_one_that_was_killed_is_not_used_for_its_successor
     successor = await first.supervisor.ready_server()
     await successor.open_ahead()
     assert await chunks_from(successor)
+    await first.supervisor.stop(force=True)

@@ -1,5 +1,6 @@
 """A run of ours as a turn sees it."""
 
+import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -32,6 +33,8 @@ from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.runs.stream_files import StreamFiles
 from llama_mcp.llama_server.saved_kv.restoring import Restored, restore_prompt
 from llama_mcp.llama_server.status import ServerState
+
+logger = logging.getLogger(__name__)
 
 # A process that has just died is seen at once; its keeper records how within this time.
 LOSS_SECONDS = 1.0
@@ -94,8 +97,12 @@ class ReadyRun:
 
     async def open_ahead(self) -> None:
         """Open a connection, unless this process has as many as there are slots."""
-        if self.load is None:
-            await self.client.open_ahead(self.total_slots)
+        try:
+            if self.load is None:
+                await self.client.open_ahead(self.total_slots)
+        except Exception:
+            # It is a task of the process: a bug must not end every turn.
+            logger.exception("No connection was opened ahead to run %s", self.run.name)
 
     async def new_stream_id(self) -> str | None:
         """Return one where this build goes on without a reader, and the keeper looks after it."""

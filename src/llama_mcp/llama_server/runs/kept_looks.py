@@ -4,9 +4,11 @@ A run that is over for good stays so. Of one that is ready the last look is kept
 changes or one of its processes ends. Every other state changes with time, and is read again.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from llama_mcp.keeper import run_dir
 from llama_mcp.llama_server.runs.kept import Kept, Stamps, Watched
 from llama_mcp.llama_server.runs.of_models import (
     are_all_that_are_named,
@@ -35,10 +37,13 @@ class KeptLooks:
         """Return the last run of each model, that which was launched last first."""
         if self._runs is not None and self._runs.still_holds():
             return self._runs.value
-        stamps = Stamps([str(self._runs_dir), *pointers_in(self._runs_dir)])
         runs = latest_runs(self._runs_dir)
+        launches = [f"{run.folder}{os.sep}{run_dir.LAUNCH}" for run in runs]
+        stamps = Stamps([str(self._runs_dir), *pointers_in(self._runs_dir), *launches])
         can_keep = stamps.are_old() and are_all_that_are_named(self._runs_dir, runs)
-        self._runs = Kept(runs, stamps, Watched()) if can_keep else None
+        # Read once more, since the stamps have to be older than what was read.
+        is_same = can_keep and latest_runs(self._runs_dir) == runs
+        self._runs = Kept(runs, stamps, Watched()) if is_same else None
         self._forget_all_but({run.folder for run in runs})
         return runs
 
