@@ -54,9 +54,10 @@ def measure_begin(folder: Path, rounds: int) -> Table:
     return Table("Old sessions, the archive", "a session of one turn", rows)
 
 
-def going_on(server: Server, path: Path, message: str) -> Callable[[], float]:
+def going_on(server: Server, path: Path, number: int) -> Callable[[], float]:
     """Fill a session; return what takes one more turn in it and tells when its first token came."""
-    (session_id,) = fill(path, 0, 1, WHOLE_TURNS, [(message, REPLY)])
+    message = MESSAGES[number]
+    (session_id,) = fill(path, number, number + 1, WHOLE_TURNS, [(message, REPLY)])
     asked = {"session_id": session_id, "message": message}
 
     def take() -> float:
@@ -97,8 +98,8 @@ def measure_whole(engine: str, folder: Path, rounds: int) -> Table:
         one, two, port = equal_builds(stack, environment)
         one.call("list_sessions")  # begins the archive
         path = Path(environment["LLAMA_MCP_HOME"]) / "sessions.db"
-        ours, equal, theirs = MESSAGES
-        ways = [going_on(one, path, ours), going_on(two, path, equal), going_on_past(port, theirs)]
+        ways = [going_on(server, path, number) for number, server in enumerate((one, two))]
+        ways.append(going_on_past(port, MESSAGES[2]))
         for way in (*ways, *ways):
             way()
         for first, twin, plain in quiet.by_turns(ways, rounds):
