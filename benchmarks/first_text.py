@@ -22,7 +22,7 @@ from measuring.recording_relay import moments_of, write_relay
 from measuring.rows import Goal, Row, Table
 from measuring.scene import engine_command, poor_environment
 
-PROMPT_TOKENS = {50: 30, 500: 16, 2000: 6}
+PROMPT_TOKENS = {50: 30, 500: 16, 2000: 4}
 QUICK_ROUNDS = 2
 REPLY_TOKENS = 8
 # What the system prompt and the template take; each word of the message is a token.

@@ -26,8 +26,8 @@ ROUNDS, QUICK_ROUNDS = 60, 10
 WHOLE_TURNS = 400
 WHOLE_ROUNDS, QUICK_WHOLE_ROUNDS = 40, 6
 REPLY_TOKENS = 8
-# The tiny model reads every letter.
-MESSAGE, REPLY = "a", "b"
+# The tiny model reads every letter. Each way has a beginning of its own, or they would share slots.
+MESSAGES, REPLY = ("a", "c", "d"), "b"
 CTX_SIZE = 24_000
 
 
@@ -54,9 +54,11 @@ def measure_begin(folder: Path, rounds: int) -> Table:
     return Table("Old sessions, the archive", "a session of one turn", rows)
 
 
-def going_on(server: Server, session_id: str) -> Callable[[], float]:
-    """Return what takes one more turn in a session and tells when its first token came."""
-    asked = {"session_id": session_id, "message": MESSAGE}
+def going_on(server: Server, path: Path, number: int) -> Callable[[], float]:
+    """Fill a session; return what takes one more turn in it and tells when its first token came."""
+    message = MESSAGES[number]
+    (session_id,) = fill(path, number, number + 1, WHOLE_TURNS, [(message, REPLY)])
+    asked = {"session_id": session_id, "message": message}
 
     def take() -> float:
         (turn,) = server.chat({**asked, "max_tokens": REPLY_TOKENS, "temperature": 0})
@@ -65,22 +67,22 @@ def going_on(server: Server, session_id: str) -> Callable[[], float]:
     return take
 
 
-def going_on_past(port: int, turns: int) -> Callable[[], float]:
-    """Return what takes one more turn over plain HTTP and tells when its first token came."""
+def going_on_past(port: int, message: str) -> Callable[[], float]:
+    """Return what does the same over plain HTTP."""
     messages: list[dict[str, str]] = []
 
     def say(text: str, reply: str) -> None:
         messages.append({"role": "user", "content": text})
         messages.append({"role": "assistant", "content": reply})
 
-    for _ in range(turns):
-        say(MESSAGE, REPLY)
+    for _ in range(WHOLE_TURNS):
+        say(message, REPLY)
 
     def take() -> float:
-        new = {"role": "user", "content": MESSAGE}
+        new = {"role": "user", "content": message}
         body: dict[str, Any] = {"messages": [*messages, new], "max_tokens": REPLY_TOKENS}
         (turn,) = plain_http.chat(port, [body | {"temperature": 0}])
-        say(MESSAGE, turn.text)
+        say(message, turn.text)
         return turn.first_token
 
     return take
@@ -96,12 +98,12 @@ def measure_whole(engine: str, folder: Path, rounds: int) -> Table:
         one, two, port = equal_builds(stack, environment)
         one.call("list_sessions")  # begins the archive
         path = Path(environment["LLAMA_MCP_HOME"]) / "sessions.db"
-        ids = fill(path, 0, 2, WHOLE_TURNS, [(MESSAGE, REPLY)])
-        ways = [going_on(one, ids[0]), going_on(two, ids[1]), going_on_past(port, WHOLE_TURNS)]
+        ways = [going_on(server, path, number) for number, server in enumerate((one, two))]
+        ways.append(going_on_past(port, MESSAGES[2]))
         for way in (*ways, *ways):
             way()
-        for ours, twin, plain in quiet.by_turns(ways, rounds):
-            row.add(ours, plain, twin)
+        for first, twin, plain in quiet.by_turns(ways, rounds):
+            row.add(first, plain, twin)
     return Table("Old sessions, the whole way", "plain streaming HTTP", [row])
 
 

@@ -69,18 +69,15 @@ def read_figures(path: Path) -> dict[str, Figure]:
 
 def write_figures(path: Path, figures: Mapping[str, Figure]) -> None:
     """Keep these figures."""
-    blocks = [_HEAD]
+    lines = [_HEAD]
     for name, figure in sorted(figures.items()):
-        blocks.append(
-            f'["{name}"]\n'
-            f'of = "{figure.of}"\n'
-            f"value = {figure.value:.4g}\n"
-            f"spread = {figure.spread:.2g}\n"
-            f'unit = "{figure.unit}"\n'
-            f"more_is_better = {str(figure.more_is_better).lower()}\n"
-            f'machine = "{figure.machine}"\n'
+        lines.append(
+            f'"{name}" = {{ of = "{figure.of}", value = {figure.value:.4g},'
+            f' spread = {figure.spread:.2g}, unit = "{figure.unit}",'
+            f" more_is_better = {str(figure.more_is_better).lower()},"
+            f' machine = "{figure.machine}" }}\n'
         )
-    path.write_text("\n".join(blocks))
+    path.write_text("".join(lines))
 
 
 def verdict(kept: Figure | None, now: Figure) -> str:
