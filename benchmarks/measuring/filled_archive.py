@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.records import BegunTurn, TurnEnding, TurnStatus
+from llama_mcp.sessions.begun_turns import BegunTurn
+from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.sqlite.rows import build_turn_key
 from llama_mcp.sessions.sqlite.store import Store
