@@ -36,6 +36,9 @@ class Command:
 COMMANDS = (
     Command("serve", "serve MCP over stdin and stdout, as without a command"),
     Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),
+    Command(
+        "doctor", "look at everything that llama-mcp needs, and say what is wrong", "doctor.command"
+    ),
 )
 
 
