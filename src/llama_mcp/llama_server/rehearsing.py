@@ -59,6 +59,7 @@ class StartFacts:
         model_path: Its file.
         size_bytes: What its files have.
         kind: What it is for; None where its header does not tell.
+        problem: Why llama-server cannot load it; None where nothing is known against it.
         unfit: Why it does not fit into memory, in sentences; None when it does, or nobody knows.
         notes: What its caller would be told.
     """
@@ -67,6 +68,7 @@ class StartFacts:
     model_path: str
     size_bytes: int
     kind: Kind | None
+    problem: str | None
     unfit: str | None
     notes: tuple[str, ...]
 
@@ -113,6 +115,7 @@ async def rehearse_start(settings: LlamaServerSettings, inherited: Mapping[str, 
         model_path=str(prepared.model.path),
         size_bytes=prepared.model.size_bytes,
         kind=facts.kind if facts else None,
+        problem=prepared.model.problem,
         unfit=unfit.note if unfit else None,
         notes=(*prepared.in_use.flags.notes, *prepared.notes),
     )

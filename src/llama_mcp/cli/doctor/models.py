@@ -60,6 +60,10 @@ async def _default(circumstances: Circumstances) -> Sequence[Finding]:
         return []
     except LlamaMCPError as error:
         return [told(error, _GET_ONE)]
+    if start.problem:
+        return [
+            fault(f"The default, {start.model_path}, cannot be loaded: {start.problem}.", _GET_ONE)
+        ]
     lines = [fine(f"the default is {_described(start)}")]
     lines += [warning(note, "docs/models.md says more.") for note in start.notes]
     return [*lines, warning(start.unfit, _SMALLER)] if start.unfit else lines

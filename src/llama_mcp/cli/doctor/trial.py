@@ -12,6 +12,7 @@ from llama_mcp.llama_server.rehearsing import rehearse_start
 
 # What most clients wait.
 _FIRST_ANSWER_SECONDS = 30.0
+_SEE_ABOVE = warning("No model was started: see the faults above.", "Mend those first.")
 
 
 async def make_a_trial(circumstances: Circumstances) -> Sequence[Finding]:
@@ -42,7 +43,9 @@ async def _why_no_model(circumstances: Circumstances) -> Finding | None:
     try:
         start = await rehearse_start(circumstances.apart, circumstances.environment)
     except LlamaMCPError:
-        return warning("No model was started: see the faults above.", "Mend those first.")
+        return _SEE_ABOVE
+    if start.problem:
+        return _SEE_ABOVE
     if start.unfit is None:
         return None
     return warning(
