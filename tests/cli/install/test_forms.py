@@ -83,9 +83,7 @@ def with_entry(form: Form, text: str, value: dict[str, Any], spot: Spot = SPOT) 
 
 
 @pytest.mark.parametrize(("form", "spot", "text"), CASES, ids=lambda each: repr(each)[:40])
-def test_an_entry_goes_in_and_is_the_only_change(
-    form: Form, spot: Spot, text: str
-) -> None:
+def test_an_entry_goes_in_and_is_the_only_change(form: Form, spot: Spot, text: str) -> None:
     edits = put(form, text, spot, value_for(spot))
     entries = entries_at(form.parsed(applied(text, edits)), spot.keys)
     assert entries["llama-mcp"] == value_for(spot)
@@ -105,9 +103,7 @@ def test_what_went_in_comes_out_and_the_text_is_as_it_was(
 
 
 @pytest.mark.parametrize(("form", "spot", "text"), CASES, ids=lambda each: repr(each)[:40])
-def test_another_value_takes_the_place_of_the_first(
-    form: Form, spot: Spot, text: str
-) -> None:
+def test_another_value_takes_the_place_of_the_first(form: Form, spot: Spot, text: str) -> None:
     other = {**value_for(spot), "command": "/other", "timeout": 600}
     changed = with_entry(form, with_entry(form, text, value_for(spot), spot), other, spot)
     assert changed == with_entry(form, text, other, spot)
@@ -117,7 +113,7 @@ def test_line_ends_and_indents_are_those_of_the_text() -> None:
     crlf = with_entry(JSON, '{\r\n\t"mcpServers": {\r\n\t\t"a": {}\r\n\t}\r\n}\r\n', VALUE)
     assert crlf.count("\n") == crlf.count("\r\n")
     assert '\r\n\t\t"llama-mcp": {\r\n\t\t\t"command"' in crlf
-    assert '\r\n' in with_entry(TOML, "a = 1\r\n", VALUE)
+    assert "\r\n" in with_entry(TOML, "a = 1\r\n", VALUE)
 
 
 def test_an_empty_text_becomes_one_with_the_entry_alone() -> None:
@@ -173,7 +169,9 @@ def test_too_deep_a_text_is_refused() -> None:
 
 
 def test_a_comment_before_the_next_table_stays_where_the_table_is_taken_out() -> None:
-    text = '[mcpServers.llama-mcp]\na = 1\n\n[mcpServers.llama-mcp.env]\nB = "c"\n\n# next\n[next]\n'
+    text = (
+        '[mcpServers.llama-mcp]\na = 1\n\n[mcpServers.llama-mcp.env]\nB = "c"\n\n# next\n[next]\n'
+    )
     assert applied(text, taken_out(TOML, text, SPOT)) == "\n# next\n[next]\n"
 
 
@@ -186,8 +184,14 @@ def test_an_entry_between_others_is_taken_out_with_its_comma() -> None:
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=6)
 SCALARS = st.none() | st.booleans() | st.integers() | NAMES
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=8)
-GAPS = st.sampled_from(["", " ", "\n", "\n    ", "\r\n\t", " // c, }\n", "/* { \" */", "\n  /* a\n b */ "])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+GAPS = st.sampled_from(
+    ["", " ", "\n", "\n    ", "\r\n\t", " // c, }\n", '/* { " */', "\n  /* a\n b */ "]
+)
 
 
 @st.composite
@@ -205,7 +209,11 @@ def json_texts(draw: st.DrawFn, value: Any = None) -> str:
     return f"{{{inside}}}" if isinstance(value, dict) else f"[{inside}]"
 
 
-@given(st.data(), st.dictionaries(NAMES, VALUES, max_size=3), st.dictionaries(NAMES, VALUES, max_size=3))
+@given(
+    st.data(),
+    st.dictionaries(NAMES, VALUES, max_size=3),
+    st.dictionaries(NAMES, VALUES, max_size=3),
+)
 def test_any_json_text_gets_the_entry_and_loses_it_again(
     data: st.DataObject, rest: dict[str, Any], servers: dict[str, Any]
 ) -> None:

@@ -14,7 +14,7 @@ STRICT_JSON = JsonText(has_comments=False, has_trailing_commas=False)
 JSON_WITH_COMMENTS = JsonText()
 # What the older era asks for, in the clients that were run here.
 LEGACY = "2025-06-18"
-MODERN = "2026-07-28"
+MODERN: Era = "2026-07-28"
 # The MCP SDKs wait so long for an answer unless told otherwise.
 SDK_START_SECONDS = 60.0
 
@@ -37,12 +37,12 @@ class Start:
 
     def launch(self, entry: Entry, current: Path) -> Launch:
         """Return how the client launches an entry."""
-        era: Era = MODERN if self.protocol_version == MODERN else "initialize"
+        is_modern = self.protocol_version == MODERN
         return Launch(
             argv=(entry.command, *entry.args),
             env=entry.env,
             passes=self.passes,
-            era=era,
+            era=MODERN if is_modern else "initialize",
             protocol_version=self.protocol_version,
             first_answer_seconds=self.first_answer_seconds,
             cwd=str(current) if self.is_in_current_folder else current.anchor,

@@ -55,7 +55,9 @@ class EntryForm:
         if isinstance(command, list) and command:
             command, *args = command
         env = held.get(self.env)
-        texts = {str(name): str(value) for name, value in env.items()} if isinstance(env, dict) else {}
+        texts = (
+            {str(name): str(value) for name, value in env.items()} if isinstance(env, dict) else {}
+        )
         if not isinstance(command, str):
             return None
         return Entry(command, tuple(map(str, args)) if isinstance(args, list) else (), texts)

@@ -15,9 +15,7 @@ CLINE = Client(
     ],
     entry_form=EntryForm(after={"disabled": False, "timeout": 600}),
     # Its command line gives up after 3 s, without a word.
-    start=Start(
-        protocol_version="2024-11-05", first_answer_seconds=3, is_in_current_folder=False
-    ),
+    start=Start(protocol_version="2024-11-05", first_answer_seconds=3, is_in_current_folder=False),
     folders=lambda places: [
         places.applications / "Code/User/globalStorage/saoudrizwan.claude-dev",
         places.home / ".cline",

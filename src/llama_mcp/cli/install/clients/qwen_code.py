@@ -7,9 +7,7 @@ from llama_mcp.cli.install.forms.json_text import JsonText
 QWEN_CODE = Client(
     name="qwen",
     title="Qwen Code",
-    user_files=lambda places: [
-        places.named("QWEN_HOME", places.home / ".qwen") / "settings.json"
-    ],
+    user_files=lambda places: [places.named("QWEN_HOME", places.home / ".qwen") / "settings.json"],
     project_files=(".qwen/settings.json",),
     form=JsonText(has_trailing_commas=False),
     entry_form=EntryForm(after={"discoveryTimeoutMs": 60_000}),

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from json.decoder import JSONDecodeError, JSONDecoder, scanstring
+from json.decoder import JSONDecodeError, JSONDecoder
 from typing import Any
 
 from llama_mcp.cli.install.forms.editing import (
@@ -172,7 +172,11 @@ def _first_member(text: str, plain: str, way: list[_Object], name: str, value: V
     if holder.members:
         first = holder.members[0].start
         is_beside = first < brace_line_end or is_in_comment
-        return _inserted(first, f"{in_line}, ") if is_beside else _inserted(brace_line_end, f"{lines},")
+        return (
+            _inserted(first, f"{in_line}, ")
+            if is_beside
+            else _inserted(brace_line_end, f"{lines},")
+        )
     if is_in_comment or (is_one_line and len(way) > 1 and "\n" not in text.rstrip()):
         return _inserted(holder.end - 1, in_line)
     if is_one_line:
@@ -208,7 +212,7 @@ def _members(plain: str, position: int) -> Iterator[_Member]:
     decoder = JSONDecoder()
     position = _next_sign(plain, position)
     while plain[position] == '"':
-        name, after_key = scanstring(plain, position + 1)
+        name, after_key = decoder.raw_decode(plain, position)
         value_start = _next_sign(plain, _next_sign(plain, after_key) + 1)
         _, end = decoder.raw_decode(plain, value_start)
         yield _Member(name, position, value_start, end)

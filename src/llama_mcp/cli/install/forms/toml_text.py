@@ -125,7 +125,9 @@ def _table(spot: Spot, value: Value, line_end: str) -> str:
     tables = [(key, held) for key, held in value.items() if isinstance(held, dict)]
     lines = [f"[{'.'.join(_key(key) for key in (*spot.keys, spot.name))}]"]
     lines += [
-        f"{_key(key)} = {_scalar(held)}" for key, held in value.items() if not isinstance(held, dict)
+        f"{_key(key)} = {_scalar(held)}"
+        for key, held in value.items()
+        if not isinstance(held, dict)
     ]
     below = Spot((*spot.keys, spot.name), "")
     more = [_table(Spot(below.keys, key), held, line_end) for key, held in tables]

@@ -11,7 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from llama_mcp.cli.install.forms.editing import (
     Edit,
@@ -47,11 +47,11 @@ class YamlText:
         line_end = line_end_of(text)
         if found is None:
             lines = [f"{key}:", *_lines(_STEP, spot, value)]
-            start = "" if text.strip() else spot.beginning
-            return [_behind(text, len(text), [*start.splitlines(), *lines], line_end)]
+            beginning = "" if text.strip() else spot.beginning
+            return [_behind(text, len(text), [*beginning.splitlines(), *lines], line_end)]
         held = found[1]
         children = _children(text, held)
-        if isinstance(held, ScalarNode) or not children:
+        if not isinstance(held, CollectionNode) or not children:
             return [_into_empty(text, found, _lines(_STEP, spot, value), line_end)]
         if held.flow_style:
             written = json.dumps(value, ensure_ascii=False)
@@ -82,9 +82,11 @@ class YamlText:
 
     def _entry(self, text: str, spot: Spot) -> "tuple[Node, _Child]":
         found = _member(_root(text), spot.keys[0])
-        for child in _children(text, found[1]) if found else ():
-            if child.name == spot.name and found and not found[1].flow_style:
-                return found[1], child
+        held = found[1] if found else None
+        if isinstance(held, CollectionNode) and not held.flow_style:
+            for child in _children(text, held):
+                if child.name == spot.name:
+                    return held, child
         raise NotEditableError(f"`{spot.name}` does not stand on lines of its own")
 
 
@@ -136,7 +138,7 @@ def _last_end(node: Node, key: Node) -> int:
         # Nothing is written where the next thing is: what counts is the key.
         is_written = node.end_mark.index > node.start_mark.index
         return int(node.end_mark.index if is_written else key.end_mark.index)
-    if node.flow_style or not node.value:
+    if not isinstance(node, CollectionNode) or node.flow_style or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
     if isinstance(node, MappingNode):
@@ -151,9 +153,7 @@ def _behind(text: str, end: int, lines: Sequence[str], line_end: str) -> Edit:
     return Edit(at, at, lead + "".join(f"{line}{line_end}" for line in lines))
 
 
-def _into_empty(
-    text: str, found: tuple[Node, Node], lines: Iterator[str], line_end: str
-) -> Edit:
+def _into_empty(text: str, found: tuple[Node, Node], lines: Iterator[str], line_end: str) -> Edit:
     """Return the edit that puts lines in the place of `{}`, `[]`, or nothing."""
     key, held = found
     colon = text.index(":", key.end_mark.index) + 1
