@@ -35,6 +35,8 @@ class Command:
 
 COMMANDS = (
     Command("serve", "serve MCP over stdin and stdout, as without a command"),
+    Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
+    Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),
     Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),
     Command(
         "doctor", "look at everything that llama-mcp needs, and say what is wrong", "doctor.command"

@@ -1,0 +1,145 @@
+"""One client is set up: looked at, proved, written, proved again; or our entry is taken out."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from llama_mcp.cli.install import own_program
+from llama_mcp.cli.install.change import (
+    Change,
+    Kind,
+    change_to_add,
+    change_to_remove,
+    entry_in,
+    file_of,
+    other_names,
+)
+from llama_mcp.cli.install.client import Client
+from llama_mcp.cli.install.config_file import read_file
+from llama_mcp.cli.install.entry import Entry
+from llama_mcp.cli.install.errors import OwnCommandError
+from llama_mcp.cli.install.outcome import Outcome, State
+from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.proving_entry import Prover, why_not
+from llama_mcp.cli.install.writing import Written, carry_out, current_change, keep, put_back
+from llama_mcp.errors import LlamaMCPError
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        entry: What clients are to start.
+        is_project: Whether the project's file is meant, not the user's.
+        is_replacement: Whether another entry of our name may be replaced.
+        is_dry_run: Whether it is only to be shown.
+    """
+
+    entry: Entry
+    is_project: bool = False
+    is_replacement: bool = False
+    is_dry_run: bool = False
+
+
+def set_up(client: Client, wish: Wish, places: Places, prove: Prover) -> Outcome:
+    """Put our entry into a client's file; what cannot be is told in the outcome."""
+    try:
+        path = file_of(client, places, is_project=wish.is_project)
+        value = client.written(wish.entry)
+        change = current_change(path, partial(change_to_add, client, value=value))
+        found = _looked_at(client, wish, change)
+        if found.state is not State.ADDED:
+            return found
+        launch = client.start.launch(wish.entry, places.current)
+        proof = prove(client.title, launch, is_quick=False)
+        if not proof.is_proved:
+            problem = why_not(proof)
+            return found.but(state=State.NOT_PROVED, proof=proof.lines, problem=problem)
+        written = _written(client, wish, places, path)
+        return _proved_again(client, wish, places, prove, found.but(proof=proof.lines), written)
+    except LlamaMCPError as error:
+        return Outcome(client.name, client.title, State.FAILED, problem=error.situation)
+
+
+def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bool) -> Outcome:
+    """Take our entry out of a client's file; what cannot be is told in the outcome."""
+    try:
+        path = file_of(client, places, is_project=is_project)
+        plan = partial(change_to_remove, client)
+        change = current_change(path, plan)
+        found = Outcome(client.name, client.title, State.NOT_THERE, path, change.hunk())
+        if change.kind is Kind.NOTHING:
+            return found
+        if is_dry_run:
+            return found.but(state=State.WOULD_CHANGE)
+        program = None if is_project else own_program.found_program(client, places)
+        if program is None:
+            written = carry_out(client, path, plan, is_private=True)
+        else:
+            written = Written(change, keep(client, change.read))
+            own_program.run(own_program.command_to_remove(client, program), places)
+        return found.but(state=State.REMOVED, backup=written.backup)
+    except LlamaMCPError as error:
+        return Outcome(client.name, client.title, State.FAILED, problem=error.situation)
+
+
+def _looked_at(client: Client, wish: Wish, change: Change) -> Outcome:
+    """Return what is known before anything is tried; added, if it is to be."""
+    read = change.read
+    twins = tuple(
+        f"`{name}` in the same file starts llama-mcp too; the client then has everything twice."
+        for name in other_names(client, read)
+    )
+    found = Outcome(client.name, client.title, State.ADDED, read.path, change.hunk(), notes=twins)
+    if change.kind is Kind.NOTHING:
+        return found.but(state=State.ALREADY_THERE)
+    if change.kind is Kind.REPLACE and not wish.is_replacement:
+        steps = ("run it again with --replace to have that entry replaced by the new one",)
+        return found.but(state=State.DIFFERENT, next_steps=steps)
+    if wish.is_dry_run:
+        return found.but(state=State.WOULD_CHANGE)
+    return found
+
+
+def _written(client: Client, wish: Wish, places: Places, path: Path) -> Written:
+    """Write the entry: by the client's own program where that is better, else into its file."""
+    value = client.written(wish.entry)
+    plan = partial(change_to_add, client, value=value)
+    program = None if wish.is_project else own_program.found_program(client, places)
+    if program is None:
+        return carry_out(client, path, plan, is_private=not wish.is_project)
+    change = current_change(path, plan)
+    backup = keep(client, change.read)
+    if change.kind is Kind.REPLACE:
+        own_program.run(own_program.command_to_remove(client, program), places)
+    own_program.run(own_program.command_to_add(client, program, value), places)
+    return Written(change, backup)
+
+
+def _proved_again(
+    client: Client, wish: Wish, places: Places, prove: Prover, found: Outcome, written: Written
+) -> Outcome:
+    """Prove what stands in the file now; put back what was there if it cannot be."""
+    now = read_file(written.change.read.path)
+    entry = entry_in(client, now)
+    if entry is None:
+        raise OwnCommandError(f"{client.title}'s own command", f"no entry is in {now.path}")
+    launch = client.start.launch(entry, places.current)
+    proof = prove(client.title, launch, is_quick=True)
+    if proof.is_proved:
+        was_there = written.change.kind is Kind.REPLACE
+        return found.but(
+            state=State.REPLACED if was_there else State.ADDED,
+            backup=written.backup,
+            next_steps=_to_do(client, wish),
+        )
+    as_written = replace(written.change, content=now.content)
+    put_back(client, replace(written, change=as_written))
+    problem = f"{why_not(proof)} What was there before was put back."
+    return found.but(state=State.NOT_PROVED, proof=found.proof + proof.lines, problem=problem)
+
+
+def _to_do(client: Client, wish: Wish) -> tuple[str, ...]:
+    more = client.to_do_in_project if wish.is_project else ""
+    return tuple(step for step in (client.to_do, more) if step)
