@@ -260,15 +260,11 @@ def test_a_wrong_file_of_models_is_named_with_its_line(llama_mcp: LlamaMCP, tmp_
 
 @posix
 def test_a_command_in_a_temporary_folder_is_warned_of(llama_mcp: LlamaMCP, tmp_path: Path) -> None:
-    command = tmp_path / "llama-mcp"
-    command.write_text(
-        f"#!{sys.executable}\nimport sys\nfrom llama_mcp.cli.main import main\nsys.exit(main())\n"
-    )
-    command.chmod(0o755)
-    temporary = LlamaMCP(llama_mcp.home, llama_mcp.variables, (str(command),))
-    [text] = examine(temporary, more={"TMPDIR": str(tmp_path)}).of("command", "warning")
-    assert f"{command} will not last" in text
-    assert "uv tool install llama-mcp" in text
+    command = Path(llama_mcp.command[0])
+    folders = {"TMPDIR": str(tmp_path), "TEMP": str(command.parent)}
+    [text] = examine(llama_mcp, more=folders).of("command", "warning")
+    assert f"{command} will not last: it lies in a folder for temporary files." in text
+    assert "uv tool install" in text
 
 
 def test_a_secret_is_not_shown(llama_mcp: LlamaMCP) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from llama_mcp.cli.doctor.checks.installation import own_command
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
-from llama_mcp.cli.own_command import own_command
 from llama_mcp.cli.proof.launch import PASSES_ALL, Launch
 from llama_mcp.cli.proof.proving import Proof, prove
 from llama_mcp.early.messages import MODERN_VERSION
@@ -18,7 +18,7 @@ _SEE_ABOVE = warning("No model was started: see the faults above.", "Mend those 
 async def make_a_trial(circumstances: Circumstances) -> Sequence[Finding]:
     """Start llama-mcp as a client would that has this environment, and use it once."""
     launch = Launch(
-        argv=own_command(),
+        argv=own_command(circumstances.environment),
         env={},
         passes=PASSES_ALL,
         era="2026-07-28",

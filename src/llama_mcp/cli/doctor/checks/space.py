@@ -7,8 +7,8 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from llama_mcp.cli.doctor.checks.home import nearest_existing
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
-from llama_mcp.cli.doctor.home import nearest_existing
 from llama_mcp.wording import size_text
 
 # A turn takes kilobytes, a saved prompt cache up to hundreds of megabytes.
