@@ -145,7 +145,8 @@ def _too_short(found: FoundEntry, wait_seconds: float) -> list[Finding]:
         return []
     return [
         warning(
-            f"{found.title} gives up a call after {limit:g} s, and llama-mcp waits {wait_seconds:g} s.",
+            f"{found.title} gives up a call after {limit:g} s, and llama-mcp waits "
+            f"{wait_seconds:g} s.",
             f"Set LLAMA_MCP_WAIT_SECONDS to {max(1, limit - _MARGIN_SECONDS):.0f} or less in its "
             "entry, or give the client a longer limit; docs/clients.md says where.",
         )
