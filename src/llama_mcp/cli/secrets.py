@@ -5,24 +5,30 @@ from collections.abc import Sequence
 
 HIDDEN = "(not shown)"
 _SECRET = re.compile(r"token|secret|password|passwd|credential|api[-_]?key|auth", re.IGNORECASE)
+# Names that look like it, and whose values are words.
+_WORDS = {"LLAMA_MCP_API_KEY": ("none", "auto")}
+_WITHIN_ADDRESS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
-def is_secret(name: str) -> bool:
-    """Tell whether the value of a variable or flag of that name may be a secret."""
-    return bool(_SECRET.search(name)) and not name.upper().startswith("LLAMA_MCP_")
+def shown_variable(name: str, text: str) -> str:
+    """Return the text of a variable, or that it is not shown."""
+    if _SECRET.search(name) and text.strip().lower() not in _WORDS.get(name.upper(), ()):
+        return HIDDEN
+    return " ".join(without_secrets(text.split(" ")))
 
 
 def without_secrets(arguments: Sequence[str]) -> list[str]:
-    """Return flags and values with the values of secret flags hidden."""
+    """Return flags and values without the values of secret flags, and passwords in addresses."""
     shown: list[str] = []
     hides_next = False
     for argument in arguments:
         name, has_value, _ = argument.partition("=")
+        is_secret_flag = argument.startswith("-") and bool(_SECRET.search(name))
         if hides_next and not argument.startswith("-"):
             shown.append(HIDDEN)
-        elif argument.startswith("-") and has_value and is_secret(name):
+        elif is_secret_flag and has_value:
             shown.append(f"{name}={HIDDEN}")
         else:
-            shown.append(argument)
-        hides_next = argument.startswith("-") and not has_value and is_secret(name)
+            shown.append(_WITHIN_ADDRESS.sub(HIDDEN, argument))
+        hides_next = is_secret_flag and not has_value
     return shown

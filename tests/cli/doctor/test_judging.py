@@ -8,7 +8,7 @@ from llama_mcp.cli.doctor.checks.home import look_at_folder, warning_of
 from llama_mcp.cli.doctor.checks.runs import judged as judged_run
 from llama_mcp.cli.doctor.checks.space import judged as judged_space
 from llama_mcp.cli.doctor.findings import Level
-from llama_mcp.cli.secrets import HIDDEN, is_secret, without_secrets
+from llama_mcp.cli.secrets import HIDDEN, shown_variable, without_secrets
 from llama_mcp.llama_server.engine.capabilities import Capabilities, Flag
 from llama_mcp.llama_server.left_over import LiveRun
 from llama_mcp.llama_server.rehearsing import what_is_missing
@@ -87,4 +87,8 @@ def test_a_build_without_flags_is_told_what_it_lacks() -> None:
 def test_values_behind_secret_names_are_hidden() -> None:
     shown = without_secrets(["--api-key", "abc", "-t", "1", "--hf-token=x", "--no-auth", "--jinja"])
     assert shown == ["--api-key", HIDDEN, "-t", "1", f"--hf-token={HIDDEN}", "--no-auth", "--jinja"]
-    assert is_secret("GITHUB_TOKEN") and not is_secret("LLAMA_MCP_API_KEY")
+    assert shown_variable("GITHUB_TOKEN", "abc") == HIDDEN
+    assert shown_variable("LLAMA_MCP_API_KEY", "auto") == "auto"
+    assert shown_variable("LLAMA_MCP_API_KEY", "sk-abc") == HIDDEN
+    assert shown_variable("LLAMA_MCP_EXTRA_ARGS", "-t 1 --api-key k") == f"-t 1 --api-key {HIDDEN}"
+    assert shown_variable("HTTPS_PROXY", "http://u:p@host:1/") == f"http://{HIDDEN}@host:1/"

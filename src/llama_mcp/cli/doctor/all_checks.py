@@ -28,6 +28,6 @@ CHECKS = (
     Check("model", look_at_models),
     Check("port", look_at_port),
     Check("run", look_at_runs),
-    Check("start", make_a_trial, _TRIAL_SECONDS),
-    Check("client", look_at_clients, _CLIENTS_SECONDS),
+    Check("start", make_a_trial, _TRIAL_SECONDS, starts_programs=True),
+    Check("client", look_at_clients, _CLIENTS_SECONDS, starts_programs=True),
 )

@@ -48,6 +48,8 @@ class Examination:
             return self._once(found)
         # It ends now, or, should a thread of it wait for a disk, never.
         scope.cancel()
+        if check.starts_programs:
+            await is_done.wait()
         return [_hung(check)]
 
     def _once(self, found: Sequence[Finding]) -> Sequence[Finding]:

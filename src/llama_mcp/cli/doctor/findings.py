@@ -54,7 +54,7 @@ class Circumstances:
         environment: What this process was started with.
         settings: The operator's, from that environment.
         scratch: An empty folder that goes at the end.
-        proves_all: Whether the entry of every client is to be proved with a model.
+        proves_all: Whether every entry of a client is to be proved, and with a model.
     """
 
     environment: Mapping[str, str]
@@ -81,8 +81,10 @@ class Check:
         topic: What its lines are about, in a word.
         look: Does it; it may raise, and it may hang.
         seconds: How long it may take.
+        starts_programs: Whether its end is waited for, so that what it has started ends with it.
     """
 
     topic: str
     look: Look
     seconds: float = 60.0
+    starts_programs: bool = False

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from llama_mcp.cli.doctor.checks.installation import INSTALL_FOR_GOOD, passing_folder_of
-from llama_mcp.cli.doctor.entries.finding import FoundEntry, entries_of
+from llama_mcp.cli.doctor.entries.finding import PROJECT, USER, FoundEntry, entries_of
 from llama_mcp.cli.doctor.entries.time_limits import call_limit, start_limit
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
 from llama_mcp.cli.install.all_clients import CLIENTS, is_installed
@@ -20,7 +20,7 @@ from llama_mcp.cli.install.errors import ClientFileError
 from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.proof.launch import Launch
 from llama_mcp.cli.proof.proving import Proof, prove
-from llama_mcp.cli.secrets import HIDDEN, is_secret
+from llama_mcp.cli.secrets import shown_variable
 from llama_mcp.home_folders import home_of_user
 from llama_mcp.reading_settings import PREFIX, read_settings
 
@@ -28,6 +28,8 @@ from llama_mcp.reading_settings import PREFIX, read_settings
 _AT_A_TIME = 2
 # What a call needs beyond what it waits for.
 _MARGIN_SECONDS = 2.0
+# Clients ask for trust before they start what a project brings.
+_NOT_LAUNCHED = "not launched, since a project's file may be anybody's; --prove launches it"
 _IN_FILE = "Set it right in that file, and start the client again."
 
 
@@ -75,19 +77,25 @@ def _all_entries(places: Places) -> tuple[list[FoundEntry], list[Finding]]:
 
 
 def _duplicates(found: Sequence[FoundEntry]) -> list[Finding]:
+    """Warn of entries that one program reads together; some clients are two, with a file each."""
     lines = []
-    for client in {entry.client.name: entry.client for entry in found}.values():
-        own = [entry for entry in found if entry.client is client and not entry.is_off]
-        if len(own) > 1:
-            where = "; ".join(f"`{entry.name}` in {entry.file} ({entry.scope})" for entry in own)
-            lines.append(
-                warning(
-                    f"{client.title} has {len(own)} entries that start llama-mcp: {where}. Where "
-                    "their names differ, its model sees every tool as often.",
-                    "Take out all but one.",
-                )
-            )
+    on = [entry for entry in found if not entry.is_off]
+    for client in {entry.client.name: entry.client for entry in on}.values():
+        own = [entry for entry in on if entry.client is client]
+        for file in {entry.file: None for entry in own if entry.scope == USER} or [None]:
+            together = [entry for entry in own if entry.scope != USER or entry.file == file]
+            if len(together) > 1:
+                lines.append(_twice(client, together))
     return lines
+
+
+def _twice(client: Client, entries: Sequence[FoundEntry]) -> Finding:
+    where = "; ".join(f"`{entry.name}` in {entry.file} ({entry.scope})" for entry in entries)
+    return warning(
+        f"{client.title} has {len(entries)} entries that start llama-mcp: {where}. Where their "
+        "names differ, its model sees every tool as often; of one name, one counts.",
+        "Take out all but one.",
+    )
 
 
 async def _findings_of(found: FoundEntry, circumstances: Circumstances) -> Sequence[Finding]:
@@ -100,6 +108,8 @@ async def _findings_of(found: FoundEntry, circumstances: Circumstances) -> Seque
     given = {**launch.passes.of(circumstances.environment), **launch.env}
     lines += [*_passing(found, launch, circumstances), *_wrong_settings(found)]
     lines += _too_short(found, read_settings(given).wait_seconds)
+    if found.scope == PROJECT and not circumstances.proves_all:
+        return [*lines, fine(f"{found.title}: {_NOT_LAUNCHED}")]
     proof = await prove(launch, is_quick=not circumstances.proves_all)
     return [*lines, _proved(found, proof)]
 
@@ -154,9 +164,7 @@ def _too_short(found: FoundEntry, wait_seconds: float) -> list[Finding]:
 
 
 def _told_settings(found: FoundEntry) -> str:
-    told = [
-        f"{name}={HIDDEN if is_secret(name) else value}" for name, value in found.entry.env.items()
-    ]
+    told = [f"{name}={shown_variable(name, text)}" for name, text in found.entry.env.items()]
     # Its settings first: others are for what they name.
     told.sort(key=lambda each: not each.startswith(PREFIX))
     return f", sets {', '.join(told)}" if told else ""
