@@ -46,6 +46,7 @@ def examine(
     *arguments: str,
     before: Sequence[str] = (),
     more: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Examined:
     """Run the installed command and return what it says with --json.
 
@@ -54,10 +55,12 @@ def examine(
         arguments: of doctor.
         before: what runs the command.
         more: variables besides.
+        folder: where it is run.
     """
     done = subprocess.run(
         [*before, *llama_mcp.command, "doctor", "--json", *arguments],
         env=environment_of(llama_mcp, **(more or {})),
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

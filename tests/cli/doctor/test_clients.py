@@ -68,15 +68,13 @@ def test_entries_of_every_form_are_found_and_launched(llama_mcp: LlamaMCP, home:
     assert told[-1].startswith("here without an entry: Claude Code; `llama-mcp install claude-")
 
 
-def test_what_a_project_brings_is_not_launched_unasked(
-    llama_mcp: LlamaMCP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_project_brings_is_not_launched_unasked(llama_mcp: LlamaMCP, tmp_path: Path) -> None:
     project = tmp_path / "project"
     trap = write(project / "trap", f"#!/bin/sh\ntouch {tmp_path / 'sprung'}\n")
     trap.chmod(0o755)
     write(project / ".cursor" / "mcp.json", {"mcpServers": {"llama-mcp": {"command": str(trap)}}})
-    monkeypatch.chdir(project)
-    told = quick(llama_mcp).of("client", "ok")
+    without_model = llama_mcp.having(MODEL_PATH="/no/such/model.gguf")
+    told = examine(without_model, folder=project).of("client", "ok")
     assert any("Cursor (project, `llama-mcp`): not launched" in line for line in told)
     assert not (tmp_path / "sprung").exists()
 

@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 from tests.cli.doctor.running import Examined, environment_of, examine, snapshot
+from tests.fake_llama_server.install import install_fake
+from tests.faults.wrappers import STAYING, write_wrapper
 from tests.support.client_process import LlamaMCP
 from tests.support.privileges import OWN_MOUNTS, need
 from tests.support.processes import is_gone, until
@@ -227,9 +229,16 @@ def test_an_archive_that_was_set_aside_is_told(llama_mcp: LlamaMCP, archive: Pat
 
 @posix
 @pytest.mark.anyio
-async def test_a_llama_server_that_nobody_looks_after_is_named(llama_mcp: LlamaMCP) -> None:
-    async with llama_mcp.connect() as connection:
-        status = await connection.call("start_llama_server")
+async def test_a_llama_server_that_nobody_looks_after_is_named_and_left_alone(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    # What ends with its keeper is the script; what that has started lives on.
+    wrapper = write_wrapper(
+        tmp_path / "wrapper", install_fake(tmp_path / "fake"), STAYING["no exec"]
+    )
+    async with llama_mcp.having(LLAMA_CPP_PATH=str(wrapper)).connect() as connection:
+        script = await connection.call("start_llama_server")
+        [llama_server] = psutil.Process(script["pid"]).children()
         keeper = keeper_of(llama_mcp.home)
         guard = keeper.parent()
         assert guard is not None
@@ -240,9 +249,11 @@ async def test_a_llama_server_that_nobody_looks_after_is_named(llama_mcp: LlamaM
             each.kill()
         await until(lambda: is_gone(guard.pid) and is_gone(keeper.pid), "both are gone")
         examined = examine(llama_mcp)
-        assert f"A llama-server with tiny (pid {status['pid']}) is left" in examined.of("run")[0]
-        assert psutil.pid_exists(status["pid"])
+        was_left_alone = not is_gone(llama_server.pid)
         await connection.call("stop_llama_server", force=True)
+    [text] = examined.of("run")
+    assert f"A llama-server with tiny (pid {llama_server.pid}) is left over" in text
+    assert was_left_alone
 
 
 def keeper_of(home: Path) -> psutil.Process:

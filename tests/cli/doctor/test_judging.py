@@ -50,9 +50,11 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_probed_is_as_it_was(tmp_path: Path) -> None:
-    [finding] = look_at_folder(tmp_path)
-    assert finding.text == f"{tmp_path} is writable, and its locks work"
-    assert not list(tmp_path.iterdir())
+    home = tmp_path / "home"
+    home.mkdir()
+    [finding] = look_at_folder(home)
+    assert finding.text == f"{home} is writable, and its locks work"
+    assert not list(home.iterdir())
 
 
 def test_a_llama_server_that_is_used_or_waits_for_its_next_user_is_well() -> None:

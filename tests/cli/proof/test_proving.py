@@ -175,7 +175,7 @@ async def test_a_wrapper_that_keeps_stdin_open_is_told_and_ended(
     )
     launch = launch_of(llama_mcp, argv=program(tmp_path, wrapper), exit_seconds=0.5)
     text = text_of(await prove(launch, is_quick=True))
-    assert "It still runs 0.5 s after its stdin was closed" in text
+    assert "after its stdin was closed; clients kill after 0.5 s." in text
     assert is_empty(temporary)
 
 
