@@ -38,6 +38,9 @@ COMMANDS = (
     Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
     Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),
     Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),
+    Command(
+        "doctor", "look at everything that llama-mcp needs, and say what is wrong", "doctor.command"
+    ),
 )
 
 

@@ -128,13 +128,9 @@ def other_names(client: Client, read: ConfigFile) -> list[str]:
     except UnreadableTextError:
         return []
     started = {name: client.entry_form.read(value) for name, value in entries.items()}
-    return [name for name, entry in started.items() if entry and name != NAME and _is_ours(entry)]
-
-
-def _is_ours(entry: Entry) -> bool:
-    words = (entry.command, *entry.args)
-    names = {word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe") for word in words}
-    return not names.isdisjoint({NAME, "llama_mcp"})
+    return [
+        name for name, entry in started.items() if entry and name != NAME and entry.is_llama_mcp
+    ]
 
 
 def _contents_before(client: Client, target: Path) -> Iterator[bytes]:

@@ -21,6 +21,13 @@ class Entry:
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_llama_mcp(self) -> bool:
+        """Whether it starts a llama-mcp, by whatever launcher."""
+        words = (self.command, *self.args)
+        names = {word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe") for word in words}
+        return not names.isdisjoint({NAME, "llama_mcp"})
+
 
 @dataclass(frozen=True, slots=True)
 class EntryForm:
