@@ -155,7 +155,7 @@ def _is_that_with_entry(
 def _without_what_held_it(
     client: Client, text: str, edits: tuple[Edit, ...], before: bytes
 ) -> tuple[Edit, ...]:
-    """Return edits that take out what held the entry too, if a backup shows that it was not there."""
+    """Return edits that take out what held the entry too, if it was not there before."""
     meaning = client.form.parsed(before.removeprefix(BOM).decode())
     if held_at(meaning, client.keys) is not None:
         return edits

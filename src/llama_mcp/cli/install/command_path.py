@@ -1,6 +1,7 @@
 """The command that clients are to start: where it is, and whether it will still be there."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -10,17 +11,16 @@ from llama_mcp.cli.install.entry import NAME, Entry
 
 # Parts of a path below which things come and go: tool caches, environments of builds and tests.
 _PASSING_PARTS = {
-    ("uv", "archive-v0"): "the cache of uv (uvx)",
-    ("uv", "environments-v2"): "the cache of uv",
-    ("uv", "builds-v0"): "the cache of uv",
     ("pipx", ".cache"): "the cache of pipx run",
     (".tox",): "an environment of tox",
     (".nox",): "an environment of nox",
     ("build",): "a build folder",
     ("__pypackages__",): "a build folder",
+    ("_npx",): "the cache of npx",
     ("AppTranslocation",): "a folder that macOS makes for one start",
 }
-_NODE_CACHE = ("_npx",)
+# uv's cache has folders with the version of their layout in their names.
+_UV_CACHE = re.compile(r"(archive|environments|builds)-v\d+")
 
 
 def our_entry(program: Path, environment: Mapping[str, str]) -> Entry:
@@ -58,7 +58,9 @@ def why_not_lasting(command: str, platform: str, environment: Mapping[str, str])
     if (cache := environment.get("UV_CACHE_DIR")) and path.is_relative_to(kind(cache)):
         return "the cache of uv"
     parts = path.parts
-    for passing, words in {**_PASSING_PARTS, _NODE_CACHE: "the cache of npx"}.items():
+    if any(map(_UV_CACHE.fullmatch, parts)):
+        return "the cache of uv (uvx)"
+    for passing, words in _PASSING_PARTS.items():
         if any(parts[at : at + len(passing)] == passing for at in range(len(parts))):
             return words
     return None

@@ -6,10 +6,10 @@ from llama_mcp.errors import LlamaMCPError
 
 
 class ClientFileError(LlamaMCPError):
-    """A file of a client cannot be read or written; it is as it was."""
+    """A file of a client cannot be read or written; it was left as it is."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path} {problem}. It was left as it is.")
+        super().__init__(f"{path} {problem}.")
 
 
 class NotLastingError(LlamaMCPError):

@@ -76,7 +76,7 @@ class Outcome:
         if self.state in (State.WOULD_CHANGE, State.DIFFERENT):
             yield from (f"  {line}" for line in self.change)
         if self.problem:
-            yield f"  {self.problem}"
+            yield from (f"  {line}" for line in self.problem.splitlines())
         yield from (f"  {note}" for note in self.notes)
         if self.backup:
             yield f"  As it was: {self.backup}"

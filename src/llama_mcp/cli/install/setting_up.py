@@ -17,7 +17,7 @@ from llama_mcp.cli.install.change import (
 from llama_mcp.cli.install.client import Client
 from llama_mcp.cli.install.config_file import read_file
 from llama_mcp.cli.install.entry import Entry
-from llama_mcp.cli.install.errors import OwnCommandError
+from llama_mcp.cli.install.errors import ClientFileError
 from llama_mcp.cli.install.outcome import Outcome, State
 from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.install.proving_entry import Prover, why_not
@@ -124,7 +124,7 @@ def _proved_again(
     now = read_file(written.change.read.path)
     entry = entry_in(client, now)
     if entry is None:
-        raise OwnCommandError(f"{client.title}'s own command", f"no entry is in {now.path}")
+        raise ClientFileError(now.path, "was written by somebody else since: close the client")
     launch = client.start.launch(entry, places.current)
     proof = prove(client.title, launch, is_quick=True)
     if proof.is_proved:

@@ -1,4 +1,4 @@
-"""A change is carried out: worked out from what the file is now, written, and put back if need be."""
+"""A change is carried out: worked out from the file as it is now, written, put back if need be."""
 
 import time
 from collections.abc import Callable

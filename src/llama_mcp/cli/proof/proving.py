@@ -125,7 +125,7 @@ async def _walk(
         await greet(conversation, launch, program.launched_at, tell)
         offered = await list_tools(conversation, environment, tell)
         if not is_quick:
-            await use_a_model(conversation, offered, tell)
+            await use_a_model(conversation, environment, offered, tell)
         await _leave(program, launch, tell)
         await _look_for_what_is_left(home, tell)
     except NotProvedError as error:

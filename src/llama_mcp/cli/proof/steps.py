@@ -52,12 +52,19 @@ async def list_tools(
     return offered
 
 
-async def use_a_model(conversation: Conversation, offered: frozenset[str], tell: Tell) -> None:
+async def use_a_model(
+    conversation: Conversation,
+    environment: Mapping[str, str],
+    offered: frozenset[str],
+    tell: Tell,
+) -> None:
     """Start the model of the settings, chat with it and stop it, as far as tools are offered."""
+    settings = read_settings(environment)
+    is_asked_for = bool(settings.llama_cpp_path or settings.model_path or settings.models)
     config: Json = {}
     if "get_config" in offered:
         config = await conversation.call("get_config", {}, _GIVEN_UP_SECONDS)
-        if not config.get("model_path"):
+        if not config.get("model_path") and not is_asked_for:
             tell("no model was tried: none is set, and the starter model is not installed")
             return
     if "start_llama_server" in offered:

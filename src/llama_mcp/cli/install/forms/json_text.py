@@ -1,8 +1,8 @@
-"""JSON, with comments and trailing commas where a client takes them.
+r"""JSON, with comments and trailing commas where a client takes them.
 
 No library on the index keeps such a text byte for byte, says where things stand, and runs on
 Python 3.11 without a Node: json-five takes what clients refuse and needs 10 s for a megabyte,
-json5kit reads neither `/*` nor `\\u`, jsonc-document needs Python 3.12, jsonc-edit a Node. So the
+json5kit reads neither `/*` nor `\u`, jsonc-document needs Python 3.12, jsonc-edit a Node. So the
 standard library's decoder reads, over a text of the same length in which comments are blanks, and
 its `raw_decode` says where each value ends.
 """

@@ -43,11 +43,12 @@ class YamlText:
     def added(self, text: str, spot: Spot, value: Value) -> list[Edit]:
         """Return the edit that puts a new entry behind the others."""
         (key,) = spot.keys
-        found = _member(_root(text), key)
+        root = _root(text)
+        found = _member(root, key)
         line_end = line_end_of(text)
         if found is None:
             lines = [f"{key}:", *_lines(_STEP, spot, value)]
-            beginning = "" if text.strip() else spot.beginning
+            beginning = spot.beginning if root is None else ""
             return [_behind(text, len(text), [*beginning.splitlines(), *lines], line_end)]
         held = found[1]
         children = _children(text, held)
