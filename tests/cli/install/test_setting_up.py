@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.cli.install.all_clients import BY_NAME, CLIENTS, installed_clients
-from llama_mcp.cli.install.backups import backups_of
-from llama_mcp.cli.install.change import file_of
-from llama_mcp.cli.install.client import STRICT_JSON, Client
-from llama_mcp.cli.install.entry import NAME, Entry
+from llama_mcp.cli.install.changing.backups import backups_of
+from llama_mcp.cli.install.changing.change import file_of
+from llama_mcp.cli.install.clients.all_clients import BY_NAME, CLIENTS, installed_clients
 from llama_mcp.cli.install.forms.editing import entries_at
 from llama_mcp.cli.install.forms.json_text import JsonText
 from llama_mcp.cli.install.forms.toml_text import TomlText
+from llama_mcp.cli.install.known.client import STRICT_JSON, Client
+from llama_mcp.cli.install.known.entry import NAME, Entry
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.install.outcome import Outcome, State
-from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.install.setting_up import Wish, set_up, take_out
 from tests.cli.install.machine import PLATFORMS, KnownProofs, places_below
 

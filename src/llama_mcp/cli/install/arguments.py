@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from llama_mcp.cli.install.all_clients import BY_NAME, CLIENTS, installed_clients
-from llama_mcp.cli.install.client import Client
+from llama_mcp.cli.install.clients.all_clients import BY_NAME, CLIENTS, installed_clients
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.install.outcome import Outcome
-from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.terminal import Colour, Terminal
 from llama_mcp.errors import InvalidArgumentError
 

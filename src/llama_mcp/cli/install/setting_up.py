@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from llama_mcp.cli.install import own_program
-from llama_mcp.cli.install.change import (
+from llama_mcp.cli.install.changing import own_program
+from llama_mcp.cli.install.changing.change import (
     Change,
     Kind,
     change_to_add,
@@ -14,14 +14,20 @@ from llama_mcp.cli.install.change import (
     file_of,
     other_names,
 )
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.config_file import read_file
-from llama_mcp.cli.install.entry import Entry
+from llama_mcp.cli.install.changing.config_file import read_file
+from llama_mcp.cli.install.changing.writing import (
+    Written,
+    carry_out,
+    current_change,
+    keep,
+    put_back,
+)
 from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.entry import Entry
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.install.outcome import Outcome, State
-from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.install.proving_entry import Prover, why_not
-from llama_mcp.cli.install.writing import Written, carry_out, current_change, keep, put_back
 from llama_mcp.errors import LlamaMCPError
 
 

@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from llama_mcp.cli.install.client import Client
 from llama_mcp.cli.install.errors import OwnCommandError
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.wording import shortened
 
 # On a slow disk such a program takes seconds to start.

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from llama_mcp.cli.install import backups
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.config_file import BOM, ConfigFile
-from llama_mcp.cli.install.entry import NAME, Entry
+from llama_mcp.cli.install.changing import backups
+from llama_mcp.cli.install.changing.config_file import BOM, ConfigFile
 from llama_mcp.cli.install.errors import ClientFileError
 from llama_mcp.cli.install.forms.editing import (
     Edit,
@@ -24,7 +22,9 @@ from llama_mcp.cli.install.forms.editing import (
     put,
     taken_out,
 )
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.entry import NAME, Entry
+from llama_mcp.cli.install.known.places import Places
 
 
 class Kind(StrEnum):

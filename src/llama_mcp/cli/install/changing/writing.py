@@ -7,10 +7,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from llama_mcp.cli.install import backups
-from llama_mcp.cli.install.change import Change, Kind, change_to_remove, has_entry
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.config_file import (
+from llama_mcp.cli.install.changing import backups
+from llama_mcp.cli.install.changing.change import Change, Kind, change_to_remove, has_entry
+from llama_mcp.cli.install.changing.config_file import (
     ChangedMeanwhileError,
     ConfigFile,
     delete_file,
@@ -18,6 +17,7 @@ from llama_mcp.cli.install.config_file import (
     write_file,
 )
 from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.known.client import Client
 
 # A client that writes its file does so within moments, and not always.
 _MOST_TRIES = 5
