@@ -113,8 +113,8 @@ def test_all_means_the_clients_that_are_here(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "problem"),
     [
-        (["install"], 1, "CLIENT is missing"),
-        (["install", "codex", "--all"], 1, "cannot be given together"),
+        (["install"], 2, "give either --all, or some of: claude-desktop"),
+        (["uninstall", "codex", "--all"], 2, "give either --all"),
         (["install", "cladue-code"], 2, "did you mean claude-code?"),
         (["install", "codex", "--set", "PROT=1"], 1, "nearest name is LLAMA_MCP_PORT"),
         (["install", "zed", "--link"], 1, "no link is known for Zed"),

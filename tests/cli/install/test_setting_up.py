@@ -193,6 +193,14 @@ def test_another_entry_of_the_name_is_shown_and_replaced_only_if_asked(tmp_path:
     assert others in file.read_bytes()
 
 
+def test_a_secret_of_the_entry_that_would_go_is_not_shown(tmp_path: Path) -> None:
+    places, client = places_below(tmp_path), BY_NAME["cursor"]
+    before = b'{"mcpServers": {"llama-mcp": {"command": "/old", "env": {"HF_TOKEN": "hf_123"}}}}'
+    written_file(client, places, before)
+    shown = "\n".join(install(client, places).change)
+    assert "/old" in shown and "HF_TOKEN" in shown and "hf_123" not in shown
+
+
 def test_a_dry_run_shows_the_entry_and_nothing_of_others(tmp_path: Path) -> None:
     places, client = places_below(tmp_path), BY_NAME["cursor"]
     before = b'{"mcpServers": {"x": {"env": {"API_KEY": "secret"}}}}'

@@ -1,6 +1,6 @@
 """One client is set up: looked at, proved, written, proved again; or our entry is taken out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from llama_mcp.cli.install.changing.change import (
     entry_in,
     file_of,
     other_names,
+    value_in,
 )
 from llama_mcp.cli.install.changing.config_file import read_file
 from llama_mcp.cli.install.changing.writing import (
@@ -28,6 +29,7 @@ from llama_mcp.cli.install.known.entry import Entry
 from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.install.outcome import Outcome, State
 from llama_mcp.cli.install.proving_entry import Prover, why_not
+from llama_mcp.cli.secrets import HIDDEN, shown_variable
 from llama_mcp.errors import LlamaMCPError
 
 
@@ -74,7 +76,8 @@ def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bo
         path = file_of(client, places, is_project=is_project)
         plan = partial(change_to_remove, client)
         change = current_change(path, plan)
-        found = Outcome(client.name, client.title, State.NOT_THERE, path, change.hunk())
+        shown = _shown_change(client, change)
+        found = Outcome(client.name, client.title, State.NOT_THERE, path, shown)
         if change.kind is Kind.NOTHING:
             return found
         if is_dry_run:
@@ -84,7 +87,7 @@ def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bo
             written = carry_out(client, path, plan, is_private=True)
         else:
             written = Written(change, keep(client, change.read))
-            own_program.run(own_program.command_to_remove(client, program), places)
+            own_program.remove(client, program, places)
         return found.but(state=State.REMOVED, backup=written.backup)
     except LlamaMCPError as error:
         return Outcome(client.name, client.title, State.FAILED, problem=error.situation)
@@ -97,7 +100,8 @@ def _looked_at(client: Client, wish: Wish, change: Change) -> Outcome:
         f"`{name}` in the same file starts llama-mcp too; the client then has everything twice."
         for name in other_names(client, read)
     )
-    found = Outcome(client.name, client.title, State.ADDED, read.path, change.hunk(), notes=twins)
+    shown = _shown_change(client, change)
+    found = Outcome(client.name, client.title, State.ADDED, read.path, shown, notes=twins)
     if change.kind is Kind.NOTHING:
         return found.but(state=State.ALREADY_THERE)
     if change.kind is Kind.REPLACE and not wish.is_replacement:
@@ -118,8 +122,8 @@ def _written(client: Client, wish: Wish, places: Places, path: Path) -> Written:
     change = current_change(path, plan)
     backup = keep(client, change.read)
     if change.kind is Kind.REPLACE:
-        own_program.run(own_program.command_to_remove(client, program), places)
-    own_program.run(own_program.command_to_add(client, program, value), places)
+        own_program.remove(client, program, places)
+    own_program.add(client, program, value, places)
     return Written(change, backup)
 
 
@@ -140,10 +144,32 @@ def _proved_again(
             backup=written.backup,
             next_steps=_to_do(client, wish),
         )
-    as_written = replace(written.change, content=now.content)
-    put_back(client, replace(written, change=as_written))
+    _undo(client, wish, places, written)
     problem = f"{why_not(proof)} What was there before was put back."
     return found.but(state=State.NOT_PROVED, proof=found.proof + proof.lines, problem=problem)
+
+
+def _undo(client: Client, wish: Wish, places: Places, written: Written) -> None:
+    """Put back what was there: by the client's own program if that has written."""
+    program = None if wish.is_project else own_program.found_program(client, places)
+    if program is None:
+        put_back(client, written)
+        return
+    own_program.remove(client, program, places)
+    before = value_in(client, written.change.read)
+    if before is not None:
+        own_program.add(client, program, before, places)
+
+
+def _shown_change(client: Client, change: Change) -> tuple[str, ...]:
+    """Return what goes and what comes, without what looks like a secret in the entry that goes."""
+    before = entry_in(client, change.read)
+    env = before.env if before else {}
+    hidden = [text for name, text in env.items() if shown_variable(name, text) == HIDDEN and text]
+    lines = change.hunk()
+    for text in hidden:
+        lines = tuple(line.replace(text, HIDDEN) for line in lines)
+    return lines
 
 
 def _to_do(client: Client, wish: Wish) -> tuple[str, ...]:

@@ -115,10 +115,15 @@ def has_entry(client: Client, content: bytes) -> bool:
         return False
 
 
+def value_in(client: Client, read: ConfigFile) -> Value | None:
+    """Return our entry as it stands there; None if it is not there."""
+    value = entries_at(client.form.parsed(read.text), client.keys).get(NAME)
+    return value if isinstance(value, dict) else None
+
+
 def entry_in(client: Client, read: ConfigFile) -> Entry | None:
     """Return what our entry starts; None if it is not there or starts nothing."""
-    entries = entries_at(client.form.parsed(read.text), client.keys)
-    return client.entry_form.read(entries.get(NAME))
+    return client.entry_form.read(value_in(client, read))
 
 
 def other_names(client: Client, read: ConfigFile) -> list[str]:

@@ -26,19 +26,18 @@ def found_program(client: Client, places: Places) -> str | None:
     return None if path is None or Path(path).suffix.lower() in _SCRIPTS else path
 
 
-def command_to_add(client: Client, program: str, value: Mapping[str, object]) -> list[str]:
-    """Return the command line that adds an entry."""
-    add = client.own_command.add if client.own_command else ()
-    return [program, *add, json.dumps(value, ensure_ascii=False)]
+def add(client: Client, program: str, value: Mapping[str, object], places: Places) -> None:
+    """Have an entry added; raises OwnCommandError with what the program said."""
+    words = client.own_command.add if client.own_command else ()
+    _run([program, *words, json.dumps(value, ensure_ascii=False)], places)
 
 
-def command_to_remove(client: Client, program: str) -> list[str]:
-    """Return the command line that removes our entry."""
-    return [program, *(client.own_command.remove if client.own_command else ())]
+def remove(client: Client, program: str, places: Places) -> None:
+    """Have our entry removed; raises as `add`."""
+    _run([program, *(client.own_command.remove if client.own_command else ())], places)
 
 
-def run(command: list[str], places: Places) -> None:
-    """Run such a command; raises OwnCommandError with what it said."""
+def _run(command: list[str], places: Places) -> None:
     shown = " ".join([Path(command[0]).name, *command[1:3]])
     try:
         done = subprocess.run(
