@@ -13,15 +13,15 @@ from llama_mcp.cli.install.changing.change import (
     entry_in,
     file_of,
     other_names,
-    value_in,
 )
-from llama_mcp.cli.install.changing.config_file import read_file
+from llama_mcp.cli.install.changing.config_file import ConfigFile, read_file
 from llama_mcp.cli.install.changing.writing import (
     Written,
+    add_by_program,
     carry_out,
     current_change,
-    keep,
     put_back,
+    remove_by_program,
 )
 from llama_mcp.cli.install.errors import ClientFileError
 from llama_mcp.cli.install.known.client import Client
@@ -86,8 +86,7 @@ def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bo
         if program is None:
             written = carry_out(client, path, plan, is_private=True)
         else:
-            written = Written(change, keep(client, change.read))
-            own_program.remove(client, program, places)
+            written = remove_by_program(client, change, program)
         return found.but(state=State.REMOVED, backup=written.backup)
     except LlamaMCPError as error:
         return Outcome(client.name, client.title, State.FAILED, problem=error.situation)
@@ -115,16 +114,17 @@ def _looked_at(client: Client, wish: Wish, change: Change) -> Outcome:
 def _written(client: Client, wish: Wish, places: Places, path: Path) -> Written:
     """Write the entry: by the client's own program where that is better, else into its file."""
     value = client.written(wish.entry)
-    plan = partial(change_to_add, client, value=value)
+
+    def plan(read: ConfigFile) -> Change:
+        change = change_to_add(client, read, value)
+        if change.kind is Kind.REPLACE and not wish.is_replacement:
+            raise ClientFileError(path, "has another entry of that name since")
+        return change
+
     program = None if wish.is_project else own_program.found_program(client, places)
     if program is None:
         return carry_out(client, path, plan, is_private=not wish.is_project)
-    change = current_change(path, plan)
-    backup = keep(client, change.read)
-    if change.kind is Kind.REPLACE:
-        own_program.remove(client, program, places)
-    own_program.add(client, program, value, places)
-    return Written(change, backup)
+    return add_by_program(client, path, plan, program, value)
 
 
 def _proved_again(
@@ -144,21 +144,9 @@ def _proved_again(
             backup=written.backup,
             next_steps=_to_do(client, wish),
         )
-    _undo(client, wish, places, written)
+    put_back(client, written)
     problem = f"{why_not(proof)} What was there before was put back."
     return found.but(state=State.NOT_PROVED, proof=found.proof + proof.lines, problem=problem)
-
-
-def _undo(client: Client, wish: Wish, places: Places, written: Written) -> None:
-    """Put back what was there: by the client's own program if that has written."""
-    program = None if wish.is_project else own_program.found_program(client, places)
-    if program is None:
-        put_back(client, written)
-        return
-    own_program.remove(client, program, places)
-    before = value_in(client, written.change.read)
-    if before is not None:
-        own_program.add(client, program, before, places)
 
 
 def _shown_change(client: Client, change: Change) -> tuple[str, ...]:

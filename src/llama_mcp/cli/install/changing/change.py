@@ -186,8 +186,8 @@ def _hunk(text: str, edits: Sequence[Edit]) -> Iterator[str]:
         gone, come = text[edit.start : edit.end], edit.new
         blank = len(come or gone) - len((come or gone).lstrip("\r\n"))
         yield f"@@ {place_in(text, edit.start + (blank if gone else 0)).partition(',')[0]} @@"
-        yield from (f"-{line}" for line in gone.strip("\r\n").splitlines())
-        yield from (f"+{line}" for line in come.strip("\r\n").splitlines())
+        yield from (f"-{line}" for line in gone.splitlines() if line.strip())
+        yield from (f"+{line}" for line in come.splitlines() if line.strip())
 
 
 @contextmanager

@@ -1,13 +1,17 @@
-"""A client's own program changes its configuration: found, run, and asked why if it does not."""
+"""A client's own program changes its configuration, because it knows best how.
+
+What else the program writes stays: nothing is put back but our entry, by the program again.
+"""
 
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from llama_mcp.cli.install.errors import OwnCommandError
-from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.forms.editing import Value
+from llama_mcp.cli.install.known.client import Client, OwnCommand
 from llama_mcp.cli.install.known.places import Places
 from llama_mcp.wording import shortened
 
@@ -18,26 +22,50 @@ _MOST_SAID = 300
 _SCRIPTS = (".bat", ".cmd")
 
 
-def found_program(client: Client, places: Places) -> str | None:
-    """Return the path of the client's program, None if it has none, or none that can be used."""
+def found_program(client: Client, places: Places) -> "OwnProgram | None":
+    """Return the client's program, None if it has none, or none that can be used."""
     if client.own_command is None:
         return None
     path = shutil.which(client.own_command.program, path=places.environment.get("PATH", ""))
-    return None if path is None or Path(path).suffix.lower() in _SCRIPTS else path
+    if path is None or Path(path).suffix.lower() in _SCRIPTS:
+        return None
+    return OwnProgram(path, client.own_command, places)
 
 
-def add(client: Client, program: str, value: Mapping[str, object], places: Places) -> None:
-    """Have an entry added; raises OwnCommandError with what the program said."""
-    words = client.own_command.add if client.own_command else ()
-    _run([program, *words, json.dumps(value, ensure_ascii=False)], places)
+@dataclass(frozen=True, slots=True)
+class OwnProgram:
+    """The program, with which entries are added and removed in its own way."""
 
+    path: str
+    words: OwnCommand
+    places: Places
 
-def remove(client: Client, program: str, places: Places) -> None:
-    """Have our entry removed; raises as `add`."""
-    _run([program, *(client.own_command.remove if client.own_command else ())], places)
+    def put(self, value: Value, before: Value | None) -> None:
+        """Have our entry added, in the place of what was there.
+
+        Raises:
+            OwnCommandError: it did not do it, with what it said; what was there is there again.
+        """
+        if before is None:
+            self._add(value)
+            return
+        self.remove()
+        try:
+            self._add(value)
+        except OwnCommandError:
+            self._add(before)
+            raise
+
+    def remove(self) -> None:
+        """Have our entry removed; raises OwnCommandError with what the program said."""
+        _run([self.path, *self.words.remove], self.places)
+
+    def _add(self, value: Value) -> None:
+        _run([self.path, *self.words.add, json.dumps(value, ensure_ascii=False)], self.places)
 
 
 def _run(command: list[str], places: Places) -> None:
+    """Run such a command; its words are shown without the entry."""
     shown = " ".join([Path(command[0]).name, *command[1:3]])
     try:
         done = subprocess.run(
