@@ -162,6 +162,22 @@ def test_the_clients_own_program_is_used_where_it_does_it_right(home: Path) -> N
 
 
 @pytest.mark.posix
+def test_an_entry_stays_when_the_clients_own_program_refuses_the_next(home: Path) -> None:
+    program = home.parent / "programs" / "claude"
+    picky = CLAUDE.replace(
+        "if name not in servers", 'if name not in servers and "PORT" not in entry'
+    )
+    program.write_text(picky.format(python=sys.executable))
+    program.chmod(0o755)
+    file = home / ".claude.json"
+    before = {"mcpServers": {"llama-mcp": {"type": "stdio", "command": "/old"}}}
+    file.write_text(json.dumps(before, indent=2))
+    done = run(home, "install", "claude-code", "--replace", "--set", "PORT=0")
+    assert done.returncode == 1 and "claude: not so" in done.stdout
+    assert json.loads(file.read_text()) == before
+
+
+@pytest.mark.posix
 def test_what_the_clients_own_program_says_is_told(home: Path) -> None:
     program = home.parent / "programs" / "claude"
     program.write_text("#!/bin/sh\necho 'no such luck' >&2\nexit 3\n")

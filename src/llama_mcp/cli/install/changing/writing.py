@@ -92,14 +92,14 @@ def add_by_program(
         return Written(change)
     backup = _keep(client, change.read)
     program.put(value, value_in(client, change.read))
-    return Written(change, backup, program)
+    return _done(client, change, backup, program)
 
 
 def remove_by_program(client: Client, change: Change, program: OwnProgram) -> Written:
     """Have the client's program take the entry out; raises as `add_by_program`."""
     backup = _keep(client, change.read)
     program.remove()
-    return Written(change, backup, program)
+    return _done(client, change, backup, program)
 
 
 def put_back(client: Client, written: Written) -> None:
@@ -134,23 +134,27 @@ def _write(client: Client, change: Change, *, is_private: bool) -> Written:
         if backup:
             backup.unlink(missing_ok=True)
         raise
-    return Written(change, backup)
+    return _done(client, change, backup)
 
 
 def _keep(client: Client, read: ConfigFile) -> Path | None:
-    """Keep the file as it is beside it; return where, None if there is no file.
-
-    What it was before llama-mcp came, and what it is now: older backups than these go.
-    """
+    """Keep the file as it is beside it; return where, None if there is no file."""
     if read.content is None:
         return None
     try:
-        backup = backups.back_up(read.target, datetime.now())
-        backups.forget_older(read.target, partial(has_entry, client))
+        return backups.back_up(read.target, datetime.now())
     except OSError as error:
         problem = f"has no place for a backup beside it: {error.strerror or error}"
         raise ClientFileError(read.path, problem) from error
-    return backup
+
+
+def _done(
+    client: Client, change: Change, backup: Path | None, program: OwnProgram | None = None
+) -> Written:
+    """Return what was written; backups that it has made needless go."""
+    if backup:
+        backups.forget_older(change.read.target, partial(has_entry, client))
+    return Written(change, backup, program)
 
 
 def _write_content(change: Change, *, is_private: bool) -> None:
