@@ -130,7 +130,7 @@ def test_a_project_has_a_file_of_its_own_where_the_client_has_one(
     places = places_below(tmp_path)
     done = install(client, places, is_project=True)
     if not client.project_files:
-        assert done.state is State.FAILED and "has no file of a project's own" in done.problem
+        assert done.state is State.FAILED and "reads no file of a project" in done.problem
         return
     assert done.file == places.current / client.project_files[0]
     assert uninstall(client, places, is_project=True).state is State.REMOVED
@@ -316,7 +316,7 @@ def test_a_file_that_its_client_writes_again_and_again_loses_nothing(tmp_path: P
     ) as process:
         done = install(client, places)
         assert process.stdout is not None and process.stdout.read().strip() in ("done", "")
-    assert done.state is State.ADDED or "close the client" in done.problem, done.problem
+    assert done.state is State.ADDED or "Close the client" in done.problem, done.problem
     held = json.loads(file.read_text())
     assert held["n"] > 0
 

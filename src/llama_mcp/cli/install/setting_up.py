@@ -23,7 +23,7 @@ from llama_mcp.cli.install.changing.writing import (
     put_back,
     remove_by_program,
 )
-from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.errors import CLOSE_IT, ClientFileError
 from llama_mcp.cli.install.known.client import Client
 from llama_mcp.cli.install.known.entry import Entry
 from llama_mcp.cli.install.known.places import Places
@@ -67,7 +67,7 @@ def set_up(client: Client, wish: Wish, places: Places, prove: Prover) -> Outcome
         written = _written(client, wish, places, path)
         return _proved_again(client, wish, places, prove, found.but(proof=proof.lines), written)
     except LlamaMCPError as error:
-        return Outcome(client.name, client.title, State.FAILED, problem=error.situation)
+        return Outcome(client.name, client.title, State.FAILED, problem=str(error))
 
 
 def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bool) -> Outcome:
@@ -89,7 +89,7 @@ def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bo
             written = remove_by_program(client, change, program)
         return found.but(state=State.REMOVED, backup=written.backup)
     except LlamaMCPError as error:
-        return Outcome(client.name, client.title, State.FAILED, problem=error.situation)
+        return Outcome(client.name, client.title, State.FAILED, problem=str(error))
 
 
 def _looked_at(client: Client, wish: Wish, change: Change) -> Outcome:
@@ -134,7 +134,7 @@ def _proved_again(
     now = read_file(written.change.read.path)
     entry = entry_in(client, now)
     if entry is None:
-        raise ClientFileError(now.path, "was written by somebody else since: close the client")
+        raise ClientFileError(now.path, "was written by somebody else since", CLOSE_IT)
     launch = client.start.launch(entry, places.current)
     proof = prove(client.title, launch, is_quick=True)
     if proof.is_proved:

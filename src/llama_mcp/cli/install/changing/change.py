@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llama_mcp.cli.install.changing import backups
 from llama_mcp.cli.install.changing.config_file import BOM, ConfigFile
-from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.errors import ClientFileError, NoProjectFileError
 from llama_mcp.cli.install.forms.editing import (
     Edit,
     NotEditableError,
@@ -63,11 +63,11 @@ def file_of(client: Client, places: Places, *, is_project: bool) -> Path:
     """Return the client's file: one that is there, else one in a folder of a client that is here.
 
     Raises:
-        ClientFileError: the client has no file of that kind.
+        NoProjectFileError: the client has none of a project.
     """
     files = client.files(places, is_project=is_project)
     if not files:
-        raise ClientFileError(Path(client.title), "has no file of a project's own")
+        raise NoProjectFileError(client.title)
     here = [folder for folder in client.folders(places) if folder.is_dir()]
     near = [file for file in files if any(file.is_relative_to(folder) for folder in here)]
     return next((file for file in files if file.exists()), (near or files)[0])

@@ -80,7 +80,7 @@ def _run(command: list[str], places: Places) -> None:
     except subprocess.TimeoutExpired:
         raise OwnCommandError(shown, f"it still ran after {_LIMIT_SECONDS} s") from None
     except OSError as error:
-        raise OwnCommandError(shown, str(error)) from error
+        raise OwnCommandError(shown, error.strerror or str(error)) from error
     if done.returncode:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
+        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().rstrip(".")
         raise OwnCommandError(shown, shortened(said, _MOST_SAID) or f"exit code {done.returncode}")

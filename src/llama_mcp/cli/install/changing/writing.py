@@ -23,7 +23,7 @@ from llama_mcp.cli.install.changing.config_file import (
     write_file,
 )
 from llama_mcp.cli.install.changing.own_program import OwnProgram
-from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.errors import CLOSE_IT, ClientFileError
 from llama_mcp.cli.install.forms.editing import Value
 from llama_mcp.cli.install.known.client import Client
 
@@ -76,7 +76,7 @@ def carry_out(
             return _write(client, change, is_private=is_private)
         except ChangedMeanwhileError:
             time.sleep(_PAUSE_SECONDS)
-    raise ClientFileError(path, "is written again and again by somebody else: close the client")
+    raise ClientFileError(path, "is written again and again by somebody else", CLOSE_IT)
 
 
 def add_by_program(
