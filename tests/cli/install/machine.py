@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.proof.launch import Launch
 from llama_mcp.cli.proof.proving import Proof
 

@@ -9,11 +9,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 import yaml
 
-from llama_mcp.cli.install.all_clients import BY_NAME, CLIENTS
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.entry import NAME, Entry
+from llama_mcp.cli.install.clients.all_clients import BY_NAME, CLIENTS
 from llama_mcp.cli.install.forms.editing import entries_at
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.entry import NAME, Entry
+from llama_mcp.cli.install.known.places import Places
+from tests.test_docs import DOCS, tables, text_of
 
 REPOSITORY = Path(__file__).parents[3]
 ENTRY = Entry("/opt/llama-mcp", (), {"LLAMA_MCP_MODEL_PATH": ""})
@@ -137,3 +138,20 @@ def test_links_carry_the_entry() -> None:
 def test_every_client_says_what_is_left_to_do_and_shows_that_it_is_here() -> None:
     for client in CLIENTS:
         assert client.to_do.endswith(".") and client.folders(places("linux"))
+
+
+def test_the_page_of_clients_lists_every_client_with_its_files() -> None:
+    page = DOCS / "clients.md"
+    rows = next(tables(text_of(page, "The clients that `install` knows")))
+    here = places("linux")
+    assert [row[:4] for row in rows] == [
+        [
+            client.title,
+            f"`{client.name}`",
+            f"`~/{PurePosixPath(client.user_files(here)[0]).relative_to('/home/me')}`",
+            f"`{client.project_files[0]}`" if client.project_files else "",
+        ]
+        for client in CLIENTS
+    ]
+    linked = {client.title for client in CLIENTS if client.link}
+    assert {row[0] for row in rows if row[4].endswith("A link.")} == linked

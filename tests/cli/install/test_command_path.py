@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from llama_mcp.cli.install.command_path import our_entry, why_not_lasting
-from llama_mcp.cli.install.entry import Entry
 from llama_mcp.cli.install.errors import WrongSettingError
 from llama_mcp.cli.install.given_settings import variables_of
+from llama_mcp.cli.install.known.entry import Entry
 
 
 @pytest.mark.parametrize(

@@ -113,8 +113,8 @@ def test_all_means_the_clients_that_are_here(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "problem"),
     [
-        (["install"], 1, "CLIENT is missing"),
-        (["install", "codex", "--all"], 1, "cannot be given together"),
+        (["install"], 2, "give either --all, or some of: claude-desktop"),
+        (["uninstall", "codex", "--all"], 2, "give either --all"),
         (["install", "cladue-code"], 2, "did you mean claude-code?"),
         (["install", "codex", "--set", "PROT=1"], 1, "nearest name is LLAMA_MCP_PORT"),
         (["install", "zed", "--link"], 1, "no link is known for Zed"),
@@ -159,6 +159,22 @@ def test_the_clients_own_program_is_used_where_it_does_it_right(home: Path) -> N
     assert json.loads(file.read_text())["mcpServers"]["llama-mcp"]["env"] == {"LLAMA_MCP_PORT": "0"}
     assert run(home, "uninstall", "claude-code").returncode == 0
     assert json.loads(file.read_text())["mcpServers"] == {}
+
+
+@pytest.mark.posix
+def test_an_entry_stays_when_the_clients_own_program_refuses_the_next(home: Path) -> None:
+    program = home.parent / "programs" / "claude"
+    picky = CLAUDE.replace(
+        "if name not in servers", 'if name not in servers and "PORT" not in entry'
+    )
+    program.write_text(picky.format(python=sys.executable))
+    program.chmod(0o755)
+    file = home / ".claude.json"
+    before = {"mcpServers": {"llama-mcp": {"type": "stdio", "command": "/old"}}}
+    file.write_text(json.dumps(before, indent=2))
+    done = run(home, "install", "claude-code", "--replace", "--set", "PORT=0")
+    assert done.returncode == 1 and "claude: not so" in done.stdout
+    assert json.loads(file.read_text()) == before
 
 
 @pytest.mark.posix

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.cli.install.all_clients import BY_NAME, CLIENTS, installed_clients
-from llama_mcp.cli.install.backups import backups_of
-from llama_mcp.cli.install.change import file_of
-from llama_mcp.cli.install.client import STRICT_JSON, Client
-from llama_mcp.cli.install.entry import NAME, Entry
+from llama_mcp.cli.install.changing.backups import backups_of
+from llama_mcp.cli.install.changing.change import file_of
+from llama_mcp.cli.install.clients.all_clients import BY_NAME, CLIENTS, installed_clients
 from llama_mcp.cli.install.forms.editing import entries_at
 from llama_mcp.cli.install.forms.json_text import JsonText
 from llama_mcp.cli.install.forms.toml_text import TomlText
+from llama_mcp.cli.install.known.client import STRICT_JSON, Client
+from llama_mcp.cli.install.known.entry import NAME, Entry
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.install.outcome import Outcome, State
-from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.install.setting_up import Wish, set_up, take_out
 from tests.cli.install.machine import PLATFORMS, KnownProofs, places_below
 
@@ -130,7 +130,7 @@ def test_a_project_has_a_file_of_its_own_where_the_client_has_one(
     places = places_below(tmp_path)
     done = install(client, places, is_project=True)
     if not client.project_files:
-        assert done.state is State.FAILED and "has no file of a project's own" in done.problem
+        assert done.state is State.FAILED and "reads no file of a project" in done.problem
         return
     assert done.file == places.current / client.project_files[0]
     assert uninstall(client, places, is_project=True).state is State.REMOVED
@@ -191,6 +191,14 @@ def test_another_entry_of_the_name_is_shown_and_replaced_only_if_asked(tmp_path:
     assert install(client, places, is_replacement=True).state is State.REPLACED
     assert entries_in(client, file)["llama-mcp"] == client.written(ENTRY)
     assert others in file.read_bytes()
+
+
+def test_a_secret_of_the_entry_that_would_go_is_not_shown(tmp_path: Path) -> None:
+    places, client = places_below(tmp_path), BY_NAME["cursor"]
+    before = b'{"mcpServers": {"llama-mcp": {"command": "/old", "env": {"HF_TOKEN": "hf_123"}}}}'
+    written_file(client, places, before)
+    shown = "\n".join(install(client, places).change)
+    assert "/old" in shown and "HF_TOKEN" in shown and "hf_123" not in shown
 
 
 def test_a_dry_run_shows_the_entry_and_nothing_of_others(tmp_path: Path) -> None:
@@ -308,7 +316,7 @@ def test_a_file_that_its_client_writes_again_and_again_loses_nothing(tmp_path: P
     ) as process:
         done = install(client, places)
         assert process.stdout is not None and process.stdout.read().strip() in ("done", "")
-    assert done.state is State.ADDED or "close the client" in done.problem, done.problem
+    assert done.state is State.ADDED or "Close the client" in done.problem, done.problem
     held = json.loads(file.read_text())
     assert held["n"] > 0
 

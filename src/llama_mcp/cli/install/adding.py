@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from llama_mcp.cli.install.arguments import add_common, places_here, tell, wanted_clients
-from llama_mcp.cli.install.client import Client
 from llama_mcp.cli.install.command_path import our_entry, why_not_lasting
-from llama_mcp.cli.install.entry import Entry
 from llama_mcp.cli.install.errors import NotLastingError
 from llama_mcp.cli.install.given_settings import variables_of
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.entry import Entry
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.install.outcome import Outcome
-from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.install.proving_entry import Proving
 from llama_mcp.cli.install.setting_up import Wish, set_up
 from llama_mcp.cli.terminal import Colour, Terminal

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from llama_mcp.cli.install.all_clients import BY_NAME, CLIENTS, installed_clients
-from llama_mcp.cli.install.client import Client
+from llama_mcp.cli.install.clients.all_clients import BY_NAME, CLIENTS, installed_clients
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.install.outcome import Outcome
-from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.terminal import Colour, Terminal
-from llama_mcp.errors import InvalidArgumentError
 
 NAMES = ", ".join(client.name for client in CLIENTS)
 
@@ -28,6 +27,7 @@ def add_common(parser: ArgumentParser, all_means: str) -> None:
         "--dry-run", action="store_true", help="show the difference, and change nothing"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.set_defaults(refuse=parser.error)
 
 
 def _client(name: str) -> str:
@@ -46,13 +46,11 @@ def places_here(environment: dict[str, str]) -> Places:
 def wanted_clients(arguments: Namespace, places: Places) -> Sequence[Client]:
     """Return the clients that are named, or all that are on this machine.
 
-    Raises:
-        InvalidArgumentError: none is named, or names and `--all` are given.
+    Arguments that name none, or names and `--all`, end the process as wrong ones do.
     """
     named = [BY_NAME[name] for name in dict.fromkeys(arguments.client)]
     if bool(named) == arguments.all:
-        problem = "and --all cannot be given together" if named else "is missing"
-        raise InvalidArgumentError("CLIENT", problem, f"Give --all, or some of: {NAMES}.")
+        arguments.refuse(f"give either --all, or some of: {NAMES}")
     found = named or installed_clients(places)
     if arguments.project and not named:
         return [client for client in found if client.project_files]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
-from llama_mcp.cli.install.entry import NAME, Entry
+from llama_mcp.cli.install.known.entry import NAME, Entry
 
 # Parts of a path below which things come and go: tool caches, environments of builds and tests.
 _PASSING_PARTS = {

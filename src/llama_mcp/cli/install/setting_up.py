@@ -1,11 +1,11 @@
 """One client is set up: looked at, proved, written, proved again; or our entry is taken out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from llama_mcp.cli.install import own_program
-from llama_mcp.cli.install.change import (
+from llama_mcp.cli.install.changing import own_program
+from llama_mcp.cli.install.changing.change import (
     Change,
     Kind,
     change_to_add,
@@ -14,14 +14,22 @@ from llama_mcp.cli.install.change import (
     file_of,
     other_names,
 )
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.config_file import read_file
-from llama_mcp.cli.install.entry import Entry
-from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.changing.config_file import ConfigFile, read_file
+from llama_mcp.cli.install.changing.writing import (
+    Written,
+    add_by_program,
+    carry_out,
+    current_change,
+    put_back,
+    remove_by_program,
+)
+from llama_mcp.cli.install.errors import CLOSE_IT, ClientFileError
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.entry import Entry
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.install.outcome import Outcome, State
-from llama_mcp.cli.install.places import Places
 from llama_mcp.cli.install.proving_entry import Prover, why_not
-from llama_mcp.cli.install.writing import Written, carry_out, current_change, keep, put_back
+from llama_mcp.cli.secrets import HIDDEN, shown_variable
 from llama_mcp.errors import LlamaMCPError
 
 
@@ -59,7 +67,7 @@ def set_up(client: Client, wish: Wish, places: Places, prove: Prover) -> Outcome
         written = _written(client, wish, places, path)
         return _proved_again(client, wish, places, prove, found.but(proof=proof.lines), written)
     except LlamaMCPError as error:
-        return Outcome(client.name, client.title, State.FAILED, problem=error.situation)
+        return Outcome(client.name, client.title, State.FAILED, problem=str(error))
 
 
 def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bool) -> Outcome:
@@ -68,7 +76,8 @@ def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bo
         path = file_of(client, places, is_project=is_project)
         plan = partial(change_to_remove, client)
         change = current_change(path, plan)
-        found = Outcome(client.name, client.title, State.NOT_THERE, path, change.hunk())
+        shown = _shown_change(client, change)
+        found = Outcome(client.name, client.title, State.NOT_THERE, path, shown)
         if change.kind is Kind.NOTHING:
             return found
         if is_dry_run:
@@ -77,11 +86,10 @@ def take_out(client: Client, places: Places, *, is_project: bool, is_dry_run: bo
         if program is None:
             written = carry_out(client, path, plan, is_private=True)
         else:
-            written = Written(change, keep(client, change.read))
-            own_program.run(own_program.command_to_remove(client, program), places)
+            written = remove_by_program(client, change, program)
         return found.but(state=State.REMOVED, backup=written.backup)
     except LlamaMCPError as error:
-        return Outcome(client.name, client.title, State.FAILED, problem=error.situation)
+        return Outcome(client.name, client.title, State.FAILED, problem=str(error))
 
 
 def _looked_at(client: Client, wish: Wish, change: Change) -> Outcome:
@@ -91,7 +99,8 @@ def _looked_at(client: Client, wish: Wish, change: Change) -> Outcome:
         f"`{name}` in the same file starts llama-mcp too; the client then has everything twice."
         for name in other_names(client, read)
     )
-    found = Outcome(client.name, client.title, State.ADDED, read.path, change.hunk(), notes=twins)
+    shown = _shown_change(client, change)
+    found = Outcome(client.name, client.title, State.ADDED, read.path, shown, notes=twins)
     if change.kind is Kind.NOTHING:
         return found.but(state=State.ALREADY_THERE)
     if change.kind is Kind.REPLACE and not wish.is_replacement:
@@ -105,16 +114,17 @@ def _looked_at(client: Client, wish: Wish, change: Change) -> Outcome:
 def _written(client: Client, wish: Wish, places: Places, path: Path) -> Written:
     """Write the entry: by the client's own program where that is better, else into its file."""
     value = client.written(wish.entry)
-    plan = partial(change_to_add, client, value=value)
+
+    def plan(read: ConfigFile) -> Change:
+        change = change_to_add(client, read, value)
+        if change.kind is Kind.REPLACE and not wish.is_replacement:
+            raise ClientFileError(path, "has another entry of that name since")
+        return change
+
     program = None if wish.is_project else own_program.found_program(client, places)
     if program is None:
         return carry_out(client, path, plan, is_private=not wish.is_project)
-    change = current_change(path, plan)
-    backup = keep(client, change.read)
-    if change.kind is Kind.REPLACE:
-        own_program.run(own_program.command_to_remove(client, program), places)
-    own_program.run(own_program.command_to_add(client, program, value), places)
-    return Written(change, backup)
+    return add_by_program(client, path, plan, program, value)
 
 
 def _proved_again(
@@ -124,7 +134,7 @@ def _proved_again(
     now = read_file(written.change.read.path)
     entry = entry_in(client, now)
     if entry is None:
-        raise ClientFileError(now.path, "was written by somebody else since: close the client")
+        raise ClientFileError(now.path, "was written by somebody else since", CLOSE_IT)
     launch = client.start.launch(entry, places.current)
     proof = prove(client.title, launch, is_quick=True)
     if proof.is_proved:
@@ -134,10 +144,20 @@ def _proved_again(
             backup=written.backup,
             next_steps=_to_do(client, wish),
         )
-    as_written = replace(written.change, content=now.content)
-    put_back(client, replace(written, change=as_written))
+    put_back(client, written)
     problem = f"{why_not(proof)} What was there before was put back."
     return found.but(state=State.NOT_PROVED, proof=found.proof + proof.lines, problem=problem)
+
+
+def _shown_change(client: Client, change: Change) -> tuple[str, ...]:
+    """Return what goes and what comes, without what looks like a secret in the entry that goes."""
+    before = entry_in(client, change.read)
+    env = before.env if before else {}
+    hidden = [text for name, text in env.items() if shown_variable(name, text) == HIDDEN and text]
+    lines = change.hunk()
+    for text in hidden:
+        lines = tuple(line.replace(text, HIDDEN) for line in lines)
+    return lines
 
 
 def _to_do(client: Client, wish: Wish) -> tuple[str, ...]:

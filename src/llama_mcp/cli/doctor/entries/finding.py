@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.config_file import read_file
-from llama_mcp.cli.install.entry import NAME, Entry
+from llama_mcp.cli.install.changing.config_file import read_file
 from llama_mcp.cli.install.errors import ClientFileError
 from llama_mcp.cli.install.forms.editing import UnreadableTextError, entries_at
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.entry import NAME, Entry
+from llama_mcp.cli.install.known.places import Places
 
 USER, FOLDER, PROJECT = "user", "this folder", "project"
 

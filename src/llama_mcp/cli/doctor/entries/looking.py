@@ -14,10 +14,10 @@ from llama_mcp.cli.doctor.checks.installation import INSTALL_FOR_GOOD, passing_f
 from llama_mcp.cli.doctor.entries.finding import PROJECT, USER, FoundEntry, entries_of
 from llama_mcp.cli.doctor.entries.time_limits import call_limit, start_limit
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
-from llama_mcp.cli.install.all_clients import CLIENTS, is_installed
-from llama_mcp.cli.install.client import Client
+from llama_mcp.cli.install.clients.all_clients import CLIENTS, is_installed
 from llama_mcp.cli.install.errors import ClientFileError
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.proof.launch import Launch
 from llama_mcp.cli.proof.proving import Proof, prove
 from llama_mcp.cli.secrets import shown_variable

@@ -1,7 +1,7 @@
 """Claude Code, by its own command: while it runs, it writes its file again and again."""
 
-from llama_mcp.cli.install.client import MODERN, STRICT_JSON, Client, OwnCommand, Start
-from llama_mcp.cli.install.entry import NAME, EntryForm
+from llama_mcp.cli.install.known.client import MODERN, STRICT_JSON, Client, OwnCommand, Start
+from llama_mcp.cli.install.known.entry import NAME, EntryForm
 
 CLAUDE_CODE = Client(
     name="claude-code",

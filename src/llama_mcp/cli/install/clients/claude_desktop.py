@@ -1,6 +1,6 @@
 """Claude Desktop: one comma too many in its file, and every server is gone without a word."""
 
-from llama_mcp.cli.install.client import STRICT_JSON, Client
+from llama_mcp.cli.install.known.client import STRICT_JSON, Client
 
 CLAUDE_DESKTOP = Client(
     name="claude-desktop",

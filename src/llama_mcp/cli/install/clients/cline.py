@@ -1,7 +1,7 @@
 """Cline: the extension of VS Code, or its command line where only that is there."""
 
-from llama_mcp.cli.install.client import Client, Start
-from llama_mcp.cli.install.entry import EntryForm
+from llama_mcp.cli.install.known.client import Client, Start
+from llama_mcp.cli.install.known.entry import EntryForm
 
 _SETTINGS = "settings/cline_mcp_settings.json"
 

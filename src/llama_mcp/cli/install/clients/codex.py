@@ -3,9 +3,9 @@
 `codex mcp add` takes no time limits, and writes tables of others anew.
 """
 
-from llama_mcp.cli.install.client import Client, Start
-from llama_mcp.cli.install.entry import EntryForm
 from llama_mcp.cli.install.forms.toml_text import TomlText
+from llama_mcp.cli.install.known.client import Client, Start
+from llama_mcp.cli.install.known.entry import EntryForm
 from llama_mcp.cli.proof.launch import PASSES_LIKE_CODEX
 
 CODEX = Client(

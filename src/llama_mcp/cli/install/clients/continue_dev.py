@@ -1,8 +1,8 @@
 """Continue: a list in YAML, each entry with its name."""
 
-from llama_mcp.cli.install.client import Client, Start
-from llama_mcp.cli.install.entry import NAME, EntryForm
 from llama_mcp.cli.install.forms.yaml_text import YamlText
+from llama_mcp.cli.install.known.client import Client, Start
+from llama_mcp.cli.install.known.entry import NAME, EntryForm
 
 CONTINUE = Client(
     name="continue",

@@ -1,7 +1,7 @@
 """GitHub Copilot CLI: without `tools` it offers none; its own command writes its file anew."""
 
-from llama_mcp.cli.install.client import MODERN, Client, Start
-from llama_mcp.cli.install.entry import EntryForm
+from llama_mcp.cli.install.known.client import MODERN, Client, Start
+from llama_mcp.cli.install.known.entry import EntryForm
 
 COPILOT_CLI = Client(
     name="copilot",

@@ -1,7 +1,7 @@
 """Cursor."""
 
-from llama_mcp.cli.install.client import EDITOR, Client
-from llama_mcp.cli.install.links import with_base64
+from llama_mcp.cli.install.known.client import EDITOR, Client
+from llama_mcp.cli.install.known.links import with_base64
 
 CURSOR = Client(
     name="cursor",

@@ -3,8 +3,8 @@
 `gemini mcp add` does nothing while the file is odd, and says so to nobody.
 """
 
-from llama_mcp.cli.install.client import Client, Start
 from llama_mcp.cli.install.forms.json_text import JsonText
+from llama_mcp.cli.install.known.client import Client, Start
 from llama_mcp.cli.proof.launch import PASSES_LIKE_GEMINI
 
 GEMINI_CLI = Client(

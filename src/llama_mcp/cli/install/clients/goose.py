@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from llama_mcp.cli.install.client import EDITOR, Client
-from llama_mcp.cli.install.entry import NAME, EntryForm
 from llama_mcp.cli.install.forms.yaml_text import YamlText
-from llama_mcp.cli.install.places import WINDOWS, Places
+from llama_mcp.cli.install.known.client import EDITOR, Client
+from llama_mcp.cli.install.known.entry import NAME, EntryForm
+from llama_mcp.cli.install.known.places import WINDOWS, Places
 
 
 def _folders(places: Places) -> Sequence[Path]:

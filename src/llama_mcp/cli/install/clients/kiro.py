@@ -1,7 +1,7 @@
 """Kiro, the IDE and its command line; once Amazon Q."""
 
-from llama_mcp.cli.install.client import EDITOR, Client
-from llama_mcp.cli.install.entry import EntryForm
+from llama_mcp.cli.install.known.client import EDITOR, Client
+from llama_mcp.cli.install.known.entry import EntryForm
 
 KIRO = Client(
     name="kiro",

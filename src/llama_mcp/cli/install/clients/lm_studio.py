@@ -1,7 +1,7 @@
 """LM Studio: Cursor's form; some versions keep the file in a cache folder."""
 
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.links import with_base64
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.links import with_base64
 
 LM_STUDIO = Client(
     name="lm-studio",

@@ -1,7 +1,7 @@
 """opencode: the command is a list, and the settings are called `environment`."""
 
-from llama_mcp.cli.install.client import Client, Start
-from llama_mcp.cli.install.entry import EntryForm
+from llama_mcp.cli.install.known.client import Client, Start
+from llama_mcp.cli.install.known.entry import EntryForm
 
 OPENCODE = Client(
     name="opencode",

@@ -1,8 +1,8 @@
 """Qwen Code, a relative of Gemini CLI; its own command has no place for `discoveryTimeoutMs`."""
 
-from llama_mcp.cli.install.client import Client, Start
-from llama_mcp.cli.install.entry import EntryForm
 from llama_mcp.cli.install.forms.json_text import JsonText
+from llama_mcp.cli.install.known.client import Client, Start
+from llama_mcp.cli.install.known.entry import EntryForm
 
 QWEN_CODE = Client(
     name="qwen",

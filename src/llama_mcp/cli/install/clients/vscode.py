@@ -1,8 +1,8 @@
 """VS Code with Copilot: the key is `servers`."""
 
-from llama_mcp.cli.install.client import EDITOR, Client
-from llama_mcp.cli.install.entry import EntryForm
-from llama_mcp.cli.install.links import with_json
+from llama_mcp.cli.install.known.client import EDITOR, Client
+from llama_mcp.cli.install.known.entry import EntryForm
+from llama_mcp.cli.install.known.links import with_json
 
 _NAMES = ("Code", "Code - Insiders", "VSCodium")
 

@@ -1,6 +1,6 @@
 """Windsurf."""
 
-from llama_mcp.cli.install.client import EDITOR, Client
+from llama_mcp.cli.install.known.client import EDITOR, Client
 
 WINDSURF = Client(
     name="windsurf",

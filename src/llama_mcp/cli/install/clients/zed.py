@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from llama_mcp.cli.install.client import EDITOR, Client
-from llama_mcp.cli.install.entry import EntryForm
-from llama_mcp.cli.install.places import MACOS, WINDOWS, Places
+from llama_mcp.cli.install.known.client import EDITOR, Client
+from llama_mcp.cli.install.known.entry import EntryForm
+from llama_mcp.cli.install.known.places import MACOS, WINDOWS, Places
 
 
 def _folders(places: Places) -> Sequence[Path]:

@@ -24,7 +24,7 @@ from llama_mcp.cli.install.forms.editing import (
     place_in,
 )
 
-_STRING = r'"(?:[^"\\]|\\.)*"'
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _COMMENT = re.compile(rf"{_STRING}|//[^\r\n]*|/\*.*?\*/", re.DOTALL)
 _TRAILING_COMMA = re.compile(rf"{_STRING}|(?<=[^\s,\[{{:])\s*,(?=\s*[}}\]])", re.DOTALL)
 _BLANK = re.compile(r"[ \t\r\n]*")

@@ -21,6 +21,7 @@ from llama_mcp.cli.install.forms.editing import (
     line_end_of,
 )
 
+_BRACKET = re.compile(r"[ \t]*\[")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -72,7 +73,7 @@ def _blocks(text: str, spot: Spot) -> Iterator[Edit]:
         if not _is_complete(text[:start]):
             continue
         later = (line for line in _line_starts(text) if line > start)
-        ends = (line for line in later if text[line:].lstrip(" \t").startswith("["))
+        ends = (line for line in later if _BRACKET.match(text, line))
         end = next((line for line in ends if _is_complete(text[start:line])), len(text))
         yield Edit(start, _end_of_keys(text, start, end), "")
 

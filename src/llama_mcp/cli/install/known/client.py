@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from llama_mcp.cli.install.entry import NAME, Entry, EntryForm
 from llama_mcp.cli.install.forms.editing import Form, Spot
 from llama_mcp.cli.install.forms.json_text import JsonText
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.entry import NAME, Entry, EntryForm
+from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.proof.launch import PASSES_ALL, PASSES_LIKE_DESKTOP, Era, Launch, Passes
 
 STRICT_JSON = JsonText(has_comments=False, has_trailing_commas=False)

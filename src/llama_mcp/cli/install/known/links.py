@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from llama_mcp.cli.install.entry import NAME
+from llama_mcp.cli.install.known.entry import NAME
 
 
 def with_base64(address: str, entry: Mapping[str, object]) -> str:

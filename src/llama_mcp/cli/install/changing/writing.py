@@ -7,17 +7,25 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from llama_mcp.cli.install import backups
-from llama_mcp.cli.install.change import Change, Kind, change_to_remove, has_entry
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.config_file import (
+from llama_mcp.cli.install.changing import backups
+from llama_mcp.cli.install.changing.change import (
+    Change,
+    Kind,
+    change_to_remove,
+    has_entry,
+    value_in,
+)
+from llama_mcp.cli.install.changing.config_file import (
     ChangedMeanwhileError,
     ConfigFile,
     delete_file,
     read_file,
     write_file,
 )
-from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.changing.own_program import OwnProgram
+from llama_mcp.cli.install.errors import CLOSE_IT, ClientFileError
+from llama_mcp.cli.install.forms.editing import Value
+from llama_mcp.cli.install.known.client import Client
 
 # A client that writes its file does so within moments, and not always.
 _MOST_TRIES = 5
@@ -26,10 +34,11 @@ _PAUSE_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A change that was carried out, and where the file as it was is kept."""
+    """A change that was carried out, where the file as it was is kept, and what program did it."""
 
     change: Change
     backup: Path | None = None
+    program: OwnProgram | None = None
 
 
 def current_change(path: Path, plan: Callable[[ConfigFile], Change]) -> Change:
@@ -67,12 +76,41 @@ def carry_out(
             return _write(client, change, is_private=is_private)
         except ChangedMeanwhileError:
             time.sleep(_PAUSE_SECONDS)
-    raise ClientFileError(path, "is written again and again by somebody else: close the client")
+    raise ClientFileError(path, "is written again and again by somebody else", CLOSE_IT)
+
+
+def add_by_program(
+    client: Client,
+    path: Path,
+    plan: Callable[[ConfigFile], Change],
+    program: OwnProgram,
+    value: Value,
+) -> Written:
+    """Have the client's program write the entry; raises ClientFileError and OwnCommandError."""
+    change = current_change(path, plan)
+    if change.kind is Kind.NOTHING:
+        return Written(change)
+    backup = _keep(client, change.read)
+    program.put(value, value_in(client, change.read))
+    return _done(client, change, backup, program)
+
+
+def remove_by_program(client: Client, change: Change, program: OwnProgram) -> Written:
+    """Have the client's program take the entry out; raises as `add_by_program`."""
+    backup = _keep(client, change.read)
+    program.remove()
+    return _done(client, change, backup, program)
 
 
 def put_back(client: Client, written: Written) -> None:
     """Put back what was there before; if others have written since, take only our entry out."""
     change = written.change
+    if written.program:
+        before = value_in(client, change.read)
+        written.program.remove()
+        if before is not None:
+            written.program.put(before, None)
+        return
     now = read_file(change.read.path)
     if now.content != change.content:
         carry_out(client, now.path, partial(change_to_remove, client), is_private=True)
@@ -84,8 +122,23 @@ def put_back(client: Client, written: Written) -> None:
         written.backup.unlink(missing_ok=True)
 
 
-def keep(client: Client, read: ConfigFile) -> Path | None:
-    """Keep the file as it is beside it; returns where, None if there is no file."""
+def _write(client: Client, change: Change, *, is_private: bool) -> Written:
+    if change.is_as_before:
+        _write_content(change, is_private=is_private)
+        backups.forget_equal(change.read.target)
+        return Written(change)
+    backup = _keep(client, change.read)
+    try:
+        _write_content(change, is_private=is_private)
+    except BaseException:
+        if backup:
+            backup.unlink(missing_ok=True)
+        raise
+    return _done(client, change, backup)
+
+
+def _keep(client: Client, read: ConfigFile) -> Path | None:
+    """Keep the file as it is beside it; return where, None if there is no file."""
     if read.content is None:
         return None
     try:
@@ -95,21 +148,13 @@ def keep(client: Client, read: ConfigFile) -> Path | None:
         raise ClientFileError(read.path, problem) from error
 
 
-def _write(client: Client, change: Change, *, is_private: bool) -> Written:
-    if change.is_as_before:
-        _write_content(change, is_private=is_private)
-        backups.forget_equal(change.read.target)
-        return Written(change)
-    backup = keep(client, change.read)
-    try:
-        _write_content(change, is_private=is_private)
-    except BaseException:
-        if backup:
-            backup.unlink(missing_ok=True)
-        raise
+def _done(
+    client: Client, change: Change, backup: Path | None, program: OwnProgram | None = None
+) -> Written:
+    """Return what was written; backups that it has made needless go."""
     if backup:
         backups.forget_older(change.read.target, partial(has_entry, client))
-    return Written(change, backup)
+    return Written(change, backup, program)
 
 
 def _write_content(change: Change, *, is_private: bool) -> None:

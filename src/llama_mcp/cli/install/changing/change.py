@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from llama_mcp.cli.install import backups
-from llama_mcp.cli.install.client import Client
-from llama_mcp.cli.install.config_file import BOM, ConfigFile
-from llama_mcp.cli.install.entry import NAME, Entry
-from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.changing import backups
+from llama_mcp.cli.install.changing.config_file import BOM, ConfigFile
+from llama_mcp.cli.install.errors import ClientFileError, NoProjectFileError
 from llama_mcp.cli.install.forms.editing import (
     Edit,
     NotEditableError,
@@ -24,7 +22,9 @@ from llama_mcp.cli.install.forms.editing import (
     put,
     taken_out,
 )
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.entry import NAME, Entry
+from llama_mcp.cli.install.known.places import Places
 
 
 class Kind(StrEnum):
@@ -63,11 +63,11 @@ def file_of(client: Client, places: Places, *, is_project: bool) -> Path:
     """Return the client's file: one that is there, else one in a folder of a client that is here.
 
     Raises:
-        ClientFileError: the client has no file of that kind.
+        NoProjectFileError: the client has none of a project.
     """
     files = client.files(places, is_project=is_project)
     if not files:
-        raise ClientFileError(Path(client.title), "has no file of a project's own")
+        raise NoProjectFileError(client.title)
     here = [folder for folder in client.folders(places) if folder.is_dir()]
     near = [file for file in files if any(file.is_relative_to(folder) for folder in here)]
     return next((file for file in files if file.exists()), (near or files)[0])
@@ -115,10 +115,15 @@ def has_entry(client: Client, content: bytes) -> bool:
         return False
 
 
+def value_in(client: Client, read: ConfigFile) -> Value | None:
+    """Return our entry as it stands there; None if it is not there."""
+    value = entries_at(client.form.parsed(read.text), client.keys).get(NAME)
+    return value if isinstance(value, dict) else None
+
+
 def entry_in(client: Client, read: ConfigFile) -> Entry | None:
     """Return what our entry starts; None if it is not there or starts nothing."""
-    entries = entries_at(client.form.parsed(read.text), client.keys)
-    return client.entry_form.read(entries.get(NAME))
+    return client.entry_form.read(value_in(client, read))
 
 
 def other_names(client: Client, read: ConfigFile) -> list[str]:
@@ -181,8 +186,8 @@ def _hunk(text: str, edits: Sequence[Edit]) -> Iterator[str]:
         gone, come = text[edit.start : edit.end], edit.new
         blank = len(come or gone) - len((come or gone).lstrip("\r\n"))
         yield f"@@ {place_in(text, edit.start + (blank if gone else 0)).partition(',')[0]} @@"
-        yield from (f"-{line}" for line in gone.strip("\r\n").splitlines())
-        yield from (f"+{line}" for line in come.strip("\r\n").splitlines())
+        yield from (f"-{line}" for line in gone.splitlines() if line.strip())
+        yield from (f"+{line}" for line in come.splitlines() if line.strip())
 
 
 @contextmanager

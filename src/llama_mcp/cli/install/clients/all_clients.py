@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 
-from llama_mcp.cli.install.client import Client
 from llama_mcp.cli.install.clients.claude_code import CLAUDE_CODE
 from llama_mcp.cli.install.clients.claude_desktop import CLAUDE_DESKTOP
 from llama_mcp.cli.install.clients.cline import CLINE
@@ -20,7 +19,8 @@ from llama_mcp.cli.install.clients.qwen_code import QWEN_CODE
 from llama_mcp.cli.install.clients.vscode import VSCODE
 from llama_mcp.cli.install.clients.windsurf import WINDSURF
 from llama_mcp.cli.install.clients.zed import ZED
-from llama_mcp.cli.install.places import Places
+from llama_mcp.cli.install.known.client import Client
+from llama_mcp.cli.install.known.places import Places
 
 CLIENTS = (
     CLAUDE_DESKTOP,
