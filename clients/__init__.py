@@ -4,7 +4,8 @@
 lets every client take the same walk with the installed `llama-mcp` command over real stdio, in each
 era that it speaks, runs the official conformance suite on our own server object, and prints a
 table. Then client programs as they ship are asked a question, with a scripted model behind them,
-and there is a second table; `--all` adds those that are slow to install. It exits with 1 when
+and there is a second table; in a third, those that have a list of servers say what it shows after
+`llama-mcp install`. `--all` adds the programs that are slow to install. It exits with 1 when
 anything fails; what cannot be installed, because npm or the package index cannot be reached, is
 skipped with a line that says so.
 

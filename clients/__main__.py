@@ -21,6 +21,7 @@ from tests.support.tiny_model import write_tiny_model
 from clients import node_packages
 from clients.programs.all_programs import PROGRAMS
 from clients.trials.judging import Finding
+from clients.trials.setting_up import set_programs_up
 from clients.trials.table import try_programs
 from clients.trials.trying import Trial
 from clients.trials.verdict import Attempt, is_final, remarks
@@ -200,7 +201,9 @@ def main(wanted: str = "") -> int:
         except node_packages.NpmUnreachableError as why:
             print(f"clients: SDKs, Inspector and conformance skipped, {why}")
         programs = [program for program in PROGRAMS if program.is_light or wanted == "--all"]
-        errors += try_programs(programs, Trial(folder, node, COMMAND, tool_names()), several)
+        trial = Trial(folder, node, COMMAND, tool_names())
+        errors += try_programs(programs, trial, several)
+        errors += set_programs_up(programs, trial, sdks)
     if errors:
         print("\n\n".join(errors), file=sys.stderr)
     return 1 if errors else 0

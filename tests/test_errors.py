@@ -16,6 +16,7 @@ from llama_mcp.sessions.records import TurnUnderway
 from llama_mcp.surface.failures import TOOL_WORDS
 
 MODULES = [
+    "cli.install.errors",
     "errors",
     "llama_server.errors",
     "llama_server.model_errors",
@@ -33,6 +34,7 @@ GIVEN: dict[str, Any] = {
     "beginning": "k7",
     "can_instead": True,
     "cause": CAUSE,
+    "command": "/a/command",
     "count": 2,
     "counts": {"notes.md": 70},
     "difference": "its name is another",
@@ -72,6 +74,7 @@ GIVEN: dict[str, Any] = {
     "prompt_tokens": 200,
     "received": "some words",
     "running": "other-model",
+    "said": "no such thing",
     "seconds": 10.0,
     "session_id": "k7m2-q9x4-tbhz",
     "silent_seconds": 9.0,
@@ -88,6 +91,7 @@ GIVEN: dict[str, Any] = {
     "wanted": "wanted-model",
     "uses": ["two replies are being generated"],
     "what": "it died",
+    "where": "a passing folder",
     "why": "It is locked.",
     "why_not_kept": "the disk keeps none of it",
     "window": 300,

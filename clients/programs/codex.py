@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from clients.programs.program import (
@@ -11,6 +12,7 @@ from clients.programs.program import (
     Index,
     Invocation,
     Program,
+    SetUp,
     Situation,
     example,
 )
@@ -34,6 +36,10 @@ wire_api = "responses"
 """
 
 
+def _launcher(installed: Path, node: str) -> list[str]:
+    return [node, str(installed / "node_modules" / "@openai" / "codex" / "bin" / "codex.js")]
+
+
 def _invocation(situation: Situation) -> Invocation:
     entry = tomllib.loads(example("codex_config.toml"))["mcp_servers"]["llama-mcp"]
     entry |= {"command": situation.command, "env": dict(situation.settings)}
@@ -41,8 +47,12 @@ def _invocation(situation: Situation) -> Invocation:
     rest = _REST.format(model_url=situation.model_url)
     table = "\n".join(_table("mcp_servers.llama-mcp", entry))
     home = situation.write(".codex/config.toml", f"{rest}{table}\n").parent
-    launcher = situation.installed / "node_modules" / "@openai" / "codex" / "bin" / "codex.js"
-    run = [situation.node, str(launcher), "exec", "--skip-git-repo-check", QUESTION]
+    run = [
+        *_launcher(situation.installed, situation.node),
+        "exec",
+        "--skip-git-repo-check",
+        QUESTION,
+    ]
     return Invocation(run, {"CODEX_HOME": str(home)})
 
 
@@ -57,4 +67,11 @@ def _table(name: str, values: Mapping[str, Any]) -> Iterator[str]:
             yield from _table(f"{name}.{key}", value)
 
 
-CODEX = Program("Codex", Index.NPM, ("@openai/codex@0.171.0",), _invocation)
+CODEX = Program(
+    "Codex",
+    Index.NPM,
+    ("@openai/codex@0.171.0",),
+    _invocation,
+    # It starts no server for its list.
+    set_up=SetUp("codex", "codex", _launcher, r"llama-mcp .* enabled"),
+)

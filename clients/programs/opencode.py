@@ -3,6 +3,7 @@
 import json
 import platform
 import sys
+from pathlib import Path
 
 from clients.programs.program import (
     LIMIT_SECONDS,
@@ -10,9 +11,17 @@ from clients.programs.program import (
     Index,
     Invocation,
     Program,
+    SetUp,
     Situation,
     example,
 )
+
+_QUIET = {
+    "OPENCODE_DISABLE_AUTOUPDATE": "1",
+    "OPENCODE_DISABLE_MODELS_FETCH": "1",
+    "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+    "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+}
 
 
 def _invocation(situation: Situation) -> Invocation:
@@ -30,13 +39,7 @@ def _invocation(situation: Situation) -> Invocation:
         "provider": {"scripted": _provider(situation.model_url)},
     }
     situation.write(".config/opencode/opencode.json", settings)
-    variables = {
-        "OPENCODE_DISABLE_AUTOUPDATE": "1",
-        "OPENCODE_DISABLE_MODELS_FETCH": "1",
-        "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
-        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-    }
-    return Invocation([_program(situation), "run", QUESTION], variables)
+    return Invocation([*_launcher(situation.installed, situation.node), "run", QUESTION], _QUIET)
 
 
 def _provider(model_url: str) -> dict[str, object]:
@@ -48,10 +51,16 @@ def _provider(model_url: str) -> dict[str, object]:
     }
 
 
-def _program(situation: Situation) -> str:
+def _launcher(installed: Path, _node: str) -> list[str]:
     machine = {"x86_64": "x64-baseline", "aarch64": "arm64"}[platform.machine()]
     name = f"opencode-{sys.platform}-{machine}"
-    return str(situation.installed / "node_modules" / name / "bin" / "opencode")
+    return [str(installed / "node_modules" / name / "bin" / "opencode")]
 
 
-OPENCODE = Program("opencode", Index.NPM, ("opencode-ai@1.18.33",), _invocation)
+OPENCODE = Program(
+    "opencode",
+    Index.NPM,
+    ("opencode-ai@1.18.33",),
+    _invocation,
+    set_up=SetUp("opencode", "opencode", _launcher, r"llama-mcp .*connected", _QUIET),
+)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,25 @@ class Invocation:
 
 
 @dataclass(frozen=True)
+class SetUp:
+    """How it shows that `llama-mcp install` has set it up.
+
+    Attributes:
+        client: What `llama-mcp install` calls it.
+        command: What its command is called.
+        launcher: From the folder of its packages and a Node to what that command runs.
+        shows: A pattern for what its own list says of llama-mcp then.
+        variables: What its environment has beside home and path.
+    """
+
+    client: str
+    command: str
+    launcher: Callable[[Path, str], list[str]]
+    shows: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Program:
     """A client program.
 
@@ -95,6 +114,7 @@ class Program:
         hides_tools: Whether its model sees some of our tools by name only.
         wait_seconds: How long llama-mcp waits in a call, less than the program does.
         has_one_for_each_call: Whether it starts a llama-mcp for each call, and closes it after.
+        set_up: How it shows that our command has set it up; None if it has no list of its own.
     """
 
     name: str
@@ -105,6 +125,7 @@ class Program:
     hides_tools: bool = False
     wait_seconds: int = WAIT_SECONDS
     has_one_for_each_call: bool = False
+    set_up: SetUp | None = None
 
     @property
     def version(self) -> str:

@@ -14,4 +14,5 @@ own; it reaches nothing but loopback.
 | `yardstick.py` | measures how slow the machine is |
 | `trying.py` | all of that for one program |
 | `table.py` | for all programs |
+| `setting_up.py` | has programs set up by `llama-mcp install`, and asks their own lists |
 """

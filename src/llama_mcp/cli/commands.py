@@ -6,7 +6,7 @@ exit code: 0 done, 1 it failed or found a fault, 2 wrong arguments, 130 ended by
 """
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, HelpFormatter, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -35,7 +35,12 @@ class Command:
 
 COMMANDS = (
     Command("serve", "serve MCP over stdin and stdout, as without a command"),
+    Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
+    Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),
     Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),
+    Command(
+        "doctor", "look at everything that llama-mcp needs, and say what is wrong", "doctor.command"
+    ),
 )
 
 
@@ -55,6 +60,7 @@ def _parser(is_wanted: Callable[[Command], bool]) -> ArgumentParser:
     """Return the parser of all commands; those that are wanted know their arguments."""
     parser = ArgumentParser(
         prog="llama-mcp",
+        formatter_class=_CommandList,
         description="An MCP server that gives AI assistants a local model through llama.cpp.",
         epilog="Without a command it serves MCP over stdin and stdout, as a client starts it. "
         "Settings are environment variables that begin with LLAMA_MCP_; see docs/settings.md.",
@@ -71,6 +77,14 @@ def _parser(is_wanted: Callable[[Command], bool]) -> ArgumentParser:
             module.configure(own)
             own.set_defaults(run=module.run)
     return parser
+
+
+class _CommandList(HelpFormatter):
+    """Leaves room for the longest command; argparse does not count that commands are indented."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = max(len(command.name) for command in COMMANDS) + 4
 
 
 def _no_command(parser: ArgumentParser) -> int:

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
-import psutil
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextResourceContents
 
+from llama_mcp.cli.processes_of_home import end_processes_of_home, wait_until_left
 from llama_mcp.cli.serve import settle
 from llama_mcp.cli.signals import until_signal
 from llama_mcp.embedded.presence import INSTALL_COMMAND, embedded_engine_installed
@@ -40,7 +39,6 @@ MAX_TOKENS = 60
 PATIENCE_SECONDS = 600
 # llama-server is gone within 2 s of its last client; the rest is for a busy machine.
 LEAVE_SECONDS = 10
-LEAVE_POLL_SECONDS = 0.05
 
 
 class DemoFailedError(Exception):
@@ -112,7 +110,7 @@ async def _tell(story: "_Story", home: Path) -> None:
         await _show_transcript(story, client, [first, second])
         await _stop(story, client)
     story.begin("Look for what is left")
-    _check(await _wait_until_empty(home), "a process still runs")
+    _check(not await wait_until_left(home, LEAVE_SECONDS), "a process still runs")
     story.tell("No process is left. The temporary folder goes now.")
 
 
@@ -239,30 +237,10 @@ async def _read(client: Client, uri: str) -> str:
     return content.text
 
 
-async def _wait_until_empty(home: Path) -> bool:
-    """Tell whether the processes that run in home have ended, in time."""
-    with anyio.move_on_after(LEAVE_SECONDS):
-        while await anyio.to_thread.run_sync(_processes_in, home):
-            await anyio.sleep(LEAVE_POLL_SECONDS)
-        return True
-    return False
-
-
 async def _end_all(home: Path) -> None:
     """See that nothing runs in home; what does not leave by itself is killed."""
-    while not await _wait_until_empty(home):
-        for process in await anyio.to_thread.run_sync(_processes_in, home):
-            with suppress(psutil.Error):
-                process.kill()
-
-
-def _processes_in(home: Path) -> list[psutil.Process]:
-    found, home = [], home.resolve()
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):  # it has just ended, or is somebody else's
-            if Path(process.cwd()).is_relative_to(home):
-                found.append(process)
-    return found
+    await wait_until_left(home, LEAVE_SECONDS)
+    await end_processes_of_home(home)
 
 
 class _Story:

@@ -43,6 +43,15 @@ def end_left_by(run: RunFolder) -> None:
             return
 
 
+def pids_by_run() -> dict[str, list[int]]:
+    """Return the processes of all runs, by the folders of these. Looks at every process."""
+    found: dict[str, list[int]] = {}
+    for pid in psutil.pids():
+        if folder := _run_of(pid):
+            found.setdefault(folder, []).append(pid)
+    return found
+
+
 def _below(keeper: int, root: int) -> Iterator[int]:
     if sys.platform == "linux":
         yield from tree.members_below(keeper)  # which adopts what loses its parent

@@ -125,12 +125,7 @@ async def prepare(
     asked = await anyio.to_thread.run_sync(Asked.checked, settings, inherited, arguments)
     config, engine, model = await anyio.to_thread.run_sync(_resolve_checked, asked)
     model_argument = _name_for_llama_server(model.path)
-    # llama.cpp reads llama.cpp/config.ini below it, which would configure it behind our back.
-    environment = child_environment(inherited, settings.pass_env) | {
-        "XDG_CONFIG_HOME": str(settings.state_dir / NO_CONFIGURATION)
-    }
-    if engine.kind == "embedded":
-        environment = spawning.python_environment(environment, inherited)
+    environment = engine_environment(engine, settings, inherited)
     with asked.blaming("llama_cpp_path"):
         capabilities = await learn_capabilities(engine, environment)
     with asked.blaming("extra_args"):
@@ -189,6 +184,19 @@ async def prepare(
         notes=no_gpu_note(config, devices),
         saved_kv=saved_kv,
     )
+
+
+def engine_environment(
+    engine: Engine, settings: LlamaServerSettings, inherited: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment that the engine gets."""
+    # llama.cpp reads llama.cpp/config.ini below it, which would configure it behind our back.
+    environment = child_environment(inherited, settings.pass_env) | {
+        "XDG_CONFIG_HOME": str(settings.state_dir / NO_CONFIGURATION)
+    }
+    if engine.kind == "embedded":
+        return spawning.python_environment(environment, inherited)
+    return environment
 
 
 def _resolve_checked(asked: Asked) -> tuple[LaunchConfig, Engine, Model]:

@@ -57,7 +57,7 @@ class Database:
             LlamaMCPError: What the work raises.
             ArchiveError: The file cannot be opened, read or written.
         """
-        with _explained(self._path):
+        with explained(self._path):
             return self._attempt(work)
 
     def end_turn(self, session_id: str, turn: int, ending: TurnEnding) -> None:
@@ -75,7 +75,7 @@ class Database:
 
     def statistics(self, known: Statistics) -> Statistics:
         """Return the statistics of the turns, on a connection of its own. Any thread may ask."""
-        with _explained(self._path):
+        with explained(self._path):
             return read_statistics(self._path, known)
 
     def last_change(self) -> Hashable:
@@ -162,7 +162,8 @@ class Database:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Raise what SQLite and the file system raise as ArchiveError."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

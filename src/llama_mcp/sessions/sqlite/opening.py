@@ -110,7 +110,7 @@ def _opening_lock(path: Path) -> FileLock:
 def _open_to_read(path: Path) -> OpenedFile:
     inode, connection = inode_of(path), connect_to_read(path)
     try:
-        _check_owner(connection, path)
+        check_owner(connection, path)
         if applied_count(connection) < len(MIGRATIONS):
             raise ArchiveError(
                 str(path),
@@ -142,7 +142,7 @@ def _connect(path: Path, notice: str | None) -> OpenedFile:
         path, timeout=connecting.BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
-        _check_owner(connection, path)
+        check_owner(connection, path)
         _prepare(connection)
         migrate(connection)
     except BaseException:
@@ -161,7 +161,8 @@ def _make_private(path: Path) -> None:
         path.chmod(0o600)
 
 
-def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
+def check_owner(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise ArchiveError when the file is newer than this program, or another program's."""
     connection.execute("PRAGMA query_only = ON")
     # These two come before the schema is read: an SQLite that is older than a newer file's schema
     # would call it malformed.

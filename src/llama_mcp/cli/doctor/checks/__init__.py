@@ -1,0 +1,1 @@
+"""The checks of this machine: one file each, which looks at one thing and gives findings."""

@@ -1,0 +1,42 @@
+"""Check: which llama-mcp this is, and whether its command will be there tomorrow."""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from llama_mcp.cli.doctor.findings import Circumstances, Finding, fine, warning
+from llama_mcp.cli.install.command_path import our_entry, why_not_lasting
+
+INSTALL_FOR_GOOD = (
+    'Install it to stay, with `uv tool install "llama-mcp[engine]"` or '
+    '`pipx install "llama-mcp[engine]"`.'
+)
+
+
+def own_command(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the absolute command of this llama-mcp, and its arguments."""
+    entry = our_entry(Path(sys.executable), environment)
+    return (entry.command, *entry.args)
+
+
+def passing_folder_of(command: str, environment: Mapping[str, str]) -> str | None:
+    """Return in which folder a command lies that comes and goes; None where it will last."""
+    for path in (command, os.path.realpath(command)):
+        if folder := why_not_lasting(path, sys.platform, environment):
+            return folder
+    return None
+
+
+async def look_at_installation(circumstances: Circumstances) -> Sequence[Finding]:
+    """Say version, Python and command."""
+    number = version("llama-mcp")
+    about = f"llama-mcp {number} on Python {platform.python_version()}, {platform.platform()}"
+    command = own_command(circumstances.environment)
+    folder = passing_folder_of(command[0], circumstances.environment)
+    if folder is None:
+        return [fine(about), fine(f"the command is {' '.join(command)}")]
+    lost = f"The command {' '.join(command)} will not last: it lies in {folder}."
+    return [fine(about), warning(lost, INSTALL_FOR_GOOD)]
