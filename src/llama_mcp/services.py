@@ -58,8 +58,11 @@ class Services:
         tasks: TaskGroup,
         on_session_change: OnSessionChange,
         on_llama_server_change: OnLlamaServerChange,
+        *,
+        only_looks: bool = False,
     ) -> None:
         self.settings = settings
+        self._only_looks = only_looks
         self._environment = environment
         self._tasks = tasks
         self._on_session_change = on_session_change
@@ -72,7 +75,9 @@ class Services:
         """The owner of llama-server's life."""
         from llama_mcp.llama_server.supervisor import Supervisor
 
-        self._tasks.start_soon(self.kept_prompts.sweep, lambda ids: self.archive.existing_ids(ids))
+        if not self._only_looks:
+            sweep = self.kept_prompts.sweep
+            self._tasks.start_soon(sweep, lambda ids: self.archive.existing_ids(ids))
         return Supervisor(
             self.settings,
             self._environment,
@@ -93,8 +98,10 @@ class Services:
         """All sessions."""
         from llama_mcp.sessions.archive import Archive
 
-        archive = Archive(self.settings.archive_path, self._on_session_change)
-        self._tasks.start_soon(_take_finished, self)
+        path, only_looks = self.settings.archive_path, self._only_looks
+        archive = Archive(path, self._on_session_change, may_replace=not only_looks)
+        if not only_looks:
+            self._tasks.start_soon(_take_finished, self)
         return archive
 
     @cached_property
@@ -176,9 +183,11 @@ class Services:
 
         It is in_progress, waiting (for a slot or its model, in this process) or interrupted.
         """
+        from llama_mcp.sessions.records import WAITING
+
         waiting = {turn.session_id for turn in self._own_turns() if turn.reply.is_waiting}
         states = await self.archive.unfinished(session_ids)
-        return {each: "waiting" if each in waiting else state for each, state in states.items()}
+        return {each: WAITING if each in waiting else state for each, state in states.items()}
 
     def _own_turns(self) -> "list[Turn | Job]":
         in_flight = self._in_flight_so_far()
@@ -243,6 +252,7 @@ async def open_services(
     *,
     on_session_change: OnSessionChange = lambda _session_id, _comes_or_goes: None,
     on_llama_server_change: OnLlamaServerChange = lambda: None,
+    only_looks: bool = False,
 ) -> AsyncIterator[Services]:
     """Own the rooms until the context ends; turns under way are left to who can go on with them.
 
@@ -251,15 +261,22 @@ async def open_services(
         environment: what llama-server's environment is built from.
         on_session_change: called with each change of a session that this process makes.
         on_llama_server_change: called when this process starts or stops llama-server.
+        only_looks: nothing is taken over, cleared away or replaced by itself.
     """
     services: Services | None = None
     try:
         async with anyio.create_task_group() as tasks:
             services = Services(
-                settings, environment, tasks, on_session_change, on_llama_server_change
+                settings,
+                environment,
+                tasks,
+                on_session_change,
+                on_llama_server_change,
+                only_looks=only_looks,
             )
-            tasks.start_soon(_log_missing_folders, settings)
-            tasks.start_soon(_look_for_finished, services)
+            if not only_looks:
+                tasks.start_soon(_log_missing_folders, settings)
+                tasks.start_soon(_look_for_finished, services)
             try:
                 yield services
             finally:
