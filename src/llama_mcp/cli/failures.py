@@ -49,7 +49,9 @@ _GIVEN_AS = {
 def told_at_the_terminal(run: Callable[[], int]) -> int:
     """Run a command; tell an anticipated failure on stderr. Return the exit code."""
     try:
-        return run()
+        exit_code = run()
+        sys.stdout.flush()  # what nobody reads shows here, not as the interpreter ends
+        return exit_code
     except LlamaMCPError as error:
         print(f"llama-mcp: {told(error)}", file=sys.stderr)
         return FAILED
@@ -58,6 +60,10 @@ def told_at_the_terminal(run: Callable[[], int]) -> int:
     except BrokenPipeError:
         # Whoever read our stdout has enough (`| head`); the interpreter would complain at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        what = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
+        print(f"llama-mcp: the operating system refused this: {visible(what)}", file=sys.stderr)
         return FAILED
 
 

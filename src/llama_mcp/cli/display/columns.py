@@ -10,6 +10,7 @@ _CUT = "…"
 _BETWEEN = "  "
 # What is cut further tells nothing.
 _LEAST_FLEXIBLE = 12
+BAR_COLUMNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,7 @@ def cut_middle(text: str, columns: int) -> str:
     return _beginning(text, columns - 1 - width_of(end)) + _CUT + end if columns > 0 else ""
 
 
-def padded(text: str, columns: int) -> str:
-    """Return a line with spaces behind it, as wide as that."""
-    return text + " " * (columns - width_of(text))
-
-
-def table(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None
-) -> list[str]:
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     """Return lines of harmless text: a head, and a line for each row.
 
     Args:
@@ -63,6 +57,12 @@ def table(
     widths = [max(width_of(row[number]) for row in everything) for number in range(len(columns))]
     widths = _fitted(columns, widths, width)
     return [_line(columns, row, widths) for row in everything]
+
+
+def bar(share: float, columns: int = BAR_COLUMNS) -> str:
+    """Return how much of something is full, as a bar."""
+    full = round(min(1.0, max(0.0, share)) * columns)
+    return "#" * full + "." * (columns - full)
 
 
 def _fitted(columns: Sequence[Column], widths: list[int], width: int | None) -> list[int]:

@@ -2,12 +2,19 @@
 
 import json
 import sys
+from argparse import SUPPRESS, ArgumentParser
 from typing import Any
 
 from pydantic import BaseModel
 
 from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.visible_text import escape_unseen
+
+
+def json_argument(parser: ArgumentParser) -> None:
+    """Add --json to a command, and to each of its actions; the command sets its default."""
+    # An action's own default would undo what was given before the action.
+    parser.add_argument("--json", action="store_true", default=SUPPRESS, help="one JSON document")
 
 
 def print_json(content: BaseModel | dict[str, Any], *, indent: int | None = 2) -> None:

@@ -10,8 +10,8 @@ from llama_mcp.visible_text import visible_line
 
 # Back to the first column, and erase to the end of the line (ECMA-48, EL).
 _CLEAR = "\r\x1b[K"
-# Where lines stay, a wait is told again after so long.
-_AGAIN_SECONDS = 10.0
+# Where lines stay, a wait is told once it has lasted so long, and again after so long.
+_FIRST_SECONDS, _AGAIN_SECONDS = 1.0, 10.0
 
 
 class ProgressLine:
@@ -21,7 +21,7 @@ class ProgressLine:
         self._terminal = Terminal(environment, stream)
         self._is_replaced = self._terminal.obeys_codes
         self._is_shown = False
-        self._told_at: float | None = None
+        self._tells_at: float | None = None
 
     def show(self, text: str) -> None:
         """Show what is waited for now."""
@@ -30,9 +30,13 @@ class ProgressLine:
             width = (self._terminal.columns or 80) - 1
             self._terminal.write(_CLEAR + cut(line, width))
             self._is_shown = True
-        elif self._told_at is None or time.monotonic() - self._told_at >= _AGAIN_SECONDS:
+            return
+        now = time.monotonic()
+        if self._tells_at is None:
+            self._tells_at = now + _FIRST_SECONDS
+        elif now >= self._tells_at:
             self._terminal.line(line)
-            self._told_at = time.monotonic()
+            self._tells_at = now + _AGAIN_SECONDS
 
     def clear(self) -> None:
         """Take the line away, so that other text can stand there."""
