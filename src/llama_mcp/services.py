@@ -5,19 +5,17 @@ at once (TypeScript SDK 2 spawns every stdio server twice), and the first answer
 not wait for what it does not need.
 """
 
-import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from functools import cached_property, partial
+from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from llama_mcp import upkeep
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.keeper import run_dir
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from llama_mcp.turns.in_flight import InFlight
     from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
-
-logger = logging.getLogger(__name__)
 
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
@@ -101,8 +97,12 @@ class Services:
         path, only_looks = self.settings.archive_path, self._only_looks
         archive = Archive(path, self._on_session_change, may_replace=not only_looks)
         if not only_looks:
-            self._tasks.start_soon(_take_finished, self)
+            self._tasks.start_soon(upkeep.take_finished, self)
         return archive
+
+    def existing_archive(self) -> "Archive | None":
+        """Return all sessions; None where there was none yet. It looks at a disk."""
+        return self.archive if self.settings.archive_path.exists() else None
 
     @cached_property
     def in_flight(self) -> "InFlight":
@@ -226,7 +226,7 @@ class Services:
     async def take_finished(self) -> None:
         """Take into the archive what has ended of the replies whose processes have."""
         # Mostly there is nothing: then no more is built.
-        if await self.archive.left_turns() or await _has_streams(self.settings):
+        if await self.archive.left_turns() or await upkeep.has_streams(self.settings):
             await self.in_flight.take_finished()
 
     def announce_shutdown(self) -> None:
@@ -275,8 +275,8 @@ async def open_services(
                 only_looks=only_looks,
             )
             if not only_looks:
-                tasks.start_soon(_log_missing_folders, settings)
-                tasks.start_soon(_look_for_finished, services)
+                tasks.start_soon(upkeep.log_missing_folders, settings)
+                tasks.start_soon(upkeep.look_for_finished, services)
             try:
                 yield services
             finally:
@@ -285,33 +285,3 @@ async def open_services(
         with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
             if services is not None:
                 await services.aclose()
-
-
-async def _log_missing_folders(settings: Settings) -> None:
-    """Say on stderr which folders of the settings are not there, and what the file of models is."""
-    from llama_mcp.models.settings_on_disk import notes_on_disk
-
-    # Abandoned at the end: a folder on a network that hangs must not keep the process.
-    for note in await anyio.to_thread.run_sync(notes_on_disk, settings, abandon_on_cancel=True):
-        logger.warning("%s", note)
-
-
-async def _look_for_finished(services: Services) -> None:
-    """Open the archive if other processes may have left replies for it."""
-    with suppress(LlamaMCPError):
-        if await _has_streams(services.settings):
-            assert services.archive
-
-
-async def _take_finished(services: Services) -> None:
-    """Take what was left; what is wrong with archive or folders, the calls that need them say."""
-    try:
-        await services.take_finished()
-    except LlamaMCPError as error:
-        logger.info("What other processes have left was not looked at: %s", error)
-
-
-async def _has_streams(settings: Settings) -> bool:
-    look = partial(run_dir.have_streams, str(settings.runs_dir))
-    # Abandoned at the end: a folder on a network that hangs must not keep the process.
-    return await anyio.to_thread.run_sync(look, abandon_on_cancel=True)

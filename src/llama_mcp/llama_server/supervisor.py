@@ -10,15 +10,13 @@ the tasks that watch starts. Starts and stops are serialised across processes by
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
 
-from llama_mcp.llama_server.choosing.room import Room, TurnsUnderway
-from llama_mcp.llama_server.choosing.turn_servers import TurnServers
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.looking import Looks
-from llama_mcp.llama_server.rank_run import RankRun
-from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import NO_PATIENCE, Patience
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State, default_state
@@ -27,11 +25,17 @@ from llama_mcp.llama_server.runs.start_lock import StartLock
 from llama_mcp.llama_server.starting.launcher import Launcher
 from llama_mcp.llama_server.starting.loading import Progress
 from llama_mcp.llama_server.starting.watches import Watches
-from llama_mcp.llama_server.starts import Starts
 from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerState, ServerStatus
-from llama_mcp.models.entries.entry import NamedModel
-from llama_mcp.models.fitting import Fits
 from llama_mcp.settings import LlamaServerSettings
+
+if TYPE_CHECKING:
+    from llama_mcp.llama_server.choosing.room import Room, TurnsUnderway
+    from llama_mcp.llama_server.choosing.turn_servers import TurnServers
+    from llama_mcp.llama_server.rank_run import RankRun
+    from llama_mcp.llama_server.ready_run import ReadyRun
+    from llama_mcp.llama_server.starts import Starts
+    from llama_mcp.models.entries.entry import NamedModel
+    from llama_mcp.models.fitting import Fits
 
 # What stop_llama_server takes in the place of a model's name.
 ALL_MODELS = "all"
@@ -46,7 +50,7 @@ class Supervisor:
         environment: Mapping[str, str],
         tasks: TaskGroup,
         *,
-        turns_underway: TurnsUnderway,
+        turns_underway: "TurnsUnderway",
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Take what it works with.
@@ -65,20 +69,39 @@ class Supervisor:
         self.attachment = Attachment(settings.runs_dir)
         may_save = settings.kv_disk_mb != 0
         self._lock = StartLock(settings.runs_dir, self.attachment, may_save=may_save)
-        launcher = Launcher(
+        self._launcher = Launcher(
             self._lock,
             self.attachment,
             auto_restart=settings.auto_restart,
             several_may_run=settings.max_models > 1,
         )
-        self._watches = Watches(self.attachment, launcher, tasks)
+        self._watches = Watches(self.attachment, self._launcher, tasks)
         self._looks = Looks(settings, environment, self._watches)
-        room = Room(settings, self.attachment, turns_underway)
-        self._starts = Starts(settings, environment, self._lock, launcher, self._watches, room)
-        self._turn_servers = TurnServers(
-            *(settings, environment, self._lock, launcher, self._watches, room),
-            on_change,
-        )
+
+    # What only looks or stops does not wait for the import of what starts.
+    @cached_property
+    def _room(self) -> "Room":
+        from llama_mcp.llama_server.choosing.room import Room
+
+        return Room(self._settings, self.attachment, self._turns_underway)
+
+    @cached_property
+    def _starts(self) -> "Starts":
+        from llama_mcp.llama_server.starts import Starts
+
+        return Starts(*self._what_starts_need())
+
+    @cached_property
+    def _turn_servers(self) -> "TurnServers":
+        from llama_mcp.llama_server.choosing.turn_servers import TurnServers
+
+        return TurnServers(*self._what_starts_need(), self._on_change)
+
+    def _what_starts_need(
+        self,
+    ) -> "tuple[LlamaServerSettings, Mapping[str, str], StartLock, Launcher, Watches, Room]":
+        known = self._settings, self._environment, self._lock, self._launcher
+        return *known, self._watches, self._room
 
     async def start(
         self,
@@ -158,7 +181,7 @@ class Supervisor:
         """
         return await self._looks.config(model)
 
-    async def fits(self, entry: NamedModel | None = None) -> Fits:
+    async def fits(self, entry: "NamedModel | None" = None) -> "Fits":
         """Return what judges whether models fit, as the settings, or an entry, start them now."""
         return await self._looks.fits(entry)
 
@@ -191,20 +214,22 @@ class Supervisor:
         model: str | None = None,
         usual_model: str | None = None,
         patience: Patience = NO_PATIENCE,
-    ) -> ReadyRun:
+    ) -> "ReadyRun":
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
         return await self._turn_servers.ready_server(
             may_start=may_start, model=model, usual_model=usual_model, patience=patience
         )
 
-    async def ready_run(self, name: str) -> ReadyRun | None:
+    async def ready_run(self, name: str) -> "ReadyRun | None":
         """Return the run of that name if it is one that answers, with a lease on it."""
         for state in await self.attachment.states():
             if isinstance(state, RunState) and state.run.name == name and state.is_live:
                 return await self._turn_servers.ready_run(state)
         return None
 
-    async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
+    async def rank_server(
+        self, *, model: str | None = None, wait_seconds: float = 0.0
+    ) -> "RankRun":
         """Return a llama-server whose model ranks; TurnServers says which, and what it raises."""
         return await self._turn_servers.rank_server(model=model, wait_seconds=wait_seconds)
 

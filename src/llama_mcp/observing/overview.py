@@ -1,5 +1,6 @@
 """All that a person wants to see of llama-server at once, as one record."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -40,12 +41,14 @@ class Overview(BaseModel, frozen=True):
     """Why something is missing."""
 
 
-async def overview(observer: "Observer", archive: "Archive", model: str | None = None) -> Overview:
+async def overview(
+    observer: "Observer", archive: "Callable[[], Archive | None]", model: str | None = None
+) -> Overview:
     """Return what is going on; nothing is started, woken or made for it.
 
     Args:
         observer: tells it.
-        archive: knows which replies are under way.
+        archive: gives what knows which replies are under way; None where there is no archive.
         model: of which model, as `Observer.status`.
     """
     status, problems = await observer.status(model), list[str]()
@@ -55,7 +58,8 @@ async def overview(observer: "Observer", archive: "Archive", model: str | None =
         slots = (await observer.slots(model)).slots
         metrics = await observer.metrics(model)
     try:
-        turns = [_row(turn) for turn in await archive.turns_underway()]
+        known = archive()
+        turns = [_row(turn) for turn in await known.turns_underway()] if known else []
     except LlamaMCPError as error:
         turns, problems = [], [error.situation]
     return Overview(status=status, slots=slots, turns=turns, metrics=metrics, problems=problems)

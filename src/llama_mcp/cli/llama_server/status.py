@@ -38,7 +38,7 @@ def run(arguments: Namespace) -> int:
         return WRONG_ARGUMENTS
 
     async def look(services: Services) -> Overview:
-        seen = await overview(services.observer, services.archive, arguments.model)
+        seen = await overview(services.observer, services.existing_archive, arguments.model)
         return seen.model_copy(update={"status": with_step(seen.status, COMMAND_WORDS)})
 
     async def show(services: Services) -> int:

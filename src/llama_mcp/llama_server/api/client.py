@@ -1,26 +1,27 @@
-"""A client of one llama-server's HTTP API. HTTP's errors become ours here."""
+"""A client of one llama-server's HTTP API. HTTP's errors become ours here.
+
+httpx2 is imported with the first client: who only looks at records does not wait for it.
+"""
 
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
-import httpx2
 
 from llama_mcp.llama_server.api.chunks import StreamMark, chunks_of, decoded
 from llama_mcp.llama_server.api.fields import member
 from llama_mcp.llama_server.api.refusals import error_from
 from llama_mcp.llama_server.api.shared_answer import SharedAnswer
-from llama_mcp.llama_server.api.stream_transport import StreamTransport
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 
+if TYPE_CHECKING:
+    import httpx2
+
 CONNECT_TIMEOUT_SECONDS = 5.0
-# A request that finds all slots busy gets no headers until one is free, so reading has no limit
-# here: the turn has its own, which counts what really arrives.
-STREAM_TIMEOUT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
 GET_TIMEOUT_SECONDS = 2.0
 # llama-server answers /slots between two steps of generation, so each answer is used for a while.
 SLOTS_AGE_SECONDS = 0.25
@@ -31,14 +32,17 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_REFUSAL_BYTES = 64 * 1024
 STREAM = "/v1/stream"
 LOOKUP = "/v1/streams/lookup"
-# httpx2 raises RuntimeError when the client is closed during a request, as a stop does.
-FAILURES = (httpx2.HTTPError, httpx2.StreamError, RuntimeError)
+_OK, _NOT_FOUND, _NOT_IMPLEMENTED = 200, 404, 501
 
 
 class LlamaServerClient:
     """Talks to the llama-server at url."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
+        import httpx2
+
+        from llama_mcp.llama_server.api.stream_transport import StreamTransport
+
         self.url = url
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else None
         # trust_env off: a proxy must never see what goes to this machine.
@@ -70,16 +74,16 @@ class LlamaServerClient:
         """Tell whether it answers and its model is loaded, by /health."""
         try:
             status, _ = await self._fetch("GET", "/health", GET_TIMEOUT_SECONDS)
-        except FAILURES:
+        except _failures():
             return False
-        return httpx2.codes.is_success(status)
+        return _is_success(status)
 
     async def get_or_none(
         self, path: str, timeout_seconds: float = GET_TIMEOUT_SECONDS
     ) -> Any | None:
         """Return the JSON of a GET endpoint; None when this build has none or does not answer."""
         status, content = await self.look(path, timeout_seconds)
-        return content if httpx2.codes.is_success(status) else None
+        return content if _is_success(status) else None
 
     async def look(
         self, path: str, timeout_seconds: float = GET_TIMEOUT_SECONDS
@@ -87,7 +91,7 @@ class LlamaServerClient:
         """Return status and JSON of a GET endpoint: 0 without an answer, None without JSON."""
         try:
             status, content = await self._fetch("GET", path, timeout_seconds)
-        except FAILURES:
+        except _failures():
             return 0, None
         try:
             return status, decoded(content)
@@ -112,9 +116,9 @@ class LlamaServerClient:
         """Return the Prometheus text of /metrics; None when this build has none."""
         try:
             status, content = await self._fetch("GET", "/metrics", GET_TIMEOUT_SECONDS)
-        except FAILURES:
+        except _failures():
             return None
-        return content.decode("utf-8", "replace") if httpx2.codes.is_success(status) else None
+        return content.decode("utf-8", "replace") if _is_success(status) else None
 
     async def post(
         self, path: str, body: Mapping[str, Any], timeout_seconds: float = POST_TIMEOUT_SECONDS
@@ -127,11 +131,11 @@ class LlamaServerClient:
         """
         try:
             status, content = await self._fetch("POST", path, timeout_seconds, _encode(body))
-        except FAILURES as error:
+        except _failures() as error:
             raise LlamaServerLostError(_describe(error)) from error
-        if status in (httpx2.codes.NOT_FOUND, httpx2.codes.NOT_IMPLEMENTED):
+        if status in (_NOT_FOUND, _NOT_IMPLEMENTED):
             return None
-        if not httpx2.codes.is_success(status):
+        if not _is_success(status):
             raise error_from(status, content, body)
         return decoded(content)
 
@@ -142,11 +146,16 @@ class LlamaServerClient:
 
         httpx2's own limits count for each read, so a body that trickles in would never exceed them.
         """
+        import httpx2
+
+        # A request that finds all slots busy gets no headers until one is free, so reading has no
+        # limit here: the turn has its own, which counts what really arrives.
+        timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
         body = bytearray()
         try:
             with anyio.fail_after(seconds):
                 async with self._http.stream(
-                    method, path, content=content, timeout=STREAM_TIMEOUT
+                    method, path, content=content, timeout=timeout
                 ) as response:
                     async for piece in response.aiter_bytes():
                         body += piece
@@ -196,7 +205,7 @@ class LlamaServerClient:
 
     async def end_stream(self, stream_id: str) -> None:
         """Stop what is generated for a stream, and forget it; one that is not known is no error."""
-        with suppress(*FAILURES):
+        with suppress(*_failures()):
             await self._fetch("DELETE", f"{STREAM}?conv_id={stream_id}", GET_TIMEOUT_SECONDS)
 
     async def has_streams(self) -> bool:
@@ -220,14 +229,14 @@ class LlamaServerClient:
 
     @asynccontextmanager
     async def _answer(
-        self, request: httpx2.Request, body: Mapping[str, Any]
+        self, request: "httpx2.Request", body: Mapping[str, Any]
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         try:
             response = await self._streams.send(request, stream=True)
-        except FAILURES as error:
+        except _failures() as error:
             raise LlamaServerLostError(_describe(error)) from error
         try:
-            if response.status_code != httpx2.codes.OK:
+            if response.status_code != _OK:
                 raise await _refusal(response, body)
             yield _pieces(response)
         finally:
@@ -235,15 +244,26 @@ class LlamaServerClient:
                 await response.aclose()
 
 
-async def _pieces(response: httpx2.Response) -> AsyncIterator[bytes]:
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what httpx2 raises: RuntimeError when its client is closed meanwhile, as by a stop."""
+    import httpx2
+
+    return httpx2.HTTPError, httpx2.StreamError, RuntimeError
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status <= 299
+
+
+async def _pieces(response: "httpx2.Response") -> AsyncIterator[bytes]:
     try:
         async for piece in response.aiter_raw():
             yield piece
-    except FAILURES as error:
+    except _failures() as error:
         raise LlamaServerLostError(_describe(error)) from error
 
 
-async def _refusal(response: httpx2.Response, body: Mapping[str, Any]) -> CompletionError:
+async def _refusal(response: "httpx2.Response", body: Mapping[str, Any]) -> CompletionError:
     """Return what a refusal says, as far as its body arrives within GET_TIMEOUT_SECONDS."""
     content = b""
     try:
@@ -252,7 +272,7 @@ async def _refusal(response: httpx2.Response, body: Mapping[str, Any]) -> Comple
                 content += piece
                 if len(content) > MAX_REFUSAL_BYTES:
                     break
-    except FAILURES as error:
+    except _failures() as error:
         return LlamaServerLostError(_describe(error))
     return error_from(response.status_code, content, body)
 
