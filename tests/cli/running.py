@@ -1,15 +1,11 @@
 """The installed command as a person runs it: in a pipe, or in a pseudo-terminal."""
 
-import fcntl
 import os
-import pty
 import re
 import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +14,7 @@ from pathlib import Path
 from tests.support.client_process import COMMAND, LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS
 
+_WIDER = 300
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -78,6 +75,12 @@ class PseudoTerminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Make it as large as that."""
+        if sys.platform == "win32":
+            raise NotImplementedError
+        import fcntl
+        import struct
+        import termios
+
         size = struct.pack("HHHH", rows, columns, 0, 0)
         fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, size)
 
@@ -91,6 +94,12 @@ class PseudoTerminal:
         before, self._seen = self.shown[self._seen : at], at + len(text)
         return before + text
 
+    def wait_until_it_writes(self) -> None:
+        """Wait until a reply has begun: no line of progress is as wide as what has come."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(self.shown[self._seen :].rpartition("\x1b[K")[2]) < _WIDER:
+            assert time.monotonic() < deadline and self._read(), self.shown[self._seen :]
+
     def exit_code(self) -> int:
         """Wait until the command ends; return its exit code, negative for a signal."""
         while self._read():
@@ -103,7 +112,7 @@ class PseudoTerminal:
         """End the command if it has not ended, and close the terminal."""
         if self._code is None:
             with suppress(ProcessLookupError, ChildProcessError):
-                os.kill(self.pid, signal.SIGKILL)
+                os.kill(self.pid, signal.Signals["SIGKILL"])
                 os.waitpid(self.pid, 0)
         os.close(self._descriptor)
 
@@ -129,7 +138,11 @@ def terminal(
     without: tuple[str, ...] = (),
     **more: str,
 ) -> Iterator[PseudoTerminal]:
-    """Run the command in a terminal of its own."""
+    """Run the command in a terminal of its own, where there are such (tests are marked posix)."""
+    if sys.platform == "win32":
+        raise NotImplementedError
+    import pty
+
     environment = environment_of(llama_mcp, **more)
     environment = {name: text for name, text in environment.items() if name not in without}
     pid, descriptor = pty.fork()

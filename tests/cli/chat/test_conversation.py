@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from llama_mcp.models.starter_model import starter_model_path
-from tests.cli.chat.conftest import LONG_WINDOW, SpokenBy
+from tests.cli.chat.conftest import SpokenBy
 from tests.cli.running import PseudoTerminal, run, terminal
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import until
@@ -18,7 +18,6 @@ pytestmark = pytest.mark.posix
 
 CTRL_C, CTRL_D, UP = "\x03", "\x04", "\x1b[A"
 SHORT = ("--max-tokens", "8")
-BEGUN = "Ctrl-D leaves.\r\n"
 
 
 def session_in(shown: PseudoTerminal) -> str:
@@ -62,7 +61,7 @@ def test_the_starter_model_knows_what_was_said_before(llama_mcp: LlamaMCP) -> No
 def test_ctrl_c_stops_a_reply_and_keeps_it_and_leaves_nobody(long_replies: LlamaMCP) -> None:
     with terminal(long_replies, "chat") as shown:
         shown.enter("go on for ever")
-        shown.wait_for("\x1b[K\r")  # the line of progress is gone: the reply has begun
+        shown.wait_until_it_writes()
         shown.type(CTRL_C)
         shown.wait_for("Stopped. What had come is kept in session ")
         shown.wait_for(">>> ")
@@ -145,9 +144,9 @@ def test_a_failure_is_told_and_the_conversation_goes_on(llama_mcp: LlamaMCP) -> 
 async def test_a_reply_goes_on_when_the_terminal_is_killed(long_replies: LlamaMCP) -> None:
     with terminal(long_replies, "chat", "--max-tokens", "6000") as shown:
         shown.enter("go on")
-        shown.wait_for("\x1b[K\r")
-        os.kill(shown.pid, signal.SIGKILL)
-        assert shown.exit_code() == -signal.SIGKILL
+        shown.wait_until_it_writes()
+        os.kill(shown.pid, signal.Signals["SIGKILL"])
+        assert shown.exit_code() == -signal.Signals["SIGKILL"]
     session_id = json.loads(run(long_replies, "sessions", "--json").stdout)["sessions"][0]
     with terminal(long_replies, "chat", "-s", session_id["session_id"]) as shown:
         shown.wait_for(">>> ")
@@ -158,11 +157,10 @@ async def test_a_reply_goes_on_when_the_terminal_is_killed(long_replies: LlamaMC
 
 
 async def test_a_closed_terminal_leaves_the_reply_to_who_asks(long_replies: LlamaMCP) -> None:
-    assert LONG_WINDOW
     with terminal(long_replies, "chat", "--max-tokens", "6000") as shown:
         shown.enter("go on")
-        shown.wait_for("\x1b[K\r")
-        os.kill(shown.pid, signal.SIGHUP)
+        shown.wait_until_it_writes()
+        os.kill(shown.pid, signal.Signals["SIGHUP"])
         assert shown.exit_code() == 1
     done = run(long_replies, "chat", "-c", "--max-tokens", "4", "and now?")
     assert done.returncode in (0, 1)

@@ -160,7 +160,7 @@ def test_a_reader_that_has_enough_gets_no_traceback(llama_mcp: LlamaMCP, tmp_pat
 @pytest.mark.posix
 def test_ctrl_c_keeps_what_had_come_of_an_answer(long_replies: LlamaMCP) -> None:
     with terminal(long_replies, "chat", "hello") as shown:
-        shown.wait_for("\x1b[K\r")
+        shown.wait_until_it_writes()
         shown.type("\x03")
         shown.wait_for("Stopped. What had come is kept in session ")
         assert shown.exit_code() == 130

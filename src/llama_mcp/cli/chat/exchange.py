@@ -68,7 +68,10 @@ class Exchange:
         if self._turn is not None:
             await self._turn.cancel()
         elif self._session_id is not None:
-            await self._services.in_flight.cancel(self._session_id)
+            try:
+                await self._services.in_flight.cancel(self._session_id)
+            except LlamaMCPError as error:  # the other process goes on, and so does the waiting
+                self._tell_line(error.situation)
         elif self._scope is not None:
             self._scope.cancel()
 
