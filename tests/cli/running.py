@@ -4,6 +4,7 @@ import os
 import re
 import select
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -75,14 +76,12 @@ class PseudoTerminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Make it as large as that."""
-        if sys.platform == "win32":
-            raise NotImplementedError
-        import fcntl
-        import struct
-        import termios
+        if sys.platform != "win32":
+            import fcntl
+            import termios
 
-        size = struct.pack("HHHH", rows, columns, 0, 0)
-        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, size)
+            size = struct.pack("HHHH", rows, columns, 0, 0)
+            fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, size)
 
     def wait_for(self, text: str) -> str:
         """Wait until a text comes after what was waited for before; return all up to its end."""
@@ -139,13 +138,9 @@ def terminal(
     **more: str,
 ) -> Iterator[PseudoTerminal]:
     """Run the command in a terminal of its own, where there are such (tests are marked posix)."""
-    if sys.platform == "win32":
-        raise NotImplementedError
-    import pty
-
     environment = environment_of(llama_mcp, **more)
     environment = {name: text for name, text in environment.items() if name not in without}
-    pid, descriptor = pty.fork()
+    pid, descriptor = _fork()
     if pid == 0:
         os.chdir(cwd or llama_mcp.home.parent)
         os.execve(COMMAND, [COMMAND, *arguments], environment)
@@ -155,6 +150,15 @@ def terminal(
         yield shown
     finally:
         shown.close()
+
+
+def _fork() -> tuple[int, int]:
+    """Return the pid of a child that has a terminal, and our end of it; in the child 0."""
+    if sys.platform != "win32":
+        import pty
+
+        return pty.fork()
+    raise NotImplementedError
 
 
 def modules_imported(

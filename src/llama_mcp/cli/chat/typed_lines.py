@@ -5,15 +5,12 @@ readline edits lines where Python has it; the console does so on Windows.
 
 import json
 import os
+import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from llama_mcp.sessions.texts import clean_text
-
-try:
-    import readline
-except ImportError:  # on Windows, and in some builds of Python
-    readline = None  # type: ignore[assignment]  # there is no type of a module that may be missing
 
 PROMPT, NEXT_PROMPT = ">>> ", "... "
 QUOTES = '"""'
@@ -26,10 +23,7 @@ class TypedLines:
     def __init__(self, history: Path) -> None:
         """Take the file of what was typed before; it need not exist."""
         self._history = history
-        if readline is not None:
-            readline.set_auto_history(False)
-            for entry in self._read_history():
-                readline.add_history(entry)
+        _recall(self._read_history())
 
     def message(self) -> str | None:
         """Return what was typed next; None at the end of input.
@@ -58,8 +52,7 @@ class TypedLines:
 
     def _remember(self, typed: str) -> None:
         """Add it to the history; a disk that is full must not end the conversation."""
-        if readline is not None:
-            readline.add_history(typed)
+        _recall([typed])
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with suppress(OSError):
             self._history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -88,6 +81,18 @@ class TypedLines:
             with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
                 file.write("\n".join(lines) + "\n")
             temporary.replace(self._history)
+
+
+def _recall(entries: Iterable[str]) -> None:
+    """Have the key for older lines give these, too; Windows' console does so by itself."""
+    if sys.platform != "win32":
+        try:
+            import readline
+        except ImportError:  # some builds of Python come without
+            return
+        readline.set_auto_history(False)
+        for entry in entries:
+            readline.add_history(entry)
 
 
 def _is_closed(text: str) -> bool:
