@@ -76,7 +76,7 @@ def test_ctrl_c_stops_a_reply_and_keeps_it_and_leaves_nobody(long_replies: Llama
 
 def test_a_message_of_several_lines_is_one_message(llama_mcp: LlamaMCP) -> None:
     with terminal(llama_mcp, "chat", *SHORT) as shown:
-        shown.enter('"""first line')
+        shown.enter('"""/first line')
         shown.wait_for("... ")
         shown.type("/bye is no command here\r")
         shown.wait_for("... ")
@@ -85,7 +85,7 @@ def test_a_message_of_several_lines_is_one_message(llama_mcp: LlamaMCP) -> None:
         shown.type(CTRL_D)
         assert shown.exit_code() == 0
     [turn] = turns_of(llama_mcp, session_in(shown))
-    assert turn["message"] == "first line\n/bye is no command here\nlast line"
+    assert turn["message"] == "/first line\n/bye is no command here\nlast line"
 
 
 def test_what_was_typed_is_kept_for_its_owner_and_comes_back(llama_mcp: LlamaMCP) -> None:
@@ -134,6 +134,7 @@ def test_a_failure_is_told_and_the_conversation_goes_on(llama_mcp: LlamaMCP) -> 
     with terminal(llama_mcp, "chat", *SHORT) as shown:
         shown.enter("/resume zzzz-zzzz-zzzz")
         shown.wait_for("There is no session 'zzzz-zzzz-zzzz'")
+        shown.enter(" /etc/hosts is a message")
         shown.enter("/model no-such-model")
         shown.enter("hello")
         shown.wait_for("no-such-model")

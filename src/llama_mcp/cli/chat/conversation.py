@@ -6,7 +6,7 @@ from llama_mcp.cli.chat.events import END, Event, Failed, Over, Withdrawn
 from llama_mcp.cli.chat.one_answer import stopped_text, without_the_reply
 from llama_mcp.cli.chat.slash_commands import Leave, obey, show_session
 from llama_mcp.cli.chat.talk import Talk, history_file
-from llama_mcp.cli.chat.typed_lines import TypedLines
+from llama_mcp.cli.chat.typed_lines import Typed, TypedLines
 from llama_mcp.cli.failures import in_the_terminals_words, told
 from llama_mcp.cli.terminal import Colour
 from llama_mcp.errors import LlamaMCPError
@@ -24,7 +24,7 @@ def converse(talk: Talk) -> int:
         _go_on_in(talk, talk.session_id)
     while True:
         try:
-            typed = lines.message()
+            typed = lines.next()
         except KeyboardInterrupt:
             talk.terminal.line(f"\n{_HOW_TO_LEAVE}")
             continue
@@ -40,13 +40,13 @@ def converse(talk: Talk) -> int:
     return 0
 
 
-def _take(talk: Talk, typed: str) -> None:
+def _take(talk: Talk, typed: Typed) -> None:
     """Send what was typed, or obey it; a failure is told, and the conversation goes on."""
     try:
-        if typed.startswith("/"):
-            obey(talk, typed)
-        elif typed.strip():
-            _report(talk, talk.send(typed))
+        if typed.is_command:
+            obey(talk, typed.text)
+        elif typed.text:
+            _report(talk, talk.send(typed.text))
     except LlamaMCPError as error:
         _tell(error)
     except KeyboardInterrupt:

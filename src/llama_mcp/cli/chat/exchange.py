@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,9 @@ class Exchange:
 
     async def _follow(self, turn: "Turn | Job") -> ChatReply:
         self._turn = turn
+        with suppress(LlamaMCPError):  # told at its end
+            # Whoever sees it here may come back for the rest: it goes on when this process is gone.
+            await turn.deliver()
         await turn.following.follow(math.inf, self._report)
         self._flush(turn.reply)
         return await turn.deliver()

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from llama_mcp.sessions.texts import clean_text
@@ -15,6 +16,14 @@ from llama_mcp.sessions.texts import clean_text
 PROMPT, NEXT_PROMPT = ">>> ", "... "
 QUOTES = '"""'
 _KEPT, _MOST_KEPT = 1000, 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed: a message, or a command of the conversation."""
+
+    text: str
+    is_command: bool = False
 
 
 class TypedLines:
@@ -25,8 +34,10 @@ class TypedLines:
         self._history = history
         _recall(self._read_history())
 
-    def message(self) -> str | None:
+    def next(self) -> Typed | None:
         """Return what was typed next; None at the end of input.
+
+        A line is a command that begins with a slash; a blank before it makes it a message.
 
         Raises:
             KeyboardInterrupt: Ctrl-C was pressed; what was typed is forgotten.
@@ -35,10 +46,12 @@ class TypedLines:
             line = input(PROMPT)
         except EOFError:
             return None
-        typed = self._several(line) if line.lstrip().startswith(QUOTES) else line
+        is_quoted = line.lstrip().startswith(QUOTES)
+        typed = self._several(line) if is_quoted else line
         if typed.strip():
             self._remember(typed)
-        return clean_text(_without_quotes(typed))
+        text = clean_text(_without_quotes(typed) if is_quoted else typed.strip())
+        return Typed(text, is_command=line.startswith("/"))
 
     def _several(self, first: str) -> str:
         lines = [first]
@@ -101,7 +114,4 @@ def _is_closed(text: str) -> bool:
 
 
 def _without_quotes(typed: str) -> str:
-    text = typed.strip()
-    if not text.startswith(QUOTES):
-        return text
-    return text.removeprefix(QUOTES).removesuffix(QUOTES).strip("\n")
+    return typed.strip().removeprefix(QUOTES).removesuffix(QUOTES).strip("\n")
