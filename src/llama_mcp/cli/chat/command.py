@@ -95,7 +95,7 @@ def _begin(talk: Talk, arguments: Namespace) -> None:
     """Go on in the session that is meant, with what the arguments say."""
     talk.model = arguments.model
     if arguments.goes_on:
-        talk.resume(talk.portal.call(_last_session, talk.services))
+        talk.resume(talk.told(_last_session))
     elif arguments.session:
         talk.resume(arguments.session)
     talk.files = list(arguments.file)

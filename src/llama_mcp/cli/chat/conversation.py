@@ -56,9 +56,9 @@ def _take(talk: Talk, typed: Typed) -> None:
 def _go_on_in(talk: Talk, session_id: str) -> None:
     """Show the session that was named, and the reply that may be under way in it."""
     try:
-        session = talk.portal.call(talk.services.archive.session, session_id)
+        session = talk.told(lambda services: services.archive.session(session_id))
         show_session(talk, session)
-        underway = talk.portal.call(talk.services.unfinished, [session.session_id])
+        underway = talk.told(lambda services: services.unfinished([session.session_id]))
         if underway.get(session.session_id) in (TurnStatus.IN_PROGRESS.value, "waiting"):
             _report(talk, talk.wait())
     except LlamaMCPError as error:

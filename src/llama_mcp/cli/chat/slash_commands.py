@@ -49,7 +49,7 @@ def show_session(talk: Talk, session: Session) -> None:
     talk.terminal.line(f"Session {session.session_id}: {session.title}")
     if not session.turns:
         return
-    turn = talk.portal.call(talk.services.archive.last_turn, session.session_id)
+    turn = talk.told(lambda services: services.archive.last_turn(session.session_id))
     dim = talk.terminal.coloured
     talk.terminal.write(dim(f"> {shortened(turn.message, _SHOWN_CHARACTERS)}", Colour.DIM) + "\n")
     if turn.status is not TurnStatus.IN_PROGRESS:
@@ -62,7 +62,7 @@ def _new(talk: Talk, _: str) -> None:
 
 
 def _sessions(talk: Talk, words: str) -> None:
-    found = talk.portal.call(sessions_found, talk.services, words, _SHOWN_SESSIONS)
+    found = talk.told(lambda services: sessions_found(services, words, _SHOWN_SESSIONS))
     talk.terminal.write("\n".join(session_lines(found, talk.terminal)) + "\n")
 
 
@@ -80,7 +80,7 @@ def _model(talk: Talk, name: str) -> None:
         return
     used = talk.model or "the session's, else the one that runs, else the default"
     talk.terminal.line(f"Model: {used}. /model NAME changes it:")
-    models = talk.portal.call(talk.services.known_models.list, "", _SHOWN_MODELS)
+    models = talk.told(lambda services: services.known_models.list("", _SHOWN_MODELS))
     talk.terminal.write("\n".join(model_lines(models, talk.terminal)) + "\n")
 
 
@@ -90,8 +90,8 @@ def _system(talk: Talk, text: str) -> None:
         talk.terminal.line("Set." if text != "none" else "Removed.")
         return
     prompt = talk.system_prompt
-    if talk.session_id:
-        session = talk.portal.call(talk.services.archive.session, talk.session_id)
+    if session_id := talk.session_id:
+        session = talk.told(lambda services: services.archive.session(session_id))
         prompt = session.system_prompt
     shown = f"System prompt: {prompt}" if prompt else "There is no system prompt."
     talk.terminal.line(f"{shown}\n/system TEXT sets it, /system none removes it.")

@@ -1,7 +1,9 @@
 """The state of a conversation at the terminal, and the messages that go out of it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal
@@ -19,6 +21,8 @@ from llama_mcp.turns.replies.reply import ChatReply
 
 # A model may have to be loaded, or others to become quiet: the person can press Ctrl-C.
 WAIT_SECONDS = 24 * 3600.0
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -42,6 +46,10 @@ class Talk:
     was_stopped: bool = False
     """Whether Ctrl-C has stopped the last reply."""
 
+    def told(self, ask: Callable[[Services], Awaitable[T]]) -> T:
+        """Return what the rooms answer, which are only used on their loop. Raises as they do."""
+        return self.portal.call(ask, self.services)
+
     def send(self, message: str) -> Event:
         """Send a message and print its reply; return how it ended. Raises LlamaMCPError."""
         request = self.portal.call(self._request, message)
@@ -58,7 +66,7 @@ class Talk:
 
     def resume(self, session_id: str) -> Session:
         """Go on in a session from now on; return it. Raises LlamaMCPError."""
-        session = self.portal.call(self.services.archive.session, session_id)
+        session = self.told(lambda services: services.archive.session(session_id))
         self.begin_anew()
         self.session_id = session.session_id
         return session
@@ -69,11 +77,10 @@ class Talk:
 
     def set_system_prompt(self, text: str) -> None:
         """Set it for the next turns; an empty one removes it. Raises LlamaMCPError."""
-        if self.session_id is None:
+        if (session_id := self.session_id) is None:
             self.system_prompt = text or None
         else:
-            archive = self.services.archive
-            self.portal.call(archive.update_session, self.session_id, None, text)
+            self.told(lambda services: services.archive.update_session(session_id, None, text))
 
     async def _request(self, message: str) -> ChatRequest:
         taken = await anyio.to_thread.run_sync(files_given, self.services, self.files, self.piped)
