@@ -1,8 +1,10 @@
 """A reply waited for in the main thread, printed as it comes, and stopped by Ctrl-C."""
 
 import queue
-from collections.abc import Awaitable, Callable
+import signal
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 
 from anyio.from_thread import BlockingPortal
@@ -15,6 +17,10 @@ from llama_mcp.turns.chat_request import ChatRequest
 
 # Windows wakes no thread that waits for ever when Ctrl-C is pressed.
 _LOOK_SECONDS = 0.2
+
+
+class _CtrlC:
+    """Ctrl-C was pressed."""
 
 
 class Asking:
@@ -37,30 +43,50 @@ class Asking:
     def _run(
         self, act_of: Callable[[Exchange], Callable[[], Awaitable[None]]], printing: ReplyPrinting
     ) -> Event:
-        events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        events: queue.SimpleQueue[Event | _CtrlC] = queue.SimpleQueue()
         exchange = Exchange(self._services, events.put)
         self.was_stopped = False
-        task: Future[None] = self._portal.start_task_soon(act_of(exchange))
-        try:
-            while True:
-                try:
-                    event = events.get(timeout=_LOOK_SECONDS)
-                except queue.Empty:
-                    continue
-                except KeyboardInterrupt:
-                    self._stop(exchange)
-                    continue
-                printing.show(event)
-                if isinstance(event, END):
-                    break
-        finally:
-            printing.end()
+        with _ctrl_c_told(lambda: events.put(_CtrlC())):
+            task: Future[None] = self._portal.start_task_soon(act_of(exchange))
+            try:
+                event = self._print(events, exchange, printing)
+            finally:
+                printing.end()
         if not isinstance(event, Over):
             task.result()  # a bug is raised here
         return event
+
+    def _print(
+        self,
+        events: "queue.SimpleQueue[Event | _CtrlC]",
+        exchange: Exchange,
+        printing: ReplyPrinting,
+    ) -> Event:
+        """Print what comes until the last event; return that."""
+        while True:
+            try:
+                event = events.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                continue
+            if isinstance(event, _CtrlC):
+                self._stop(exchange)
+                continue
+            printing.show(event)
+            if isinstance(event, END):
+                return event
 
     def _stop(self, exchange: Exchange) -> None:
         if self.was_stopped:
             raise KeyboardInterrupt  # somebody who presses it again wants to leave
         self.was_stopped = True
         self._portal.start_task_soon(exchange.stop)
+
+
+@contextmanager
+def _ctrl_c_told(tell: Callable[[], None]) -> Iterator[None]:
+    """Have Ctrl-C told, instead of raised wherever this thread happens to be."""
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: tell())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
