@@ -26,10 +26,11 @@ from llama_mcp.llama_server.starting.launcher import Launcher
 from llama_mcp.llama_server.starting.loading import Progress
 from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerState, ServerStatus
+from llama_mcp.llama_server.use import TurnsUnderway
 from llama_mcp.settings import LlamaServerSettings
 
 if TYPE_CHECKING:
-    from llama_mcp.llama_server.choosing.room import Room, TurnsUnderway
+    from llama_mcp.llama_server.choosing.room import Room
     from llama_mcp.llama_server.choosing.turn_servers import TurnServers
     from llama_mcp.llama_server.rank_run import RankRun
     from llama_mcp.llama_server.ready_run import ReadyRun
@@ -50,7 +51,7 @@ class Supervisor:
         environment: Mapping[str, str],
         tasks: TaskGroup,
         *,
-        turns_underway: "TurnsUnderway",
+        turns_underway: TurnsUnderway,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Take what it works with.
