@@ -16,6 +16,7 @@ from tests.support.client_process import COMMAND, LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS
 
 _WIDER = 300
+_PRESS_AGAIN_SECONDS = 2.0
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -92,6 +93,17 @@ class PseudoTerminal:
                 raise AssertionError(f"ended before {text!r}: {self.shown[self._seen :]!r}")
         before, self._seen = self.shown[self._seen : at], at + len(text)
         return before + text
+
+    def press_until(self, keys: str, text: str) -> None:
+        """Press keys until a text comes: Python loses a Ctrl-C between a prompt and its wait."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while text not in self.shown[self._seen :]:
+            assert time.monotonic() < deadline, self.shown[self._seen :]
+            self.type(keys)
+            again = time.monotonic() + _PRESS_AGAIN_SECONDS
+            while text not in self.shown[self._seen :] and time.monotonic() < again:
+                self._read()
+        self.wait_for(text)
 
     def wait_until_it_writes(self) -> None:
         """Wait until a reply has begun: no line of progress is as wide as what has come."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
-from llama_mcp.cli.failures import told_at_the_terminal
+from llama_mcp.cli.failures import WRONG_ARGUMENTS, told_at_the_terminal
 
 
 class CommandModule(Protocol):
@@ -88,4 +88,4 @@ class _ShowVersion(Action):
 
 def _no_command(parser: ArgumentParser) -> int:
     parser.print_usage(sys.stderr)
-    return 2
+    return WRONG_ARGUMENTS

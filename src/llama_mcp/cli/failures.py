@@ -13,6 +13,7 @@ from llama_mcp.errors import PLAIN_WORDS, LlamaMCPError, Step, Words
 from llama_mcp.visible_text import visible
 
 FAILED = 1
+WRONG_ARGUMENTS = 2
 ENDED_BY_CTRL_C = 130
 
 # What to do next, as a person does it who has our commands.

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from llama_mcp.cli.failures import FAILED
 from llama_mcp.cli.signals import until_signal
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.file_modes import keep_private
@@ -13,7 +14,6 @@ from llama_mcp.services import Services, open_services
 from llama_mcp.settings import inherited_environment
 
 UseOfRooms = Callable[[Services], Awaitable[int]]
-FAILED = 1
 
 
 def use_rooms(use: UseOfRooms, *, only_looks: bool = False) -> int:

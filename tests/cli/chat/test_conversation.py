@@ -65,8 +65,7 @@ def test_ctrl_c_stops_a_reply_and_keeps_it_and_leaves_nobody(long_replies: Llama
         shown.type(CTRL_C)
         shown.wait_for("Stopped. What had come is kept in session ")
         shown.wait_for(">>> ")
-        shown.type(CTRL_C)
-        shown.wait_for("Ctrl-D or /bye leaves.")
+        shown.press_until(CTRL_C, "Ctrl-D or /bye leaves.")
         shown.wait_for(">>> ")
         shown.type(CTRL_D)
         assert shown.exit_code() == 0
@@ -172,6 +171,26 @@ async def test_a_closed_terminal_leaves_the_reply_to_who_asks(long_replies: Llam
         return turns[0]["status"] == "complete"
 
     await until(is_whole, "the whole reply")
+
+
+def test_a_reply_under_way_is_shown_and_stopped_from_another_terminal(
+    long_replies: LlamaMCP,
+) -> None:
+    with terminal(long_replies, "chat") as first:
+        first.enter("go on for ever")
+        first.wait_until_it_writes()
+        with terminal(long_replies, "chat", "-c") as second:
+            second.wait_for("go on for ever")
+            second.wait_until_it_writes()
+            second.type(CTRL_C)
+            second.wait_for("Stopped. What had come is kept in session ")
+            second.wait_for(">>> ")
+            second.type(CTRL_D)
+            assert second.exit_code() == 0
+        first.wait_for("It was stopped from another llama-mcp process")
+        first.wait_for(">>> ")
+        first.type(CTRL_D)
+        assert first.exit_code() == 0
 
 
 def test_replies_are_harmless_and_plain_without_colours(spoken_by: SpokenBy) -> None:

@@ -141,11 +141,11 @@ def test_without_an_engine_it_says_so(llama_mcp: LlamaMCP, tmp_path: Path) -> No
     assert str(tmp_path) in done.stderr
 
 
-def test_a_reader_that_has_enough_gets_no_traceback(llama_mcp: LlamaMCP, tmp_path: Path) -> None:
-    line = f"{shlex.quote(COMMAND)} chat hello --max-tokens 400 | head -c 3"
+def test_a_reader_that_has_enough_ends_the_reply(long_replies: LlamaMCP, tmp_path: Path) -> None:
+    line = f"{shlex.quote(COMMAND)} chat hello | head -c 3"
     done = subprocess.run(
         ["sh", "-c", line],
-        env=environment_of(llama_mcp),
+        env=environment_of(long_replies),
         cwd=tmp_path,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -155,6 +155,9 @@ def test_a_reader_that_has_enough_gets_no_traceback(llama_mcp: LlamaMCP, tmp_pat
     )
     assert len(done.stdout) == 3
     assert "Traceback" not in done.stderr
+    (session,) = json.loads(run(long_replies, "sessions", "--json").stdout)["sessions"]
+    shown = run(long_replies, "sessions", "show", session["session_id"], "--json").stdout
+    assert json.loads(shown)["turns"][0]["status"] == "cancelled"
 
 
 @pytest.mark.posix

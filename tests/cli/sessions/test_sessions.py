@@ -92,7 +92,7 @@ async def test_deleting_asks_and_takes_no_for_an_answer(
         assert shown.exit_code() == 1
     with terminal(llama_mcp, "sessions", "delete", talks[0]) as shown:
         shown.wait_for("Delete? [y/N] ")
-        shown.type("\x03")
+        shown.press_until("\x03", "^C")
         assert shown.exit_code() == 130
     assert json.loads(run(llama_mcp, "sessions", "--json").stdout)["total"] == 2
     with terminal(llama_mcp, "sessions", "delete", talks[0]) as shown:

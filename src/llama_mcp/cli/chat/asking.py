@@ -50,8 +50,13 @@ class Asking:
             task: Future[None] = self._portal.start_task_soon(act_of(exchange))
             try:
                 event = self._print(events, exchange, printing)
-            finally:
                 printing.end()
+            except OSError:  # nobody reads it any more: it need not be written
+                self._portal.call(exchange.stop)
+                raise
+            except BaseException:
+                printing.end()
+                raise
         if not isinstance(event, Over):
             task.result()  # a bug is raised here
         return event

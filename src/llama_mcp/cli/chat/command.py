@@ -14,6 +14,7 @@ from llama_mcp.cli.chat.loop_thread import use_rooms_beside
 from llama_mcp.cli.chat.one_answer import answer
 from llama_mcp.cli.chat.talk import Talk
 from llama_mcp.cli.display.progress_line import ProgressLine
+from llama_mcp.cli.failures import WRONG_ARGUMENTS
 from llama_mcp.cli.terminal import Terminal
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.reading_settings import read_settings
@@ -22,7 +23,6 @@ from llama_mcp.sessions.texts import clean_text
 from llama_mcp.settings import inherited_environment
 from llama_mcp.turns.chat_request import Sampling
 
-WRONG_ARGUMENTS = 2
 _EXAMPLES = """examples:
   llama-mcp chat
   llama-mcp chat "What is the capital of France?"

@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from llama_mcp.cli.display.json_output import print_json
-from llama_mcp.cli.failures import COMMAND_WORDS
+from llama_mcp.cli.failures import COMMAND_WORDS, WRONG_ARGUMENTS
 from llama_mcp.cli.llama_server.screen import screen
 from llama_mcp.cli.llama_server.watching import watch
 from llama_mcp.cli.rooms import use_rooms
@@ -13,8 +13,6 @@ from llama_mcp.llama_server.status import with_step
 from llama_mcp.observing.overview import Overview, overview
 from llama_mcp.services import Services
 from llama_mcp.settings import inherited_environment
-
-WRONG_ARGUMENTS = 2
 
 
 def configure(parser: ArgumentParser) -> None:

@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 
 from llama_mcp.cli.display.json_output import print_json
+from llama_mcp.cli.failures import FAILED, WRONG_ARGUMENTS
 from llama_mcp.cli.rooms import use_rooms
 from llama_mcp.cli.terminal import Terminal
 from llama_mcp.observing.lean_data import structure_of
@@ -14,7 +15,6 @@ from llama_mcp.settings import inherited_environment
 from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import counted
 
-_FAILED, _WRONG_ARGUMENTS = 1, 2
 _YES = frozenset({"y", "yes"})
 
 
@@ -22,7 +22,7 @@ def delete_sessions(arguments: Namespace) -> int:
     """Delete the sessions that are named, all or none; return the exit code."""
     if not arguments.yes and not sys.stdin.isatty():
         print("llama-mcp: nobody is there to ask; --yes deletes without.", file=sys.stderr)
-        return _WRONG_ARGUMENTS
+        return WRONG_ARGUMENTS
 
     sessions: list[Session] = []
 
@@ -43,7 +43,7 @@ def delete_sessions(arguments: Namespace) -> int:
     # Between the two: Ctrl-C ends a question only where no loop has taken it.
     if not arguments.yes and not _is_wanted(sessions):
         print("Nothing was deleted.", file=sys.stderr)
-        return _FAILED
+        return FAILED
     return use_rooms(delete)
 
 
