@@ -105,7 +105,8 @@ def _recall(entries: Iterable[str]) -> None:
             return
         readline.set_auto_history(False)
         for entry in entries:
-            readline.add_history(entry)
+            with suppress(UnicodeEncodeError):  # what the terminal's encoding does not have
+                readline.add_history(entry)
 
 
 def _is_closed(text: str) -> bool:
