@@ -2,7 +2,7 @@
 
 import pytest
 
-from llama_mcp.cli.display.columns import Column, bar, cut, cut_middle, table, width_of
+from llama_mcp.cli.display.columns import Column, bar, cut, cut_middle, table, width_of, wrapped
 
 COLUMNS = (Column("NAME", is_flexible=True), Column("SIZE", is_number=True), Column("KIND"))
 ROWS = [("short", "1.0 GiB", "chat"), ("a-much-longer-name-of-a-model", "12.5 GiB", "base")]
@@ -38,7 +38,16 @@ def test_a_table_fits_the_terminal(width: int) -> None:
 
 
 def test_a_narrow_table_leaves_out_what_matters_least() -> None:
-    assert table(COLUMNS, ROWS, 24)[0].split() == ["NAME", "SIZE"]
+    assert table(COLUMNS, ROWS, 40)[0].split() == ["NAME", "SIZE", "KIND"]
+    assert table(COLUMNS, ROWS, 36)[0].split() == ["NAME", "SIZE"]
+    assert table(COLUMNS, ROWS, 20)[0].split() == ["NAME"]
+
+
+def test_a_sentence_is_wrapped_and_loses_no_word() -> None:
+    sentence = "Run `llama-mcp stop` first, or wait until nobody uses it."
+    lines = wrapped(sentence, 20)
+    assert " ".join(lines) == sentence and all(width_of(line) <= 20 for line in lines)
+    assert wrapped(sentence, None) == [sentence]
 
 
 def test_a_table_spells_out_what_a_terminal_would_obey() -> None:

@@ -1,15 +1,16 @@
 """Texts in columns of a terminal: how wide they are, cut to a width, put into a table; pure."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from llama_mcp.visible_text import visible_line
 
 _CUT = "…"
 _BETWEEN = "  "
-# What is cut further tells nothing.
-_LEAST_FLEXIBLE = 12
+# A name or title that is cut further tells too little: other columns go first.
+_LEAST_FLEXIBLE = 24
 BAR_COLUMNS = 20
 
 
@@ -42,6 +43,14 @@ def cut_middle(text: str, columns: int) -> str:
         return text
     end = _beginning(text[::-1], columns // 2)[::-1]
     return _beginning(text, columns - 1 - width_of(end)) + _CUT + end if columns > 0 else ""
+
+
+def wrapped(sentences: Iterable[str], columns: int | None) -> list[str]:
+    """Return sentences in lines that fit, cut nowhere but between words if that can be."""
+    lines = [visible_line(sentence) for sentence in sentences]
+    if columns is None:
+        return lines
+    return [cut(each, columns) for line in lines for each in wrap(line, max(1, columns)) or [""]]
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from llama_mcp.cli.display.columns import Column, bar, cut, table
+from llama_mcp.cli.display.columns import Column, bar, cut, table, wrapped
 from llama_mcp.cli.failures import in_the_terminals_words
 from llama_mcp.cli.terminal import Colour, Terminal
 from llama_mcp.llama_server.status import ServerState, ServerStatus, Slot
@@ -28,9 +28,11 @@ def screen(seen: Overview, terminal: Terminal) -> list[str]:
     model = status.model if status.pid or status.state is ServerState.IDLE else None
     heading = f"  {model}" if model else ""
     lines = [state + _cut(heading, None if width is None else width - len(status.state.value))]
-    facts = [*_facts(status), *_figures(seen.metrics), *_slots(seen.slots, terminal)]
-    facts += [*_turns(seen.turns, width), *_models(status, width), *_remarks(seen)]
-    return lines + [_cut(line, width) for line in facts]
+    lines += wrapped([status.message], width)
+    facts = [*_facts(status), *_figures(seen.metrics), *_slots(seen.slots)]
+    rows = [*_turns(seen.turns, width), *_models(status, width)]
+    lines += [_cut(line, width) for line in (*facts, *rows)]
+    return [*lines, *wrapped(_remarks(seen), width)]
 
 
 def _cut(line: str, width: int | None) -> str:
@@ -39,7 +41,6 @@ def _cut(line: str, width: int | None) -> str:
 
 
 def _facts(status: ServerStatus) -> Iterator[str]:
-    yield status.message
     engine = status.engine
     parts = [
         f"port {status.port}" if status.port else "",
@@ -73,7 +74,7 @@ def _figures(metrics: ServerMetrics | None) -> Iterator[str]:
         yield ", ".join(filter(None, parts))
 
 
-def _slots(slots: list[Slot], terminal: Terminal) -> Iterator[str]:
+def _slots(slots: list[Slot]) -> Iterator[str]:
     for slot in slots:
         used, window = slot.tokens or 0, slot.ctx_size
         share = used / window if window else 0.0

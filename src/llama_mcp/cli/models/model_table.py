@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from llama_mcp.cli.display.columns import Column, table
+from llama_mcp.cli.display.columns import Column, table, wrapped
 from llama_mcp.cli.terminal import Colour, Terminal
 from llama_mcp.observing.model_list import ModelList, ModelRow
-from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import counted, size_text
 
 # What matters most comes first: a narrow terminal shows no more.
@@ -28,7 +27,10 @@ def model_lines(models: ModelList, terminal: Terminal) -> list[str]:
     if models.models:
         head, *rows = table(_COLUMNS, [*map(_row, models.models)], terminal.columns)
         lines = [terminal.coloured(head, Colour.BOLD), *rows]
-    return [*lines, *map(visible_line, _remarks(models))]
+    return [
+        *lines,
+        *(each for line in _remarks(models) for each in wrapped(line, terminal.columns)),
+    ]
 
 
 def _row(row: ModelRow) -> tuple[str, ...]:

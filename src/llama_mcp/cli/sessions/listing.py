@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Iterator
 
-from llama_mcp.cli.display.columns import Column, table
+from llama_mcp.cli.display.columns import Column, table, wrapped
 from llama_mcp.cli.display.json_output import print_json
 from llama_mcp.cli.rooms import use_rooms
 from llama_mcp.cli.terminal import Colour, Terminal
@@ -66,7 +66,7 @@ def session_lines(found: SessionList, terminal: Terminal) -> list[str]:
         for session, row in zip(found.sessions, rows, strict=True):
             match = [f"    {' '.join(session.match.split())}"] if session.match else []
             lines += [row, *(terminal.coloured(visible_line(each), Colour.DIM) for each in match)]
-    return [*lines, *map(visible_line, _remarks(found))]
+    return [*lines, *(each for line in _remarks(found) for each in wrapped(line, terminal.columns))]
 
 
 def _row(session: Session) -> tuple[str, ...]:
