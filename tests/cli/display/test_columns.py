@@ -45,9 +45,9 @@ def test_a_narrow_table_leaves_out_what_matters_least() -> None:
 
 def test_a_sentence_is_wrapped_and_loses_no_word() -> None:
     sentence = "Run `llama-mcp stop` first, or wait until nobody uses it."
-    lines = wrapped(sentence, 20)
+    lines = wrapped([sentence], 20)
     assert " ".join(lines) == sentence and all(width_of(line) <= 20 for line in lines)
-    assert wrapped(sentence, None) == [sentence]
+    assert wrapped([sentence], None) == [sentence]
 
 
 def test_a_table_spells_out_what_a_terminal_would_obey() -> None:

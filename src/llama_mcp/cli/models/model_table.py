@@ -27,10 +27,7 @@ def model_lines(models: ModelList, terminal: Terminal) -> list[str]:
     if models.models:
         head, *rows = table(_COLUMNS, [*map(_row, models.models)], terminal.columns)
         lines = [terminal.coloured(head, Colour.BOLD), *rows]
-    return [
-        *lines,
-        *(each for line in _remarks(models) for each in wrapped(line, terminal.columns)),
-    ]
+    return [*lines, *wrapped(_remarks(models), terminal.columns)]
 
 
 def _row(row: ModelRow) -> tuple[str, ...]:

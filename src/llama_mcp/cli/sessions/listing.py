@@ -66,7 +66,7 @@ def session_lines(found: SessionList, terminal: Terminal) -> list[str]:
         for session, row in zip(found.sessions, rows, strict=True):
             match = [f"    {' '.join(session.match.split())}"] if session.match else []
             lines += [row, *(terminal.coloured(visible_line(each), Colour.DIM) for each in match)]
-    return [*lines, *(each for line in _remarks(found) for each in wrapped(line, terminal.columns))]
+    return [*lines, *wrapped(_remarks(found), terminal.columns)]
 
 
 def _row(session: Session) -> tuple[str, ...]:
