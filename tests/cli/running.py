@@ -154,6 +154,8 @@ def terminal(
     environment = {name: text for name, text in environment.items() if name not in without}
     pid, descriptor = _fork()
     if pid == 0:
+        for name in ("SIGINT", "SIGHUP"):  # a suite in the background has them ignored
+            signal.signal(signal.Signals[name], signal.SIG_DFL)
         os.chdir(cwd or llama_mcp.home.parent)
         os.execve(COMMAND, [COMMAND, *arguments], environment)
     shown = PseudoTerminal(descriptor, pid)
