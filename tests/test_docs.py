@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from llama_mcp.cli.chat.slash_commands import COMMANDS as SLASH_COMMANDS
+from llama_mcp.cli.commands import COMMANDS
 from llama_mcp.cli.demo import STEPS
 from llama_mcp.files.naming.secrets import DEFAULT_SECRETS
 from llama_mcp.llama_server.engine.environment import KEPT
@@ -104,6 +106,16 @@ async def test_the_resources_page_lists_every_resource_and_template() -> None:
     templates = [template.uri_template for template in await server.list_resource_templates()]
     rows = next(tables(text_of(DOCS / "resources.md")))
     assert sorted(quoted(row[0])[0] for row in rows) == sorted(resources + templates)
+
+
+def test_the_command_line_page_lists_every_command_in_order() -> None:
+    rows = next(tables(text_of(DOCS / "command-line.md")))
+    assert [quoted(row[0]) for row in rows] == [[command.name] for command in COMMANDS]
+
+
+def test_the_command_line_page_names_every_command_of_a_conversation() -> None:
+    page = text_of(DOCS / "command-line.md", "Chat")
+    assert [each.name for each in SLASH_COMMANDS if f"`/{each.name}" not in page] == []
 
 
 def test_the_settings_page_lists_every_setting_with_its_default() -> None:

@@ -5,19 +5,17 @@ at once (TypeScript SDK 2 spawns every stdio server twice), and the first answer
 not wait for what it does not need.
 """
 
-import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from functools import cached_property, partial
+from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from llama_mcp import upkeep
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.keeper import run_dir
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from llama_mcp.turns.in_flight import InFlight
     from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
-
-logger = logging.getLogger(__name__)
 
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
@@ -58,8 +54,11 @@ class Services:
         tasks: TaskGroup,
         on_session_change: OnSessionChange,
         on_llama_server_change: OnLlamaServerChange,
+        *,
+        only_looks: bool = False,
     ) -> None:
         self.settings = settings
+        self._only_looks = only_looks
         self._environment = environment
         self._tasks = tasks
         self._on_session_change = on_session_change
@@ -72,7 +71,9 @@ class Services:
         """The owner of llama-server's life."""
         from llama_mcp.llama_server.supervisor import Supervisor
 
-        self._tasks.start_soon(self.kept_prompts.sweep, lambda ids: self.archive.existing_ids(ids))
+        if not self._only_looks:
+            sweep = self.kept_prompts.sweep
+            self._tasks.start_soon(sweep, lambda ids: self.archive.existing_ids(ids))
         return Supervisor(
             self.settings,
             self._environment,
@@ -93,9 +94,15 @@ class Services:
         """All sessions."""
         from llama_mcp.sessions.archive import Archive
 
-        archive = Archive(self.settings.archive_path, self._on_session_change)
-        self._tasks.start_soon(_take_finished, self)
+        path, only_looks = self.settings.archive_path, self._only_looks
+        archive = Archive(path, self._on_session_change, may_replace=not only_looks)
+        if not only_looks:
+            self._tasks.start_soon(upkeep.take_finished, self)
         return archive
+
+    def existing_archive(self) -> "Archive | None":
+        """Return all sessions; None where there was none yet. It looks at a disk."""
+        return self.archive if self.settings.archive_path.exists() else None
 
     @cached_property
     def in_flight(self) -> "InFlight":
@@ -176,9 +183,11 @@ class Services:
 
         It is in_progress, waiting (for a slot or its model, in this process) or interrupted.
         """
+        from llama_mcp.sessions.records import WAITING
+
         waiting = {turn.session_id for turn in self._own_turns() if turn.reply.is_waiting}
         states = await self.archive.unfinished(session_ids)
-        return {each: "waiting" if each in waiting else state for each, state in states.items()}
+        return {each: WAITING if each in waiting else state for each, state in states.items()}
 
     def _own_turns(self) -> "list[Turn | Job]":
         in_flight = self._in_flight_so_far()
@@ -217,7 +226,7 @@ class Services:
     async def take_finished(self) -> None:
         """Take into the archive what has ended of the replies whose processes have."""
         # Mostly there is nothing: then no more is built.
-        if await self.archive.left_turns() or await _has_streams(self.settings):
+        if await self.archive.left_turns() or await upkeep.has_streams(self.settings):
             await self.in_flight.take_finished()
 
     def announce_shutdown(self) -> None:
@@ -243,6 +252,7 @@ async def open_services(
     *,
     on_session_change: OnSessionChange = lambda _session_id, _comes_or_goes: None,
     on_llama_server_change: OnLlamaServerChange = lambda: None,
+    only_looks: bool = False,
 ) -> AsyncIterator[Services]:
     """Own the rooms until the context ends; turns under way are left to who can go on with them.
 
@@ -251,15 +261,22 @@ async def open_services(
         environment: what llama-server's environment is built from.
         on_session_change: called with each change of a session that this process makes.
         on_llama_server_change: called when this process starts or stops llama-server.
+        only_looks: nothing is taken over, cleared away or replaced by itself.
     """
     services: Services | None = None
     try:
         async with anyio.create_task_group() as tasks:
             services = Services(
-                settings, environment, tasks, on_session_change, on_llama_server_change
+                settings,
+                environment,
+                tasks,
+                on_session_change,
+                on_llama_server_change,
+                only_looks=only_looks,
             )
-            tasks.start_soon(_log_missing_folders, settings)
-            tasks.start_soon(_look_for_finished, services)
+            if not only_looks:
+                tasks.start_soon(upkeep.log_missing_folders, settings)
+                tasks.start_soon(upkeep.look_for_finished, services)
             try:
                 yield services
             finally:
@@ -268,33 +285,3 @@ async def open_services(
         with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
             if services is not None:
                 await services.aclose()
-
-
-async def _log_missing_folders(settings: Settings) -> None:
-    """Say on stderr which folders of the settings are not there, and what the file of models is."""
-    from llama_mcp.models.settings_on_disk import notes_on_disk
-
-    # Abandoned at the end: a folder on a network that hangs must not keep the process.
-    for note in await anyio.to_thread.run_sync(notes_on_disk, settings, abandon_on_cancel=True):
-        logger.warning("%s", note)
-
-
-async def _look_for_finished(services: Services) -> None:
-    """Open the archive if other processes may have left replies for it."""
-    with suppress(LlamaMCPError):
-        if await _has_streams(services.settings):
-            assert services.archive
-
-
-async def _take_finished(services: Services) -> None:
-    """Take what was left; what is wrong with archive or folders, the calls that need them say."""
-    try:
-        await services.take_finished()
-    except LlamaMCPError as error:
-        logger.info("What other processes have left was not looked at: %s", error)
-
-
-async def _has_streams(settings: Settings) -> bool:
-    look = partial(run_dir.have_streams, str(settings.runs_dir))
-    # Abandoned at the end: a folder on a network that hangs must not keep the process.
-    return await anyio.to_thread.run_sync(look, abandon_on_cancel=True)

@@ -5,15 +5,21 @@ has `configure`, which adds its arguments to a parser, and `run`, which takes th
 exit code: 0 done, 1 it failed or found a fault, 2 wrong arguments, 130 ended by Ctrl-C.
 """
 
+import gc
 import sys
-from argparse import ArgumentParser, HelpFormatter, Namespace, RawDescriptionHelpFormatter
+from argparse import (
+    Action,
+    ArgumentParser,
+    HelpFormatter,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from typing import Protocol, cast
 
-from llama_mcp.cli.failures import told_at_the_terminal
+from llama_mcp.cli.failures import WRONG_ARGUMENTS, told_at_the_terminal
 
 
 class CommandModule(Protocol):
@@ -35,6 +41,12 @@ class Command:
 
 COMMANDS = (
     Command("serve", "serve MCP over stdin and stdout, as without a command"),
+    Command("chat", "talk with the local model, or ask it one thing", "chat.command"),
+    Command("status", "what llama-server is doing", "llama_server.status"),
+    Command("models", "list models, or get one", "models.command"),
+    Command("sessions", "list, search, show, export or delete sessions", "sessions.command"),
+    Command("stop", "stop llama-server", "llama_server.stop"),
+    Command("logs", "show llama-server's log", "llama_server.logs"),
     Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
     Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),
     Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),
@@ -46,6 +58,8 @@ COMMANDS = (
 
 def run_command(argv: Sequence[str]) -> int:
     """Run the command that the arguments name; wrong ones and --help end the process."""
+    # Imports allocate a lot and free little, and garbage would be looked for all the time.
+    gc.set_threshold(50_000, 20, 20)
     named = next((word for word in argv if not word.startswith("-")), None)
     arguments = _parser(lambda command: command.name == named).parse_args(argv)
     return told_at_the_terminal(lambda: cast("int", arguments.run(arguments)))
@@ -65,7 +79,7 @@ def _parser(is_wanted: Callable[[Command], bool]) -> ArgumentParser:
         epilog="Without a command it serves MCP over stdin and stdout, as a client starts it. "
         "Settings are environment variables that begin with LLAMA_MCP_; see docs/settings.md.",
     )
-    parser.add_argument("--version", action="version", version=f"llama-mcp {version('llama-mcp')}")
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version")
     parser.set_defaults(run=lambda _: _no_command(parser))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
@@ -87,6 +101,16 @@ class _CommandList(HelpFormatter):
         self._action_max_length = max(len(command.name) for command in COMMANDS) + 4
 
 
+class _ShowVersion(Action):
+    """Prints the version; its import takes a tenth of the time that a command may take to start."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"llama-mcp {version('llama-mcp')}")
+        parser.exit()
+
+
 def _no_command(parser: ArgumentParser) -> int:
     parser.print_usage(sys.stderr)
-    return 2
+    return WRONG_ARGUMENTS

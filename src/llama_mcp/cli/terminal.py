@@ -1,5 +1,7 @@
 """What people see: one short line per thing, and colours only where a terminal shows them."""
 
+import io
+import os
 import sys
 from collections.abc import Mapping
 from enum import Enum
@@ -8,6 +10,7 @@ from typing import TextIO
 from llama_mcp.visible_text import visible
 
 RESET = "\x1b[0m"
+_USUAL_SIZE = (80, 24)
 
 
 class Colour(Enum):
@@ -25,7 +28,21 @@ class Terminal:
 
     def __init__(self, environment: Mapping[str, str], stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
-        self.has_colours = self._stream.isatty() and _takes_colours(environment)
+        if isinstance(self._stream, io.TextIOWrapper):
+            self._stream.reconfigure(errors="replace")  # an old encoding must end no command
+        self.is_terminal = self._stream.isatty()
+        self.obeys_codes = self.is_terminal and environment.get("TERM") != "dumb"
+        self.has_colours = self.obeys_codes and not environment.get("NO_COLOR")  # no-color.org
+
+    @property
+    def columns(self) -> int | None:
+        """How wide it is now; None where lines may be as long as they are."""
+        return self._size()[0] if self.is_terminal else None
+
+    @property
+    def rows(self) -> int:
+        """How many lines it shows now."""
+        return self._size()[1]
 
     def line(self, text: str = "") -> None:
         """Print a line of ours or of others; what a terminal would obey is spelled out."""
@@ -41,7 +58,9 @@ class Terminal:
         self._stream.write(shown)
         self._stream.flush()
 
-
-def _takes_colours(environment: Mapping[str, str]) -> bool:
-    """Return whether colours are wanted: see no-color.org for NO_COLOR."""
-    return not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    def _size(self) -> tuple[int, int]:
+        try:
+            columns, rows = os.get_terminal_size(self._stream.fileno())
+        except (OSError, ValueError):
+            columns, rows = 0, 0
+        return columns or _USUAL_SIZE[0], rows or _USUAL_SIZE[1]  # some say 0

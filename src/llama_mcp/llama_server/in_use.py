@@ -1,11 +1,11 @@
 """Whether a llama-server may be stopped: nobody uses it, or has just ceased to."""
 
 from llama_mcp.llama_server.busy_slots import busy_slots
-from llama_mcp.llama_server.choosing.room import TurnsUnderway
 from llama_mcp.llama_server.errors import InUseError
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State
 from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.llama_server.use import TurnsUnderway
 from llama_mcp.wording import counted
 
 

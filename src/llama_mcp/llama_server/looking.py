@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from llama_mcp.llama_server import config_report, status_report
+from llama_mcp.llama_server import status_report
 from llama_mcp.llama_server.api.shared_answer import SharedAnswer
-from llama_mcp.llama_server.choosing.fits_now import fits_now
-from llama_mcp.llama_server.choosing.meant_run import run_meant
 from llama_mcp.llama_server.runs.named_states import State, default_state
 from llama_mcp.llama_server.runs.run import RunFolder
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import ModelStatus, ServerConfig, ServerState, ServerStatus
-from llama_mcp.models.entries.entry import NamedModel
-from llama_mcp.models.fitting import Fits
-from llama_mcp.models.library import library_of
 from llama_mcp.settings import LlamaServerSettings
+
+if TYPE_CHECKING:
+    from llama_mcp.models.entries.entry import NamedModel
+    from llama_mcp.models.fitting import Fits
 
 # One that got ready while nobody watched is proved within this time.
 LOOK_SECONDS = 0.2
@@ -56,6 +56,10 @@ class Looks:
         """
         if model is None:
             return default_state(states)
+        # Imported when a model is named: a status does not wait for all that knows models.
+        from llama_mcp.llama_server.choosing.meant_run import run_meant
+        from llama_mcp.models.library import library_of
+
         return await run_meant(states, model, library_of(self._settings, self._environment))
 
     async def status(self, model: str | None = None) -> ServerStatus:
@@ -140,16 +144,20 @@ class Looks:
         Raises:
             LlamaMCPError: the settings of what runs cannot be read, or no model has that name.
         """
+        from llama_mcp.llama_server import config_report  # as in `meant`
+
         state = await self.meant(await self._attachment.readable_states(), model)
         running = state if isinstance(state, RunState) else None
         return await config_report.report(running, self._settings, self._environment, model)
 
-    async def fits(self, entries: Sequence[NamedModel | None]) -> list[Fits]:
+    async def fits(self, entries: "Sequence[NamedModel | None]") -> "list[Fits]":
         """Return what judges whether models fit, as each of the entries starts them now.
 
         Args:
             entries: models that the operator has named; None for what the settings say.
         """
+        from llama_mcp.llama_server.choosing.fits_now import fits_now  # as in `meant`
+
         # Where several models may run, what runs makes no room.
         is_only = self._settings.max_models == 1
         state = default_state(await self._attachment.states()) if is_only else None

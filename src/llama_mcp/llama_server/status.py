@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from llama_mcp.errors import Words, in_words
 from llama_mcp.models.facts import Kind
 from llama_mcp.settings import LaunchSettings
 
@@ -127,6 +128,12 @@ class ServerStatus(BaseModel, frozen=True):
     models: list[ModelStatus] | None = None
     """All that run or are idle, when there are several."""
     notes: list[str] | None = None
+
+
+def with_step(status: ServerStatus, words: Words) -> ServerStatus:
+    """Return the status with what to do next, in a door's words, at the end of its message."""
+    step = in_words(NEXT_STEPS.get(status.state, ""), words)
+    return status.model_copy(update={"message": f"{status.message} {step}".rstrip()})
 
 
 class ServerConfig(LaunchSettings):

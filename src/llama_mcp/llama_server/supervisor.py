@@ -10,16 +10,13 @@ the tasks that watch starts. Starts and stops are serialised across processes by
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
 
-from llama_mcp.llama_server.choosing.room import Room, TurnsUnderway
-from llama_mcp.llama_server.choosing.start_parts import StartParts
-from llama_mcp.llama_server.choosing.turn_servers import TurnServers
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.looking import Looks
-from llama_mcp.llama_server.rank_run import RankRun
-from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.ready_server import ANY_SERVER, WantedServer
 from llama_mcp.llama_server.runs.attachment import Attachment
 from llama_mcp.llama_server.runs.named_states import State, default_state
@@ -28,11 +25,18 @@ from llama_mcp.llama_server.runs.start_lock import StartLock
 from llama_mcp.llama_server.starting.launcher import Launcher
 from llama_mcp.llama_server.starting.loading import Progress
 from llama_mcp.llama_server.starting.watches import Watches
-from llama_mcp.llama_server.starts import Starts
 from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerState, ServerStatus
-from llama_mcp.models.entries.entry import NamedModel
-from llama_mcp.models.fitting import Fits
+from llama_mcp.llama_server.use import TurnsUnderway
 from llama_mcp.settings import LlamaServerSettings
+
+if TYPE_CHECKING:
+    from llama_mcp.llama_server.choosing.start_parts import StartParts
+    from llama_mcp.llama_server.choosing.turn_servers import TurnServers
+    from llama_mcp.llama_server.rank_run import RankRun
+    from llama_mcp.llama_server.ready_run import ReadyRun
+    from llama_mcp.llama_server.starts import Starts
+    from llama_mcp.models.entries.entry import NamedModel
+    from llama_mcp.models.fitting import Fits
 
 # What stop_llama_server takes in the place of a model's name.
 ALL_MODELS = "all"
@@ -66,18 +70,36 @@ class Supervisor:
         self.attachment = Attachment(settings.runs_dir)
         may_save = settings.kv_disk_mb != 0
         self._lock = StartLock(settings.runs_dir, self.attachment, may_save=may_save)
-        launcher = Launcher(
+        self._launcher = Launcher(
             self._lock,
             self.attachment,
             auto_restart=settings.auto_restart,
             several_may_run=settings.max_models > 1,
         )
-        self._watches = Watches(self.attachment, launcher, tasks)
+        self._watches = Watches(self.attachment, self._launcher, tasks)
         self._looks = Looks(settings, environment, self._watches)
-        room = Room(settings, self.attachment, turns_underway)
-        parts = StartParts(settings, environment, self._lock, launcher, self._watches, room)
-        self._starts = Starts(parts)
-        self._turn_servers = TurnServers(parts, on_change)
+
+    # What only looks or stops does not wait for the import of what starts.
+    @cached_property
+    def _start_parts(self) -> "StartParts":
+        from llama_mcp.llama_server.choosing.room import Room
+        from llama_mcp.llama_server.choosing.start_parts import StartParts
+
+        room = Room(self._settings, self.attachment, self._turns_underway)
+        known = self._settings, self._environment, self._lock, self._launcher
+        return StartParts(*known, self._watches, room)
+
+    @cached_property
+    def _starts(self) -> "Starts":
+        from llama_mcp.llama_server.starts import Starts
+
+        return Starts(self._start_parts)
+
+    @cached_property
+    def _turn_servers(self) -> "TurnServers":
+        from llama_mcp.llama_server.choosing.turn_servers import TurnServers
+
+        return TurnServers(self._start_parts, self._on_change)
 
     async def start(
         self,
@@ -158,11 +180,11 @@ class Supervisor:
         """
         return await self._looks.config(model)
 
-    async def fits(self) -> Fits:
+    async def fits(self) -> "Fits":
         """Return what judges whether models fit, as the settings start them now."""
         return (await self._looks.fits([None]))[0]
 
-    async def fits_of(self, entries: Sequence[NamedModel | None]) -> list[Fits]:
+    async def fits_of(self, entries: "Sequence[NamedModel | None]") -> "list[Fits]":
         """Return the same for each of the entries, None for the settings, measured once for all."""
         return await self._looks.fits(entries)
 
@@ -188,18 +210,20 @@ class Supervisor:
         states = await self.attachment.states()
         return [state.run.launch.alias for state in states if isinstance(state, RunState)]
 
-    async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> ReadyRun:
+    async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> "ReadyRun":
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""
         return await self._turn_servers.ready_server(wanted)
 
-    async def ready_run(self, name: str) -> ReadyRun | None:
+    async def ready_run(self, name: str) -> "ReadyRun | None":
         """Return the run of that name if it is one that answers, with a lease on it."""
         for state in await self.attachment.states():
             if isinstance(state, RunState) and state.run.name == name and state.is_live:
                 return await self._turn_servers.ready_run(state)
         return None
 
-    async def rank_server(self, *, model: str | None = None, wait_seconds: float = 0.0) -> RankRun:
+    async def rank_server(
+        self, *, model: str | None = None, wait_seconds: float = 0.0
+    ) -> "RankRun":
         """Return a llama-server whose model ranks; TurnServers says which, and what it raises."""
         return await self._turn_servers.rank_server(model=model, wait_seconds=wait_seconds)
 

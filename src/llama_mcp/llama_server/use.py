@@ -1,6 +1,7 @@
 """Who uses a llama-server, as it is told before one is stopped and in its status."""
 
 import os
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from llama_mcp.wording import lasting
@@ -41,3 +42,7 @@ class Use:
         what = "waits for a slot" if self.is_waiting else "generates a reply"
         what = "waits for the model to load" if self.is_loading else what
         return f"session {self.session} {what} in {whose}{lasted and f', for {lasted}'}"
+
+
+# Returns the turns that are not over, of all processes.
+TurnsUnderway = Callable[[], Awaitable[Sequence[Use]]]

@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 
 from llama_mcp.models.errors import ModelUnusableError
-from llama_mcp.models.offering import gguf_files_in
 from llama_mcp.models.places.folders import MAX_DEPTH
 from llama_mcp.models.shards import Shard, shard_of
 
@@ -68,7 +67,7 @@ def _check_kind(path: Path) -> None:
         raise _unreadable(path, error) from error
     if stat.S_ISDIR(mode):
         advice = (
-            gguf_files_in(path, depth=MAX_DEPTH)
+            _gguf_files_in(path, depth=MAX_DEPTH)
             or "It holds no GGUF file; pass the path of a .gguf file."
         )
         raise ModelUnusableError(str(path), "it is a folder", advice)
@@ -77,11 +76,18 @@ def _check_kind(path: Path) -> None:
         raise ModelUnusableError(str(path), "it is not a regular file", advice)
 
 
+def _gguf_files_in(folder: Path, wanted: str = "", *, depth: int = 0) -> str:
+    # Imported for a fault alone: a status does not wait for all that knows models.
+    from llama_mcp.models.offering import gguf_files_in
+
+    return gguf_files_in(folder, wanted, depth=depth)
+
+
 def _missing(path: Path) -> ModelUnusableError:
     if path.is_symlink():
         problem = f"it is a link to {os.readlink(path)}, which does not exist"
         return ModelUnusableError(str(path), problem, _DOWNLOAD_AGAIN)
-    advice = gguf_files_in(path.parent, path.name) or "Check the path for a typing error."
+    advice = _gguf_files_in(path.parent, path.name) or "Check the path for a typing error."
     return ModelUnusableError(str(path), "it does not exist", advice)
 
 

@@ -59,8 +59,10 @@ class Archive(JobArchive, ServingArchive):
     file cannot be opened, read or written.
     """
 
-    def __init__(self, path: Path, on_change: OnChange | None = None) -> None:
-        super().__init__(path)
+    def __init__(
+        self, path: Path, on_change: OnChange | None = None, *, may_replace: bool = True
+    ) -> None:
+        super().__init__(path, may_replace=may_replace)
         self._on_change = on_change
         self._statistics = Statistics()
 

@@ -21,8 +21,14 @@ T = TypeVar("T")
 class ArchiveFile:
     """One file that several processes may use at once."""
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path)
+    def __init__(self, path: Path, *, may_replace: bool = True) -> None:
+        """Take the file.
+
+        Args:
+            path: where it is.
+            may_replace: a damaged one is moved aside, and a new one begun; else it is refused.
+        """
+        self._database = Database(path, may_replace=may_replace)
         self._thread = ArchiveThread()
 
     def notice(self) -> str | None:

@@ -32,6 +32,9 @@ class TurnStatus(StrEnum):
     """The process that was receiving the reply died."""
 
 
+# How a turn stands that is in progress and waits for a slot or its model.
+WAITING = "waiting"
+
 Role = Literal["system", "user", "assistant"]
 
 

@@ -25,10 +25,9 @@ from llama_mcp.errors import (
     LlamaMCPError,
     Step,
     Words,
-    in_words,
 )
 from llama_mcp.llama_server.model_errors import UnknownModelError
-from llama_mcp.llama_server.status import NEXT_STEPS, ServerStatus
+from llama_mcp.llama_server.status import ServerStatus, with_step
 from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.sessions.errors import SessionAmbiguousError, SessionNotFoundError
 from llama_mcp.sessions.texts import clean_text
@@ -180,8 +179,7 @@ def with_next_step(status: ServerStatus, words: Words = TOOL_WORDS) -> ServerSta
     """Return the status with what to do next at the end of its message."""
     if status.model is None:  # nobody knows its name
         words = {**words, Step.FORCE_STOP: words[Step.FORCE_STOP].replace(_ITS_NAME, "")}
-    step = in_words(NEXT_STEPS.get(status.state, ""), words)
-    return status.model_copy(update={"message": f"{status.message} {step}".rstrip()})
+    return with_step(status, words)
 
 
 def describe_arguments(error: ValidationError) -> str:

@@ -156,12 +156,18 @@ class TurnFailedError(LlamaMCPError):
     """A turn broke off after it had begun."""
 
     def __init__(self, session_id: str, turn: int, cause: LlamaMCPError, received: str) -> None:
+        self.session_id, self.turn = session_id, turn
         text = f"This was turn {turn} of session {session_id}."
         if received:
             shown = f"the first {SHOWN} of " if len(received) > SHOWN else ""
             text += f" Before it broke off came {shown}{counted(len(received), 'character')}:\n"
             text += received[:SHOWN]
         super().__init__(text, cause=cause)
+        self._cause = cause
+
+    def without_reply(self) -> "TurnFailedError":
+        """Return the same for somebody who has seen what had come."""
+        return TurnFailedError(self.session_id, self.turn, self._cause, "")
 
 
 class ReplyElsewhereError(LlamaMCPError):

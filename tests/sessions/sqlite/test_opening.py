@@ -226,3 +226,14 @@ async def test_an_archive_that_was_deleted_while_in_use_is_begun_again(
 
     assert (await archive.list_sessions()).total == 0
     assert "moved or deleted" in (archive.notice() or "")
+
+
+async def test_who_only_looks_leaves_a_damaged_archive_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "sessions.db"
+    path.write_bytes(b"no database at all " * 100)
+    archive = Archive(path, may_replace=False)
+    with pytest.raises(ArchiveError, match="is damaged .* and was left as it is"):
+        await archive.list_sessions()
+    await archive.close()
+    assert path.read_bytes() == b"no database at all " * 100
+    assert not any("damaged" in name for name in os.listdir(tmp_path))

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.sessions.records import ArchivedTurn, TurnStatus
+from llama_mcp.sessions.transcript import transcript
 from llama_mcp.surface.results.pages import page_of, turns_before
-from llama_mcp.surface.results.tool_results import structure_of
-from llama_mcp.surface.results.transcripts import transcript
 from llama_mcp.surface.sizes import MAX_FRAME_BYTES, cut_middle, fitting, wire_bytes
 from tests.surface.results.test_transcripts import TIME, session
 

@@ -1,15 +1,17 @@
-"""A client of one llama-server's HTTP API. HTTP's errors become ours here."""
+"""A client of one llama-server's HTTP API. HTTP's errors become ours here.
+
+httpx2 is imported with the first client: who only looks at records does not wait for it.
+"""
 
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import anyio
-import httpx2
 
 from llama_mcp.llama_server.api.chunks import StreamMark, chunks_of, decoded
 from llama_mcp.llama_server.api.connection import Connection, lost
@@ -19,8 +21,10 @@ from llama_mcp.llama_server.api.refusals import error_from
 from llama_mcp.llama_server.api.shared_answer import SharedAnswer
 from llama_mcp.llama_server.errors import CompletionError, LlamaServerLostError
 
+if TYPE_CHECKING:
+    pass
+
 CONNECT_TIMEOUT_SECONDS = 5.0
-NO_READ_LIMIT = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
 GET_TIMEOUT_SECONDS = 2.0
 # llama-server answers /slots between two steps of generation, so each answer is used for a while.
 SLOTS_AGE_SECONDS = 0.25
@@ -33,14 +37,15 @@ CHAT = "/v1/chat/completions"
 STREAM = "/v1/stream"
 LOOKUP = "/v1/streams/lookup"
 NO_HEADERS: Mapping[str, str] = {}
-# httpx2 raises RuntimeError when the client is closed during a request, as a stop does.
-FAILURES = (httpx2.HTTPError, httpx2.StreamError, RuntimeError)
+_OK, _NOT_FOUND, _NOT_IMPLEMENTED = 200, 404, 501
 
 
 class LlamaServerClient:
     """Talks to the llama-server at url."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
+        import httpx2
+
         self.url = url
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else None
         # trust_env off: a proxy must never see what goes to this machine.
@@ -66,16 +71,16 @@ class LlamaServerClient:
         """Tell whether it answers and its model is loaded, by /health."""
         try:
             status, _ = await self._fetch("GET", "/health", GET_TIMEOUT_SECONDS)
-        except FAILURES:
+        except _failures():
             return False
-        return httpx2.codes.is_success(status)
+        return _is_success(status)
 
     async def get_or_none(
         self, path: str, timeout_seconds: float = GET_TIMEOUT_SECONDS
     ) -> Any | None:
         """Return the JSON of a GET endpoint; None when this build has none or does not answer."""
         status, content = await self.look(path, timeout_seconds)
-        return content if httpx2.codes.is_success(status) else None
+        return content if _is_success(status) else None
 
     async def look(
         self, path: str, timeout_seconds: float = GET_TIMEOUT_SECONDS
@@ -83,7 +88,7 @@ class LlamaServerClient:
         """Return status and JSON of a GET endpoint: 0 without an answer, None without JSON."""
         try:
             status, content = await self._fetch("GET", path, timeout_seconds)
-        except FAILURES:
+        except _failures():
             return 0, None
         try:
             return status, decoded(content)
@@ -108,9 +113,9 @@ class LlamaServerClient:
         """Return the Prometheus text of /metrics; None when this build has none."""
         try:
             status, content = await self._fetch("GET", "/metrics", GET_TIMEOUT_SECONDS)
-        except FAILURES:
+        except _failures():
             return None
-        return content.decode("utf-8", "replace") if httpx2.codes.is_success(status) else None
+        return content.decode("utf-8", "replace") if _is_success(status) else None
 
     async def post(
         self, path: str, body: Mapping[str, Any], timeout_seconds: float = POST_TIMEOUT_SECONDS
@@ -123,11 +128,11 @@ class LlamaServerClient:
         """
         try:
             status, content = await self._fetch("POST", path, timeout_seconds, _encode(body))
-        except FAILURES as error:
+        except _failures() as error:
             raise lost(_describe(error)) from error
-        if status in (httpx2.codes.NOT_FOUND, httpx2.codes.NOT_IMPLEMENTED):
+        if status in (_NOT_FOUND, _NOT_IMPLEMENTED):
             return None
-        if not httpx2.codes.is_success(status):
+        if not _is_success(status):
             raise error_from(status, content, body)
         return decoded(content)
 
@@ -138,11 +143,14 @@ class LlamaServerClient:
 
         httpx2's own limits count for each read, so a body that trickles in would never exceed them.
         """
+        import httpx2
+
+        timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_SECONDS)
         body = bytearray()
         try:
             with anyio.fail_after(seconds):
                 async with self._http.stream(
-                    method, path, content=content, timeout=NO_READ_LIMIT
+                    method, path, content=content, timeout=timeout
                 ) as response:
                     async for piece in response.aiter_bytes():
                         body += piece
@@ -226,7 +234,7 @@ class LlamaServerClient:
     async def _answer(self, request: bytes, body: Mapping[str, Any]) -> AsyncIterator[Connection]:
         connection = await self._connections.ask(request)
         try:
-            if not httpx2.codes.is_success(connection.status):
+            if not _is_success(connection.status):
                 raise await _refusal(connection, body)
             yield connection
         finally:
@@ -258,6 +266,17 @@ async def _refusal(connection: Connection, body: Mapping[str, Any]) -> Completio
     except LlamaServerLostError as error:
         return error
     return error_from(connection.status, content, body)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what httpx2 raises: RuntimeError when its client is closed meanwhile, as by a stop."""
+    import httpx2
+
+    return httpx2.HTTPError, httpx2.StreamError, RuntimeError
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status <= 299
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

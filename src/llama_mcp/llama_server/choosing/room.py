@@ -23,11 +23,9 @@ from llama_mcp.llama_server.runs.run_state import RunState, once_unloaded
 from llama_mcp.llama_server.runs.start_lock import Exclusive
 from llama_mcp.llama_server.starting.fit_note import FitQuestion
 from llama_mcp.llama_server.status import ServerState
-from llama_mcp.llama_server.use import Use
+from llama_mcp.llama_server.use import TurnsUnderway, Use
 from llama_mcp.settings import LlamaServerSettings
 from llama_mcp.wording import counted, lasting, size_text
-
-TurnsUnderway = Callable[[], Awaitable[Sequence[Use]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,14 +76,19 @@ def read_log(path: Path, lines: int, level: Level | None = None) -> ServerLog:
         before, is_whole = _last_lines(path.with_name(f"{path.name}.1"), _MAX_SEARCHED_BYTES)
         raw = before + raw
     if level is None:
-        found = [_clip(clean_line(line)) for line in raw[-min(lines, MAX_LOG_LINES) :]]
+        found = clean_lines(raw[-min(lines, MAX_LOG_LINES) :], None)
     else:
-        cleaned = (_clip(clean_line(line)) for line in raw)
-        raw = found = list(_of_level(cleaned, level))
+        raw = found = clean_lines(raw, level)
     shown = _newest_that_fit(found[-min(lines, MAX_LOG_LINES) :])
     truncated = not is_whole or len(shown) < len(raw)
     note = None if shown else _why_nothing(path, level, is_whole)
     return ServerLog(lines=shown, log_path=str(path), truncated=truncated, note=note)
+
+
+def clean_lines(lines: Iterable[str], level: Level | None) -> list[str]:
+    """Give lines that were read as they can be shown; with a level, only those and worse."""
+    cleaned = (_clip(clean_line(line)) for line in lines)
+    return list(cleaned if level is None else _of_level(cleaned, level))
 
 
 def _why_nothing(path: Path, level: Level | None, is_whole: bool) -> str:

@@ -6,6 +6,7 @@ Also how a start is ended whose caller is gone.
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -24,9 +25,11 @@ from llama_mcp.llama_server.runs.records import Launch
 from llama_mcp.llama_server.runs.run import Run, UnreadableRun
 from llama_mcp.llama_server.runs.run_state import FolderState, RunState, UnreadableState
 from llama_mcp.llama_server.runs.start_lock import Exclusive, StartLock
-from llama_mcp.llama_server.starting.fit_note import Unfit, why_unfit
-from llama_mcp.llama_server.starting.preparation import Preparation
 from llama_mcp.llama_server.status import ServerState
+
+if TYPE_CHECKING:
+    from llama_mcp.llama_server.starting.fit_note import Unfit
+    from llama_mcp.llama_server.starting.preparation import Preparation
 
 MAX_RESTARTS = 3
 RESTART_WINDOW_SECONDS = 300.0
@@ -65,7 +68,7 @@ class Launcher:
     async def launch(
         self,
         exclusive: Exclusive,
-        preparation: Preparation,
+        preparation: "Preparation",
         replaced: Run | UnreadableRun | None,
     ) -> Run:
         """Launch what was prepared.
@@ -79,6 +82,9 @@ class Launcher:
         Raises:
             LlamaMCPError: it could not be launched; ReplaceFailedError when something was replaced.
         """
+        # Imported for a launch: who looks at llama-servers makes none.
+        from llama_mcp.llama_server.starting.fit_note import why_unfit
+
         try:
             # Now that what it replaces has ended, and has left its memory.
             unfit = await anyio.to_thread.run_sync(
@@ -202,7 +208,7 @@ async def _launch_again(exclusive: Exclusive, replaced: Launch) -> None:
     await exclusive.launch(launch, "restored, since what was to replace it did not start")
 
 
-def _noted(launch: Launch, unfit: Unfit) -> Launch:
+def _noted(launch: Launch, unfit: "Unfit") -> Launch:
     noted = {"notes": [*launch.notes, unfit.note], "fitting_ctx_size": unfit.fitting_ctx_size}
     return launch.model_copy(update=noted)
 

@@ -1,8 +1,14 @@
-"""A download as its caller sees it."""
+"""A download as its caller sees it, and how far it is in words."""
 
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PrivateAttr, WithJsonSchema
+
+from llama_mcp.visible_text import visible_line
+from llama_mcp.wording import lasting, size_text
+
+# Less is over before it is read.
+_SHORTEST_LEFT_SECONDS = 1
 
 
 class DownloadFile(BaseModel):
@@ -50,3 +56,22 @@ class Download(BaseModel):
     def doing(self) -> str:
         """What it does now, other than receive; for who watches."""
         return self._doing
+
+
+def download_line(download: Download) -> str:
+    """Return how far a download is, in a line: for a person who watches it."""
+    parts = [*figures_of(download.bytes), visible_line(download.doing)]
+    return ", ".join(filter(None, parts)) or download.state
+
+
+def figures_of(come: Bytes) -> list[str]:
+    """Return how much has come, how fast, and how long the rest takes."""
+    figures = []
+    if come.total:
+        total = size_text(come.total)
+        figures.append(total if come.done >= come.total else f"{size_text(come.done)} of {total}")
+    if come.per_second:
+        figures.append(f"{size_text(int(come.per_second))}/s")
+    if come.seconds_left and come.seconds_left >= _SHORTEST_LEFT_SECONDS:
+        figures.append(f"{lasting(come.seconds_left)} left")
+    return figures

@@ -20,6 +20,7 @@ from llama_mcp.sessions.sqlite.failures import (
     damage_error,
     is_damage,
     is_search_damage,
+    left_damaged_error,
 )
 from llama_mcp.sessions.sqlite.opening import move_aside_if_unchanged
 from llama_mcp.sessions.sqlite.searching import rebuild_index
@@ -33,8 +34,9 @@ T = TypeVar("T")
 class Database:
     """One file of sessions; used by one thread at a time, except where a method says otherwise."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_replace: bool = True) -> None:
         self._path = path
+        self._may_replace = may_replace
         self._store: Store | None = None
         self._notice: str | None = None
         self._unwritten: dict[tuple[str, int], tuple[TurnEnding, ArchiveError]] = {}
@@ -123,7 +125,7 @@ class Database:
             self._forget_store()
         if self._store is None:
             self._opened_at_change = self.last_change()
-            self._store = Store(self._path)
+            self._store = Store(self._path, may_replace=self._may_replace)
             self._notice = self._store.notice or self._notice
         if self.has_short_waits:
             self._store.shorten_waits()
@@ -152,6 +154,8 @@ class Database:
 
     def _move_aside(self, store: Store, damage: sqlite3.DatabaseError) -> ArchiveError:
         self._forget_store()
+        if not self._may_replace:
+            return left_damaged_error(self._path, damage)
         moved_to = move_aside_if_unchanged(self._path, store.inode)
         return damage_error(self._path, moved_to, damage)
 

@@ -99,6 +99,16 @@ def damage_error(path: Path, moved_to: Path | None, error: sqlite3.Error) -> Arc
     )
 
 
+def left_damaged_error(path: Path, error: sqlite3.Error) -> ArchiveError:
+    """Return what to say of a damaged archive to somebody who only looks."""
+    return ArchiveError(
+        str(path),
+        f"is damaged ({_evidence(error)}) and was left as it is",
+        "The next chat moves it aside, deletes nothing of it and begins a new one. What can be "
+        f"read of it: sqlite3 '{path}' .recover",
+    )
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether the file is not what SQLite wrote."""
     return _code_of(error) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)

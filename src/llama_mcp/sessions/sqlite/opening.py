@@ -21,7 +21,7 @@ from filelock import FileLock
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.sqlite import connecting
 from llama_mcp.sessions.sqlite.connecting import connect_to_read
-from llama_mcp.sessions.sqlite.failures import is_damage, is_refusal
+from llama_mcp.sessions.sqlite.failures import is_damage, is_refusal, left_damaged_error
 from llama_mcp.sessions.sqlite.migrations import APPLICATION_ID, MIGRATIONS, applied_count, migrate
 from llama_mcp.sessions.sqlite.search_words import searchable
 from llama_mcp.sessions.sqlite.syncing import prepare_syncs
@@ -40,16 +40,21 @@ class OpenedFile:
     is_read_only: bool = False
 
 
-def open_file(path: Path) -> OpenedFile:
+def open_file(path: Path, *, may_replace: bool = True) -> OpenedFile:
     """Open the archive, only to read where nothing may be written; create it if there is none.
 
+    Args:
+        path: Where it is.
+        may_replace: A damaged one is moved aside, and a new one begun.
+
     Raises:
-        ArchiveError: The file is newer than this program, or another program's.
+        ArchiveError: The file is newer than this program, another program's, or damaged and not to
+            be replaced.
         sqlite3.Error: SQLite could not open it.
         OSError: The folder or the file cannot be made.
     """
     try:
-        return _open_to_write(path)
+        return _open_to_write(path, may_replace=may_replace)
     except (OSError, sqlite3.OperationalError) as error:
         if not is_refusal(error) or not os.access(path, os.R_OK):
             raise
@@ -59,7 +64,7 @@ def open_file(path: Path) -> OpenedFile:
             raise error from None
 
 
-def _open_to_write(path: Path) -> OpenedFile:
+def _open_to_write(path: Path, *, may_replace: bool) -> OpenedFile:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _opening_lock(path):
         try:
@@ -67,6 +72,8 @@ def _open_to_write(path: Path) -> OpenedFile:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
+            if not may_replace:
+                raise left_damaged_error(path, error) from error
             moved_to = _move_aside(path)
             notice = describe_damage(moved_to, error)
         return _connect(path, notice)

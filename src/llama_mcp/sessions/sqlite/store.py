@@ -23,9 +23,9 @@ SHORT_TIMEOUT_MS = 400
 class Store:
     """One connection to the archive; used by one thread at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_replace: bool = True) -> None:
         """Open the archive, begin or migrate it as needed; open_file says what it raises."""
-        opened = open_file(path)
+        opened = open_file(path, may_replace=may_replace)
         self.connection = opened.connection
         self.notice = opened.notice
         self.inode = opened.inode

@@ -36,7 +36,7 @@ class WriteLog:
     """The log of a connection that prepare_syncs has seen."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
+        self._sqlite = connection
         self._path = path
         self._synchronous: Synchronous = "FULL"
         self._checkpoint = self._last_checkpoint()
@@ -45,8 +45,8 @@ class WriteLog:
         """Say how the next transactions are committed."""
         if synchronous != self._synchronous:
             pages = _CHECKPOINT_PAGES[synchronous]
-            self._connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
-            self._connection.execute(f"PRAGMA synchronous = {synchronous}")
+            self._sqlite.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+            self._sqlite.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
 
     def begin_anew(self) -> None:
@@ -58,7 +58,7 @@ class WriteLog:
         # Whatever stands in the way, the next write does the same.
         with suppress(sqlite3.Error):
             # A write of what stays as it is; a row that does SQLite would not write.
-            self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._sqlite.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def _last_checkpoint(self) -> int | None:
         # Nothing but a checkpoint writes the file itself.

@@ -15,8 +15,8 @@ from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.results.files import progress_line
 from llama_mcp.turns.following import Stage, stage_of
 from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.replies.reply_line import line_of
 from llama_mcp.visible_text import visible_line
-from llama_mcp.wording import counted
 
 if TYPE_CHECKING:
     from llama_mcp.turns.jobs.job import Job
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 MIN_INTERVAL_SECONDS = 0.05
 # A job says the same for a long time: only that it goes on.
 SAME_LINE_SECONDS = 1.0
-MAX_LINE_CHARACTERS = 200
 # While a model loads progress is below 1, which is the first token; half of that after a minute.
 HALF_LOAD_SECONDS = 60.0
 # Six bytes each at most; a client that reads slowly lets a reply of any length come together.
@@ -98,7 +97,7 @@ class ReplyProgress:
         if self._stream == "chunks":
             message = "".join(reply.pieces[self.sent_pieces : pieces])
         else:
-            message = _line(reply)
+            message = line_of(reply)
         total = reply.prompt_total
         if total is not None:
             total = total + reply.max_tokens if reply.max_tokens else None
@@ -155,7 +154,7 @@ class JobProgress:
         total = state.planned if state.is_planned else None
         if job.reply.is_waiting:
             # Nothing is done meanwhile, and a line still has to rise.
-            value, total, line = self._progress.last + 0.001, None, _line(job.reply)
+            value, total, line = self._progress.last + 0.001, None, line_of(job.reply)
         early_seconds = self._sent_at + SAME_LINE_SECONDS - anyio.current_time()
         if line == self._line and early_seconds > 0:
             # Another line does not wait for so long.
@@ -163,21 +162,3 @@ class JobProgress:
         if await self._progress.report(value, total, visible_line(clean_text(line))):
             self._sent_at, self._line = anyio.current_time(), line
         return 0.0
-
-
-def _line(reply: PartialReply) -> str:
-    """Return a line for a person: how far the prompt is read, else the end of the reply."""
-    if reply.load:
-        return visible_line(clean_text(reply.load.line))
-    if reply.queue_place:
-        return f"waiting for a slot, {reply.queue_place}"
-    if not reply.generated:
-        if not reply.prompt_total:
-            return "waiting for llama-server"
-        share = 100 * reply.prompt_processed / reply.prompt_total
-        seconds = reply.prompt_seconds_left
-        left = f", about {seconds:.0f} s left" if seconds and seconds >= 1 else ""
-        return f"reading the prompt, {share:.0f} %{left}"
-    tail = visible_line(" ".join("".join(reply.pieces[-40:]).split()))
-    head = f"{counted(reply.generated, 'token')}: "
-    return head + tail[-(MAX_LINE_CHARACTERS - len(head)) :]

@@ -7,9 +7,11 @@ from mcp.server.mcpserver import MCPServer
 from mcp.types import Annotations, Resource
 from pydantic import Field
 
+from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import ArchivedTurn, Session
 from llama_mcp.sessions.texts import clean_text
+from llama_mcp.sessions.transcript import transcript
 from llama_mcp.surface.resources.listing import MARKDOWN, TRANSCRIPTS_LISTED, transcript_entry
 from llama_mcp.surface.resources.uris import (
     SESSION_DATA_PAGE_TEMPLATE,
@@ -20,8 +22,7 @@ from llama_mcp.surface.resources.uris import (
     session_uris,
 )
 from llama_mcp.surface.results.pages import page_of, turns_before, with_short_prompt
-from llama_mcp.surface.results.tool_results import JSON, json_text, structure_of
-from llama_mcp.surface.results.transcripts import transcript
+from llama_mcp.surface.results.tool_results import JSON, json_text
 from llama_mcp.surface.results.unfinished import list_with_unfinished, with_unfinished
 
 TURNS_PER_READ = 200

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from llama_mcp.models.download.download import Bytes, Download
+from llama_mcp.models.download.download import Download, figures_of
 from llama_mcp.surface.results.hints import EVERY_TOOL, Offered
 from llama_mcp.visible_text import visible_line
-from llama_mcp.wording import lasting, size_text
+from llama_mcp.wording import size_text
 
 # What each state means to a model that has our tools.
 _MEANING = {
@@ -13,8 +13,6 @@ _MEANING = {
     "cancel=true ends it.",
     "cancelled": "What has come is kept. The same call without cancel goes on from there.",
 }
-# Less is over before it is read.
-_SHORTEST_LEFT_SECONDS = 1
 
 
 def told_download(download: Download, offered: Offered = EVERY_TOOL) -> Download:
@@ -30,17 +28,11 @@ def _what_takes_it(offered: Offered) -> str:
     return "The operator's LLAMA_MCP_MODEL_PATH takes the model_path."
 
 
-def download_line(download: Download) -> str:
-    """Return how far a download is, in a line: for a person who watches it."""
-    parts = [*_figures(download.bytes), visible_line(download.doing)]
-    return ", ".join(filter(None, parts)) or download.state
-
-
 def download_text(download: Download) -> str:
     """Return a Download in words."""
     quant = [f"quant {download.quant}"] if download.quant else []
     heading = ", ".join(
-        (f"{download.model} is {download.state}", *quant, *_figures(download.bytes))
+        (f"{download.model} is {download.state}", *quant, *figures_of(download.bytes))
     )
     lines = [f"[{heading}]", *download.notes]
     if download.model_path:
@@ -52,18 +44,6 @@ def download_text(download: Download) -> str:
         others = ((other.quant, other.size_bytes) for other in download.other_quants)
         lines.append(f"Other quants: {_sized(others)}")
     return "\n".join(lines)
-
-
-def _figures(come: Bytes) -> list[str]:
-    figures = []
-    if come.total:
-        total = size_text(come.total)
-        figures.append(total if come.done >= come.total else f"{size_text(come.done)} of {total}")
-    if come.per_second:
-        figures.append(f"{size_text(int(come.per_second))}/s")
-    if come.seconds_left and come.seconds_left >= _SHORTEST_LEFT_SECONDS:
-        figures.append(f"{lasting(come.seconds_left)} left")
-    return figures
 
 
 def _sized(named: Iterable[tuple[str, int]]) -> str:

@@ -7,8 +7,8 @@ the number of the part is in the offset's higher bits, which no count of turns r
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.sessions.records import ArchivedTurn, Session
-from llama_mcp.surface.results.tool_results import structure_of
 from llama_mcp.surface.sizes import cut_text, wire_bytes
 
 # A session has fewer turns (sessions/sqlite/rows.py).

@@ -11,11 +11,12 @@ from typing import Any
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict
 
+from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.sessions.records import Receipt, Timing, TranscriptPage, TurnStatus, Usage
 from llama_mcp.surface.results.files import ToldJob, told_after, what_is_new_of_job
 from llama_mcp.surface.results.hints import EVERY_TOOL, Offered, hint
 from llama_mcp.surface.results.statuses import ReplyStatus, SavedTo, saved_to_of, status_of
-from llama_mcp.surface.results.tool_results import structure_of, tool_result
+from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.turns.replies.cache_miss import FIRST_TURN
 from llama_mcp.turns.replies.reply import ChatReply, ContextUse
 from llama_mcp.wording import counted

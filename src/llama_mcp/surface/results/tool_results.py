@@ -12,13 +12,12 @@ from typing import Any
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
+from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.surface.sizes import RESULT_BYTES, fitting
 from llama_mcp.visible_text import escape_unseen, visible
 
 JSON = "application/json"
-# The model's or the caller's own data, in which null and empty mean something.
-VERBATIM = frozenset({"parsed", "sampling"})
 
 
 def tool_result(
@@ -52,12 +51,6 @@ def tool_result(
     return result
 
 
-def structure_of(content: BaseModel) -> dict[str, Any]:
-    """Return the model as JSON data without what is null or empty, all of it valid Unicode."""
-    pruned = _pruned(content.model_dump(mode="json"))
-    return pruned if isinstance(pruned, dict) else {}
-
-
 def json_text(content: BaseModel | dict[str, Any]) -> str:
     """Return a result as indented JSON, without what is null or empty; data is taken as it is."""
     fits = fitting(_data_of(content), room_bytes=RESULT_BYTES // 2)  # quoted once more on the wire
@@ -66,28 +59,3 @@ def json_text(content: BaseModel | dict[str, Any]) -> str:
 
 def _data_of(content: BaseModel | dict[str, Any]) -> dict[str, Any]:
     return structure_of(content) if isinstance(content, BaseModel) else content
-
-
-def _pruned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, list):
-        return [_pruned(item) for item in value]
-    if isinstance(value, dict):
-        pairs = (
-            (name, _cleaned(item) if name in VERBATIM else _pruned(item))
-            for name, item in value.items()
-        )
-        return {name: item for name, item in pairs if item is not None and item not in ([], {})}
-    return value
-
-
-def _cleaned(value: Any) -> Any:
-    """Return data that is not ours as it is, but for lone surrogates."""
-    if isinstance(value, str):
-        return clean_text(value)
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    if isinstance(value, dict):
-        return {clean_text(name): _cleaned(item) for name, item in value.items()}
-    return value

@@ -1,10 +1,9 @@
 """Which sessions have a reply that is not whole, and what to do about it."""
 
 from llama_mcp.services import Services
-from llama_mcp.sessions.records import Session, SessionList, TurnStatus
+from llama_mcp.sessions.records import WAITING, Session, SessionList, TurnStatus
 from llama_mcp.surface.results.hints import hint
 
-WAITING = "waiting"
 _UNDERWAY = frozenset({TurnStatus.IN_PROGRESS.value, WAITING})
 _WAIT = ("wait_for_reply", "gives a reply that is in_progress or waiting.")
 _READ = ("read_session", "has what had come of one that was interrupted.")

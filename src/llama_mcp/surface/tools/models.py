@@ -7,11 +7,11 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from llama_mcp.models.download.download import Download
+from llama_mcp.models.download.download import Download, download_line
 from llama_mcp.observing.model_list import ModelList
 from llama_mcp.services import Services
 from llama_mcp.surface.notifications.progress import RisingProgress
-from llama_mcp.surface.results.downloads import download_line, download_text, told_download
+from llama_mcp.surface.results.downloads import download_text, told_download
 from llama_mcp.surface.results.models import models_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import FETCHING, READ_ONLY, OptionalText, WaitUntilBack

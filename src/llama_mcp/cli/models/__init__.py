@@ -1,0 +1,1 @@
+"""Models at a terminal: which there are, and getting one."""

@@ -1,0 +1,64 @@
+"""What is done beside the rooms while a server has them open.
+
+Notes for its log, and replies that other processes have left.
+"""
+
+import logging
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import anyio.to_thread
+
+from llama_mcp.errors import LlamaMCPError
+from llama_mcp.keeper import run_dir
+from llama_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from llama_mcp.sessions.archive import Archive
+
+logger = logging.getLogger(__name__)
+
+
+class Rooms(Protocol):
+    """What of the rooms takes part in it."""
+
+    settings: Settings
+
+    @property
+    def archive(self) -> "Archive":
+        """All sessions."""
+
+    async def take_finished(self) -> None:
+        """Take into the archive what has ended of the replies whose processes have."""
+
+
+async def log_missing_folders(settings: Settings) -> None:
+    """Say on stderr which folders of the settings are not there, and what the file of models is."""
+    from llama_mcp.models.settings_on_disk import notes_on_disk
+
+    # Abandoned at the end: a folder on a network that hangs must not keep the process.
+    for note in await anyio.to_thread.run_sync(notes_on_disk, settings, abandon_on_cancel=True):
+        logger.warning("%s", note)
+
+
+async def look_for_finished(rooms: Rooms) -> None:
+    """Open the archive if other processes may have left replies for it."""
+    with suppress(LlamaMCPError):
+        if await has_streams(rooms.settings):
+            assert rooms.archive
+
+
+async def take_finished(rooms: Rooms) -> None:
+    """Take what was left; what is wrong with archive or folders, the calls that need them say."""
+    try:
+        await rooms.take_finished()
+    except LlamaMCPError as error:
+        logger.info("What other processes have left was not looked at: %s", error)
+
+
+async def has_streams(settings: Settings) -> bool:
+    """Tell whether other processes may have left replies for the archive."""
+    look = partial(run_dir.have_streams, str(settings.runs_dir))
+    # Abandoned at the end: a folder on a network that hangs must not keep the process.
+    return await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
