@@ -17,6 +17,7 @@ COMMAND = "sh scripts/demo"
 COLUMNS = 124
 SHOWN_LINES = 5
 INDENT = "      "
+SET_UP = r"  \1 claude-code"
 
 FONT_SIZE, LINE_HEIGHT, MARGIN = 14, 19, 20
 # Monospaced fonts are about six tenths of their size wide.
@@ -37,7 +38,13 @@ def main() -> int:
 
 
 def without_paths(text: str) -> str:
-    """Return the text without quoted paths; the demo cuts some of them off before their end."""
+    """Return the text without this machine's paths and clients, as far as the demo tells them.
+
+    The demo cuts some quoted paths off before their end.
+    """
+    text = re.sub(
+        r"^  \S*(\.venv/bin/llama-mcp install) .*(\nCLIENT .*)?", SET_UP, text, flags=re.M
+    )
     return re.sub(r"'/[^'\n]*'?", "'…", text)
 
 

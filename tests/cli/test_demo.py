@@ -53,6 +53,8 @@ def test_the_demo_shows_every_step_and_leaves_nothing(
     assert steps == list("123456789")
     assert "model: The capital of France is Paris." in done.stdout
     assert "Every step was right" in done.stdout
+    last = done.stdout.splitlines()[-2:]
+    assert last[0].endswith(" install CLIENT") and "claude-code" in last[1]
     assert not processes_of(tmp_path)
     assert files_in(tmp_path) == []
 

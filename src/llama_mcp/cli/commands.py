@@ -41,18 +41,18 @@ class Command:
 
 COMMANDS = (
     Command("serve", "serve MCP over stdin and stdout, as without a command"),
+    Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
+    Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),
+    Command(
+        "doctor", "look at everything that llama-mcp needs, and say what is wrong", "doctor.command"
+    ),
     Command("chat", "talk with the local model, or ask it one thing", "chat.command"),
     Command("status", "what llama-server is doing", "llama_server.status"),
     Command("models", "list models, or get one", "models.command"),
     Command("sessions", "list, search, show, export or delete sessions", "sessions.command"),
     Command("stop", "stop llama-server", "llama_server.stop"),
     Command("logs", "show llama-server's log", "llama_server.logs"),
-    Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
-    Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),
     Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),
-    Command(
-        "doctor", "look at everything that llama-mcp needs, and say what is wrong", "doctor.command"
-    ),
 )
 
 

