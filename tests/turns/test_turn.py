@@ -1,6 +1,9 @@
 """One turn, from the first token to the archive, and what those hear who follow it."""
 
+import os
+import signal
 import sqlite3
+import threading
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -136,6 +139,28 @@ async def test_a_reply_that_breaks_off_is_an_error_and_archived_as_far_as_it_cam
     archived = await other.last_turn(turn.session_id)
     assert (archived.status, archived.reply) == (TurnStatus.FAILED, PART)
     assert "SIGKILL" in (archived.error or "")
+
+
+async def test_a_reply_that_is_cancelled_as_it_breaks_off_is_no_failure(
+    room: Room, other: Archive
+) -> None:
+    turn = await room.begin_hanging("hello")
+    pid = (await room.services.supervisor.status()).pid
+    assert pid is not None
+    room.set_faults(no_continuation=True)
+    is_let_go = threading.Event()
+    async with anyio.create_task_group() as tasks:
+        # Before it fails it asks the archive whether it was cancelled elsewhere, and has to wait.
+        tasks.start_soon(room.services.archive._run, lambda _store: is_let_go.wait())
+        os.kill(pid, signal.Signals["SIGKILL"])
+        await until(lambda: turn.error is not None, "it is known what broke it off")
+        tasks.start_soon(turn.cancel)
+        await anyio.wait_all_tasks_blocked()
+        is_let_go.set()
+    assert (await turn.deliver()).status is TurnStatus.CANCELLED
+    archived = await other.last_turn(turn.session_id)
+    assert (archived.status, archived.reply) == (TurnStatus.CANCELLED, PART)
+    assert archived.error is None
 
 
 async def test_a_process_that_ends_leaves_its_turn_interrupted_with_what_came(

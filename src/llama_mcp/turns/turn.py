@@ -78,8 +78,7 @@ class Turn(Underway):
                         await self.save()  # the check may take seconds
                     # A cancellation leaves this out, and the reply is complete all the same.
                     await self._keep_to_schema()
-            if status is TurnStatus.INTERRUPTED and self._is_cancel_asked:
-                status = TurnStatus.CANCELLED
+            status = self._ended_as(status)
         finally:
             try:
                 with anyio.CancelScope(shield=True):

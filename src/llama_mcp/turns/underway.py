@@ -8,6 +8,7 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
+from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.following import Following
 from llama_mcp.turns.replies.partial_reply import PartialReply
 
@@ -56,6 +57,13 @@ class Underway:
         """Wait until it is over if a caller is cancelling it."""
         if self._is_cancel_asked:
             await self.following.wait_until_over()
+
+    def _ended_as(self, status: TurnStatus) -> TurnStatus:
+        """Return how it ended: what breaks off as a caller stops it is stopped, and no failure."""
+        if status is TurnStatus.INTERRUPTED and self._is_cancel_asked:
+            self.error = None
+            return TurnStatus.CANCELLED
+        return status
 
     async def _note_run(self, run: str) -> None:
         """Have the archive know which launch reads the session now: it may keep what it has read.

@@ -113,8 +113,7 @@ class Job(Underway):
                     tasks.start_soon(self._look_for_cancel)
                     status = await self._do()
                     tasks.cancel_scope.cancel()
-            if status is TurnStatus.INTERRUPTED and self._is_cancel_asked:
-                status = TurnStatus.CANCELLED
+            status = self._ended_as(status)
         finally:
             try:
                 with anyio.CancelScope(shield=True):
