@@ -9,7 +9,7 @@ from tests.support.client_process import LlamaMCP
 HEAVY = frozenset(
     {
         *("mcp", "mcp_types", "starlette", "uvicorn"),
-        *("httpx2", "httptools", "jsonschema", "prometheus_client", "opentelemetry"),
+        *("httpx2", "jsonschema", "prometheus_client", "opentelemetry"),
     }
 )
 # What only a chat, a start or a client needs.
