@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from llama_mcp.cli.install.command_path import HOW_TO_STAY
 from llama_mcp.errors import LlamaMCPError
 
 _TRY_AGAIN = "Set that right, then run the command again."
@@ -30,8 +31,7 @@ class NotLastingError(LlamaMCPError):
     def __init__(self, command: str, where: str) -> None:
         super().__init__(
             f"{command} lies in {where}, and will be gone one day; the client would then find "
-            'nothing. Install llama-mcp to stay, with `uv tool install "llama-mcp[engine]"` or '
-            '`pipx install "llama-mcp[engine]"`, and run this command of it again.'
+            f"nothing. {HOW_TO_STAY}. Then run this command of it again."
         )
 
 

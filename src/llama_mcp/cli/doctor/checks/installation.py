@@ -8,12 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fine, warning
-from llama_mcp.cli.install.command_path import our_entry, why_not_lasting
-
-INSTALL_FOR_GOOD = (
-    'Install it to stay, with `uv tool install "llama-mcp[engine]"` or '
-    '`pipx install "llama-mcp[engine]"`.'
-)
+from llama_mcp.cli.install.command_path import HOW_TO_STAY, our_entry, why_not_lasting
 
 
 def own_command(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -39,4 +34,4 @@ async def look_at_installation(circumstances: Circumstances) -> Sequence[Finding
     if folder is None:
         return [fine(about), fine(f"the command is {' '.join(command)}")]
     lost = f"The command {' '.join(command)} will not last: it lies in {folder}."
-    return [fine(about), warning(lost, INSTALL_FOR_GOOD)]
+    return [fine(about), warning(lost, f"{HOW_TO_STAY}.")]

@@ -10,11 +10,12 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from llama_mcp.cli.doctor.checks.installation import INSTALL_FOR_GOOD, passing_folder_of
+from llama_mcp.cli.doctor.checks.installation import passing_folder_of
 from llama_mcp.cli.doctor.entries.finding import PROJECT, USER, FoundEntry, entries_of
 from llama_mcp.cli.doctor.entries.time_limits import call_limit, start_limit
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
 from llama_mcp.cli.install.clients.all_clients import CLIENTS, is_installed
+from llama_mcp.cli.install.command_path import HOW_TO_STAY
 from llama_mcp.cli.install.errors import ClientFileError
 from llama_mcp.cli.install.known.client import Client
 from llama_mcp.cli.install.known.places import Places
@@ -140,7 +141,7 @@ def _gone(found: FoundEntry) -> Finding:
 def _passing(found: FoundEntry, launch: Launch, circumstances: Circumstances) -> list[Finding]:
     folder = passing_folder_of(launch.argv[0], circumstances.environment)
     lost = f"{found.title} starts {launch.argv[0]}, which will not last: it lies in {folder}."
-    return [warning(lost, INSTALL_FOR_GOOD)] if folder else []
+    return [warning(lost, f"{HOW_TO_STAY}.")] if folder else []
 
 
 def _wrong_settings(found: FoundEntry) -> list[Finding]:
