@@ -42,6 +42,8 @@ KNOWN = {
     ("surface/client_folders.py", "_connection"),
     ("cli/serve.py", "mcp.server.mcpserver.server"),
 }
+# mcp.json is a file of many clients.
+LOGGER = re.compile(r"mcp(\.(?!json\b)\w+)+")
 STANDARD_LIBRARY = {"_exit", "_fields", "_handle"}
 REQUEST = b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}'
 
@@ -90,7 +92,7 @@ def foreign_private_names(tree: ast.Module, ours: set[str]) -> Iterator[str]:
             parts = [*node.module.split("."), *(alias.name for alias in node.names)]
             if any(is_private(part) for part in parts) and parts[0] != "llama_mcp":
                 yield node.module
-        elif isinstance(node, ast.Constant) and re.fullmatch(r"mcp(\.(?!json\b)\w+)+", str(node.value)):
+        elif isinstance(node, ast.Constant) and LOGGER.fullmatch(str(node.value)):
             yield str(node.value)  # a logger, which only its module's name leads to
 
 
