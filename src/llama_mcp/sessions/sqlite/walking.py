@@ -13,11 +13,11 @@ from llama_mcp.sessions.sqlite.reading import Before
 from llama_mcp.sessions.sqlite.search_words import QueryWord
 
 # So many sessions are counted.
-COUNTED_SESSIONS = 500
+COUNTED_SESSIONS = 300
 # A word is common that the index has more often; collecting fewer takes less time than a walk.
 _COMMON_ROWS = 200_000
 # How many of the newest sessions are looked into before all of them are searched at once.
-_LOOKED_INTO = 1_000
+_LOOKED_INTO = 600
 # A beginning of more words than these is searched for at once.
 _MOST_ENDINGS = 50
 
