@@ -27,7 +27,7 @@ from llama_mcp.turns.saving import Written, write_out
 from llama_mcp.turns.second_try import SecondTry
 from llama_mcp.turns.slot_queue import Place
 from llama_mcp.turns.turn_parts import TurnParts
-from llama_mcp.turns.underway import BUG, STOPPED_ELSEWHERE, Underway
+from llama_mcp.turns.underway import BUG, STOPPED_ELSEWHERE, Underway, weakly
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Turn(Underway):
         self._result: ChatReply | None = None
         self._is_first_try_over = left is not None and left.is_second_try
         self._generation = Generation(
-            parts, self.reply, self.following.note_change, self.snapshot, self._notes
+            parts, self.reply, self.following.note_change, weakly(self.snapshot), self._notes
         )
 
     @property

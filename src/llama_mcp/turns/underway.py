@@ -1,7 +1,9 @@
 """What a turn and a job have in common: tasks of the process that callers find, follow and stop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypeVar
+from weakref import WeakMethod
 
 import anyio
 
@@ -11,6 +13,8 @@ from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.following import Following
 from llama_mcp.turns.replies.partial_reply import PartialReply
+
+T = TypeVar("T")
 
 STOPPED_ELSEWHERE = "It was stopped from another llama-mcp process than its own."
 BUG = "an unexpected error inside llama-mcp; its log has the details"
@@ -85,3 +89,19 @@ class Underway:
             self._notes.append(STOPPED_ELSEWHERE)
             self._is_cancel_asked = True
             self._scope.cancel()
+
+
+def weakly(method: Callable[[], T]) -> Callable[[], T]:
+    """Return a turn's method for what the turn has itself: it is freed once nobody else needs it.
+
+    In a cycle, turns would be kept until the garbage collector looks at the oldest objects: some
+    hundred turns of 15 kB each.
+    """
+    reference = WeakMethod(method)
+
+    def call() -> T:
+        found = reference()
+        assert found is not None, "the turn awaits whoever calls this"
+        return found()
+
+    return call
