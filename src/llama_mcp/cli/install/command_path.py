@@ -9,10 +9,6 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from llama_mcp.cli.install.known.entry import NAME, Entry
 
-HOW_TO_STAY = (
-    'Install it to stay: `uv tool install ".[engine]"` or `pipx install ".[engine]"` in the folder '
-    "of its source"
-)
 # Parts of a path below which things come and go: tool caches, environments of builds and tests.
 _PASSING_PARTS = {
     ("pipx", ".cache"): "the cache of pipx run",

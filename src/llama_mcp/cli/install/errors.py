@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from llama_mcp.cli.install.command_path import HOW_TO_STAY
 from llama_mcp.errors import LlamaMCPError
 
 _TRY_AGAIN = "Set that right, then run the command again."
+HOW_TO_STAY = (
+    'Install it to stay: `uv tool install ".[engine]"` or `pipx install ".[engine]"` in the folder '
+    "of its source"
+)
 CLOSE_IT = "Close the client, then run the command again."
 
 

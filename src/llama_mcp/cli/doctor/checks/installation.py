@@ -8,7 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fine, warning
-from llama_mcp.cli.install.command_path import HOW_TO_STAY, our_entry, why_not_lasting
+from llama_mcp.cli.install.command_path import our_entry, why_not_lasting
+from llama_mcp.cli.install.errors import HOW_TO_STAY
 
 
 def own_command(environment: Mapping[str, str]) -> tuple[str, ...]:

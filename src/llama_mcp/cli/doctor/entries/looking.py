@@ -15,8 +15,7 @@ from llama_mcp.cli.doctor.entries.finding import PROJECT, USER, FoundEntry, entr
 from llama_mcp.cli.doctor.entries.time_limits import call_limit, start_limit
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
 from llama_mcp.cli.install.clients.all_clients import CLIENTS, is_installed
-from llama_mcp.cli.install.command_path import HOW_TO_STAY
-from llama_mcp.cli.install.errors import ClientFileError
+from llama_mcp.cli.install.errors import HOW_TO_STAY, ClientFileError
 from llama_mcp.cli.install.known.client import Client
 from llama_mcp.cli.install.known.places import Places
 from llama_mcp.cli.proof.launch import Launch
