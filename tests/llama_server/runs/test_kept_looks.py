@@ -126,6 +126,7 @@ async def test_a_run_that_is_launched_elsewhere_is_seen_at_once(
         ]
 
 
+@pytest.mark.posix  # elsewhere nobody can delete an open file
 async def test_a_lease_that_somebody_has_deleted_is_taken_again(first: Process) -> None:
     await start(first.supervisor)
     run = (await kept(first)).run
