@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import anyio
+from anyio.abc import ByteReceiveStream
 
 from tests.windows.stage import Stage
 
@@ -36,6 +37,8 @@ LIMITS = ["--timeout", "240", "--timeout-method", "thread"]
 # Beside other work, Wine fails to start a process once in thousands ("[WinError 1359] Internal
 # error"). As in .ci/run, a few that failed are run once more; what fails again is a failure.
 FEW = 3
+# What was printed before the end is here at once.
+LAST_OUTPUT_SECONDS = 5.0
 
 
 async def demo(stage: Stage) -> str:
@@ -76,16 +79,36 @@ def _summary(output: str) -> str:
 
 
 async def _run(stage: Stage, *arguments: str) -> str:
-    """Return what the Windows Python prints; it must end with 0."""
-    done = await anyio.run_process(
+    """Return what the Windows Python prints; it must end with 0.
+
+    A process that a test has left behind holds the pipe open: it is not waited for.
+    """
+    printed = bytearray()
+    variables = {"LLAMA_MCP_TEST_TINY_MODEL": stage.windows.path(stage.model)}
+    process = await anyio.open_process(
         [*stage.windows.python, *arguments],
-        input=b"",  # a pipe: Python does not start on the null device there
-        stderr=subprocess.PIPE,
+        # Python does not start there on the null device, nor on a file.
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         cwd=ROOT,
-        env=stage.windows.environment
-        | {"LLAMA_MCP_TEST_TINY_MODEL": stage.windows.path(stage.model)},
-        check=False,
+        env=stage.windows.environment | variables,
     )
-    output = (done.stdout + done.stderr).decode("utf-8", "replace").replace("\r\n", "\n")
-    assert done.returncode == 0, f"exit code {done.returncode}\n{output}"
+    async with process, anyio.create_task_group() as tasks:
+        assert process.stdin is not None and process.stdout is not None
+        await process.stdin.aclose()
+        is_read = anyio.Event()
+        tasks.start_soon(_collect, process.stdout, printed, is_read)
+        exit_code = await process.wait()
+        with anyio.move_on_after(LAST_OUTPUT_SECONDS):
+            await is_read.wait()
+        tasks.cancel_scope.cancel()
+    output = printed.decode("utf-8", "replace").replace("\r\n", "\n")
+    assert exit_code == 0, f"exit code {exit_code}\n{output}"
     return output
+
+
+async def _collect(stream: ByteReceiveStream, printed: bytearray, is_read: anyio.Event) -> None:
+    async for piece in stream:
+        printed.extend(piece)
+    is_read.set()

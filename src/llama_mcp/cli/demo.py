@@ -75,7 +75,7 @@ def _how_to_go_on(environment: dict[str, str]) -> str:
     """Return the line that sets up the reader's own clients, as far as they are on this machine."""
     entry = our_entry(Path(sys.executable), environment)
     names = [client.name for client in installed_clients(places_here(environment))]
-    command = [entry.command, *entry.args, "install", *(names or ["CLIENT"])]
+    command = [*entry.argv, "install", *(names or ["CLIENT"])]
     quoted = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
     which = "" if names else f"\nCLIENT is one of {NAMES}."
     return f"To add it to your own client:\n  {quoted(command)}{which}"

@@ -1,7 +1,6 @@
 """`llama-mcp install`: sets clients up."""
 
 import json
-import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
@@ -9,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from llama_mcp.cli.install.arguments import add_common, places_here, tell, wanted_clients
-from llama_mcp.cli.install.command_path import our_entry, why_not_lasting
+from llama_mcp.cli.install.command_path import our_entry, passing_folder_of
 from llama_mcp.cli.install.errors import NotLastingError
 from llama_mcp.cli.install.given_settings import variables_of
 from llama_mcp.cli.install.known.client import Client
@@ -72,9 +71,8 @@ def lasting_entry(environment: dict[str, str]) -> Entry:
         NotLastingError: it will be gone before long.
     """
     entry = our_entry(Path(sys.executable), environment)
-    for path in (entry.command, os.path.realpath(entry.command)):
-        if where := why_not_lasting(path, sys.platform, environment):
-            raise NotLastingError(entry.command, where)
+    if where := passing_folder_of(entry.command, environment):
+        raise NotLastingError(entry.command, where)
     return entry
 
 

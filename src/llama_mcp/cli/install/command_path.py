@@ -41,6 +41,22 @@ def our_entry(program: Path, environment: Mapping[str, str]) -> Entry:
     return Entry(str(program), ("-P", "-m", "llama_mcp"))
 
 
+def passing_folder_of(command: str, environment: Mapping[str, str]) -> str | None:
+    """Return in which passing folder a command of this machine lies, or what it links to does.
+
+    Args:
+        command: the full path.
+        environment: as for why_not_lasting.
+
+    Returns:
+        The folder in words; None where the command will last.
+    """
+    for path in (command, os.path.realpath(command)):
+        if folder := why_not_lasting(path, sys.platform, environment):
+            return folder
+    return None
+
+
 def why_not_lasting(command: str, platform: str, environment: Mapping[str, str]) -> str | None:
     """Return in which passing folder a command lies, in words; None where it will last.
 

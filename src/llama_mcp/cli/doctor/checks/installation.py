@@ -1,6 +1,5 @@
 """Check: which llama-mcp this is, and whether its command will be there tomorrow."""
 
-import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -8,22 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fine, warning
-from llama_mcp.cli.install.command_path import our_entry, why_not_lasting
+from llama_mcp.cli.install.command_path import our_entry, passing_folder_of
 from llama_mcp.cli.install.errors import HOW_TO_STAY
 
 
 def own_command(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the absolute command of this llama-mcp, and its arguments."""
-    entry = our_entry(Path(sys.executable), environment)
-    return (entry.command, *entry.args)
-
-
-def passing_folder_of(command: str, environment: Mapping[str, str]) -> str | None:
-    """Return in which folder a command lies that comes and goes; None where it will last."""
-    for path in (command, os.path.realpath(command)):
-        if folder := why_not_lasting(path, sys.platform, environment):
-            return folder
-    return None
+    return our_entry(Path(sys.executable), environment).argv
 
 
 async def look_at_installation(circumstances: Circumstances) -> Sequence[Finding]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from llama_mcp.cli.doctor.checks.installation import passing_folder_of
 from llama_mcp.cli.doctor.entries.finding import PROJECT, USER, FoundEntry, entries_of
 from llama_mcp.cli.doctor.entries.time_limits import call_limit, start_limit
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
 from llama_mcp.cli.install.clients.all_clients import CLIENTS, is_installed
+from llama_mcp.cli.install.command_path import passing_folder_of
 from llama_mcp.cli.install.errors import HOW_TO_STAY, ClientFileError
 from llama_mcp.cli.install.known.client import Client
 from llama_mcp.cli.install.known.places import Places

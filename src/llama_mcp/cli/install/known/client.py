@@ -39,7 +39,7 @@ class Start:
         """Return how the client launches an entry."""
         is_modern = self.protocol_version == MODERN
         return Launch(
-            argv=(entry.command, *entry.args),
+            argv=entry.argv,
             env=entry.env,
             passes=self.passes,
             era=MODERN if is_modern else "initialize",

@@ -22,10 +22,15 @@ class Entry:
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def argv(self) -> tuple[str, ...]:
+        """The program and its arguments."""
+        return (self.command, *self.args)
+
+    @property
     def is_llama_mcp(self) -> bool:
         """Whether it starts a llama-mcp, by whatever launcher."""
-        words = (self.command, *self.args)
-        names = {word.replace("\\", "/").rpartition("/")[2].removesuffix(".exe") for word in words}
+        last_parts = (word.replace("\\", "/").rpartition("/")[2] for word in self.argv)
+        names = {part.removesuffix(".exe") for part in last_parts}
         return not names.isdisjoint({NAME, "llama_mcp"})
 
 
@@ -51,7 +56,7 @@ class EntryForm:
         """Return the entry as the client has it."""
         command: dict[str, Any] = {self.command: entry.command, "args": list(entry.args)}
         if self.is_one_list:
-            command = {self.command: [entry.command, *entry.args]}
+            command = {self.command: [*entry.argv]}
         settings = {self.env: dict(entry.env)} if entry.env else {}
         return {**self.before, **command, **self.after, **settings}
 
