@@ -37,7 +37,7 @@ def serve(end_early_answers: Callable[[], Handover]) -> int:
     handover = end_early_answers()
     list_told = SessionMark(*handover.list_told) if handover.list_told else None
     server = build_server(settings, list_told=list_told)
-    anyio.run(serve_stdio, server, server.announce_shutdown, server.tell_rest, handover)
+    anyio.run(serve_stdio, server, server.announce_shutdown, handover)
     return 0
 
 

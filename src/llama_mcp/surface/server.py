@@ -79,7 +79,7 @@ class LlamaMCPServer(MCPServer[Services]):
     """The tools of ours that clients are offered; set before these are added."""
     words: Words = TOOL_WORDS
     """What its clients can do next."""
-    session_watcher: SessionWatcher | None = None
+    subscriptions: Subscriptions | None = None
     _parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     _catalogue: Sequence[Tool] = ()
 
@@ -124,14 +124,14 @@ class LlamaMCPServer(MCPServer[Services]):
         return self.services
 
     def announce_shutdown(self) -> None:
-        """Let turns know that the process ends, so that they are not taken for cancelled."""
+        """Let turns know that the process ends, so that they are not taken for cancelled.
+
+        Clients are told of no change any more.
+        """
+        if self.subscriptions is not None:
+            self.subscriptions.end()
         if self.services is not None:
             self.services.announce_shutdown()
-
-    async def tell_rest(self) -> None:
-        """Tell clients of changes that they were not told of yet: nobody can be told later."""
-        if self.session_watcher is not None:
-            await self.session_watcher.tell_rest()
 
     async def announce_what_there_is(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
@@ -281,7 +281,7 @@ def build_server(
     llama_server_watcher = LlamaServerWatcher(subscriptions, services)
     model_watcher = ModelWatcher(subscriptions, services)
     session_watcher = SessionWatcher(subscriptions, services, list_told)
-    server.session_watcher = session_watcher
+    server.subscriptions = subscriptions
     LifecycleTools(services, server.words).register(server)
     conversation = ConversationTools(services, server.offered, client_folders)
     conversation.register(server)

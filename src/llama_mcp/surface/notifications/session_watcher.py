@@ -54,11 +54,6 @@ class SessionWatcher:
         else:
             self._tell((), has_list_changed=False)
 
-    async def tell_rest(self) -> None:
-        """Tell at once what was to be told a little later."""
-        self._tell((), has_list_changed=False)
-        await self._subscriptions.tell_now()
-
     async def watch(self) -> None:
         """Note changes while somebody listens to sessions, until cancelled."""
         while True:

@@ -5,8 +5,10 @@ the initialize era use `resources/subscribe`, which the SDK does not serve: this
 those two methods, and says so in `initialize`.
 
 Changes are only noted here; one task tells the clients, so that a client that has stopped reading
-delays nobody who changes something. What costs something to watch (session_watcher.py,
-llama_server_watcher.py) is watched only while somebody listens.
+delays nobody who changes something. A new list is told before the answer to the call that made it,
+and nothing once the client has left: the Python SDK's client fails at what comes while it closes.
+What costs something to watch (session_watcher.py, llama_server_watcher.py) is watched only while
+somebody listens.
 """
 
 from collections import Counter
@@ -55,6 +57,7 @@ class Subscriptions:
         self._changed_uris: dict[str, None] = {}
         self._has_list_changed = False
         self._noted = anyio.Event()
+        self._is_over = False
 
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
@@ -73,6 +76,8 @@ class Subscriptions:
             self._client(ctx).uris.discard(_uri(ctx))
             return {}
         result = await call_next(ctx)
+        if self._has_list_changed:
+            await self.tell_now()
         if ctx.method == "initialize" and isinstance(result, dict):
             self._client(ctx)
             result["capabilities"]["resources"] = {"subscribe": True, "listChanged": True}
@@ -107,6 +112,8 @@ class Subscriptions:
 
     async def tell_now(self) -> None:
         """Tell clients of what is noted and was not told yet."""
+        if self._is_over:
+            return
         self._noted = anyio.Event()
         uris, self._changed_uris = self._changed_uris, {}
         has_list_changed, self._has_list_changed = self._has_list_changed, False
@@ -114,6 +121,10 @@ class Subscriptions:
             await self._tell_updated(uri)
         if has_list_changed:
             await self._tell_list_changed()
+
+    def end(self) -> None:
+        """Tell nothing more: the end of the process has begun."""
+        self._is_over = True
 
     def _client(self, ctx: ServerRequestContext[Any, Any]) -> _LegacyClient:
         # Nothing public tells connections apart, or when one ends.
