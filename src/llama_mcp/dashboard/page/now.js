@@ -1,0 +1,142 @@
+// What llama-server does at this moment, and what it did lately.
+
+import { html } from "./elements.js";
+import { ago, bytes, counted, duration, MIB, moment, number, percent, whole } from "./format.js";
+import { speedNow } from "./looks.js";
+import { Plot } from "./plots.js";
+
+const LIVE = new Set(["ready", "starting", "unresponsive", "stopping", "idle"]);
+const SHOWN_ENDED = 8;
+
+export function Head({ status, isBusy, act }) {
+  const isLive = LIVE.has(status.state);
+  const isOthers = status.engine?.kind === "remote";
+  return html`<header>
+    <h1><span class="state ${status.state}">${status.state}</span> ${status.model ?? "no model"}</h1>
+    <p>${status.message}</p>
+    ${status.state === "starting" && html`<progress aria-label="The model is loading"></progress>`}
+    ${!isOthers && html`<p class="buttons">
+      ${!isLive && html`<button class="main" disabled=${isBusy} onClick=${() => act("Start", "start_llama_server", { wait_seconds: 1 })}>Start</button>`}
+      ${isLive && html`<button disabled=${isBusy} onClick=${() => act("Stop", "stop_llama_server", {})}>Stop</button>`}
+    </p>`}
+  </header>`;
+}
+
+export function Troubles({ status, error, clear }) {
+  const exit = status?.last_exit;
+  return html`<div role="alert">
+    ${error && html`<section class="trouble"><h2>${error.what}</h2><p class="lines">${error.text}</p>
+      <p class="buttons"><button onClick=${clear}>Close</button></p></section>`}
+    ${exit && html`<section class="trouble"><h2>llama-server ended: ${exit.cause}</h2><p>${exit.advice}</p>
+      ${exit.log_tail?.length > 0 && html`<details><summary>The end of its log</summary><pre tabindex="0">${exit.log_tail.join("\n")}</pre></details>`}
+    </section>`}
+  </div>`;
+}
+
+function Tile({ name, value, unit = "", more = "" }) {
+  return html`<div class="tile"><dt>${name}</dt><dd><b>${value}</b> <small>${unit}</small></dd>
+    ${more && html`<dd class="quiet">${more}</dd>`}</div>`;
+}
+
+export function Tiles({ seen }) {
+  const { status, metrics = {} } = seen.snapshot;
+  const usual = (metrics.own_turns ?? []).find((turns) => turns.model === status.model);
+  const gpu = metrics.gpu_memory?.[0];
+  const slots = metrics.slots;
+  return html`<dl class="tiles">
+    <${Tile} name="Writing" value=${number(speedNow(seen))} unit="tokens/s"
+      more=${usual?.tokens_per_second && `usually ${number(usual.tokens_per_second.median)}`} />
+    <${Tile} name="First token" value=${whole(usual?.first_token_ms?.median)} unit="ms"
+      more=${usual?.first_token_ms && `one in twenty over ${whole(usual.first_token_ms.p95)}`} />
+    <${Tile} name="From the cache" value=${percent(metrics.cache_hit_share)} unit="of prompts" />
+    <${Tile} name="Slots" value=${slots ? `${slots.busy} of ${slots.total}` : "–"} unit="busy"
+      more=${metrics.waiting_turns ? `${whole(metrics.waiting_turns)} waiting` : ""} />
+    <${Tile} name="Memory" value=${bytes(metrics.memory_bytes)}
+      more=${gpu ? `GPU ${bytes(gpu.used_bytes)} of ${bytes(gpu.total_bytes)}` : ""} />
+    <${Tile} name="Up" value=${duration(status.uptime_seconds)} more=${counted(status.clients ?? 0, "client")} />
+  </dl>`;
+}
+
+export function Slots({ slots }) {
+  return html`<section aria-labelledby="slots"><h2 id="slots">Slots</h2>
+    ${slots.length === 0 && html`<p class="quiet">There is nothing to show while llama-server does not answer.</p>`}
+    <ul class="rows">${slots.map((slot) => html`<li key=${slot.id}>
+      <span>Slot ${slot.id}</span> <span class="quiet">${doingOf(slot)}</span>
+      <meter min="0" max=${slot.ctx_size || 1} high=${(slot.ctx_size || 1) * 0.9} value=${slot.tokens ?? 0} aria-label="Context of slot ${slot.id}"></meter>
+      <span class="number">${whole(slot.tokens ?? 0)} of ${whole(slot.ctx_size)} tokens</span>
+    </li>`)}</ul>
+  </section>`;
+}
+
+function doingOf(slot) {
+  if (!slot.is_processing) return "idle";
+  if (!slot.generated_tokens) return "reads the prompt";
+  return slot.speed ? `writes, ${number(slot.speed)} tokens/s` : "writes";
+}
+
+export function UnderWay({ turns, open, cancel }) {
+  if (turns.length === 0) return null;
+  return html`<section aria-labelledby="underway"><h2 id="underway">Under way</h2>
+    <ul class="rows">${turns.map((turn) => html`<li key=${turn.session_id}>
+      <button class="link" onClick=${() => open(turn.session_id)}>${turn.title || turn.session_id}</button>
+      <span class="quiet">${stageOf(turn)}</span>
+      <${Stage} turn=${turn} />
+      <button class="small" aria-label="Cancel the reply in ${turn.title}" onClick=${() => cancel(turn.session_id)}>Cancel</button>
+      ${turn.tail && html`<span class="tail">${turn.tail}</span>`}
+    </li>`)}</ul>
+  </section>`;
+}
+
+export function stageOf(turn) {
+  const parts = [duration(turn.seconds)];
+  if (turn.place) parts.push(`place ${whole(turn.place)} in the queue`);
+  else if (isReading(turn)) parts.push(`${whole(turn.prompt_read_tokens)} of ${whole(turn.prompt_tokens)} tokens read`);
+  else if (turn.generated_tokens) parts.push(`${whole(turn.generated_tokens)} tokens written`);
+  if (turn.tokens_per_second) parts.push(`${number(turn.tokens_per_second)} tokens/s`);
+  return parts.join(", ");
+}
+
+function isReading(turn) {
+  return turn.prompt_tokens > 0 && !turn.generated_tokens && turn.prompt_read_tokens !== undefined;
+}
+
+function Stage({ turn }) {
+  if (!isReading(turn)) return null;
+  return html`<progress max=${turn.prompt_tokens} value=${turn.prompt_read_tokens} aria-label="Prompt read"></progress>`;
+}
+
+export function Plots({ seen, isShort }) {
+  const to = seen.snapshot.at;
+  const from = Math.min(seen.samples[0]?.at ?? to, to - 60000);
+  const since = Math.min(seen.ended[0]?.at ?? to, to - 60000);
+  const sampled = (value) => seen.samples.map((sample) => ({ at: sample.at, value: value(sample) }));
+  const ended = (value) => seen.ended.map((turn) => ({ at: turn.at, value: value(turn), what: whatOf(turn) }));
+  return html`<section aria-label="Over time" class="plots">
+    <${Plot} title="Writing" unit="tokens/s" from=${from} to=${to} points=${sampled((sample) => sample.tokens_per_second)} />
+    ${!isShort && html`
+      <${Plot} title="Memory" unit="MiB" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.memory_bytes / MIB)} />
+      <${Plot} title="GPU memory" unit="MiB" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.gpu_memory_bytes / MIB)} />
+      <${Plot} title="From the cache" unit="%" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.cache_hit_share * 100)} />
+      <${Plot} isDotted title="Each turn" unit="tokens/s" from=${since} to=${to} points=${ended((turn) => turn.tokens_per_second)} />
+      <${Plot} isDotted title="Time to the first token" unit="ms" from=${since} to=${to} show=${whole} points=${ended((turn) => turn.first_token_ms)} />`}
+  </section>`;
+}
+
+function whatOf(turn) {
+  return `${turn.title || turn.session_id}, ${moment(turn.at)}: ${turn.status}, ${number(turn.tokens_per_second)} tokens/s, first token after ${whole(turn.first_token_ms)} ms`;
+}
+
+export function Ended({ turns, open, now }) {
+  const newest = [...turns].reverse().slice(0, SHOWN_ENDED);
+  if (newest.length === 0) return null;
+  return html`<section aria-labelledby="ended"><h2 id="ended">Last turns</h2>
+    <div class="scroll" tabindex="0"><table><thead><tr><th>Conversation</th><th>When</th><th>How it ended</th>
+      <th class="number">Prompt</th><th class="number">Cached</th><th class="number">Written</th><th class="number">First token</th><th class="number">tokens/s</th></tr></thead>
+    <tbody>${newest.map((turn) => html`<tr key="${turn.session_id}/${turn.turn}">
+      <td><button class="link" onClick=${() => open(turn.session_id)}>${turn.title || turn.session_id}</button></td>
+      <td>${ago(turn.at, now)}</td><td>${turn.status}</td>
+      <td class="number">${whole(turn.prompt_tokens)}</td><td class="number">${whole(turn.cached_tokens)}</td>
+      <td class="number">${whole(turn.completion_tokens)}</td><td class="number">${whole(turn.first_token_ms)} ms</td>
+      <td class="number">${number(turn.tokens_per_second)}</td></tr>`)}</tbody></table></div>
+  </section>`;
+}

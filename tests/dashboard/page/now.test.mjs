@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { elementsOf, load, textOf } from "./page.mjs";
+
+const { Head, Slots, UnderWay, stageOf } = await load("now.js");
+const { aboutModel } = await load("models.js");
+const { figuresOf } = await load("conversations.js");
+const { bytes, duration, number, percent } = await load("format.js");
+
+test("a turn under way says where it is", () => {
+  const turn = { session_id: "s", title: "T", seconds: 3 };
+  assert.equal(stageOf({ ...turn, place: 2 }), "3 s, place 2 in the queue");
+  assert.equal(stageOf({ ...turn, prompt_tokens: 100, prompt_read_tokens: 40 }), "3 s, 40 of 100 tokens read");
+  assert.equal(stageOf({ ...turn, generated_tokens: 7, tokens_per_second: 12.34 }), "3 s, 7 tokens written, 12.3 tokens/s");
+});
+
+test("hostile titles stay text", () => {
+  const turn = { session_id: "s", title: "<img src=x onerror=alert(1)>", seconds: 1, tail: "</script>" };
+  const tree = UnderWay({ turns: [turn], open: () => {}, cancel: () => {} });
+  assert.ok(!elementsOf(tree).some((element) => element.type === "img" || element.type === "script"));
+  assert.ok(textOf(tree).includes("<img src=x onerror=alert(1)>"));
+});
+
+test("what can be pressed depends on the state", () => {
+  const buttons = (status) => elementsOf(Head({ status, isBusy: false, act: () => {} })).filter((each) => each.type === "button").map(textOf);
+  assert.deepEqual(buttons({ state: "stopped", message: "" }), ["Start"]);
+  assert.deepEqual(buttons({ state: "ready", message: "" }), ["Stop"]);
+  assert.deepEqual(buttons({ state: "ready", message: "", engine: { kind: "remote" } }), []);
+});
+
+test("every gauge has a name", () => {
+  const slots = [{ id: 3, is_processing: true, generated_tokens: 4, ctx_size: 100, tokens: 20, speed: 5 }];
+  const meters = elementsOf(Slots({ slots })).filter((each) => each.type === "meter");
+  assert.equal(meters[0].props["aria-label"], "Context of slot 3");
+});
+
+test("numbers are written as people read them, and what is unknown is a dash", () => {
+  assert.equal(bytes(1536 * 2 ** 20), "1.5 GiB");
+  assert.equal(bytes(0), "0 B");
+  assert.equal(bytes(undefined), "–");
+  assert.equal(number(NaN), "–");
+  assert.equal(percent(0.256), "26%");
+  assert.equal(duration(7200), "2 h");
+  assert.equal(figuresOf({ usage: {}, timing: {} }), "");
+  assert.equal(aboutModel({ kind: "chat", size_bytes: 2 ** 30, fits: "cpu" }), "1 GiB, fits memory");
+});
