@@ -1,4 +1,4 @@
-"""`llama-mcp serve`: the real server, over stdin and stdout after the early answers, or over HTTP."""
+"""`llama-mcp serve`: the real server over stdin and stdout, or over HTTP to many."""
 
 import logging
 import sys
