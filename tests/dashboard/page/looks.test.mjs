@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { load } from "./page.mjs";
 
 const { KEPT_SAMPLES, askFor, nothingSeen, speedNow, takeLook } = await load("looks.js");
-const look = (at, more = {}) => ({ at, status: { state: "ready" }, metrics: {}, slots: [], underway: [], ended: [], samples: [], ...more });
+const utc = (at) => new Date(at).toISOString();
+const look = (at, more = {}) => ({ at_utc: utc(at), status: { state: "ready" }, ...more });
 const slot = (generated_tokens, is_processing = true) => ({ id: 0, is_processing, generated_tokens });
 
 test("the speed of a slot is what it gained between two looks", () => {
@@ -17,10 +18,10 @@ test("the speed of a slot is what it gained between two looks", () => {
 });
 
 test("a turn and a sample are kept once, and only so many of them", () => {
-  const turn = { session_id: "s", turn: 1, at: 500 };
+  const turn = { session_id: "s", turn: 1, ended_at_utc: utc(500) };
   let seen = nothingSeen();
   for (let at = 1; at <= KEPT_SAMPLES + 50; at += 1) {
-    seen = takeLook(seen, look(at * 1000, { ended: [turn], samples: [{ at: at * 1000 - 1000 }, { at: at * 1000 }] }));
+    seen = takeLook(seen, look(at * 1000, { ended: [turn], samples: [{ at_utc: utc(at * 1000 - 1000) }, { at_utc: utc(at * 1000) }] }));
   }
   assert.equal(seen.ended.length, 1);
   assert.equal(seen.samples.length, KEPT_SAMPLES);
@@ -28,8 +29,8 @@ test("a turn and a sample are kept once, and only so many of them", () => {
 });
 
 test("a look asks for what came after the one before", () => {
-  assert.deepEqual(askFor(nothingSeen()), { since: 0 });
-  assert.deepEqual(askFor(takeLook(nothingSeen(), look(7))), { since: 7 });
+  assert.deepEqual(askFor(nothingSeen()), {});
+  assert.deepEqual(askFor(takeLook(nothingSeen(), look(7))), { since_utc: utc(7) });
 });
 
 test("without slots the speed is what llama-server says of itself", () => {

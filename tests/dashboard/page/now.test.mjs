@@ -8,10 +8,14 @@ const { figuresOf } = await load("conversations.js");
 const { bytes, duration, number, percent } = await load("format.js");
 
 test("a turn under way says where it is", () => {
-  const turn = { session_id: "s", title: "T", seconds: 3 };
-  assert.equal(stageOf({ ...turn, place: 2 }), "3 s, place 2 in the queue");
-  assert.equal(stageOf({ ...turn, prompt_tokens: 100, prompt_read_tokens: 40 }), "3 s, 40 of 100 tokens read");
-  assert.equal(stageOf({ ...turn, generated_tokens: 7, tokens_per_second: 12.34 }), "3 s, 7 tokens written, 12.3 tokens/s");
+  const said = (progress, more = {}) => stageOf({ session_id: "s", title: "T", seconds: 3, progress, ...more });
+  assert.equal(said(undefined), "3 s");
+  assert.equal(said({ stage: "loading" }), "3 s, waits for its model");
+  assert.equal(said({ stage: "queued", place: 2 }), "3 s, place 2 in the queue");
+  assert.equal(said({ stage: "reading", prompt_tokens: 100, prompt_tokens_read: 40 }), "3 s, 40 of 100 tokens read");
+  assert.equal(said({ stage: "generating", generated_tokens: 7, tokens_per_second: 12.34 }), "3 s, 7 tokens written, 12.3 tokens/s");
+  assert.equal(said({ stage: "generating" }, { is_cancel_asked: true }), "3 s, is being cancelled");
+  assert.equal(said({ stage: "generating" }, { job: { done: 2, planned: 9, files: 3, left_out: 1 } }), "3 s, 2 of about 9 pieces, 3 files, 1 left out");
 });
 
 test("hostile titles stay text", () => {

@@ -64,7 +64,7 @@ function App({ link, isInline }) {
   const { snapshot } = seen.current;
   return html`
     ${snapshot ? html`<${Head} status=${snapshot.status} isBusy=${doing !== ""} act=${act} />` : html`<p>Looking…</p>`}
-    <${Troubles} status=${snapshot?.status} error=${error} clear=${() => setError(null)} />
+    <${Troubles} status=${snapshot?.status} problems=${snapshot?.problems ?? []} error=${error} clear=${() => setError(null)} />
     ${snapshot && !isInline && html`<${Tabs} names=${VIEWS} chosen=${view} choose=${setView} />`}
     ${snapshot && html`<div id="view" role=${isInline ? null : "tabpanel"} aria-labelledby=${isInline ? null : `tab-${view}`}>${viewOf(view, shown)}</div>`}
     <footer class="quiet">llama-mcp in ${link.place} <span aria-live="polite">${doing && `${doing}…`}</span>
@@ -74,14 +74,14 @@ function App({ link, isInline }) {
 function viewOf(view, shown) {
   const { link, act, open, chosen, choose, seen, isInline } = shown;
   const { snapshot, ended } = seen;
-  const version = `${ended.length}/${snapshot.underway.length}/${snapshot.status.state}`;
+  const version = `${ended.length}/${snapshot.turns.length}/${snapshot.status.state}`;
   if (view === "Conversations") return html`<${Conversations} link=${link} chosen=${chosen} choose=${choose} act=${act} version=${version} />`;
   if (view === "Models") return html`<${Models} link=${link} act=${act} version=${version} />`;
   if (view === "Log") return html`<${Log} link=${link} isAwake=${isAwake} />`;
   if (view === "Setup") return html`<${Setup} link=${link} />`;
   const cancel = (sessionId) => act("Cancel", "cancel_reply", { session_id: sessionId });
   return html`<${Tiles} seen=${seen} />
-    <${UnderWay} turns=${snapshot.underway} open=${open} cancel=${cancel} />
+    <${UnderWay} turns=${snapshot.turns} open=${open} cancel=${cancel} />
     ${!isInline && html`<${Slots} slots=${snapshot.slots} />`}
     <${Plots} seen=${seen} isShort=${isInline} />
     ${!isInline && html`<${Ended} turns=${ended} open=${open} now=${snapshot.at} />`}`;

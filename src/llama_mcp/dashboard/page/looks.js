@@ -1,6 +1,6 @@
 // What the page has seen: the last look, and of earlier ones what plots and speeds need.
 
-export const KEPT_SAMPLES = 900;
+export const KEPT_SAMPLES = 1200;
 export const KEPT_TURNS = 200;
 // Looks that lie closer together give no speed.
 const LEAST_SECONDS = 0.2;
@@ -11,19 +11,22 @@ export function nothingSeen() {
 
 // What the next look has to tell only what came after.
 export function askFor(seen) {
-  return { since: seen.snapshot?.at ?? 0 };
+  return seen.snapshot ? { since_utc: seen.snapshot.at_utc } : {};
 }
 
-export function takeLook(seen, snapshot) {
-  const slots = withSpeeds(seen, snapshot);
+// Empty lists are left out of what is told.
+export function takeLook(seen, told) {
+  const at = Date.parse(told.at_utc);
+  const slots = withSpeeds(seen, told.slots ?? [], at);
+  const ended = (told.ended ?? []).map((turn) => ({ ...turn, at: Date.parse(turn.ended_at_utc) }));
   const known = new Set(seen.ended.map(keyOf));
-  const ended = [...seen.ended, ...snapshot.ended.filter((turn) => !known.has(keyOf(turn)))];
+  const all = [...seen.ended, ...ended.filter((turn) => !known.has(keyOf(turn)))];
   const last = seen.samples.at(-1)?.at ?? 0;
-  const samples = [...seen.samples, ...snapshot.samples.filter((sample) => sample.at > last)];
+  const samples = (told.samples ?? []).map((sample) => ({ ...sample, at: Date.parse(sample.at_utc) }));
   return {
-    snapshot: { ...snapshot, slots },
-    samples: samples.slice(-KEPT_SAMPLES),
-    ended: ended.sort((one, other) => one.at - other.at).slice(-KEPT_TURNS),
+    snapshot: { ...told, at, slots, turns: told.turns ?? [] },
+    samples: [...seen.samples, ...samples.filter((sample) => sample.at > last)].slice(-KEPT_SAMPLES),
+    ended: all.sort((one, other) => one.at - other.at).slice(-KEPT_TURNS),
     slots: new Map(slots.map((slot) => [slot.id, slot.generated_tokens ?? 0])),
   };
 }
@@ -33,9 +36,9 @@ function keyOf(turn) {
 }
 
 // The speed of a slot is what it gained between two looks.
-function withSpeeds(seen, snapshot) {
-  const seconds = (snapshot.at - (seen.snapshot?.at ?? snapshot.at)) / 1000;
-  return (snapshot.slots ?? []).map((slot) => {
+function withSpeeds(seen, slots, at) {
+  const seconds = (at - (seen.snapshot?.at ?? at)) / 1000;
+  return slots.map((slot) => {
     const gained = (slot.generated_tokens ?? 0) - (seen.slots.get(slot.id) ?? NaN);
     const isTold = slot.is_processing && seconds > LEAST_SECONDS && gained >= 0;
     return { ...slot, speed: isTold ? gained / seconds : null };

@@ -22,11 +22,12 @@ export function Head({ status, isBusy, act }) {
   </header>`;
 }
 
-export function Troubles({ status, error, clear }) {
+export function Troubles({ status, problems, error, clear }) {
   const exit = status?.last_exit;
   return html`<div role="alert">
     ${error && html`<section class="trouble"><h2>${error.what}</h2><p class="lines">${error.text}</p>
       <p class="buttons"><button onClick=${clear}>Close</button></p></section>`}
+    ${problems.map((problem) => html`<p class="trouble" key=${problem}>${problem}</p>`)}
     ${exit && html`<section class="trouble"><h2>llama-server ended: ${exit.cause}</h2><p>${exit.advice}</p>
       ${exit.log_tail?.length > 0 && html`<details><summary>The end of its log</summary><pre tabindex="0">${exit.log_tail.join("\n")}</pre></details>`}
     </section>`}
@@ -88,21 +89,36 @@ export function UnderWay({ turns, open, cancel }) {
 }
 
 export function stageOf(turn) {
+  const { progress = {}, job } = turn;
   const parts = [duration(turn.seconds)];
-  if (turn.place) parts.push(`place ${whole(turn.place)} in the queue`);
-  else if (isReading(turn)) parts.push(`${whole(turn.prompt_read_tokens)} of ${whole(turn.prompt_tokens)} tokens read`);
-  else if (turn.generated_tokens) parts.push(`${whole(turn.generated_tokens)} tokens written`);
-  if (turn.tokens_per_second) parts.push(`${number(turn.tokens_per_second)} tokens/s`);
+  if (turn.is_cancel_asked) parts.push("is being cancelled");
+  else if (turn.is_left) parts.push("goes on without the process that asked for it");
+  else if (progress.stage === "loading") parts.push("waits for its model");
+  else if (progress.stage === "queued") parts.push(progress.place ? `place ${whole(progress.place)} in the queue` : "waits for a slot");
+  else if (isReading(turn)) parts.push(`${whole(progress.prompt_tokens_read)} of ${whole(progress.prompt_tokens)} tokens read`);
+  else if (progress.generated_tokens) parts.push(`${whole(progress.generated_tokens)} tokens written`);
+  if (progress.tokens_per_second) parts.push(`${number(progress.tokens_per_second)} tokens/s`);
+  if (job) parts.push(coverageOf(job));
+  return parts.join(", ");
+}
+
+export function coverageOf(job) {
+  const parts = [];
+  if (job.planned) parts.push(`${whole(job.done ?? 0)} of ${job.is_planned ? "" : "about "}${counted(job.planned, "piece")}`);
+  if (job.files) parts.push(counted(job.files, "file"));
+  if (job.left_out) parts.push(`${whole(job.left_out)} left out`);
   return parts.join(", ");
 }
 
 function isReading(turn) {
-  return turn.prompt_tokens > 0 && !turn.generated_tokens && turn.prompt_read_tokens !== undefined;
+  return turn.progress?.stage === "reading" && turn.progress.prompt_tokens > 0;
 }
 
 function Stage({ turn }) {
+  const { progress = {}, job } = turn;
+  if (job?.planned) return html`<progress max=${job.planned} value=${job.done ?? 0} aria-label="Pieces of the job"></progress>`;
   if (!isReading(turn)) return null;
-  return html`<progress max=${turn.prompt_tokens} value=${turn.prompt_read_tokens} aria-label="Prompt read"></progress>`;
+  return html`<progress max=${progress.prompt_tokens} value=${progress.prompt_tokens_read ?? 0} aria-label="Prompt read"></progress>`;
 }
 
 export function Plots({ seen, isShort }) {
@@ -112,7 +128,7 @@ export function Plots({ seen, isShort }) {
   const sampled = (value) => seen.samples.map((sample) => ({ at: sample.at, value: value(sample) }));
   const ended = (value) => seen.ended.map((turn) => ({ at: turn.at, value: value(turn), what: whatOf(turn) }));
   return html`<section aria-label="Over time" class="plots">
-    <${Plot} title="Writing" unit="tokens/s" from=${from} to=${to} points=${sampled((sample) => sample.tokens_per_second)} />
+    <${Plot} title="Writing" unit="tokens/s" from=${from} to=${to} points=${sampled((sample) => sample.generated_tokens_per_second)} />
     ${!isShort && html`
       <${Plot} title="Memory" unit="MiB" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.memory_bytes / MIB)} />
       <${Plot} title="GPU memory" unit="MiB" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.gpu_memory_bytes / MIB)} />
@@ -134,7 +150,7 @@ export function Ended({ turns, open, now }) {
       <th class="number">Prompt</th><th class="number">Cached</th><th class="number">Written</th><th class="number">First token</th><th class="number">tokens/s</th></tr></thead>
     <tbody>${newest.map((turn) => html`<tr key="${turn.session_id}/${turn.turn}">
       <td><button class="link" onClick=${() => open(turn.session_id)}>${turn.title || turn.session_id}</button></td>
-      <td>${ago(turn.at, now)}</td><td>${turn.status}</td>
+      <td>${ago(turn.at, now)}</td><td>${[turn.status, turn.job && coverageOf(turn.job)].filter(Boolean).join(", ")}</td>
       <td class="number">${whole(turn.prompt_tokens)}</td><td class="number">${whole(turn.cached_tokens)}</td>
       <td class="number">${whole(turn.completion_tokens)}</td><td class="number">${whole(turn.first_token_ms)} ms</td>
       <td class="number">${number(turn.tokens_per_second)}</td></tr>`)}</tbody></table></div>
