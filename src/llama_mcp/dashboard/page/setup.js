@@ -2,8 +2,6 @@
 
 import { html, useEffect, useState } from "./elements.js";
 
-const WORDS = { ok: "ok", warning: "warning", fault: "fault" };
-
 export function Setup({ link }) {
   const [config, setConfig] = useState(null);
   const [health, setHealth] = useState(null);
@@ -26,9 +24,9 @@ export function Setup({ link }) {
     ${error && html`<p role="alert" class="trouble lines">${error}</p>`}
     <h2>Checks</h2>
     <p class="buttons"><button disabled=${isLooking} onClick=${look}>${isLooking ? "Checking…" : "Check this machine"}</button></p>
-    <ul class="rows">${(health?.lines ?? []).map((line, index) => html`<li key=${index}>
-      <b class="level ${line.level}">${WORDS[line.level] ?? line.level}</b> <span class="lines">${line.text}</span>
-      ${line.next && html`<span class="tail">${line.next}</span>`}</li>`)}</ul>
+    <ul class="rows">${(health?.findings ?? []).map((finding, index) => html`<li key=${index}>
+      <b class="level ${finding.level}">${finding.level}</b> <span class="lines">${finding.topic}: ${finding.text}</span>
+      ${finding.next_step && html`<span class="tail">${finding.next_step}</span>`}</li>`)}</ul>
     <h2>Settings of llama-server</h2>
     <dl class="settings">${Object.entries(config ?? {}).filter(([, value]) => typeof value !== "object" || Array.isArray(value)).map(
       ([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${Array.isArray(value) ? value.join(" ") || "none" : String(value)}</dd></div>`,
