@@ -20,6 +20,7 @@ import anyio
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.jobs import FinishedPiece, JobState
+from llama_mcp.sessions.recent_turns import Stage, TurnProgress
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 
 NO_FILTER_EXIT_CODE = 77
@@ -93,12 +94,14 @@ async def have_all_kinds(path: Path, archive: Archive) -> Attempts:
     await other.close()
     underway, job = await begin(archive), await begin(archive)
     begun, over = JobState(planned=1), JobState(planned=1, done=1)
+    progress = TurnProgress(stage=Stage.READING)
     piece = FinishedPiece(0, 1, "", "file", None, "a reply")
     return {
         # The first one finds a turn whose process has ended, and marks it as interrupted.
         "begin_turn": lambda: begin(archive),
         "begin_turn in a session": lambda: archive.begin_turn(ended, "hello"),
         "save_partial": lambda: archive.save_partial(underway, 1, "a", ""),
+        "note_progress": lambda: archive.note_progress(underway, 1, progress),
         "set_cut": lambda: archive.set_cut(underway, 1),
         "note_run": lambda: archive.note_run(underway, 1, "another run"),
         "ask_cancel": lambda: archive.ask_cancel(underway, 1),

@@ -14,10 +14,10 @@ from llama_mcp.sessions.errors import (
 )
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.session_ids import mint_session_id
-from llama_mcp.turns import in_flight
+from llama_mcp.turns import cancelling, in_flight
 from llama_mcp.turns.calls import Asked, Call
 from llama_mcp.turns.errors import ReplyElsewhereError, TurnFailedError
-from llama_mcp.turns.in_flight import NOTHING_STOPPED
+from llama_mcp.turns.cancelling import NOTHING_STOPPED
 from llama_mcp.turns.replies.reply import ChatReply
 from tests.fake_llama_server.install import recorded_launches
 from tests.support.processes import PATIENCE_SECONDS, is_gone, until
@@ -178,7 +178,7 @@ async def test_a_reply_of_another_process_is_cancelled_there_and_kept(
 async def test_a_reply_of_another_process_that_does_not_stop_is_named_with_a_way_out(
     idle_room: Room, other: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(in_flight, "CANCEL_SECONDS", 0.1)
+    monkeypatch.setattr(cancelling, "CANCEL_SECONDS", 0.1)
     begun = await other.begin_turn(None, "hello")
     with pytest.raises(ReplyElsewhereError, match="asked to stop.*by force"):
         await idle_room.in_flight.cancel(begun.session.session_id)

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from llama_mcp.llama_server.metrics.reader import MetricsReader, Reading
     from llama_mcp.llama_server.runs.named_states import State
     from llama_mcp.llama_server.supervisor import Supervisor
+    from llama_mcp.observing.samples import Samples
     from llama_mcp.sessions.archive import Archive
+    from llama_mcp.sessions.recent_turns import RecentTurns
     from llama_mcp.turns.in_flight import InFlight
     from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
+
+MOST_SAMPLED_MODELS = 8
 
 
 class Observer:
@@ -55,6 +59,7 @@ class Observer:
         self._metrics_reader = metrics_reader
         self._in_flight = in_flight
         self._archive = archive
+        self._samples: dict[str, Samples] = {}
 
     async def status(self, model: str | None = None) -> ServerStatus:
         """Return the status, with the turns of this process that wait for a slot.
@@ -65,6 +70,35 @@ class Observer:
         """
         status = await self._supervisor.status(model)
         return status.model_copy(update={"waiting_turns": self._waiting_turns() or None})
+
+    async def recent_turns(
+        self, limit: int = 50, since_utc: str = "", owner: str | None = None
+    ) -> "RecentTurns":
+        """Return the turns under way in all processes, and those that ended last.
+
+        Args:
+            limit: at most this many that ended.
+            since_utc: only those that ended later.
+            owner: whose turns; None for all, which only the machine's own people may see.
+
+        Raises:
+            ArchiveError: the archive cannot be read.
+        """
+        return await self._archive().recent_turns(limit, since_utc, owner)
+
+    def samples(self, model: str) -> "Samples":
+        """Return what was seen of a model over time, while somebody looked: overview.py.
+
+        Args:
+            model: as figures name it; only of the newest eight something is kept.
+        """
+        from llama_mcp.observing.samples import Samples
+
+        if model not in self._samples:
+            for oldest in list(self._samples)[: 1 - MOST_SAMPLED_MODELS]:
+                del self._samples[oldest]
+            self._samples[model] = Samples()
+        return self._samples[model]
 
     async def config(self, model: str | None = None) -> ServerConfig:
         """Return the running server's settings, else those that a start would use now."""

@@ -13,12 +13,8 @@ from llama_mcp.sessions.attachments import Attachment, SaveTo
 from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.changes import SessionChanges, SessionMark
 from llama_mcp.sessions.job_archive import JobArchive
-from llama_mcp.sessions.left_turns import AdoptedTurn, CutOffCall, LeftTurn, StreamPoint
-from llama_mcp.sessions.patience import (
-    ENDING_SECONDS,
-    PARTIAL_SECONDS,
-    waiting_at_most,
-)
+from llama_mcp.sessions.left_turns import AdoptedTurn, CutOffCall, LeftTurn
+from llama_mcp.sessions.patience import ENDING_SECONDS, waiting_at_most
 from llama_mcp.sessions.records import (
     ArchivedTurn,
     Message,
@@ -45,12 +41,13 @@ from llama_mcp.sessions.sqlite import (
 )
 from llama_mcp.sessions.sqlite.newest import NewestSession, newest_sessions
 from llama_mcp.sessions.sqlite.statistics import Statistics
+from llama_mcp.sessions.underway_archive import UnderwayArchive
 
 # Called with the session_id after a change of this process, and whether the session is new or gone.
 OnChange = Callable[[str, bool], None]
 
 
-class Archive(JobArchive, ServingArchive):
+class Archive(UnderwayArchive, JobArchive, ServingArchive):
     """All sessions, in one file that several processes may use at once.
 
     Every method that takes a session_id takes an unambiguous beginning of it, and raises
@@ -99,39 +96,11 @@ class Archive(JobArchive, ServingArchive):
         self._note_change(begun.session.session_id, session_id is None)
         return begun
 
-    async def save_partial(
-        self,
-        session_id: str,
-        turn: int,
-        reply: str,
-        reasoning: str,
-        point: StreamPoint | None = None,
-    ) -> None:
-        """Write down what was received of the reply so far, both texts whole.
-
-        Args:
-            session_id: The session.
-            turn: The turn.
-            reply: The reply so far.
-            reasoning: Its reasoning so far.
-            point: Where another process can read on; None when none can.
-        """
-        with waiting_at_most(PARTIAL_SECONDS):
-            await self._run(writing.save_partial, session_id, turn, reply, reasoning, point)
-
     async def end_turn(self, session_id: str, turn: int, ending: TurnEnding) -> None:
         """Write down how the turn ended; also while the caller is being cancelled."""
         with anyio.CancelScope(shield=True), waiting_at_most(ENDING_SECONDS, ENDING_SECONDS):
             await self._patiently(lambda: self._database.end_turn(session_id, turn, ending))
         self._note_change(session_id, False)
-
-    async def ask_cancel(self, session_id: str, turn: int) -> StreamPoint | None:
-        """Let the process that receives the reply know that it should stop; return its stream."""
-        return await self._run(writing.ask_cancel, session_id, turn)
-
-    async def is_cancel_asked(self, session_id: str, turn: int) -> bool:
-        """Return whether another process wants this one to stop the reply."""
-        return await self._run(underway.is_cancel_asked, session_id, turn)
 
     async def note_told(self, session_id: str, turn: int) -> None:
         """Write down that the turn's caller has had a result, and knows its session."""

@@ -14,9 +14,10 @@ from llama_mcp.sessions.left_turns import CutOffCall
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
+from llama_mcp.turns.cancelling import nothing_stopped, stop_elsewhere
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.checked_server import server_for_turn
-from llama_mcp.turns.errors import ReplyElsewhereError, new_session_offered
+from llama_mcp.turns.errors import new_session_offered
 from llama_mcp.turns.going_on.adoption import Left, adopt
 from llama_mcp.turns.going_on.reopening import Reopened, reopen
 from llama_mcp.turns.jobs.job import Job
@@ -28,9 +29,6 @@ from llama_mcp.turns.slot_queue import SlotQueues
 from llama_mcp.turns.turn import Turn
 from llama_mcp.turns.turn_parts import TurnParts
 
-NOTHING_STOPPED = "The reply had ended before this call, which has stopped nothing."
-# Another process looks about once a second whether its reply should stop.
-CANCEL_SECONDS = 10.0
 # How long a caller waits for what came of a reply while nobody read it.
 CATCH_UP_SECONDS = 2.0
 CATCH_UP_POLL_SECONDS = 0.01
@@ -176,16 +174,15 @@ class InFlight:
             return await turn.deliver()
         over = turn and await turn.deliver()
         reply = over or await self.archived_reply(session_id, wait_seconds=0)
-        if reply.status is TurnStatus.IN_PROGRESS:
-            point = await self._archive.ask_cancel(reply.session_id, reply.turn)
-            if point is not None:
-                # Its slot is free at once, however long the other process takes to look.
-                await self.left.stop(point)
-            reply = await self.archived_reply(reply.session_id, CANCEL_SECONDS)
-            if reply.status is TurnStatus.IN_PROGRESS:
-                raise ReplyElsewhereError(reply.session_id, CANCEL_SECONDS)
-            return reply
-        return reply.model_copy(update={"notes": [*reply.notes, NOTHING_STOPPED]})
+        if reply.status is not TurnStatus.IN_PROGRESS:
+            return nothing_stopped(reply)
+        return await stop_elsewhere(
+            self._archive,
+            self.left,
+            reply,
+            look=lambda: self.archived_reply(reply.session_id, wait_seconds=0),
+            take_over=lambda: self.take_over(reply.session_id),
+        )
 
     async def take_over(self, session_id: str, *, is_asked_for: bool = True) -> Turn | None:
         """Read on with the session's reply if the process that received it has ended.

@@ -17,6 +17,7 @@ UNSYNCED = {
     "begin_turn",
     "begin_turn in a session",
     "save_partial",
+    "note_progress",
     "set_cut",
     "note_run",
     "ask_cancel",

@@ -1,10 +1,11 @@
-"""`llama-mcp sessions`: list, search, show, export and delete what was said."""
+"""`llama-mcp sessions`: list, search, show, export and delete what was said; stop a reply."""
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 
 from llama_mcp.cli.display.json_output import json_argument
 from llama_mcp.cli.display.numbers import whole_number
+from llama_mcp.cli.sessions.cancelling import cancel_reply
 from llama_mcp.cli.sessions.deleting import delete_sessions
 from llama_mcp.cli.sessions.listing import list_sessions
 from llama_mcp.cli.sessions.showing import export_session, show_session
@@ -14,6 +15,7 @@ _EXAMPLES = """examples:
   llama-mcp sessions search france capital
   llama-mcp sessions show k7m2
   llama-mcp sessions export k7m2 -o talk.md
+  llama-mcp sessions cancel k7m2
   llama-mcp sessions delete k7m2 9rst
 
 ID is a session's id, or a beginning of it that no other has."""
@@ -21,10 +23,12 @@ ID is a session's id, or a beginning of it that no other has."""
 
 def configure(parser: ArgumentParser) -> None:
     """Say what can be done with sessions."""
-    parser.description = "List, search, show, export or delete conversations, also assistants'."
+    parser.description = (
+        "List, search, show, export or delete conversations, also assistants', or stop a reply."
+    )
     parser.epilog = _EXAMPLES
     parser.set_defaults(act=list_sessions, words=[], limit=20, json=False)
-    actions = parser.add_subparsers(metavar="list | search | show | export | delete")
+    actions = parser.add_subparsers(metavar="list | search | show | export | cancel | delete")
 
     def action(name: str, help_text: str) -> ArgumentParser:
         added = actions.add_parser(
@@ -58,7 +62,9 @@ def _configure_one(action: Callable[[str, str], ArgumentParser]) -> None:
         "--format", choices=("markdown", "json"), help="markdown, unless the file ends in .json"
     )
     export.add_argument("-o", "--output", metavar="FILE", help="a new file; else stdout")
-    for each in (show, export):
+    cancel = action("cancel", "stop the reply that is generated in one; what has come is kept")
+    cancel.set_defaults(act=cancel_reply)
+    for each in (show, export, cancel):
         each.add_argument("id", metavar="ID")
     delete = action("delete", "delete some for good")
     delete.add_argument("ids", nargs="+", metavar="ID")

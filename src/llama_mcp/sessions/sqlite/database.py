@@ -23,6 +23,7 @@ from llama_mcp.sessions.sqlite.failures import (
     left_damaged_error,
 )
 from llama_mcp.sessions.sqlite.opening import move_aside_if_unchanged
+from llama_mcp.sessions.sqlite.recent import Found, Wanted, read_recent
 from llama_mcp.sessions.sqlite.searching import rebuild_index
 from llama_mcp.sessions.sqlite.statistics import Statistics, read_statistics
 from llama_mcp.sessions.sqlite.store import Store
@@ -79,6 +80,11 @@ class Database:
         """Return the statistics of the turns, on a connection of its own. Any thread may ask."""
         with explained(self._path):
             return read_statistics(self._path, known)
+
+    def recent(self, wanted: Wanted) -> Found:
+        """Return the turns under way and the newest ended ones, likewise. Any thread may ask."""
+        with explained(self._path):
+            return read_recent(self._path, wanted)
 
     def last_change(self) -> Hashable:
         """Return a value that changes with every write; opens no file. Any thread may ask."""

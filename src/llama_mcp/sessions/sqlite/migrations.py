@@ -239,6 +239,10 @@ MIGRATIONS = (
         "keep the files of a turn: those that were sent with it, and the one its reply goes to",
         FILE_TABLES,
     ),
+    Migration(
+        "say of a turn under way how far it is",
+        ("ALTER TABLE underway ADD COLUMN progress TEXT /* a JSON object; for who looks */",),
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import ArchiveError, SessionUnderwayError
 from llama_mcp.sessions.history import ImportedHistory, import_history
 from llama_mcp.sessions.left_turns import StreamPoint
+from llama_mcp.sessions.recent_turns import TurnProgress
 from llama_mcp.sessions.records import NewTurn, TurnEnding
 from llama_mcp.sessions.sqlite.attaching import insert_attached, read_attached
 from llama_mcp.sessions.sqlite.beginning import read_cache_facts, read_earlier
@@ -85,6 +86,7 @@ def save_partial(
     reply: str,
     reasoning: str,
     point: StreamPoint | None = None,
+    progress: TurnProgress | None = None,
 ) -> None:
     """Write down what was received of the reply so far, both texts whole, and where it goes on."""
     with store.writing_unsynced() as connection:
@@ -93,8 +95,9 @@ def save_partial(
         # One statement: what is saved ends exactly where reading on begins.
         saved = connection.execute(
             "UPDATE underway SET saved_at_utc = ?, reasoning = ?, reply = ?, stream_id = ?,"
-            " stream_run = ?, stream_byte = ?, stream_state = ? WHERE turn_key = ?",
-            (utc_now(), *texts, *_point_values(point), key),
+            " stream_run = ?, stream_byte = ?, stream_state = ?, progress = coalesce(?, progress)"
+            " WHERE turn_key = ?",
+            (utc_now(), *texts, *_point_values(point), _progress_text(progress), key),
         )
         if not saved.rowcount:
             # Another process took this writer for dead (its lock file was removed).
@@ -103,6 +106,15 @@ def save_partial(
                 " WHERE turn_key = ? AND status = 'interrupted'",
                 (*texts, key),
             )
+
+
+def note_progress(store: Store, session_id: str, turn: int, progress: TurnProgress) -> None:
+    """Write down how far a turn is of whose reply nothing new has come."""
+    with store.writing_unsynced() as connection:
+        connection.execute(
+            "UPDATE underway SET progress = ? WHERE turn_key = ?",
+            (_progress_text(progress), _find_turn(store, session_id, turn)),
+        )
 
 
 def ask_cancel(store: Store, session_id: str, turn: int) -> StreamPoint | None:
@@ -192,6 +204,10 @@ def _refuse_first_turn_parameters(session: sqlite3.Row, new: NewTurn) -> None:
 
 def _point_values(point: StreamPoint | None) -> tuple[str | int | None, ...]:
     return (None, None, 0, None) if point is None else astuple(point)
+
+
+def _progress_text(progress: TurnProgress | None) -> str | None:
+    return None if progress is None else progress.model_dump_json(exclude_defaults=True)
 
 
 def _clean(text: str | None) -> str | None:

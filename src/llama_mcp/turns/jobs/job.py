@@ -22,6 +22,7 @@ from llama_mcp.sessions.jobs import (
     JobState,
     coverage_notes,
 )
+from llama_mcp.sessions.recent_turns import TurnProgress
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.turns.awaited_model import await_model
@@ -31,6 +32,7 @@ from llama_mcp.turns.jobs.room import room_of
 from llama_mcp.turns.jobs.saving import content_of, results_text
 from llama_mcp.turns.jobs.working import Task, Work
 from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.replies.progress import progress_of_pieces
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.replies.reply_building import ending_of
 from llama_mcp.turns.saving import Written, write_out
@@ -143,6 +145,10 @@ class Job(Underway):
         """Return how far it is, or what has come of it."""
         return self._result or self._reply(TurnStatus.IN_PROGRESS, "", self.state)
 
+    def progress(self) -> TurnProgress:
+        """Return how far it is with what it asks for now."""
+        return progress_of_pieces(self.reply, self._asker.underway)
+
     async def _do(self) -> TurnStatus:
         try:
             self._asker.server = await await_model(
@@ -165,6 +171,7 @@ class Job(Underway):
             self._asker.server.note_use()
             with suppress(ArchiveError):  # what cannot be written at its end it says
                 await self._note_run(self.serving_id)
+            await self._note_progress()
             await self._stop_if_cancelled_elsewhere()
 
     def _note_change(self) -> None:
