@@ -5,11 +5,14 @@ llama-server has a queue of its own, but sends nothing while a request is in it,
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import anyio
+
+from llama_mcp.wording import counted
 
 # How many of the sessions before it a place names.
 SHOWN = 3
@@ -22,7 +25,9 @@ class Place:
     number: int | None
     """1 is next; None in llama-server's own queue, which tells no places."""
     behind: tuple[str, ...]
-    """The sessions that come before it: those that generate, then those that wait."""
+    """The sessions of its owner that come before it: those that generate, then those that wait."""
+    others: int = 0
+    """How many sessions of other owners come before it, too."""
 
     def __str__(self) -> str:
         shown = " and ".join(filter(None, (", ".join(self.behind[:SHOWN]), self._left_out())))
@@ -31,8 +36,10 @@ class Place:
         )
 
     def _left_out(self) -> str:
-        left_out = len(self.behind) - SHOWN
-        return f"{left_out} more" if left_out > 0 else ""
+        left_out = max(0, len(self.behind) - SHOWN)
+        if self.others:
+            return counted(left_out + self.others, "other")
+        return f"{left_out} more" if left_out else ""
 
 
 # Called with each new place in the queue, and with None once the slot is held.
@@ -66,7 +73,7 @@ class SlotQueue:
     """
 
     def __init__(self) -> None:
-        self._inside: list[str] = []
+        self._inside: list[_Holder] = []
         self._waiting: deque[_Ticket] = deque()
         self._pieces: deque[_Ticket] = deque()
 
@@ -82,7 +89,13 @@ class SlotQueue:
 
     @asynccontextmanager
     async def slot(
-        self, session_id: str, total: int, tell_place: TellPlace, *, is_piece: bool = False
+        self,
+        session_id: str,
+        total: int,
+        tell_place: TellPlace,
+        *,
+        owner: str,
+        is_piece: bool = False,
     ) -> AsyncIterator[None]:
         """Wait for a slot and hold it.
 
@@ -90,18 +103,20 @@ class SlotQueue:
             session_id: Whose turn it is; a session has one turn at a time.
             total: How many slots there are.
             tell_place: Is told of the wait.
+            owner: Whose the session is; places name no session of another.
             is_piece: Whether it is for a piece of a job, of which a session has several at a time.
         """
         queue = self._pieces if is_piece else self._waiting
+        holder = _Holder(session_id, owner)
         if len(self._inside) >= total or self._waiting or (is_piece and self._pieces):
-            await self._wait(_Ticket(session_id, tell_place), queue)
+            await self._wait(_Ticket(holder, tell_place), queue)
         else:
-            self._inside.append(session_id)
+            self._inside.append(holder)
         tell_place(None)
         try:
             yield
         finally:
-            self._leave(session_id)
+            self._leave(holder)
 
     async def _wait(self, ticket: "_Ticket", queue: "deque[_Ticket]") -> None:
         queue.append(ticket)
@@ -111,31 +126,43 @@ class SlotQueue:
         except BaseException:
             # Called and cancelled at the same moment: the slot goes to the next.
             if ticket.called.is_set():
-                self._leave(ticket.session_id)
+                self._leave(ticket.holder)
             else:
                 queue.remove(ticket)
                 self._tell_places()
             raise
 
-    def _leave(self, session_id: str) -> None:
-        self._inside.remove(session_id)
+    def _leave(self, holder: "_Holder") -> None:
+        self._inside.remove(holder)
         if queue := self._waiting or self._pieces:
             ticket = queue.popleft()
-            self._inside.append(ticket.session_id)
+            self._inside.append(ticket.holder)
             ticket.called.set()
             self._tell_places()
 
     def _tell_places(self) -> None:
         before = list(self._inside)
         for number, ticket in enumerate([*self._waiting, *self._pieces], start=1):
-            others = dict.fromkeys(each for each in before if each != ticket.session_id)
-            ticket.take_place(Place(number, tuple(others)))
-            before.append(ticket.session_id)
+            ticket.take_place(_place(number, ticket.holder, before))
+            before.append(ticket.holder)
+
+
+class _Holder(NamedTuple):
+    """Who holds a slot, or waits for one."""
+
+    session_id: str
+    owner: str
+
+
+def _place(number: int, holder: _Holder, before: Sequence[_Holder]) -> Place:
+    others = dict.fromkeys(each for each in before if each != holder)
+    own = tuple(each.session_id for each in others if each.owner == holder.owner)
+    return Place(number, own, len(others) - len(own))
 
 
 class _Ticket:
-    def __init__(self, session_id: str, tell_place: TellPlace) -> None:
-        self.session_id = session_id
+    def __init__(self, holder: _Holder, tell_place: TellPlace) -> None:
+        self.holder = holder
         self.called = anyio.Event()
         self._tell_place = tell_place
         self._place: Place | None = None
