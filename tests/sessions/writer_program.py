@@ -11,6 +11,7 @@ session.
 import sys
 from pathlib import Path
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import NewTurn, TurnEnding, TurnStatus
@@ -30,7 +31,9 @@ def reply_text(characters: int) -> str:
 
 
 def stream(store: Store, session_id: str | None) -> None:
-    begun = begin_turn(store, session_id, NewTurn("a message that must not be lost"))
+    begun = begin_turn(
+        store, session_id, NewTurn("a message that must not be lost"), owner=LOCAL_OWNER
+    )
     print("begun", begun.session.session_id, begun.turn, flush=True)
     characters = 0
     while True:
@@ -47,7 +50,7 @@ def append(store: Store, session_id: str, name: str, count: int) -> None:
         if number % 2:
             begun = _begin_when_free(store, session_id, message)
         else:
-            begun = begin_turn(store, own, NewTurn(message))
+            begun = begin_turn(store, own, NewTurn(message), owner=LOCAL_OWNER)
             own = begun.session.session_id
         save_partial(store, begun.session.session_id, begun.turn, "re", "")
         ending = TurnEnding(status=TurnStatus.COMPLETE, reply=f"re: {message}")
@@ -58,7 +61,7 @@ def append(store: Store, session_id: str, name: str, count: int) -> None:
 def _begin_when_free(store: Store, session_id: str, message: str) -> BegunTurn:
     while True:
         try:
-            return begin_turn(store, session_id, NewTurn(message))
+            return begin_turn(store, session_id, NewTurn(message), owner=LOCAL_OWNER)
         except SessionBusyError:
             pass
 

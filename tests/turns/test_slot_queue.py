@@ -5,6 +5,7 @@ from functools import partial
 
 import anyio
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.turns.slot_queue import Place, SlotQueue
 
 
@@ -20,7 +21,9 @@ class Visits:
 
     async def visit(self, number: int) -> None:
         self.places[number], self.doors[number] = [], anyio.Event()
-        async with self.queue.slot(str(number), self.slots, self.places[number].append):
+        async with self.queue.slot(
+            str(number), self.slots, self.places[number].append, owner=LOCAL_OWNER
+        ):
             self.entered.append(number)
             await self.doors[number].wait()
 
@@ -94,7 +97,9 @@ async def test_pieces_of_jobs_wait_until_no_conversation_does() -> None:
 
     async def visit(name: str, session_id: str, *, is_piece: bool) -> None:
         doors[name], places[name] = anyio.Event(), []
-        async with queue.slot(session_id, 1, places[name].append, is_piece=is_piece):
+        async with queue.slot(
+            session_id, 1, places[name].append, is_piece=is_piece, owner=LOCAL_OWNER
+        ):
             entered.append(name)
             await doors[name].wait()
 
@@ -120,16 +125,16 @@ async def test_pieces_of_jobs_wait_until_no_conversation_does() -> None:
 async def test_a_piece_that_stops_waiting_leaves_the_queue() -> None:
     queue, tells = SlotQueue(), list[Place | None]()
     async with (
-        queue.slot("chat", 1, tells.append),
+        queue.slot("chat", 1, tells.append, owner=LOCAL_OWNER),
         anyio.create_task_group() as tasks,
     ):
 
         async def wait() -> None:
-            async with queue.slot("job", 1, tells.append, is_piece=True):
+            async with queue.slot("job", 1, tells.append, is_piece=True, owner=LOCAL_OWNER):
                 raise AssertionError("it has no slot")
 
         tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
-    async with queue.slot("chat", 1, tells.append):
+    async with queue.slot("chat", 1, tells.append, owner=LOCAL_OWNER):
         assert queue.waiting == 0
