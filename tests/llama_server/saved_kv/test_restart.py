@@ -239,7 +239,7 @@ async def test_a_session_with_the_same_beginning_takes_nothing_from_another(
         assert (await home.say("Go on.", first)).receipt.restore == FROM_DISK
         assert not [path for path in home.files() if path.stem == first]
         assert (await home.say("Go on.", second)).receipt.restore == FROM_DISK
-        await home.services.delete_session(second)
+        await home.services.delete_session(second, owner=LOCAL_OWNER)
         assert not home.files()
 
 
@@ -324,7 +324,7 @@ async def test_what_is_saved_of_sessions_that_are_gone_is_swept(
         await home.say("Go on.", session)
         assert [path.stem for path in home.files()] == [session]
         # By a version that knows nothing of them.
-        await home.services.archive.delete_session(session)
+        await home.services.archive.delete_session(session, owner=LOCAL_OWNER)
     async with open_home() as home:
         await home.services.supervisor.status()
         await until(lambda: session not in {path.stem for path in home.files()}, "it is swept")

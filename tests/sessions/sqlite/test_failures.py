@@ -29,7 +29,9 @@ from llama_mcp.sessions.archive import Archive
 
 async def main():
     archive = Archive(Path(sys.argv[1]))
-    for attempt in (archive.begin_turn(None, "hello", owner="local"), archive.list_sessions(owner="local")):
+    for attempt in (
+        archive.begin_turn(None, "hello", owner="local"), archive.list_sessions(owner="local")
+    ):
         try:
             await attempt
         except ArchiveError as error:
