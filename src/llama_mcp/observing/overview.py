@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.status import ServerState, ServerStatus, Slot
 from llama_mcp.observing.figures import ServerMetrics
@@ -41,7 +42,8 @@ async def overview(
     observer: "Observer",
     archive: "Callable[[], Archive | None]",
     model: str | None = None,
-    owner: str | None = None,
+    *,
+    owner: str | None,
 ) -> Overview:
     """Return what is going on; nothing is started, woken or made for it.
 
@@ -49,14 +51,14 @@ async def overview(
         observer: tells it, and keeps a sample of it.
         archive: gives what knows which replies are under way; None where there is no archive.
         model: of which model, as `Observer.status`.
-        owner: whose replies, as `Observer.recent_turns`.
+        owner: whose turns, as `Observer.recent_turns`.
     """
     status, problems = await observer.status(model), list[str]()
     slots: list[Slot] = []
     metrics = None
     if status.state is ServerState.READY:
-        slots = (await observer.slots(model)).slots
-        metrics = await observer.metrics(model)
+        slots = (await observer.slots(model, owner=owner or LOCAL_OWNER)).slots
+        metrics = await observer.metrics(model, owner=owner)
         observer.samples(metrics.model or "").note(metrics, slots, time.time())
     try:
         turns = await _underway(observer, owner) if archive() else []

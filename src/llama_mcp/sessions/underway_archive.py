@@ -12,7 +12,9 @@ from llama_mcp.sessions.sqlite.store import settle_if_possible
 
 
 class UnderwayArchive(ArchiveFile):
-    """What the archive knows of turns that are not over. All take a whole session_id.
+    """What the archive knows of turns that are not over, of all owners but where one is named.
+
+    All take a whole session_id.
 
     All methods raise ArchiveError when the file cannot be opened, read or written.
     """
@@ -45,16 +47,16 @@ class UnderwayArchive(ArchiveFile):
         with waiting_at_most(PARTIAL_SECONDS):
             await self._run(writing.note_progress, session_id, turn, progress)
 
-    async def ask_cancel(self, session_id: str, turn: int) -> StreamPoint | None:
+    async def ask_cancel(self, session_id: str, turn: int, *, owner: str) -> StreamPoint | None:
         """Let the process that receives the reply know that it should stop; return its stream."""
-        return await self._run(writing.ask_cancel, session_id, turn)
+        return await self._run(writing.ask_cancel, session_id, turn, owner)
 
     async def is_cancel_asked(self, session_id: str, turn: int) -> bool:
         """Return whether another process wants this one to stop the reply."""
         return await self._run(underway.is_cancel_asked, session_id, turn)
 
     async def recent_turns(
-        self, limit: int, since_utc: str = "", owner: str | None = None
+        self, limit: int, since_utc: str = "", *, owner: str | None
     ) -> RecentTurns:
         """Return the turns under way in all processes, and those that ended last.
 

@@ -24,6 +24,8 @@ async def stop_elsewhere(
     archive: Archive,
     left: LeftReplies,
     underway: ChatReply,
+    *,
+    owner: str,
     look: Callable[[], Awaitable[ChatReply]],
     take_over: Callable[[], Awaitable[Turn | None]],
 ) -> ChatReply:
@@ -33,6 +35,7 @@ async def stop_elsewhere(
         archive: The sessions.
         left: Stops what llama-server generates.
         underway: The reply, as the archive has it.
+        owner: Whose it is.
         look: Returns the session's last reply as the archive has it now.
         take_over: Returns the turn if its process has ended meanwhile, to be stopped here.
 
@@ -41,7 +44,7 @@ async def stop_elsewhere(
         TurnFailedError: The turn broke off meanwhile.
     """
     session_id, turn = underway.session_id, underway.turn
-    point = await archive.ask_cancel(session_id, turn)
+    point = await archive.ask_cancel(session_id, turn, owner=owner)
     if point is not None:
         # Its slot is free at once, however long the other process takes to look.
         await left.stop(point)

@@ -20,7 +20,7 @@ def cancel_reply(arguments: Namespace) -> int:
     async def cancel(services: Services) -> int:
         if not services.archive.exists():
             raise SessionNotFoundError(arguments.id, {}, are_alike=False)
-        reply = await services.in_flight.cancel(arguments.id)
+        reply = await services.in_flight.cancel(arguments.id, owner=arguments.owner)
         if arguments.json:
             print_json(structure_of(reply))
         else:

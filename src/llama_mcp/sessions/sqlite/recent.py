@@ -29,8 +29,6 @@ TAIL_CHARACTERS = 160
 # each turn that is wanted.
 _SESSIONS_PER_TURN = 8
 
-# Whose a session is.
-_OWNER = "'local'"
 _JOB_FIGURES = {
     "done": "json_extract(state, '$.done')",
     "planned": "json_extract(state, '$.planned')",
@@ -42,19 +40,19 @@ _JOB_FIGURES = {
 }
 _JOB = ", ".join(f"{value} AS job_{name}" for name, value in _JOB_FIGURES.items())
 _UNDERWAY = f"""
-SELECT session_id, title, turn, {_OWNER} AS owner, model, started_at_utc,
+SELECT session_id, title, turn, owner, model, started_at_utc,
     writer_id, writer_pid, stream_id, is_cancel_asked, progress,
     substr(underway.reply, -{TAIL_CHARACTERS}) AS reply,
     CASE underway.reply WHEN ''
         THEN substr(underway.reasoning, -{TAIL_CHARACTERS}) END AS reasoning,
     jobs.turn_key AS job_key, {_JOB}
 {FROM_UNDERWAY} LEFT JOIN jobs USING (turn_key)
-WHERE ?1 IS NULL OR {_OWNER} = ?1 ORDER BY started_at_utc
+WHERE ?1 IS NULL OR owner = ?1 ORDER BY started_at_utc
 """
-_SESSIONS = f"""
-SELECT session_key, session_id, title, {_OWNER} AS owner, updated_at_utc, turn_count,
+_SESSIONS = """
+SELECT session_key, session_id, title, owner, updated_at_utc, turn_count,
     coalesce(forked_at_turn, 0) AS copied
-FROM sessions WHERE ?1 IS NULL OR {_OWNER} = ?1 ORDER BY last_change DESC LIMIT ?2
+FROM sessions WHERE ?1 IS NULL OR owner = ?1 ORDER BY last_change DESC LIMIT ?2
 """
 # Only what stands before a turn's texts: these may be long, and what follows lies behind them.
 _FIGURES = (
