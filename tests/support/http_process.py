@@ -74,9 +74,8 @@ async def serving(
     scope: str = "admin",
 ) -> AsyncIterator[HttpServer]:
     """Start it on a free port; it is killed at the end if it still lives."""
-    folder.mkdir(parents=True, exist_ok=True)
     tokens_file, stderr = folder / "tokens.toml", folder / "stderr"
-    tokens = {name: add_token(tokens_file, name, scope) for name in people}
+    tokens = _made(tokens_file, people, scope)
     command = [*llama_mcp.command, "serve", "--http", "127.0.0.1:0", "--tokens", str(tokens_file)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(llama_mcp.home.parent / "user-home")}
     with stderr.open("wb") as file:
@@ -99,6 +98,11 @@ async def serving(
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+def _made(file: Path, people: Sequence[str], scope: str) -> dict[str, str]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return {name: add_token(file, name, scope) for name in people}
 
 
 @dataclass
@@ -158,9 +162,7 @@ class RawCaller:
     async def notify(self, method: str, **params: Any) -> None:
         message = {"jsonrpc": "2.0", "method": method, "params": params}
         async with self.server.http(self.name) as http:
-            response = await http.post(
-                self.server.mcp, json=message, headers=self.headers(message)
-            )
+            response = await http.post(self.server.mcp, json=message, headers=self.headers(message))
         assert response.status_code == 202, response.text
 
     async def hello(self) -> None:

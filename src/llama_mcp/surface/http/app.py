@@ -10,7 +10,7 @@ from mcp.server.subscriptions import ListenHandler
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from llama_mcp.surface.http.address import Hosts
@@ -44,10 +44,10 @@ class HttpApp:
             verify: who has a token.
             hosts: the names by which we may be called.
             audit: where calls are noted.
-            routes: further ones, which need no token.
+            routes: further ones, such as a page; they need no token.
         """
         self._server = server
-        own: list[BaseRoute] = [
+        own = [
             Route("/health", self._health, methods=["GET"]),
             Route("/ready", self._ready, methods=["GET"]),
             *routes,
@@ -59,10 +59,13 @@ class HttpApp:
             # The gate has looked at Host and Origin; a wrong setting here would say 421 again.
             transport_security=None,
             host="",
-            custom_starlette_routes=own,  # type: ignore[arg-type]  # a list of routes all the same
+            custom_starlette_routes=own,
         )
-        open_paths = [route.path for route in own if isinstance(route, Route)]
-        self.gate = Gate(self._as_user, verify, hosts, open_paths=open_paths)
+
+        def is_open(path: str) -> bool:
+            return any(route.path_regex.match(path) for route in routes)
+
+        self.gate = Gate(self._as_user, verify, hosts, is_open)
         self._audit = audit or Audit()
         calls = Calls(self._audit, lambda: self.gate.is_draining)
         server.middleware.insert(0, calls)
@@ -80,9 +83,9 @@ class HttpApp:
         """Answer a request."""
         await self.gate(scope, receive, send)
 
-    def drain(self) -> None:
-        """Take nothing new, and let listeners know that they hear nothing more."""
-        self.gate.is_draining = True
+    def end_listening(self) -> None:
+        """Let listeners know that they hear nothing more; their responses end soon."""
+        self.gate.end_gets()
         entry = self._server._lowlevel_server.get_request_handler("subscriptions/listen")
         handler = getattr(entry, "handler", None)
         if isinstance(handler, ListenHandler):

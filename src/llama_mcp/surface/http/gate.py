@@ -6,7 +6,8 @@ no token learns only that one is needed. A request that it lets in has an `Excha
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
@@ -21,10 +22,10 @@ logger = logging.getLogger(__name__)
 
 EXCHANGE: Final = "llama_mcp.exchange"
 MCP_PATH: Final = "/mcp"
-# Without a token; they tell one word.
-_OPEN_PATHS: Final = ("/health", "/ready")
+# Asked by whoever watches over processes, by any name and without a token; they tell one word.
+_WATCHED_PATHS: Final = ("/health", "/ready")
 # How long the next piece of a body may take.
-BODY_SECONDS = 30.0
+BODY_SECONDS = 20.0
 # Named in answers while we end: by then a service manager has started us again.
 BACK_SECONDS = 15
 _BEARER = "bearer "
@@ -37,10 +38,6 @@ _VERSION_HEADER = "mcp-protocol-version"
 Verify = Callable[[str], tuple[Caller, bytes] | None]
 
 
-class _SlowBodyError(Exception):
-    """The body does not come."""
-
-
 class Gate:
     """Lets requests in, knows them while they last, and closes."""
 
@@ -49,8 +46,7 @@ class Gate:
         app: ASGIApp,
         verify: Verify,
         hosts: Hosts,
-        guarded_paths: Iterable[str] = (MCP_PATH,),
-        open_paths: Iterable[str] = _OPEN_PATHS,
+        is_open: Callable[[str], bool] = lambda _path: False,
     ) -> None:
         """Take what is guarded.
 
@@ -58,14 +54,12 @@ class Gate:
             app: answers what is let in.
             verify: who has a token.
             hosts: the names by which we may be called.
-            guarded_paths: those that need a token.
-            open_paths: those that need none; all others are not found.
+            is_open: whether a path needs no token. Beside those and MCP's there is nothing.
         """
         self._app = app
         self._verify = verify
         self._hosts = hosts
-        self._guarded = frozenset(guarded_paths)
-        self._open = frozenset(open_paths)
+        self._is_open = is_open
         self._exchanges: dict[Exchange, anyio.CancelScope] = {}
         self.is_draining = False
         """Whether nothing new is taken any more."""
@@ -83,10 +77,15 @@ class Gate:
                 exchange.end()
                 scope.cancel()
 
-    def end_streams(self) -> None:
-        """End the responses that would go on for ever: those on which changes are told."""
+    @property
+    def streams(self) -> int:
+        """How many responses are open on which changes are told."""
+        return len(self._exchanges) - self.underway
+
+    def end_gets(self) -> None:
+        """End the streams of the initialize era, which have no end of their own."""
         for exchange, scope in self._exchanges.items():
-            if exchange.is_stream:
+            if exchange.is_get:
                 scope.cancel()
 
     def end_all(self) -> None:
@@ -99,31 +98,31 @@ class Gate:
         """Answer a request, or have it answered."""
         if scope["type"] != "http":
             return
-        headers = Headers(scope=scope)
-        refusal = self._misled(scope["path"], headers)
-        if refusal is not None:
-            await _answer(send, *refusal)
-        elif scope["path"] in self._open:
+        headers, path = Headers(scope=scope), scope["path"]
+        if path in _WATCHED_PATHS:
             await self._app(scope, receive, send)
+        elif (refusal := self._misled(headers)) is not None:
+            await _answer(send, refusal)
+        elif self._is_open(path):
+            await self._app(scope, receive, send)
+        elif path != MCP_PATH:
+            await _answer(send, _NOTHING_HERE)
         elif (known := self._known(headers)) is None:
-            await _answer(send, 401, "a token is needed", {"www-authenticate": "Bearer"})
+            await _answer(send, _NO_TOKEN)
         elif self.is_draining and not _ends_something(scope, headers):
-            told = f"llama-mcp ends, and takes nothing new; try again in {BACK_SECONDS} seconds"
-            await _answer(send, 503, told, {"retry-after": str(BACK_SECONDS)})
+            await _answer(send, _NOTHING_NEW)
         else:
-            await self._let_in(scope, receive, send, Exchange(*known, is_stream=_is_stream(scope)))
+            await self._let_in(scope, receive, send, _exchange(scope, *known))
 
-    def _misled(self, path: str, headers: Headers) -> tuple[int, str] | None:
-        """Return the refusal of what was led here by somebody else, or does not exist."""
-        if path in self._open:
-            return None
+    def _misled(self, headers: Headers) -> "_Refusal | None":
+        """Return the refusal of what was led here by a page of somebody else."""
         host = headers.get("host")
         if host is None or not self._hosts.allow_host(host):
-            return 421, "this Host is not served here; the operator lists names with --hosts"
+            return _OTHER_HOST
         origin = headers.get("origin")
         if origin is not None and not self._hosts.allow_origin(origin, host):
-            return 403, "pages of this Origin may not call; the operator lists names with --hosts"
-        return None if path in self._guarded else (404, "there is nothing here")
+            return _OTHER_ORIGIN
+        return None
 
     def _known(self, headers: Headers) -> tuple[Caller, bytes] | None:
         given = headers.getlist("authorization")
@@ -136,25 +135,28 @@ class Gate:
         scope[EXCHANGE] = exchange
         response = _Response(send)
         with anyio.CancelScope() as answering:
+            listening = _Listening(scope, receive, exchange, answering)
             self._exchanges[exchange] = answering
             try:
-                listening = _Listening(scope, receive, exchange)
                 await self._app(scope, listening, response)
-            except _SlowBodyError:
-                await response.refuse(408, "the body did not come in time")
             finally:
                 del self._exchanges[exchange]
         if answering.cancelled_caught:
             with anyio.CancelScope(shield=True):
-                await response.finish(exchange.is_ended)
+                await response.finish(_why_ended(exchange, listening))
 
 
 class _Listening:
     """What the application receives: a body in time, and the client's going only if that counts."""
 
-    def __init__(self, scope: Scope, receive: Receive, exchange: Exchange) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, exchange: Exchange, answering: anyio.CancelScope
+    ) -> None:
         self._receive = receive
         self._exchange = exchange
+        self._answering = answering
+        self.is_too_slow = False
+        """Whether the body did not come in time."""
         self._is_body_whole = False
         # The SDK takes the end of the connection for a cancel (mcp 2.3, _streamable_http_modern);
         # a turn must not depend on the network. A listener has nothing else to end it.
@@ -176,7 +178,11 @@ class _Listening:
     async def _in_time(self) -> Message:
         with anyio.move_on_after(BODY_SECONDS):
             return await self._receive()
-        raise _SlowBodyError
+        # No exception: Starlette would make a 500 of it.
+        self.is_too_slow = True
+        self._answering.cancel()
+        await anyio.sleep_forever()
+        return {"type": "http.disconnect"}
 
 
 class _Response:
@@ -194,24 +200,47 @@ class _Response:
             self._is_whole = not message.get("more_body", False)
         await self._send(message)
 
-    async def refuse(self, status: int, told: str) -> None:
-        """Answer with a status, unless something was answered."""
+    async def finish(self, refusal: "_Refusal") -> None:
+        """Bring the response to an end; one that has not begun becomes a refusal."""
         if not self._has_begun:
-            await _answer(self, status, told, {"connection": "close"})
-
-    async def finish(self, is_token_gone: bool) -> None:
-        """Bring the response to an end."""
-        if self._has_begun and not self._is_whole:
+            await _answer(self, refusal)
+        elif not self._is_whole:
             await self({"type": "http.response.body", "body": b"", "more_body": False})
-        elif not self._has_begun and is_token_gone:
-            await _answer(self, 401, "a token is needed", {"www-authenticate": "Bearer"})
-        elif not self._has_begun:
-            await _answer(self, 503, "llama-mcp ends", {"retry-after": str(BACK_SECONDS)})
 
 
-def _is_stream(scope: Scope) -> bool:
-    """Tell whether the response ends only with its client: changes are told on it."""
-    return scope["method"] == "GET" or Headers(scope=scope).get(_METHOD_HEADER) == _LISTEN
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """What is answered instead of an answer."""
+
+    status: int
+    told: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_NO_TOKEN = _Refusal(401, "a token is needed", {"www-authenticate": "Bearer"})
+_NOTHING_NEW = _Refusal(
+    503,
+    f"llama-mcp ends, and takes nothing new; try again in {BACK_SECONDS} seconds",
+    {"retry-after": str(BACK_SECONDS)},
+)
+_TOO_SLOW = _Refusal(408, "the body did not come in time", {"connection": "close"})
+_NOTHING_HERE = _Refusal(404, "there is nothing here")
+_OTHER_HOST = _Refusal(421, "this Host is not served here; the operator lists names with --hosts")
+_OTHER_ORIGIN = _Refusal(
+    403, "pages of this Origin may not call; the operator lists names with --hosts"
+)
+
+
+def _why_ended(exchange: Exchange, listening: _Listening) -> _Refusal:
+    if listening.is_too_slow:
+        return _TOO_SLOW
+    return _NO_TOKEN if exchange.is_ended else _NOTHING_NEW
+
+
+def _exchange(scope: Scope, caller: Caller, digest: bytes) -> Exchange:
+    is_get = scope["method"] == "GET"
+    is_stream = is_get or Headers(scope=scope).get(_METHOD_HEADER) == _LISTEN
+    return Exchange(caller, digest, is_stream=is_stream, is_get=is_get)
 
 
 def _ends_something(scope: Scope, headers: Headers) -> bool:
@@ -223,14 +252,14 @@ def _ends_something(scope: Scope, headers: Headers) -> bool:
     return scope["method"] == "DELETE" or "mcp-session-id" in headers
 
 
-async def _answer(send: Send, status: int, told: str, more: Mapping[str, str] = {}) -> None:
-    body = json.dumps({"error": told}).encode()
+async def _answer(send: Send, refusal: _Refusal) -> None:
+    body = json.dumps({"error": refusal.told}).encode()
     headers = {
         "content-type": "application/json",
         "content-length": str(len(body)),
         "cache-control": "no-store",
-        **more,
+        **refusal.headers,
     }
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.start", "status": refusal.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
