@@ -49,7 +49,11 @@ COMMANDS = (
     Command("chat", "talk with the local model, or ask it one thing", "chat.command"),
     Command("status", "what llama-server is doing", "llama_server.status"),
     Command("models", "list models, or get one", "models.command"),
-    Command("sessions", "list, search, show, export or delete sessions", "sessions.command"),
+    Command(
+        "sessions",
+        "list, search, show, export or delete sessions, or stop a reply",
+        "sessions.command",
+    ),
     Command("stop", "stop llama-server", "llama_server.stop"),
     Command("logs", "show llama-server's log", "llama_server.logs"),
     Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),

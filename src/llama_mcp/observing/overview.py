@@ -1,31 +1,28 @@
 """All that a person wants to see of llama-server at once, as one record."""
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.status import ServerState, ServerStatus, Slot
 from llama_mcp.observing.figures import ServerMetrics
-from llama_mcp.sessions.records import TurnUnderway
+from llama_mcp.sessions.recent_turns import UnderwayTurn
+from llama_mcp.sessions.texts import seconds_since
 
 if TYPE_CHECKING:
     from llama_mcp.observing.observer import Observer
     from llama_mcp.sessions.archive import Archive
 
 
-class UnderwayRow(BaseModel, frozen=True):
+class UnderwayRow(UnderwayTurn, frozen=True):
     """A reply that is being generated, by whichever llama-mcp process."""
 
-    session_id: str
-    title: str
     seconds: float
     """How long it has been under way."""
-    pid: int | None = None
-    """The process that asked for it; None when it is not known."""
-    is_left: bool | None = None
-    """That process has ended, and llama-server goes on with the reply."""
 
 
 class Overview(BaseModel, frozen=True):
@@ -42,34 +39,37 @@ class Overview(BaseModel, frozen=True):
 
 
 async def overview(
-    observer: "Observer", archive: "Callable[[], Archive | None]", model: str | None = None
+    observer: "Observer",
+    archive: "Callable[[], Archive | None]",
+    model: str | None = None,
+    *,
+    owner: str | None,
 ) -> Overview:
     """Return what is going on; nothing is started, woken or made for it.
 
     Args:
-        observer: tells it.
+        observer: tells it, and keeps a sample of it.
         archive: gives what knows which replies are under way; None where there is no archive.
         model: of which model, as `Observer.status`.
+        owner: whose turns, as `Observer.recent_turns`.
     """
     status, problems = await observer.status(model), list[str]()
     slots: list[Slot] = []
     metrics = None
     if status.state is ServerState.READY:
-        slots = (await observer.slots(model)).slots
-        metrics = await observer.metrics(model)
+        slots = (await observer.slots(model, owner=owner or LOCAL_OWNER)).slots
+        metrics = await observer.metrics(model, owner=owner)
+        observer.samples(metrics.model or "").note(metrics, slots, time.time())
     try:
-        known = archive()
-        turns = [_row(turn) for turn in await known.turns_underway()] if known else []
+        turns = await _underway(observer, owner) if archive() else []
     except LlamaMCPError as error:
         turns, problems = [], [error.situation]
     return Overview(status=status, slots=slots, turns=turns, metrics=metrics, problems=problems)
 
 
-def _row(turn: TurnUnderway) -> UnderwayRow:
-    return UnderwayRow(
-        session_id=turn.session_id,
-        title=turn.title,
-        seconds=round(turn.age_seconds, 1),
-        pid=turn.writer_pid,
-        is_left=turn.is_left or None,
-    )
+async def _underway(observer: "Observer", owner: str | None) -> list[UnderwayRow]:
+    turns = (await observer.recent_turns(limit=0, owner=owner)).underway
+    return [
+        UnderwayRow(**dict(turn), seconds=round(seconds_since(turn.started_at_utc), 1))
+        for turn in turns
+    ]

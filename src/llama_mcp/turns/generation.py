@@ -55,8 +55,8 @@ class Generation:
         self._server = parts.server
         self._session_id = parts.begun.session.session_id
         self._reply = reply
-        # The reply that is coming: the turn's, or a second try at it.
-        self._receiving = reply
+        self.receiving = reply
+        """The reply that is coming: the turn's, or a second try at it."""
         # What asks for the rest of a reply that broke off.
         self._rest = parts.reopened.rest if parts.reopened else None
         self._on_growth = on_growth
@@ -103,7 +103,7 @@ class Generation:
     async def run_again(self, second_try: SecondTry) -> LlamaMCPError | None:
         """Generate a second try at the reply, and return why it broke off."""
         self._second_try, self._rest = second_try, None
-        self._receiving, self._heard_at = second_try.reply, time.monotonic()
+        self.receiving, self._heard_at = second_try.reply, time.monotonic()
         return await self.run()
 
     async def go_on(self, server: ReadyServer, prompt: Prompt) -> LlamaMCPError | None:
@@ -203,7 +203,8 @@ class Generation:
         if self._second_try is not None:
             prompt = replace(prompt, messages=self._second_try.messages(prompt.messages))
         slots, queue = self._server.total_slots, self._parts.queues.of(self._server.serving_id)
-        async with queue.slot(self._session_id, slots, self._note_place):
+        owner = self._parts.begun.owner
+        async with queue.slot(self._session_id, slots, self._note_place, owner=owner):
             await self._receive(self._rest or prompt)
         if self._rest is None and self._second_try is None:
             known, reader = self._parts.known_prompts, self._server.serving_id
@@ -262,7 +263,7 @@ class Generation:
         async for chunk in chunks:
             if restored is not None:
                 restored.let_go()
-            self._receiving.take(chunk)
+            self.receiving.take(chunk)
             self._note_sign_of_life()
 
     async def _open_stream(self) -> None:

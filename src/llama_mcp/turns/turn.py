@@ -14,6 +14,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ModelUnloadedError, ReadyServer, WantedServer
 from llama_mcp.llama_server.reply_stream import ReplyLostError
 from llama_mcp.sessions.errors import ArchiveError
+from llama_mcp.sessions.recent_turns import TurnProgress
 from llama_mcp.sessions.records import INTERRUPTED, TurnStatus
 from llama_mcp.turns.awaited_model import await_model
 from llama_mcp.turns.errors import TurnFailedError
@@ -21,6 +22,7 @@ from llama_mcp.turns.generation import Generation
 from llama_mcp.turns.going_on.continuation import rest_after_crash
 from llama_mcp.turns.json_schema import ParsedReply, parse_reply
 from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.replies.progress import progress_of
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.replies.reply_building import TurnFacts, ending_of, reply_from
 from llama_mcp.turns.saving import Written, write_out
@@ -42,7 +44,8 @@ class Turn(Underway):
         before = left or parts.reopened
         reply = before.reply if before else PartialReply(model=server.model, load=server.load)
         run = server.serving_id
-        super().__init__(begun.session.session_id, begun.turn, reply, parts.archive, notes, run)
+        of_session = begun.session.session_id, begun.owner, begun.turn
+        super().__init__(*of_session, reply, parts.archive, notes, run)
         self._sampling = parts.request.sampling
         self._save_to = parts.request.save_to
         self._written = Written()
@@ -119,10 +122,9 @@ class Turn(Underway):
 
     async def _save(self) -> None:
         self._saved_tokens, point = self.reply.generated, self._generation.point()
+        texts, progress = (self.reply.text, self.reply.reasoning), self._new_progress()
         try:
-            await self._archive.save_partial(
-                self.session_id, self.number, self.reply.text, self.reply.reasoning, point
-            )
+            await self._archive.save_partial(self.session_id, self.number, *texts, point, progress)
         except ArchiveError as error:
             self._note_unsaved(error)
         else:
@@ -131,6 +133,10 @@ class Turn(Underway):
     def snapshot(self) -> ChatReply:
         """Return the reply so far."""
         return self._result or self._reply(TurnStatus.IN_PROGRESS)
+
+    def progress(self) -> TurnProgress:
+        """Return how far it is."""
+        return progress_of(self.reply, self._generation.receiving)
 
     async def _place_behind_others(self) -> Place | None:
         """Return the place in llama-server's own queue, behind turns of other processes."""
@@ -141,7 +147,9 @@ class Turn(Underway):
             earlier = await self._archive.earlier_underway(self.session_id, self._server.serving_id)
         except ArchiveError:
             return None
-        return Place(None, earlier) if len(earlier) >= self._server.total_slots else None
+        behind = len(earlier.own) + earlier.others
+        is_behind = behind >= self._server.total_slots
+        return Place(None, earlier.own, earlier.others) if is_behind else None
 
     async def _generate(self, second_try: SecondTry | None = None) -> TurnStatus:
         if second_try is None and self._is_first_try_over:
@@ -222,6 +230,7 @@ class Turn(Underway):
             await anyio.sleep(SAVE_SECONDS)
             self._server.note_use()
             await self.save()
+            await self._note_progress()
             await self._stop_if_cancelled_elsewhere()
 
     async def _how_it_broke_off(self) -> TurnStatus:

@@ -10,9 +10,11 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
+from llama_mcp.sessions.recent_turns import TurnProgress
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.following import Following
 from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.replies.progress import progress_of
 
 T = TypeVar("T")
 
@@ -26,6 +28,7 @@ class Underway:
     def __init__(
         self,
         session_id: str,
+        owner: str,
         number: int,
         reply: PartialReply,
         archive: Archive,
@@ -33,6 +36,7 @@ class Underway:
         run: str,
     ) -> None:
         self.session_id = session_id
+        self.owner = owner
         self.number = number
         self.reply = reply
         self.following = Following(reply)
@@ -43,6 +47,8 @@ class Underway:
         self._notes = list(notes)
         self._scope = anyio.CancelScope()
         self._is_cancel_asked = False
+        # How far it is as the archive has it; the rate, which always changes, left out.
+        self._noted_progress: TurnProgress | None = None
         # The launch of llama-server that the archive has for it.
         self._noted_run = run
 
@@ -78,6 +84,25 @@ class Underway:
         if run != self._noted_run:
             await self._archive.note_run(self.session_id, self.number, run)
             self._noted_run = run
+
+    def progress(self) -> TurnProgress:
+        """Return how far it is."""
+        return progress_of(self.reply)
+
+    async def _note_progress(self) -> None:
+        """Have whoever looks from another process see how far it is."""
+        if progress := self._new_progress():
+            with suppress(ArchiveError):  # what cannot be written at its end it says
+                await self._archive.note_progress(self.session_id, self.number, progress)
+
+    def _new_progress(self) -> TurnProgress | None:
+        """Return how far it is if it has got further, to be written down now."""
+        progress = self.progress()
+        without_rate = progress.model_copy(update={"tokens_per_second": None})
+        if without_rate == self._noted_progress:
+            return None
+        self._noted_progress = without_rate
+        return progress
 
     async def _is_cancelled_elsewhere(self) -> bool:
         with suppress(ArchiveError):

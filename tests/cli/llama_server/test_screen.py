@@ -5,7 +5,7 @@ import io
 import pytest
 
 from llama_mcp.cli.display.columns import width_of
-from llama_mcp.cli.llama_server.screen import screen
+from llama_mcp.cli.llama_server.screen import doing, screen
 from llama_mcp.cli.terminal import Terminal
 from llama_mcp.llama_server.status import (
     EngineInfo,
@@ -16,6 +16,7 @@ from llama_mcp.llama_server.status import (
 )
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.overview import Overview, UnderwayRow
+from llama_mcp.sessions.recent_turns import JobProgress, Stage, TurnProgress
 
 EVIL = "evil\x1b[2J\u202emodel"
 STATUS = ServerStatus(
@@ -34,10 +35,32 @@ STATUS = ServerStatus(
     ],
     notes=["Pass ctx_size."],
 )
+
+
+def a_turn(
+    progress: TurnProgress | None = None,
+    job: JobProgress | None = None,
+    *,
+    is_cancel_asked: bool = False,
+) -> UnderwayRow:
+    return UnderwayRow(
+        session_id="k7m2-q9x4-tbhz",
+        title=EVIL,
+        turn=1,
+        owner="local",
+        started_at_utc="2026-11-27T10:00:00.000Z",
+        seconds=3.0,
+        pid=99,
+        progress=progress,
+        job=job,
+        is_cancel_asked=is_cancel_asked,
+    )
+
+
 SEEN = Overview(
     status=STATUS,
     slots=[Slot(id=0, is_processing=True, ctx_size=1000, tokens=500)],
-    turns=[UnderwayRow(session_id="k7m2-q9x4-tbhz", title=EVIL, seconds=3.0, pid=99)],
+    turns=[a_turn(TurnProgress(stage=Stage.GENERATING, generated_tokens=40))],
     metrics=ServerMetrics(state=ServerState.READY, generated_tokens_per_second=12.34),
 )
 
@@ -62,6 +85,7 @@ def test_the_screen_shows_state_model_port_memory_slots_turns_and_figures() -> N
         "12.3 tokens/s",
         "slot 0 [##########..........] 500 of 1000 tokens, generates",
         "k7m2-q9x4-tbhz evil",
+        "40 tokens",
         "pid 99",
         "other",
         "idle",
@@ -78,3 +102,42 @@ def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
 def test_names_are_harmless() -> None:
     shown = "\n".join(screen(SEEN, FakeTerminal(None)))
     assert "\x1b" not in shown and "\u202e" not in shown
+
+
+@pytest.mark.parametrize(
+    ("turn", "told"),
+    [
+        (a_turn(), ""),
+        (a_turn(TurnProgress(stage=Stage.LOADING)), "waits for its model"),
+        (a_turn(TurnProgress(stage=Stage.QUEUED, place=2)), "waits at place 2"),
+        (a_turn(TurnProgress(stage=Stage.QUEUED)), "waits for a slot"),
+        (a_turn(TurnProgress(stage=Stage.READING)), "reads"),
+        (
+            a_turn(TurnProgress(stage=Stage.READING, prompt_tokens=400, prompt_tokens_read=100)),
+            "reads [##........] 100 of 400 tokens",
+        ),
+        (
+            a_turn(
+                TurnProgress(stage=Stage.GENERATING, generated_tokens=1, tokens_per_second=9.87)
+            ),
+            "1 token, 9.9/s",
+        ),
+        (
+            a_turn(
+                TurnProgress(stage=Stage.GENERATING, tokens_per_second=9.0),
+                JobProgress(done=3, planned=12, is_planned=True),
+            ),
+            "[##........] 3 of 12 pieces, 9.0 tokens/s",
+        ),
+        (
+            a_turn(TurnProgress(stage=Stage.READING), JobProgress(done=0, planned=1)),
+            "[..........] 0 of about 1 piece",
+        ),
+        (
+            a_turn(TurnProgress(stage=Stage.READING), is_cancel_asked=True),
+            "is asked to stop",
+        ),
+    ],
+)
+def test_a_turn_under_way_tells_what_it_does(turn: UnderwayRow, told: str) -> None:
+    assert doing(turn) == told

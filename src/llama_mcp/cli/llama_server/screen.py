@@ -8,9 +8,12 @@ from llama_mcp.cli.terminal import Colour, Terminal
 from llama_mcp.llama_server.status import ServerState, ServerStatus, Slot
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.overview import Overview, UnderwayRow
+from llama_mcp.sessions.recent_turns import JobProgress, Stage, TurnProgress, UnderwayTurn
 from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import counted, lasting, size_text
 
+# Beside a title there is little room.
+_SHORT_BAR = 10
 _COLOURS = {
     ServerState.READY: Colour.GREEN,
     ServerState.STARTING: Colour.YELLOW,
@@ -85,12 +88,45 @@ def _slots(slots: list[Slot]) -> Iterator[str]:
 
 def _turns(turns: list[UnderwayRow], width: int | None) -> Iterator[str]:
     if turns:
-        columns = (Column("REPLY FOR"), Column("SESSION", is_flexible=True), Column("PROCESS"))
+        columns = (
+            Column("REPLY FOR"),
+            Column("SESSION", is_flexible=True),
+            Column("DOES"),
+            Column("PROCESS"),
+        )
         rows = [
-            (lasting(each.seconds), f"{each.session_id} {each.title}", _whose(each))
+            (lasting(each.seconds), f"{each.session_id} {each.title}", doing(each), _whose(each))
             for each in turns
         ]
         yield from table(columns, rows, width)
+
+
+def doing(turn: UnderwayTurn) -> str:
+    """Return how far a turn under way is; pure."""
+    if turn.is_cancel_asked:
+        return "is asked to stop"
+    progress = turn.progress
+    if progress is None or progress.stage is Stage.LOADING:
+        return "waits for its model" if progress else ""
+    if progress.stage is Stage.QUEUED:
+        return f"waits at place {progress.place}" if progress.place else "waits for a slot"
+    if turn.job is not None:
+        return _of_job(turn.job, progress)
+    read, total = progress.prompt_tokens_read, progress.prompt_tokens
+    if progress.stage is Stage.READING:
+        if not total:
+            return "reads"
+        return f"reads [{bar(read / total, _SHORT_BAR)}] {read} of {total} tokens"
+    speed = _if(progress.tokens_per_second, ", {:.1f}/s")
+    return f"{counted(progress.generated_tokens, 'token')}{speed}"
+
+
+def _of_job(job: JobProgress, progress: TurnProgress) -> str:
+    about = "" if job.is_planned else "about "
+    speed = _if(progress.tokens_per_second, ", {:.1f} tokens/s")
+    share = job.done / job.planned if job.planned else 0.0
+    pieces = f"[{bar(share, _SHORT_BAR)}] {job.done} of {about}{counted(job.planned, 'piece')}"
+    return f"{pieces}{speed}"
 
 
 def _whose(turn: UnderwayRow) -> str:

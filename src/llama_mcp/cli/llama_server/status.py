@@ -36,7 +36,9 @@ def run(arguments: Namespace) -> int:
         return WRONG_ARGUMENTS
 
     async def look(services: Services) -> Overview:
-        seen = await overview(services.observer, services.existing_archive, arguments.model)
+        seen = await overview(
+            services.observer, services.existing_archive, arguments.model, owner=None
+        )
         return seen.model_copy(update={"status": with_step(seen.status, COMMAND_WORDS)})
 
     async def show(services: Services) -> int:

@@ -1,10 +1,12 @@
-"""`llama-mcp sessions`: list, search, show, export and delete what was said."""
+"""`llama-mcp sessions`: list, search, show, export and delete what was said; stop a reply."""
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.display.json_output import json_argument
 from llama_mcp.cli.display.numbers import whole_number
+from llama_mcp.cli.sessions.cancelling import cancel_reply
 from llama_mcp.cli.sessions.deleting import delete_sessions
 from llama_mcp.cli.sessions.listing import list_sessions
 from llama_mcp.cli.sessions.showing import export_session, show_session
@@ -14,6 +16,7 @@ _EXAMPLES = """examples:
   llama-mcp sessions search france capital
   llama-mcp sessions show k7m2
   llama-mcp sessions export k7m2 -o talk.md
+  llama-mcp sessions cancel k7m2
   llama-mcp sessions delete k7m2 9rst
 
 ID is a session's id, or a beginning of it that no other has."""
@@ -21,10 +24,13 @@ ID is a session's id, or a beginning of it that no other has."""
 
 def configure(parser: ArgumentParser) -> None:
     """Say what can be done with sessions."""
-    parser.description = "List, search, show, export or delete conversations, also assistants'."
+    parser.description = (
+        "List, search, show, export or delete conversations, also assistants', or stop a reply."
+    )
     parser.epilog = _EXAMPLES
     parser.set_defaults(act=list_sessions, words=[], limit=20, json=False)
-    actions = parser.add_subparsers(metavar="list | search | show | export | delete")
+    parser.set_defaults(owner=LOCAL_OWNER, all_owners=False)
+    actions = parser.add_subparsers(metavar="list | search | show | export | cancel | delete")
 
     def action(name: str, help_text: str) -> ArgumentParser:
         added = actions.add_parser(
@@ -46,6 +52,7 @@ def configure(parser: ArgumentParser) -> None:
             metavar="N",
             help="at most so many (20)",
         )
+        _owner_argument(each, may_be_all=True)
     _configure_one(action)
 
 
@@ -58,12 +65,28 @@ def _configure_one(action: Callable[[str, str], ArgumentParser]) -> None:
         "--format", choices=("markdown", "json"), help="markdown, unless the file ends in .json"
     )
     export.add_argument("-o", "--output", metavar="FILE", help="a new file; else stdout")
-    for each in (show, export):
+    cancel = action("cancel", "stop the reply that is generated in one; what has come is kept")
+    cancel.set_defaults(act=cancel_reply)
+    for each in (show, export, cancel):
         each.add_argument("id", metavar="ID")
+        _owner_argument(each)
     delete = action("delete", "delete some for good")
     delete.add_argument("ids", nargs="+", metavar="ID")
     delete.add_argument("-y", "--yes", action="store_true", help="without asking")
+    _owner_argument(delete)
     delete.set_defaults(act=delete_sessions)
+
+
+def _owner_argument(parser: ArgumentParser, *, may_be_all: bool = False) -> None:
+    """Say whose sessions are meant: by default those of this machine's own clients."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--owner", default=SUPPRESS, metavar="NAME", help="those of a token of `serve --http`"
+    )
+    if may_be_all:
+        group.add_argument(
+            "--all-owners", action="store_true", default=SUPPRESS, help="those of everybody"
+        )
 
 
 def run(arguments: Namespace) -> int:

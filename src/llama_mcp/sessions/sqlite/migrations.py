@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from llama_mcp.sessions.sqlite.file_tables import FILE_TABLES
 from llama_mcp.sessions.sqlite.job_tables import JOB_TABLES
+from llama_mcp.sessions.sqlite.owner_tables import OWNER_TABLES
 from llama_mcp.sessions.texts import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
@@ -238,6 +239,11 @@ MIGRATIONS = (
     Migration(
         "keep the files of a turn: those that were sent with it, and the one its reply goes to",
         FILE_TABLES,
+    ),
+    Migration("say whose each session is", OWNER_TABLES),
+    Migration(
+        "say of a turn under way how far it is",
+        ("ALTER TABLE underway ADD COLUMN progress TEXT /* a JSON object; for who looks */",),
     ),
 )
 

@@ -10,6 +10,7 @@ from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.failures import words_of
 from llama_mcp.surface.prompts.messages import (
     ask_message,
@@ -103,23 +104,23 @@ class Prompts:
         Raises:
             LlamaMCPError: there is no such session.
         """
-        session = await self._services().archive.session(session_id)
+        session = await self._services().archive.session(session_id, owner=current_caller().owner)
         return go_on_message(session, message, self._offered)
 
     async def why_slow(self) -> str:
         """Return what asks why replies are slow, with the figures that there are."""
-        observer = self._services().observer
+        observer, whose = self._services().observer, current_caller().whose_figures
         facts = [
             await self._fact(observer.status, status_text),
             await self._fact(observer.config, config_text),
-            await self._fact(observer.metrics, metrics_text),
+            await self._fact(partial(observer.metrics, owner=whose), metrics_text),
             *await self._of_the_others(),
         ]
         return why_slow_message(facts, self._offered)
 
     async def _of_the_others(self) -> list[str]:
         """Return the figures of the models that run beside the first, which may slow it down."""
-        observer = self._services().observer
+        observer, whose = self._services().observer, current_caller().whose_figures
         try:
             status = await observer.status()
         except LlamaMCPError:  # it was told above
@@ -130,7 +131,7 @@ class Prompts:
             return metrics_text(metrics.model_copy(update={"own_turns": []}))
 
         return [
-            await self._fact(partial(observer.metrics, other.name), figures_of)
+            await self._fact(partial(observer.metrics, other.name, owner=whose), figures_of)
             for other in status.models or []
             if other.name != status.model
         ]

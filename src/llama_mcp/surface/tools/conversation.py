@@ -11,6 +11,7 @@ from pydantic import Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.sessions.records import Message
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress, ReplyProgress, Stream
 from llama_mcp.surface.results.hints import Offered
@@ -117,6 +118,7 @@ class ConversationTools:
         )
         request = ChatRequest(
             message=message,
+            owner=current_caller().owner,
             session_id=session_id or None,
             model=model or None,
             system_prompt=system_prompt or None,
@@ -153,9 +155,10 @@ class ConversationTools:
         from llama_mcp.turns.jobs.job import Job  # imported with the turns
 
         patience = self._services().settings.patience(wait_seconds)
-        turn = await in_flight.latest(session_id)
+        owner = current_caller().owner
+        turn = await in_flight.latest(session_id, owner=owner)
         if turn is None:
-            reply = await in_flight.archived_reply(session_id, patience)
+            reply = await in_flight.archived_reply(session_id, patience, owner=owner)
         elif isinstance(turn, Job):
             reply = await follow_job(turn, patience, JobProgress(ctx))
         else:
@@ -169,7 +172,7 @@ class ConversationTools:
         What has come of it is kept; gives what was not told yet.
         """
         before = self.telling.so_far
-        reply = await self._services().in_flight.cancel(session_id)
+        reply = await self._services().in_flight.cancel(session_id, owner=current_caller().owner)
         return self.telling.tell(reply, before)
 
     async def _take_turn(
@@ -179,10 +182,11 @@ class ConversationTools:
         with waiting_at_most(max(0.0, deadline - anyio.current_time())):
             call = await in_flight.ask(request, progress.tell_wait)
         try:
-            turn = call.turn or await in_flight.latest(call.session_id)
+            owner = request.owner
+            turn = call.turn or await in_flight.latest(call.session_id, owner=owner)
             left_seconds = max(0.0, deadline - anyio.current_time())
             if turn is None:
-                reply = await in_flight.archived_reply(call.session_id, left_seconds)
+                reply = await in_flight.archived_reply(call.session_id, left_seconds, owner=owner)
             else:
                 reply = await _follow(turn, left_seconds, progress)
             return await in_flight.answered(call, reply)

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.patience import waiting_at_most
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress
 from llama_mcp.surface.results.files import ToldFiles
@@ -94,6 +95,7 @@ class FileTools:
         )
         request = JobRequest(
             instruction=instruction,
+            owner=current_caller().owner,
             files=files,
             each=each,
             model=model or None,

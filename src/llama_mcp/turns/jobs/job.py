@@ -22,6 +22,7 @@ from llama_mcp.sessions.jobs import (
     JobState,
     coverage_notes,
 )
+from llama_mcp.sessions.recent_turns import TurnProgress
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.turns.awaited_model import await_model
@@ -31,6 +32,7 @@ from llama_mcp.turns.jobs.room import room_of
 from llama_mcp.turns.jobs.saving import content_of, results_text
 from llama_mcp.turns.jobs.working import Task, Work
 from llama_mcp.turns.replies.partial_reply import PartialReply
+from llama_mcp.turns.replies.progress import progress_of_pieces
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.replies.reply_building import ending_of
 from llama_mcp.turns.saving import Written, write_out
@@ -64,7 +66,8 @@ class Job(Underway):
     def __init__(self, parts: JobParts) -> None:
         task, server = parts.task, parts.server
         reply = PartialReply(model=server.model, load=server.load)
-        of_session = task.session_id, task.turn, reply, parts.archive
+        owner = task.request.owner
+        of_session = task.session_id, owner, task.turn, reply, parts.archive
         super().__init__(*of_session, parts.notes, server.serving_id)
         self.digest = parts.digest
         self.calls = 0
@@ -74,7 +77,8 @@ class Job(Underway):
         self._written = Written()
         self._result: ChatReply | None = None
         self._asker = Asker(
-            *(self.session_id, parts.server, parts.servers, parts.queues, self._note_change),
+            *(self.session_id, owner, parts.server, parts.servers, parts.queues),
+            on_change=self._note_change,
             kept={piece.digest: piece for piece in parts.kept},
         )
         self._work = Work(parts.task, self._asker, parts.archive, self._note_change)
@@ -143,6 +147,10 @@ class Job(Underway):
         """Return how far it is, or what has come of it."""
         return self._result or self._reply(TurnStatus.IN_PROGRESS, "", self.state)
 
+    def progress(self) -> TurnProgress:
+        """Return how far it is with what it asks for now."""
+        return progress_of_pieces(self.reply, self._asker.underway)
+
     async def _do(self) -> TurnStatus:
         try:
             self._asker.server = await await_model(
@@ -165,6 +173,7 @@ class Job(Underway):
             self._asker.server.note_use()
             with suppress(ArchiveError):  # what cannot be written at its end it says
                 await self._note_run(self.serving_id)
+            await self._note_progress()
             await self._stop_if_cancelled_elsewhere()
 
     def _note_change(self) -> None:
