@@ -10,7 +10,6 @@ from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
-from llama_mcp.surface.failures import words_of
 from llama_mcp.surface.prompts.messages import (
     ask_message,
     go_on_message,
@@ -20,6 +19,7 @@ from llama_mcp.surface.prompts.messages import (
 from llama_mcp.surface.prompts.typed_files import files_in
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.texts import config_text, metrics_text, status_text
+from llama_mcp.surface.scopes import words_of
 from llama_mcp.toolsets import TOOL_OF_PROMPT
 
 Seen = TypeVar("Seen")

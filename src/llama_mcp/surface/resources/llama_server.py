@@ -34,7 +34,7 @@ FOR_PROGRAMS = Annotations(audience=["user"], priority=0.1)
 class LlamaServerResources:
     """Status, settings, figures and log of llama-server, and of that of each model."""
 
-    def __init__(self, services: Callable[[], Services], words: Words) -> None:
+    def __init__(self, services: Callable[[], Services], words: Callable[[], Words]) -> None:
         self._services = services
         self._words = words
 
@@ -116,7 +116,7 @@ class LlamaServerResources:
 
     async def _status(self, model: str | None) -> str:
         status = await self._services().observer.status(model)
-        return json_text(with_next_step(status, self._words))
+        return json_text(with_next_step(status, self._words()))
 
     async def _log(self, model: str | None) -> str:
         log = await self._services().observer.log_end(LOG_LINES, model=model)

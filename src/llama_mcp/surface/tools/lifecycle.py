@@ -38,7 +38,7 @@ ConfigResult = Annotated[CallToolResult, ServerConfig]
 class LifecycleTools:
     """Starting, stopping and showing llama-server."""
 
-    def __init__(self, services: Callable[[], Services], words: Words) -> None:
+    def __init__(self, services: Callable[[], Services], words: Callable[[], Words]) -> None:
         self._services = services
         self._words = words
 
@@ -115,5 +115,5 @@ class LifecycleTools:
         return tool_result(config_text(config), config)
 
     def _status_result(self, status: ServerStatus) -> CallToolResult:
-        told = with_next_step(status, self._words)
+        told = with_next_step(status, self._words())
         return tool_result(status_text(told), told)
