@@ -35,6 +35,11 @@ class Caller:
     tokens_a_day: int | None = None
     """How many tokens, read and written, its turns of 24 hours may take; None: any number."""
 
+    @property
+    def whose_figures(self) -> str | None:
+        """Whose turns the figures count that the caller is shown; None for those of all."""
+        return None if self.may(Scope.ADMIN) else self.owner
+
     def may(self, scope: Scope) -> bool:
         """Tell whether the caller has that scope."""
         return self.scope >= scope

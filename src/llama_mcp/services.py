@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp import upkeep
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.settings import Settings
 
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 CLOSE_SECONDS = 1.5
 
 
-# Called at once when this process has changed a session: its id, and whether it is new or gone.
-OnSessionChange = Callable[[str, bool], None]
+# Called at once when this process has changed a session: its id, whose it is, and whether it is new
+# or gone.
+OnSessionChange = Callable[[str, str, bool], None]
 # Called at once when this process has done something to llama-server.
 OnLlamaServerChange = Callable[[], None]
 
@@ -58,6 +60,9 @@ class Services:
         only_looks: bool = False,
     ) -> None:
         self.settings = settings
+        self.names_sessions_of: str | None = LOCAL_OWNER
+        """Whose sessions are named when it is told who uses llama-server; None where anybody may
+        be told. Those of others are only counted."""
         self._only_looks = only_looks
         self._environment = environment
         self._tasks = tasks
@@ -178,15 +183,15 @@ class Services:
         own = (self.settings.archive_path.parent, self.settings.state_dir)
         return border_of(self.settings, client_folders, own)
 
-    async def unfinished(self, session_ids: Collection[str]) -> dict[str, str]:
-        """Return how the last turn stands of those of the sessions whose reply is not whole.
+    async def unfinished(self, session_ids: Collection[str], *, owner: str) -> dict[str, str]:
+        """Return how the last turn stands of those of the owner's whose reply is not whole.
 
         It is in_progress, waiting (for a slot or its model, in this process) or interrupted.
         """
         from llama_mcp.sessions.records import WAITING
 
         waiting = {turn.session_id for turn in self._own_turns() if turn.reply.is_waiting}
-        states = await self.archive.unfinished(session_ids)
+        states = await self.archive.unfinished(session_ids, owner=owner)
         return {each: WAITING if each in waiting else state for each, state in states.items()}
 
     def _own_turns(self) -> "list[Turn | Job]":
@@ -206,22 +211,22 @@ class Services:
             await self.take_finished()
             underway = await self.archive.turns_underway()
         except LlamaMCPError:
-            return own_uses(own)
-        return uses_of(underway, own)
+            return own_uses(own, self.names_sessions_of)
+        return uses_of(underway, own, self.names_sessions_of)
 
-    async def delete_session(self, session_id: str) -> "Session":
-        """Delete a session, and what is kept of its prompts; return what it was."""
-        session_id = await self.archive.find_id(session_id)
+    async def delete_session(self, session_id: str, *, owner: str) -> "Session":
+        """Delete a session of the owner's, and what is kept of its prompts; return what it was."""
+        session_id = await self.archive.find_id(session_id, owner=owner)
+        await self.archive.check_idle(session_id, owner=owner)
         runs = await self.archive.runs_of(session_id)
-        await self.archive.check_idle(session_id)
         # First: whoever is killed in between leaves no files of which nobody knows whose they are.
         await self.kept_prompts.forget(session_id, runs)
-        return await self.archive.delete_session(session_id)
+        return await self.archive.delete_session(session_id, owner=owner)
 
-    async def read_on(self, session_id: str) -> None:
+    async def read_on(self, session_id: str, *, owner: str) -> None:
         """Bring the session's last turn up to date if the process that received it has ended."""
-        if await self.archive.left_turn(session_id) is not None:
-            await self.in_flight.take_over(await self.archive.find_id(session_id))
+        if left := await self.archive.left_turn(session_id, owner=owner):
+            await self.in_flight.take_over(left.session_id, owner=owner)
 
     async def take_finished(self) -> None:
         """Take into the archive what has ended of the replies whose processes have."""
@@ -250,7 +255,7 @@ async def open_services(
     settings: Settings,
     environment: Mapping[str, str],
     *,
-    on_session_change: OnSessionChange = lambda _session_id, _comes_or_goes: None,
+    on_session_change: OnSessionChange = lambda _session_id, _owner, _comes_or_goes: None,
     on_llama_server_change: OnLlamaServerChange = lambda: None,
     only_looks: bool = False,
 ) -> AsyncIterator[Services]:

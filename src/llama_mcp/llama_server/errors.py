@@ -156,7 +156,7 @@ class InUseError(LlamaMCPError):
             uses: sessions that generate, clients, or what is known of them in words.
             model: its name; None where it is not known.
         """
-        is_generating = any(isinstance(use, str) or use.session for use in uses)
+        is_generating = any(isinstance(use, str) or use.session is not None for use in uses)
         idle = (
             "{Force_stop} to stop it all the same: no reply is lost, and it can be started again."
         )

@@ -70,24 +70,33 @@ class Observer:
         """Return the running server's settings, else those that a start would use now."""
         return await self._supervisor.config(model)
 
-    async def metrics(self, model: str | None = None) -> ServerMetrics:
-        """Return llama-server's figures with what our own turns saw; also while none runs."""
-        return await self._with_turns(await self._reading(model))
+    async def metrics(self, model: str | None = None, *, owner: str | None) -> ServerMetrics:
+        """Return llama-server's figures with what our own turns saw; also while none runs.
 
-    async def prometheus_text(self) -> str:
-        """Return llama-server's own metrics and ours, as a Prometheus server scrapes them."""
+        Args:
+            model: of which model.
+            owner: whose turns; None for those of all.
+        """
+        return await self._with_turns(await self._reading(model), owner)
+
+    async def prometheus_text(self, *, owner: str | None) -> str:
+        """Return llama-server's own metrics and ours, as a Prometheus server scrapes them.
+
+        Args:
+            owner: whose turns; None for those of all.
+        """
         from llama_mcp.observing.prometheus import prometheus_text
 
         if self._may_run_several:
-            return await self._prometheus_text_of_models()
+            return await self._prometheus_text_of_models(owner)
         reading = await self._reading(None)
-        metrics = await self._with_turns(reading)
+        metrics = await self._with_turns(reading, owner)
         # On a thread: the first import of what writes it takes a while.
         return await anyio.to_thread.run_sync(
             prometheus_text, metrics, reading.cpu_seconds, reading.text
         )
 
-    async def _prometheus_text_of_models(self) -> str:
+    async def _prometheus_text_of_models(self, owner: str | None) -> str:
         from llama_mcp.observing.prometheus import ModelFigures, prometheus_text_of_models
 
         found: dict[str, ModelFigures] = {}
@@ -103,17 +112,18 @@ class Observer:
             for state in states:
                 tasks.start_soon(look, state)
         models = [found[state.run.launch.alias] for state in states]
-        own_turns = await self._own_turns() or []
+        own_turns = await self._own_turns(owner) or []
         # On a thread: the first import of what writes it takes a while.
         return await anyio.to_thread.run_sync(
             prometheus_text_of_models, models, self._waiting_turns(), own_turns
         )
 
-    async def slots(self, model: str | None = None) -> SlotsReport:
-        """Return what each slot is doing, and which sessions generate or wait."""
+    async def slots(self, model: str | None = None, *, owner: str) -> SlotsReport:
+        """Return what each slot is doing, and which sessions of the owner generate or wait."""
         seen = await self._supervisor.observe(model)
         state, look = await self._metrics_reader(_model_of(seen)).read_slots(seen)
-        turns = await self._turns_with(seen)
+        all_turns = await self._turns_with(seen)
+        turns = [turn for turn in all_turns if turn.owner == owner]
         waiting = [turn for turn in turns if turn.reply.is_waiting]
         is_untold = look.slots is None and not look.is_sleeping and state is ServerState.READY
         return SlotsReport(
@@ -122,6 +132,7 @@ class Observer:
             slots=look.slots or [],
             generating=[_open_turn(turn) for turn in turns if turn not in waiting],
             waiting=sorted(map(_open_turn, waiting), key=lambda turn: turn.place or math.inf),
+            turns_of_others=len(all_turns) - len(turns) or None,
             missing=["slots"] if is_untold else [],
         )
 
@@ -161,19 +172,19 @@ class Observer:
         in_flight = self._in_flight()
         return in_flight.waiting if in_flight else 0
 
-    async def _with_turns(self, reading: "Reading") -> ServerMetrics:
+    async def _with_turns(self, reading: "Reading", owner: str | None) -> ServerMetrics:
         figures = reading.figures.model_dump()
-        own_turns = await self._own_turns()
+        own_turns = await self._own_turns(owner)
         if own_turns is None:
             figures["missing"] = [*figures["missing"], "own_turns"]
         return ServerMetrics(
             **figures, waiting_turns=self._waiting_turns(), own_turns=own_turns or []
         )
 
-    async def _own_turns(self) -> list[TurnStatistics] | None:
+    async def _own_turns(self, owner: str | None) -> list[TurnStatistics] | None:
         """Return what turns saw, for each model; None where that cannot be read."""
         try:
-            return list(await self._archive().turn_statistics())
+            return list(await self._archive().turn_statistics(owner=owner))
         except LlamaMCPError as error:
             logger.warning("Figures of earlier turns are missing: %s", error)
             return None

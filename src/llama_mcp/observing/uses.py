@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from llama_mcp.turns.turn import Turn
 
 
-def uses_of(underway: Sequence[TurnUnderway], own: "Sequence[Turn | Job]") -> list[Use]:
+def uses_of(
+    underway: Sequence[TurnUnderway], own: "Sequence[Turn | Job]", named: str | None
+) -> list[Use]:
     """Return the turns of all processes that are not over.
 
     Args:
         underway: all of them, as the archive has them.
         own: those of this process.
+        named: whose sessions are named; None names none.
     """
     # Of the turns of others it is not known whether they have a slot.
     waiting = {turn.session_id for turn in own if turn.reply.queue_place}
@@ -26,7 +29,7 @@ def uses_of(underway: Sequence[TurnUnderway], own: "Sequence[Turn | Job]") -> li
     serving = {turn.session_id: turn.serving_id for turn in own}
     return [
         Use(
-            session=f"{turn.session_id} ({turn.title})",
+            session=f"{turn.session_id} ({turn.title})" if turn.owner == named else "",
             pid=None if turn.is_left else turn.writer_pid,
             seconds=turn.age_seconds,
             is_waiting=turn.session_id in waiting,
@@ -38,11 +41,11 @@ def uses_of(underway: Sequence[TurnUnderway], own: "Sequence[Turn | Job]") -> li
     ]
 
 
-def own_uses(own: "Sequence[Turn | Job]") -> list[Use]:
+def own_uses(own: "Sequence[Turn | Job]", named: str | None) -> list[Use]:
     """Return the turns of this process, where those of others are not known."""
     return [
         Use(
-            session=turn.session_id,
+            session=turn.session_id if turn.owner == named else "",
             pid=os.getpid(),
             is_waiting=bool(turn.reply.queue_place),
             run=turn.serving_id,

@@ -56,6 +56,8 @@ class ChatRequest:
     """One call of chat."""
 
     message: str
+    owner: str
+    """Who asks: the session is one of its own, or becomes one."""
     session_id: str | None = None
     model: str | None = None
     """The only model that will do, by path or name; None for the session's, or what runs."""

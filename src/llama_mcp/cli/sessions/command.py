@@ -2,12 +2,17 @@
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.display.json_output import json_argument
 from llama_mcp.cli.display.numbers import whole_number
 from llama_mcp.cli.sessions.deleting import delete_sessions
 from llama_mcp.cli.sessions.listing import list_sessions
 from llama_mcp.cli.sessions.showing import export_session, show_session
+
+if TYPE_CHECKING:
+    from argparse import _MutuallyExclusiveGroup
 
 _EXAMPLES = """examples:
   llama-mcp sessions
@@ -24,6 +29,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.description = "List, search, show, export or delete conversations, also assistants'."
     parser.epilog = _EXAMPLES
     parser.set_defaults(act=list_sessions, words=[], limit=20, json=False)
+    parser.set_defaults(owner=LOCAL_OWNER, all_owners=False)
     actions = parser.add_subparsers(metavar="list | search | show | export | delete")
 
     def action(name: str, help_text: str) -> ArgumentParser:
@@ -46,6 +52,9 @@ def configure(parser: ArgumentParser) -> None:
             metavar="N",
             help="at most so many (20)",
         )
+        _owner_argument(each).add_argument(
+            "--all-owners", action="store_true", help="those of everybody, one after the other"
+        )
     _configure_one(action)
 
 
@@ -60,10 +69,24 @@ def _configure_one(action: Callable[[str, str], ArgumentParser]) -> None:
     export.add_argument("-o", "--output", metavar="FILE", help="a new file; else stdout")
     for each in (show, export):
         each.add_argument("id", metavar="ID")
+        _owner_argument(each)
     delete = action("delete", "delete some for good")
     delete.add_argument("ids", nargs="+", metavar="ID")
     delete.add_argument("-y", "--yes", action="store_true", help="without asking")
+    _owner_argument(delete)
     delete.set_defaults(act=delete_sessions)
+
+
+def _owner_argument(parser: ArgumentParser) -> "_MutuallyExclusiveGroup":
+    """Say whose sessions are meant; return the group, for what excludes it."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--owner",
+        default=LOCAL_OWNER,
+        metavar="NAME",
+        help="of whom: the name of a token of `serve --http`; else what is said on this machine",
+    )
+    return group
 
 
 def run(arguments: Namespace) -> int:

@@ -45,7 +45,7 @@ class SessionWatcher:
         self._own_changes: dict[str, bool] = {}
         self._own_change_came = anyio.Event()
 
-    def note(self, session_id: str, comes_or_goes: bool) -> None:
+    def note(self, session_id: str, _owner: str, comes_or_goes: bool) -> None:
         """Note a change that this process has made, and whether the session is new or gone."""
         self._own_changes[session_id] = comes_or_goes or self._own_changes.get(session_id, False)
         if self._is_watching:
@@ -100,7 +100,7 @@ class SessionWatcher:
         try:
             changes = await archive.changes_since(mark)
             gone: set[str] = set()
-            if changes.came_or_went:
+            if changes.lists_changed:
                 ids = {found for uri in self._heard() if (found := session_id_of(uri))}
                 gone = ids - await archive.existing_ids(ids)
         except LlamaMCPError as error:
@@ -108,7 +108,8 @@ class SessionWatcher:
             logger.debug("Changes of sessions are not known: %s", error)
             self._tell((), has_list_changed=False)
             return mark
-        self._tell([*changes.changed, *gone], has_list_changed=changes.came_or_went)
+        changed = [each.session_id for each in changes.changed]
+        self._tell([*changed, *gone], has_list_changed=bool(changes.lists_changed))
         return changes.mark
 
     def _tell(self, session_ids: Iterable[str], *, has_list_changed: bool) -> None:

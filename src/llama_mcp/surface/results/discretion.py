@@ -16,14 +16,16 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from llama_mcp.callers import Caller, Scope
-from llama_mcp.errors import EVIDENCE_HEADING, WrongSettingsError
+from llama_mcp.errors import EVIDENCE_HEADING, LlamaMCPError, Words, WrongSettingsError
 from llama_mcp.home_folders import home_of_user
 from llama_mcp.llama_server.status import AboutModel, ServerConfig, ServerStatus
 from llama_mcp.models.download.download import Download
 from llama_mcp.models.rows.names import shown_name
 from llama_mcp.observing.model_list import ModelDetails, ModelList, ModelRow
+from llama_mcp.services import Services
 from llama_mcp.sessions.records import ArchivedTurn
 from llama_mcp.settings import Settings
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.turns.replies.reply import ChatReply
 
 # A path of any system in a text of ours; not a share such as tokens/s, nor a part of an address.
@@ -89,6 +91,10 @@ class Discretion:
         for pattern, instead in _OF_MACHINE:
             text = pattern.sub(instead, text)
         return _PATH.sub(self._last_part, text)
+
+    def error(self, error: LlamaMCPError, words: Words) -> str:
+        """Return the text of an error without what is hidden."""
+        return error.told(words) if self.sees_machine else self.text(error.told_discreetly(words))
 
     def texts(self, texts: Iterable[str]) -> list[str]:
         """Return texts of ours without what is hidden."""
@@ -180,6 +186,11 @@ class Discretion:
     def _last_part(self, found: "re.Match[str]") -> str:
         path = found[0]
         return path if self._is_own(path) else f"…/{_last(path)}"
+
+
+def discretion_of(services: Services) -> Discretion:
+    """Return what the caller of this request is told."""
+    return Discretion.towards(current_caller(), services.settings)
 
 
 def _last(path: str) -> str:

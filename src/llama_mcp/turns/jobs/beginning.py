@@ -54,7 +54,7 @@ class Jobs:
                 [*((each.name, each.why) for each in found.left_out), *without_text]
             )
         server = await server_for_job(sampling, request, self._servers, tell_wait)
-        kept = await self._archive.pieces_left(digest)
+        kept = await self._archive.pieces_left(digest, owner=request.owner)
         if same := self._underway(digest, request.save_to):  # begun meanwhile
             return same
         with anyio.CancelScope(shield=True):
@@ -89,6 +89,7 @@ class Jobs:
         begun = await self._archive.begin_turn(
             None,
             request.instruction,
+            owner=request.owner,
             model=server.model,
             run=server.serving_id,
             sampling=sampling.given(),
@@ -109,6 +110,8 @@ def _why_no_text(file: NamedFile) -> str | None:
 
 async def _checked(request: JobRequest) -> tuple[Sampling, list[str]]:
     """Return the sampling with the schema that json_schema means, and notes about it."""
-    as_chat = ChatRequest(message=request.instruction, sampling=request.sampling)
+    as_chat = ChatRequest(
+        message=request.instruction, owner=request.owner, sampling=request.sampling
+    )
     read, notes = await with_schema_read(as_chat)
     return read.sampling, list(notes)
