@@ -15,7 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp import upkeep
-from llama_mcp.callers import LOCAL_OWNER
+from llama_mcp.callers import LOCAL, LOCAL_OWNER, Caller
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.settings import Settings
 
@@ -176,12 +176,13 @@ class Services:
             return None
         return fits.available.total_bytes
 
-    def file_border(self, client_folders: Sequence[Path]) -> "FileBorder":
-        """Return which files callers may name; it looks at disks. Raises as `border_of` does."""
+    def file_border(self, client_folders: Sequence[Path], caller: Caller = LOCAL) -> "FileBorder":
+        """Return which files a caller may name; it looks at disks. Raises as `border_of` does."""
         from llama_mcp.files.border import border_of
 
         own = (self.settings.archive_path.parent, self.settings.state_dir)
-        return border_of(self.settings, client_folders, own)
+        dirs = caller.file_dirs, caller.save_dirs
+        return border_of(self.settings, client_folders, own, file_dirs=dirs[0], save_dirs=dirs[1])
 
     async def unfinished(self, session_ids: Collection[str], *, owner: str) -> dict[str, str]:
         """Return how the last turn stands of those of the owner's whose reply is not whole.

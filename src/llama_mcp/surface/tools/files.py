@@ -92,7 +92,7 @@ class FileTools:
         folders = await self._client_folders.of(ctx.session)
         # Abandoned with the call: a folder on a network may hang.
         border = await anyio.to_thread.run_sync(
-            services.file_border, folders, abandon_on_cancel=True
+            services.file_border, folders, current_caller(), abandon_on_cancel=True
         )
         request = JobRequest(
             instruction=instruction,
