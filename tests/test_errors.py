@@ -85,7 +85,9 @@ GIVEN: dict[str, Any] = {
     "times": 3,
     "turn": 2,
     "turns": 4,
-    "underway": TurnUnderway("k7m2-q9x4-tbhz", "About apples", "2026-11-22T10:43:00.123Z", 4711),
+    "underway": TurnUnderway(
+        "k7m2-q9x4-tbhz", "About apples", "local", "2026-11-22T10:43:00.123Z", 4711
+    ),
     "url": "http://127.0.0.1:1",
     "waiting_seconds": 7.0,
     "wanted": "wanted-model",

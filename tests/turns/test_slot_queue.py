@@ -7,9 +7,8 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.turns.slot_queue import Place, SlotQueue
-
-OWNER = "ann"
 
 
 @dataclass
@@ -25,7 +24,7 @@ class Visits:
     async def visit(self, number: int) -> None:
         self.places[number], self.doors[number] = [], anyio.Event()
         async with self.queue.slot(
-            str(number), self.slots, self.places[number].append, owner=OWNER
+            str(number), self.slots, self.places[number].append, owner=LOCAL_OWNER
         ):
             self.entered.append(number)
             await self.doors[number].wait()
@@ -60,8 +59,8 @@ def test_a_place_names_the_next_three_before_it_and_counts_the_others() -> None:
     assert str(Place(None, ("a",))) == "behind a"
     assert str(Place(1, ("a", "b", "c"))) == "at place 1, behind a, b, c"
     assert str(Place(2, ("a", "b", "c", "d", "e"))) == "at place 2, behind a, b, c and 2 more"
-    assert str(Place(2, ("a",), 3)) == "at place 2, behind a and 3 others"
-    assert str(Place(1, (), 1)) == "at place 1, behind 1 other"
+    assert str(Place(2, ("a",), 3)) == "at place 2, behind a and 3 of others"
+    assert str(Place(1, (), 1)) == "at place 1, behind 1 of others"
 
 
 async def test_one_that_stops_waiting_gives_its_place_to_the_next() -> None:
@@ -102,7 +101,9 @@ async def test_pieces_of_jobs_wait_until_no_conversation_does() -> None:
 
     async def visit(name: str, session_id: str, *, is_piece: bool) -> None:
         doors[name], places[name] = anyio.Event(), []
-        async with queue.slot(session_id, 1, places[name].append, owner=OWNER, is_piece=is_piece):
+        async with queue.slot(
+            session_id, 1, places[name].append, is_piece=is_piece, owner=LOCAL_OWNER
+        ):
             entered.append(name)
             await doors[name].wait()
 
@@ -128,18 +129,18 @@ async def test_pieces_of_jobs_wait_until_no_conversation_does() -> None:
 async def test_a_piece_that_stops_waiting_leaves_the_queue() -> None:
     queue, tells = SlotQueue(), list[Place | None]()
     async with (
-        queue.slot("chat", 1, tells.append, owner=OWNER),
+        queue.slot("chat", 1, tells.append, owner=LOCAL_OWNER),
         anyio.create_task_group() as tasks,
     ):
 
         async def wait() -> None:
-            async with queue.slot("job", 1, tells.append, owner=OWNER, is_piece=True):
+            async with queue.slot("job", 1, tells.append, is_piece=True, owner=LOCAL_OWNER):
                 raise AssertionError("it has no slot")
 
         tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
-    async with queue.slot("chat", 1, tells.append, owner=OWNER):
+    async with queue.slot("chat", 1, tells.append, owner=LOCAL_OWNER):
         assert queue.waiting == 0
 
 

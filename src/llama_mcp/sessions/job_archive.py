@@ -47,5 +47,5 @@ class JobArchive(ArchiveFile):
         return await self._run(jobs.read_job, session_id, turn, owner)
 
     async def pieces_left(self, call: str, *, owner: str) -> tuple[FinishedPiece, ...]:
-        """Return what was finished of the owner's last job of the same call, if it is not complete."""
+        """Return what was finished of the owner's last job of the same call, if not complete."""
         return await self._run(jobs.pieces_left, call, owner) if self.exists() else ()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import anyio
 
 from llama_mcp.turns.fair_order import FairOrder
-from llama_mcp.wording import counted
 
 # How many of the sessions before it a place names.
 SHOWN = 3
@@ -25,20 +24,17 @@ class Place:
     """1 is next; None in llama-server's own queue, which tells no places."""
     behind: tuple[str, ...]
     """The sessions of its owner that come before it: those that generate, then those that wait."""
-    others: int = 0
-    """How many sessions of other owners come before it, too."""
+    of_others: int = 0
+    """How many sessions of other owners do; they are not named."""
 
     def __str__(self) -> str:
-        shown = " and ".join(filter(None, (", ".join(self.behind[:SHOWN]), self._left_out())))
+        left_out = len(self.behind) - SHOWN
+        counts = [f"{left_out} more"] if left_out > 0 else []
+        counts += [f"{self.of_others} of others"] if self.of_others else []
+        shown = " and ".join(filter(None, (", ".join(self.behind[:SHOWN]), *counts)))
         return (
             f"behind {shown}" if self.number is None else f"at place {self.number}, behind {shown}"
         )
-
-    def _left_out(self) -> str:
-        left_out = max(0, len(self.behind) - SHOWN)
-        if self.others:
-            return counted(left_out + self.others, "other")
-        return f"{left_out} more" if left_out else ""
 
 
 # Called with each new place in the queue, and with None once the slot is held.

@@ -1,8 +1,7 @@
 """`llama-mcp sessions`: list, search, show, export and delete what was said."""
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.display.json_output import json_argument
@@ -10,9 +9,6 @@ from llama_mcp.cli.display.numbers import whole_number
 from llama_mcp.cli.sessions.deleting import delete_sessions
 from llama_mcp.cli.sessions.listing import list_sessions
 from llama_mcp.cli.sessions.showing import export_session, show_session
-
-if TYPE_CHECKING:
-    from argparse import _MutuallyExclusiveGroup
 
 _EXAMPLES = """examples:
   llama-mcp sessions
@@ -52,9 +48,7 @@ def configure(parser: ArgumentParser) -> None:
             metavar="N",
             help="at most so many (20)",
         )
-        _owner_argument(each).add_argument(
-            "--all-owners", action="store_true", help="those of everybody, one after the other"
-        )
+        _owner_argument(each, may_be_all=True)
     _configure_one(action)
 
 
@@ -77,16 +71,16 @@ def _configure_one(action: Callable[[str, str], ArgumentParser]) -> None:
     delete.set_defaults(act=delete_sessions)
 
 
-def _owner_argument(parser: ArgumentParser) -> "_MutuallyExclusiveGroup":
-    """Say whose sessions are meant; return the group, for what excludes it."""
+def _owner_argument(parser: ArgumentParser, *, may_be_all: bool = False) -> None:
+    """Say whose sessions are meant: by default those of this machine's own clients."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
-        "--owner",
-        default=LOCAL_OWNER,
-        metavar="NAME",
-        help="of whom: the name of a token of `serve --http`; else what is said on this machine",
+        "--owner", default=SUPPRESS, metavar="NAME", help="those of a token of `serve --http`"
     )
-    return group
+    if may_be_all:
+        group.add_argument(
+            "--all-owners", action="store_true", default=SUPPRESS, help="those of everybody"
+        )
 
 
 def run(arguments: Namespace) -> int:
