@@ -60,6 +60,8 @@ GIVEN: dict[str, Any] = {
     "model": "some-model",
     "model_ctx_size": 6000,
     "name": "big.log",
+    "needed": "admin",
+    "has": "chat",
     "next_step": "{Status} at once.",
     "old": "old-model",
     "others": {"9rst-vwxz-2345": "About pears"},

@@ -170,7 +170,7 @@ class ModelIsNoNameError(LlamaMCPError):
         super().__init__(
             f"{parameter} takes the name of a model here, and {name[:_SHOWN_NAME]} looks "
             "like a path or an address; only the scope admin may pass one. Nothing was looked at. "
-            "Pass a name as list_models gives it."
+            "Pass a name from the list of models."
         )
 
 
