@@ -120,6 +120,7 @@ class ConversationTools:
         request = ChatRequest(
             message=message,
             owner=current_caller().owner,
+            limits=current_caller().limits,
             session_id=session_id or None,
             model=model or None,
             system_prompt=system_prompt or None,

@@ -97,6 +97,7 @@ class FileTools:
         request = JobRequest(
             instruction=instruction,
             owner=current_caller().owner,
+            limits=current_caller().limits,
             files=files,
             each=each,
             model=model or None,
