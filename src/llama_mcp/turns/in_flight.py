@@ -128,15 +128,14 @@ class InFlight:
             LlamaMCPError: One of its kinds; nothing was archived then.
         """
         request.check()
-        request, schema_notes = await with_schema_read(request)
-        request_notes = [*schema_notes, *request.file_notes]
+        request, request_notes = await with_schema_read(request)
         async with self.admission.beginning(request.owner, request.limits):
             if request.session_id is not None:
                 with new_session_offered():
                     await self._check_session(request.session_id, request.owner)
             to_know = self._servers, self._archive, tell_wait
             server, model_notes = await server_for_turn(request, *to_know)
-            request_notes += model_notes
+            request_notes = [*request_notes, *request.file_notes, *model_notes]
             if cancelled is not None:
                 again = await reopen(self._archive, cancelled, request, server)
                 if again is not None:
