@@ -44,6 +44,9 @@ CLOSE_SECONDS = 1.5
 OnSessionChange = Callable[[str, str, bool], None]
 # Called at once when this process has done something to llama-server.
 OnLlamaServerChange = Callable[[], None]
+# Returns whose request is answered: when it is told who uses llama-server, only sessions of that
+# owner are named.
+AskedBy = Callable[[], str]
 
 
 class Services:
@@ -56,13 +59,12 @@ class Services:
         tasks: TaskGroup,
         on_session_change: OnSessionChange,
         on_llama_server_change: OnLlamaServerChange,
+        asked_by: AskedBy,
         *,
         only_looks: bool = False,
     ) -> None:
         self.settings = settings
-        self.names_sessions_of: str | None = LOCAL_OWNER
-        """Whose sessions are named when it is told who uses llama-server; None where anybody may
-        be told. Those of others are only counted."""
+        self._asked_by = asked_by
         self._only_looks = only_looks
         self._environment = environment
         self._tasks = tasks
@@ -212,8 +214,8 @@ class Services:
             await self.take_finished()
             underway = await self.archive.turns_underway()
         except LlamaMCPError:
-            return own_uses(own, self.names_sessions_of)
-        return uses_of(underway, own, self.names_sessions_of)
+            return own_uses(own, self._asked_by())
+        return uses_of(underway, own, self._asked_by())
 
     async def delete_session(self, session_id: str, *, owner: str) -> "Session":
         """Delete a session of the owner's, and what is kept of its prompts; return what it was."""
@@ -234,6 +236,12 @@ class Services:
         # Mostly there is nothing: then no more is built.
         if await self.archive.left_turns() or await upkeep.has_streams(self.settings):
             await self.in_flight.take_finished()
+
+    async def give_leases_back(self, unused_seconds: float) -> None:
+        """Give back the leases on llama-servers that nobody has used for so long."""
+        if "supervisor" in self.__dict__:
+            in_use = {turn.serving_id for turn in self._own_turns()}
+            await self.supervisor.attachment.give_back(in_use, unused_seconds)
 
     def announce_shutdown(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""
@@ -258,7 +266,9 @@ async def open_services(
     *,
     on_session_change: OnSessionChange = lambda _session_id, _owner, _comes_or_goes: None,
     on_llama_server_change: OnLlamaServerChange = lambda: None,
+    asked_by: AskedBy = lambda: LOCAL_OWNER,
     only_looks: bool = False,
+    never_ends: bool = False,
 ) -> AsyncIterator[Services]:
     """Own the rooms until the context ends; turns under way are left to who can go on with them.
 
@@ -267,7 +277,9 @@ async def open_services(
         environment: what llama-server's environment is built from.
         on_session_change: called with each change of a session that this process makes.
         on_llama_server_change: called when this process starts or stops llama-server.
+        asked_by: returns whose request is answered.
         only_looks: nothing is taken over, cleared away or replaced by itself.
+        never_ends: leases are given back while nobody has a turn, as no end of us does it.
     """
     services: Services | None = None
     try:
@@ -278,8 +290,11 @@ async def open_services(
                 tasks,
                 on_session_change,
                 on_llama_server_change,
+                asked_by,
                 only_looks=only_looks,
             )
+            if never_ends:
+                tasks.start_soon(upkeep.give_leases_back, services)
             if not only_looks:
                 tasks.start_soon(upkeep.log_missing_folders, settings)
                 tasks.start_soon(upkeep.look_for_finished, services)

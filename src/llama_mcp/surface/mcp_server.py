@@ -68,6 +68,8 @@ class LlamaMCPServer(MCPServer[Services]):
     offered: frozenset[str] = TOOLS
     """The tools of ours that clients are offered; set before these are added."""
     settings_of_operator: Settings
+    never_ends: bool = False
+    """It serves whoever comes, and does not end with a client; set before it is served."""
     session_watcher: SessionWatcher | None = None
     _parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     _catalogue: Sequence[Tool] = ()

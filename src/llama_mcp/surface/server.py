@@ -10,6 +10,7 @@ from mcp.server.mcpserver import MCPServer
 from llama_mcp.services import Services, open_services
 from llama_mcp.sessions.changes import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.completions import Completions
 from llama_mcp.surface.mcp_server import LlamaMCPServer, instructions_of
@@ -55,6 +56,8 @@ def build_server(
                 inherited,
                 on_session_change=session_watcher.note,
                 on_llama_server_change=llama_server_watcher.touch,
+                asked_by=lambda: current_caller().owner,
+                never_ends=server.never_ends,
             ) as opened,
             anyio.create_task_group() as tasks,
         ):
