@@ -38,14 +38,12 @@ if TYPE_CHECKING:
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
 
-
 # Called at once when this process has changed a session: its id, whose it is, and whether it is new
 # or gone.
 OnSessionChange = Callable[[str, str, bool], None]
 # Called at once when this process has done something to llama-server.
 OnLlamaServerChange = Callable[[], None]
-# Returns whose request is answered: when it is told who uses llama-server, only sessions of that
-# owner are named.
+# Returns whose request is answered, of whom alone sessions are named when users are told.
 AskedBy = Callable[[], str]
 
 
@@ -183,8 +181,7 @@ class Services:
         from llama_mcp.files.border import border_of
 
         own = (self.settings.archive_path.parent, self.settings.state_dir)
-        dirs = caller.file_dirs, caller.save_dirs
-        return border_of(self.settings, client_folders, own, file_dirs=dirs[0], save_dirs=dirs[1])
+        return border_of(self.settings, client_folders, own, caller.file_dirs, caller.save_dirs)
 
     async def unfinished(self, session_ids: Collection[str], *, owner: str) -> dict[str, str]:
         """Return how the last turn stands of those of the owner's whose reply is not whole.
@@ -193,11 +190,12 @@ class Services:
         """
         from llama_mcp.sessions.records import WAITING
 
-        waiting = {turn.session_id for turn in self._own_turns() if turn.reply.is_waiting}
+        waiting = {turn.session_id for turn in self.own_turns() if turn.reply.is_waiting}
         states = await self.archive.unfinished(session_ids, owner=owner)
         return {each: WAITING if each in waiting else state for each, state in states.items()}
 
-    def _own_turns(self) -> "list[Turn | Job]":
+    def own_turns(self) -> "list[Turn | Job]":
+        """Return the turns of this process that are not over."""
         in_flight = self._in_flight_so_far()
         return in_flight.open_turns() if in_flight else []
 
@@ -209,7 +207,7 @@ class Services:
         """Return the turns that are not over: of all processes, or our own if that is not known."""
         from llama_mcp.observing.uses import own_uses, uses_of
 
-        own = self._own_turns()
+        own = self.own_turns()
         try:
             await self.take_finished()
             underway = await self.archive.turns_underway()
@@ -236,12 +234,6 @@ class Services:
         # Mostly there is nothing: then no more is built.
         if await self.archive.left_turns() or await upkeep.has_streams(self.settings):
             await self.in_flight.take_finished()
-
-    async def give_leases_back(self, unused_seconds: float) -> None:
-        """Give back the leases on llama-servers that nobody has used for so long."""
-        if "supervisor" in self.__dict__:
-            in_use = {turn.serving_id for turn in self._own_turns()}
-            await self.supervisor.attachment.give_back(in_use, unused_seconds)
 
     def announce_shutdown(self) -> None:
         """Let turns know that the process ends, so that they are not taken for cancelled."""

@@ -15,7 +15,12 @@ from llama_mcp.keeper import run_dir
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.sessions.archive import Archive
+    from llama_mcp.turns.jobs.job import Job
+    from llama_mcp.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +42,12 @@ class Rooms(Protocol):
     async def take_finished(self) -> None:
         """Take into the archive what has ended of the replies whose processes have."""
 
-    async def give_leases_back(self, unused_seconds: float) -> None:
-        """Give back the leases on llama-servers that nobody has used for so long."""
+    @property
+    def supervisor(self) -> "Supervisor":
+        """The owner of llama-server's life."""
+
+    def own_turns(self) -> "Sequence[Turn | Job]":
+        """Return the turns of this process that are not over."""
 
 
 async def log_missing_folders(settings: Settings) -> None:
@@ -81,6 +90,7 @@ async def give_leases_back(rooms: Rooms) -> None:
     while True:
         await anyio.sleep(UNUSED_POLL_SECONDS)
         try:
-            await rooms.give_leases_back(UNUSED_SECONDS)
+            in_use = {turn.serving_id for turn in rooms.own_turns()}
+            await rooms.supervisor.attachment.give_back(in_use, UNUSED_SECONDS)
         except (LlamaMCPError, OSError) as error:
             logger.info("No lease was given back: %s", error)

@@ -87,7 +87,6 @@ def border_of(
     settings: FileSettings,
     client_folders: Sequence[Path],
     own: Sequence[Path] = (),
-    *,
     file_dirs: Sequence[Path] | None = None,
     save_dirs: Sequence[Path] | None = None,
 ) -> FileBorder:

@@ -160,7 +160,6 @@ class InUseError(LlamaMCPError):
             uses: sessions that generate, clients, or what is known of them in words.
             model: its name; None where it is not known.
         """
-        # Sessions that may not be named are counted.
         others = [use for use in uses if isinstance(use, Use) and use.session == ""]
         told = [str(use) for use in uses if use not in others]
         if others:

@@ -66,7 +66,7 @@ def with_own_clients(status: ServerStatus, own: "Sequence[Turn | Job]") -> Serve
     """
     owners: dict[str, set[str]] = {}
     for turn in own:
-        owners.setdefault(turn.reply.model, set()).add(turn.owner)
+        owners.setdefault(turn.reply.model or "", set()).add(turn.owner)
 
     def counted(model: str | None, processes: int) -> int:
         return processes + max(0, len(owners.get(model or "", ())) - 1)
