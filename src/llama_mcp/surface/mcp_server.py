@@ -204,6 +204,7 @@ class LlamaMCPServer(MCPServer[Services]):
         try:
             with _as(ToolError, name):
                 scopes.check_call(caller, name, arguments)
+                arguments = dict(scopes.arguments_for(caller, name, arguments))
                 check_names(name, arguments, scopes.parameters_for(caller, name, taken))
                 await self._check_model(scopes.model_started_by(name, arguments))
             return await super().call_tool(name, arguments, context)

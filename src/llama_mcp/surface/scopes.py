@@ -111,7 +111,6 @@ _LIKE_A_PATH = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_UNSET: Collection[Any] = (None, "", False)
 
 
 def words_of(settings: Settings, caller: Caller = LOCAL) -> Words:
@@ -198,6 +197,12 @@ def check_is_name(parameter: str, text: str) -> None:
         raise ModelIsNoNameError(parameter, text)
 
 
+def arguments_for(caller: Caller, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a call's arguments without those that its caller may not pass, which are unset."""
+    allowed = parameters_for(caller, tool, arguments)
+    return {name: arguments[name] for name in allowed}
+
+
 def parameters_for(caller: Caller, tool: str, taken: Collection[str]) -> list[str]:
     """Return those of a tool's parameters that a caller may pass."""
     return [name for name in taken if caller.may(PARAMETER_SCOPES.get((tool, name), Scope.CHAT))]
@@ -227,4 +232,4 @@ def _scope(caller: Caller) -> str:
 
 
 def _is_unset(value: Any) -> bool:
-    return any(value is unset or value == unset for unset in _UNSET) or value == []
+    return value is None or value is False or value in ("", [])
