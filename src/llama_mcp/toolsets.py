@@ -15,7 +15,10 @@ TOOLSETS: dict[str, tuple[str, ...]] = {
     "models": ("list_models", "download_model"),
     "ranking": ("rank_texts",),
     "observing": ("server_metrics", "server_log"),
+    "dashboard": ("open_dashboard", "dashboard_snapshot", "dashboard_checks"),
 }
+# Those that only the page calls; a client that shows no page is not told of them.
+PAGE_TOOLS = frozenset({"dashboard_snapshot", "dashboard_checks"})
 ALL = "all"
 TOOLS = frozenset(tool for tools in TOOLSETS.values() for tool in tools)
 

@@ -108,5 +108,8 @@ def test_a_form_of_import_or_export_that_is_not_taken_out_is_refused(line: str) 
 
 
 def test_a_module_loses_imports_exports_comments_and_indentation_only() -> None:
-    text = '// Why.\nimport { a } from "./a.js";\n\nexport async function b() {\n  return `x\n  y`; // z\n}\n'
+    text = (
+        '// Why.\nimport { a } from "./a.js";\n\n'
+        "export async function b() {\n  return `x\n  y`; // z\n}\n"
+    )
     assert own_script({"b.js": text}) == "\nasync function b() {\nreturn `x\ny`; // z\n}\n"

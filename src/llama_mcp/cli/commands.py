@@ -55,6 +55,7 @@ COMMANDS = (
         "list, search, show, export or delete sessions, or stop a reply",
         "sessions.command",
     ),
+    Command("dashboard", "show everything in the browser", "dashboard"),
     Command("stop", "stop llama-server", "llama_server.stop"),
     Command("logs", "show llama-server's log", "llama_server.logs"),
     Command("demo", "start the embedded engine with the starter model, chat, stop", "demo"),

@@ -4,12 +4,19 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llama_mcp.early.handover import Handover
 from llama_mcp.file_modes import keep_private
 from llama_mcp.reading_settings import findings_in, read_settings
 from llama_mcp.settings import Settings, forget_inherited, inherited_environment
 from llama_mcp.surface.stdio.stderr import free_stderr, log_to_stderr
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from llama_mcp.services import Services
+    from llama_mcp.surface.http.page_on_demand import PageOnDemand
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +30,9 @@ def serve(end_early_answers: Callable[[], Handover]) -> int:
     Args:
         end_early_answers: called once all is imported, for where the early answers have ended.
     """
-    free_stderr()
-    settings = settle()
+    settings = settle_to_serve()
 
     import anyio
-
-    # Archive, logs, locks and sockets: nothing that we write is for other users.
-    keep_private()
-    _check_telemetry()
 
     from llama_mcp.callers import LOCAL_OWNER
     from llama_mcp.sessions.changes import SessionMark
@@ -41,7 +43,7 @@ def serve(end_early_answers: Callable[[], Handover]) -> int:
     list_told = (
         SessionMark.of_owner(LOCAL_OWNER, *handover.list_told) if handover.list_told else None
     )
-    server = build_server(settings, list_told=list_told)
+    server = build_server(settings, list_told=list_told, show_page=_PageLater(settings).show)
     anyio.run(serve_stdio, server, server.announce_shutdown, handover)
     return 0
 
@@ -61,10 +63,7 @@ def serve_over_http(
     Raises:
         LlamaMCPError: we cannot serve there, or with these tokens, or with this home.
     """
-    free_stderr()
-    settings = settle()
-    keep_private()
-    _check_telemetry()
+    settings = settle_to_serve()
 
     from llama_mcp.surface.http.address import Hosts, address_in, listening_at
     from llama_mcp.surface.http.one_process import only_process
@@ -94,6 +93,32 @@ def serve_over_http(
                 )
             anyio.run(serve_http, app, server, bound, known, grace_seconds)
     return 0
+
+
+class _PageLater:
+    """The dashboard in a browser; what serves HTTP is imported when somebody wants it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._page: PageOnDemand | None = None
+
+    async def show(self, tasks: "TaskGroup", services: "Services") -> str | None:
+        """Show it; return its address, or None when there is no browser."""
+        if self._page is None:
+            from llama_mcp.surface.http.page_on_demand import PageOnDemand
+
+            self._page = self._page or PageOnDemand(self._settings)
+        return await self._page.show(tasks, services)
+
+
+def settle_to_serve() -> Settings:
+    """Do what a process that serves does first; return the settings."""
+    free_stderr()
+    settings = settle()
+    # Archive, logs, locks and sockets: nothing that we write is for other users.
+    keep_private()
+    _check_telemetry()
+    return settings
 
 
 def settle() -> Settings:

@@ -56,6 +56,9 @@ TOOL_SCOPES: Mapping[str, Scope] = {
     "rank_texts": Scope.CHAT,
     "server_metrics": Scope.CHAT,
     "server_log": Scope.ADMIN,
+    "open_dashboard": Scope.CHAT,
+    "dashboard_snapshot": Scope.CHAT,
+    "dashboard_checks": Scope.ADMIN,
 }
 
 # Those that need more than their tool: they name what the machine has, or end what others use.

@@ -36,4 +36,6 @@ test("a look asks for what came after the one before", () => {
 test("without slots the speed is what llama-server says of itself", () => {
   assert.equal(speedNow(takeLook(nothingSeen(), look(1, { metrics: { generated_tokens_per_second_now: 9 } }))), 9);
   assert.equal(speedNow(nothingSeen()), null);
+  const idle = { slots: [slot(3, false)], metrics: { generated_tokens_per_second_now: 9 } };
+  assert.equal(speedNow(takeLook(nothingSeen(), look(1, idle))), 0, "of a time when something was written");
 });

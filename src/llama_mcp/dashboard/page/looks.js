@@ -46,7 +46,9 @@ function withSpeeds(seen, slots, at) {
 }
 
 export function speedNow(seen) {
-  const speeds = (seen.snapshot?.slots ?? []).map((slot) => slot.speed).filter((speed) => speed !== null);
+  const slots = seen.snapshot?.slots ?? [];
+  if (slots.length && !slots.some((slot) => slot.is_processing)) return 0;
+  const speeds = slots.map((slot) => slot.speed).filter((speed) => speed !== null);
   if (speeds.length) return speeds.reduce((sum, speed) => sum + speed, 0);
   return seen.snapshot?.metrics?.generated_tokens_per_second_now ?? null;
 }

@@ -13,12 +13,10 @@ export function Head({ status, isBusy, act }) {
   const isOthers = status.engine?.kind === "remote";
   return html`<header>
     <h1><span class="state ${status.state}">${status.state}</span> ${status.model ?? "no model"}</h1>
+    ${!isOthers && !isLive && html`<button class="main" disabled=${isBusy} onClick=${() => act("Start", "start_llama_server", { wait_seconds: 1 })}>Start</button>`}
+    ${!isOthers && isLive && html`<button disabled=${isBusy} onClick=${() => act("Stop", "stop_llama_server", {})}>Stop</button>`}
     <p>${status.message}</p>
     ${status.state === "starting" && html`<progress aria-label="The model is loading"></progress>`}
-    ${!isOthers && html`<p class="buttons">
-      ${!isLive && html`<button class="main" disabled=${isBusy} onClick=${() => act("Start", "start_llama_server", { wait_seconds: 1 })}>Start</button>`}
-      ${isLive && html`<button disabled=${isBusy} onClick=${() => act("Stop", "stop_llama_server", {})}>Stop</button>`}
-    </p>`}
   </header>`;
 }
 
@@ -131,7 +129,7 @@ export function Plots({ seen, isShort }) {
     <${Plot} title="Writing" unit="tokens/s" from=${from} to=${to} points=${sampled((sample) => sample.generated_tokens_per_second)} />
     ${!isShort && html`
       <${Plot} title="Memory" unit="MiB" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.memory_bytes / MIB)} />
-      <${Plot} title="GPU memory" unit="MiB" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.gpu_memory_bytes / MIB)} />
+      ${seen.samples.some((sample) => sample.gpu_memory_bytes) && html`<${Plot} title="GPU memory" unit="MiB" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.gpu_memory_bytes / MIB)} />`}
       <${Plot} title="From the cache" unit="%" from=${from} to=${to} show=${whole} points=${sampled((sample) => sample.cache_hit_share * 100)} />
       <${Plot} isDotted title="Each turn" unit="tokens/s" from=${since} to=${to} points=${ended((turn) => turn.tokens_per_second)} />
       <${Plot} isDotted title="Time to the first token" unit="ms" from=${since} to=${to} show=${whole} points=${ended((turn) => turn.first_token_ms)} />`}

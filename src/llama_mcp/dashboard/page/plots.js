@@ -40,10 +40,10 @@ function placing(from, to, top) {
 }
 
 export function scaleOf(values) {
-  const sorted = [...values].sort((one, other) => one - other);
+  const sorted = values.filter((value) => value > 0).sort((one, other) => one - other);
   const most = sorted.at(-1) ?? 0;
   const cut = sorted[Math.ceil(sorted.length * CUT_SHARE) - 2] ?? most;
-  const isCut = sorted.length >= CUT_FROM && most > 2 * cut && cut > 0;
+  const isCut = sorted.length >= CUT_FROM && most > 2 * cut;
   return { top: roundedUp(isCut ? cut : most), isCut };
 }
 

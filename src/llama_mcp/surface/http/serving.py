@@ -4,8 +4,9 @@ import gc
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import anyio
 import uvicorn
@@ -14,7 +15,6 @@ from llama_mcp.surface.http.app import HttpApp
 from llama_mcp.surface.http.connections import TimedConnection
 from llama_mcp.surface.mcp_server import LlamaMCPServer
 from llama_mcp.surface.stdio.ending import call_when_asked_to_end
-from llama_mcp.tokens.known_tokens import KnownTokens
 
 # A connection without a request; proxies keep theirs for as long.
 KEEP_ALIVE_SECONDS = 65
@@ -34,22 +34,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_http(
-    app: HttpApp,
-    server: LlamaMCPServer,
-    bound: socket.socket,
-    tokens: KnownTokens,
-    grace_seconds: float,
-) -> None:
-    """Serve until we are asked to end; asked twice, end at once.
+class Tokens(Protocol):
+    """Who may call, watched for as long as we serve."""
 
-    Args:
-        app: what is served.
-        server: behind it.
-        bound: where.
-        tokens: the file of tokens, which is watched.
-        grace_seconds: how long replies may go on after we were asked to end.
-    """
+    async def watch(self, end_tokens: Callable[[frozenset[bytes]], object]) -> None:
+        """Call end_tokens with those that are good no longer."""
+
+
+def listener_for(app: HttpApp) -> uvicorn.Server:
+    """Return what serves an application on sockets that it is given."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -65,7 +58,26 @@ async def serve_http(
         # asyncio gives a request the context of the one before on its connection.
         reset_contextvars=True,
     )
-    listener = _Server(config)
+    return _Server(config)
+
+
+async def serve_http(
+    app: HttpApp,
+    server: LlamaMCPServer,
+    bound: socket.socket,
+    tokens: Tokens,
+    grace_seconds: float,
+) -> None:
+    """Serve until we are asked to end; asked twice, end at once.
+
+    Args:
+        app: what is served.
+        server: behind it.
+        bound: where.
+        tokens: who may call.
+        grace_seconds: how long replies may go on after we were asked to end.
+    """
+    listener = listener_for(app)
     was_asked = anyio.Event()
     gc.freeze()
     gc.enable()

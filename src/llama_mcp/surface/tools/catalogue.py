@@ -55,6 +55,7 @@ _SEARCH_HINTS = {
     "rank_texts": "semantic search in files, embeddings, rerank",
     "server_metrics": "why the local LLM is slow, tokens per second",
     "server_log": "llama.cpp output, why the local LLM crashed",
+    "open_dashboard": "show the user a live view of the local LLM",
 }
 
 
@@ -76,17 +77,17 @@ def compact_catalogue(tools: Iterable[Tool]) -> list[Tool]:
             "description": tool.description and one_line_a_paragraph(tool.description),
             "input_schema": compact_input_schema(tool.input_schema),
             "output_schema": output,
-            "meta": _how_shown(tool.name),
+            "meta": {**_how_shown(tool.name), **(tool.meta or {})} or None,
         }
         compact.append(tool.model_copy(update=changes))
     return compact
 
 
-def _how_shown(name: str) -> dict[str, Any] | None:
+def _how_shown(name: str) -> dict[str, Any]:
     if name in _SHOWN_AT_ONCE:
         return {"anthropic/alwaysLoad": True}
     hint = _SEARCH_HINTS.get(name)
-    return {"anthropic/searchHint": hint} if hint else None
+    return {"anthropic/searchHint": hint} if hint else {}
 
 
 def docstring_of(method: Callable[..., Any]) -> str | None:
