@@ -27,6 +27,7 @@ ENVELOPE = {
         "io.modelcontextprotocol/clientCapabilities": {},
     }
 }
+APPS = {"io.modelcontextprotocol/ui": {"mimeTypes": ["text/html;profile=mcp-app"]}}
 ASKED: dict[str, dict[str, dict[str, Any]]] = {
     "legacy": {"initialize": GREETING, "ping": {}} | dict.fromkeys(LISTS, {}),
     "modern": dict.fromkeys(("server/discover", *LISTS), ENVELOPE),
@@ -38,7 +39,19 @@ def made_catalogue() -> str:
     lines = [f"mcp {version('mcp')}"]
     for era, asked in ASKED.items():
         lines += [f"{era} {method} {result}" for method, result in results_of(asked).items()]
+    lines.append(f"apps tools/list {tools_of_page()}")
     return "\n".join(lines) + "\n"
+
+
+def tools_of_page() -> str:
+    """Return the tools that only a client that shows apps is told of, as a list of tools."""
+    greeting = GREETING | {"capabilities": {"extensions": APPS}}
+    told = results_of({"initialize": greeting, "tools/list": {}})["tools/list"]
+    all_told = results_of(ASKED["legacy"])["tools/list"]
+    # They stand at the end.
+    shared = all_told.removesuffix("]}")
+    assert told.startswith(shared) and told.endswith("]}"), "tools of the page stand elsewhere"
+    return f'{{"tools":[{told[len(shared) :].removeprefix(",").removesuffix("]}")}]}}'
 
 
 def results_of(asked: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What has been said so far, and what is answered to the next line; touches no descriptor."""
 
-from llama_mcp.early.catalogue import LEGACY, MODERN, Catalogue
+from llama_mcp.early.catalogue import APPS, LEGACY, MODERN, Catalogue
 from llama_mcp.early.json_text import id_text
 from llama_mcp.early.messages import (
     HANDSHAKE_VERSIONS,
@@ -9,6 +9,8 @@ from llama_mcp.early.messages import (
     is_enveloped,
     is_greeting,
     message_in,
+    shows_apps,
+    told_capabilities,
 )
 
 TYPE_CHECKING = False
@@ -21,6 +23,7 @@ if TYPE_CHECKING:  # what these two modules import costs an idle process more th
 
 INITIALIZE = "initialize"
 LIST_RESOURCES = "resources/list"
+LIST_TOOLS = "tools/list"
 LISTEN = "subscriptions/listen"
 # What a client can listen to without naming resources, in the order in which the SDK grants it.
 _CHANGES = ("toolsListChanged", "promptsListChanged", "resourcesListChanged")
@@ -40,6 +43,7 @@ class Conversation:
         self._complete_list = complete_list
         self._era: str | None = None
         self._is_greeted = False
+        self._shows_apps = False
         self.is_heard = False
         """Whether the client listens to changes, which only the real server notices."""
         self.replayed: list[bytes] = []
@@ -110,6 +114,10 @@ class Conversation:
         result = self._catalogue.get((era, method))
         if not is_known or result is None or self._era not in (None, era):
             return None
+        if shows_apps(told_capabilities(params)) if era == MODERN else self._shows_apps:
+            if method == LIST_RESOURCES:  # it has the page in its place
+                return None
+            result = self._with_page(result) if method == LIST_TOOLS else result
         if method == LIST_RESOURCES and (result := self._completed(result)) is None:
             return None
         if self._era is None:
@@ -124,9 +132,16 @@ class Conversation:
         if greeting is None or not is_possible or not is_greeting(params):
             return None
         self._era, self._is_greeted = LEGACY, True
+        self._shows_apps = shows_apps(params.get("capabilities"))
         self.replayed.append(line)
         newest = f'"protocolVersion":"{HANDSHAKE_VERSIONS[-1]}"'
         return greeting.replace(newest, f'"protocolVersion":"{params["protocolVersion"]}"')
+
+    def _with_page(self, result: str) -> str:
+        """Return the list of tools with those that only the page calls, at its end."""
+        entries = self._catalogue[APPS, LIST_TOOLS].partition("[")[2].rpartition("]")[0]
+        head, end, tail = result.rpartition("}]")
+        return f"{head}}},{entries}]{tail}" if end and entries else result
 
     def _completed(self, result: str) -> str | None:
         completed = self._complete_list(result)

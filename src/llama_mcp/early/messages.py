@@ -19,6 +19,10 @@ VERSION = f"{_RESERVED}protocolVersion"
 _CAPABILITIES = f"{_RESERVED}clientCapabilities"
 _CLIENT = f"{_RESERVED}clientInfo"
 
+# The extension MCP Apps (SEP-1865).
+_APPS = f"{_RESERVED}ui"
+_APP_MIME_TYPE = "text/html;profile=mcp-app"
+
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params"})
 _CLIENT_TEXTS = frozenset({"name", "version", "title", "description", "websiteUrl"})
 _OPEN = frozenset({"experimental", "extensions"})
@@ -61,6 +65,20 @@ def is_greeting(params: Json) -> bool:
         and _is_client(params.get("clientInfo"))
         and is_bare(params, {"protocolVersion", "capabilities", "clientInfo"})
     )
+
+
+def told_capabilities(params: Json) -> object:
+    """Return the capabilities in the envelope of 2026-07-28; None without one."""
+    meta = params.get("_meta")
+    return meta.get(_CAPABILITIES) if isinstance(meta, dict) else None
+
+
+def shows_apps(capabilities: object) -> bool:
+    """Tell whether a client with these capabilities shows pages of ours, as the SDK tells it."""
+    extensions = capabilities.get("extensions") if isinstance(capabilities, dict) else None
+    settings = extensions.get(_APPS) if isinstance(extensions, dict) else None
+    types = settings.get("mimeTypes") if isinstance(settings, dict) else None
+    return isinstance(types, list) and _APP_MIME_TYPE in types
 
 
 def is_enveloped(params: Json) -> bool:
