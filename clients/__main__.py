@@ -18,7 +18,7 @@ import anyio
 from tests.support.processes import end_leftovers
 from tests.support.tiny_model import write_tiny_model
 
-from clients import node_packages
+from clients import chromium, node_packages
 from clients.programs.all_programs import PROGRAMS
 from clients.trials.judging import Finding
 from clients.trials.setting_up import set_programs_up
@@ -97,6 +97,14 @@ def all_clients(node: str) -> Iterator[Client]:
     for era in ("legacy", "modern"):
         program = [node, str(here / "typescript_v2.mjs"), COMMAND, era]
         yield Client("typescript v2", v2, era, program)
+    pages = here / "dashboard"
+    bridge = node_packages.version_of(f"{sdk}/ext-apps")
+    for era in ("legacy", "modern"):
+        program = [node, str(pages / "chat_host.mjs"), COMMAND, era]
+        yield Client("app bridge", bridge, era, program)
+    if (browser := chromium.prepare()) is not None:
+        program = [node, str(pages / "browser.mjs"), COMMAND]
+        yield Client("chromium", chromium.version_of(browser), "modern", program)
 
 
 def runner(folder: Path) -> Callable[[Client], Outcome]:

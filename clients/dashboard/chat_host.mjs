@@ -17,7 +17,8 @@ const APPS = { extensions: { "io.modelcontextprotocol/ui": { mimeTypes: [RESOURC
 const FOR_PAGE = ["dashboard_snapshot", "dashboard_checks"];
 const [command, era] = process.argv.slice(2);
 const variables = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(LLAMA_MCP|HF)_/.test(name)));
-const env = { ...variables, LLAMA_MCP_EXTRA_ARGS: `${variables.LLAMA_MCP_EXTRA_ARGS ?? ""} -n 200`, BROWSER: "false", PATH: process.env.PATH, HOME: process.env.HOME };
+// No browser is on this PATH: none is to open.
+const env = { ...variables, LLAMA_MCP_EXTRA_ARGS: `${variables.LLAMA_MCP_EXTRA_ARGS ?? ""} -n 200`, PATH: "/nowhere", HOME: process.env.HOME };
 const done = [];
 
 async function connect(capabilities) {

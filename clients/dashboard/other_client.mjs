@@ -34,7 +34,7 @@ export function haveEndlessReply(url) {
 
 let last = 0;
 
-async function callTool(url, name, args) {
+export async function callTool(url, name, args) {
   const key = new URLSearchParams(url.hash.slice(1)).get("key");
   const response = await fetch(`${url.origin}/mcp`, {
     method: "POST",
