@@ -34,6 +34,7 @@ OPERATIONS = often(60, in_a_soak=600)
 OF_THE_FILE = {"notice", "exists", "last_change", "shorten_waits", "close"}
 OF_A_TURN_THAT_WAS_BEGUN = {
     *("save_partial", "end_turn", "is_cancel_asked", "note_told", "set_cut", "earlier_underway"),
+    "note_progress",
     *("begun_again", "reopen_turn", "begin_job", "save_piece", "end_job", "forget_pieces"),
     *("runs_of", "served_before", "count_other_sessions", "note_run"),
 }
