@@ -90,14 +90,17 @@ def settings(tmp_path: Path, fake_folder: Path, tiny_model: Path) -> Settings:
 
 @asynccontextmanager
 async def process_of(settings: Settings) -> AsyncIterator[Process]:
-    async with anyio.create_task_group() as tasks:
-        process = Process(settings, tasks)
-        try:
+    process: Process | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            process = Process(settings, tasks)
             yield process
-        finally:
+            # As the services do: what still runs would connect again after the end.
+            tasks.cancel_scope.cancel()
+    finally:
+        if process is not None:
             await process.supervisor.aclose()
             await until(lambda: not process.supervisor.attachment.reap_keepers(), "its keepers end")
-            tasks.cancel_scope.cancel()
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from llama_mcp.sessions.archive import Archive
 from tests.hostile.messages import ENVELOPE
-from tests.sessions.talk import have_session
 from tests.support.client_process import LlamaMCP
 from tests.support.processes import PATIENCE_SECONDS
 from tests.support.quick import first_quick
@@ -66,26 +64,6 @@ async def answers_to(
     """Do so and return the answers by id."""
     frames = await frames_after(llama_mcp, asked, out)
     return {frame["id"]: frame for frame in frames if "id" in frame}
-
-
-async def test_a_client_that_leaves_at_once_is_still_told_of_the_change_that_it_made(
-    llama_mcp: LlamaMCP,
-) -> None:
-    """Changes are told a little later, so that they are in nobody's way."""
-    opening = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}
-    with anyio.fail_after(2 * PATIENCE_SECONDS):
-        is_answered = False
-        while not is_answered:  # a machine that is busy may answer that it is too late
-            archive = Archive(llama_mcp.home / "sessions.db")
-            session = {"session_id": await have_session(archive, 1)}
-            await archive.close()
-            call = {"name": "delete_session", "arguments": session}
-            asked = [opening, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call}]
-            frames = await frames_after(
-                llama_mcp, b"\n".join(json.dumps(request).encode() for request in asked)
-            )
-            is_answered = any("result" in frame for frame in frames if frame.get("id") == 2)
-    assert "notifications/resources/list_changed" in [frame.get("method") for frame in frames]
 
 
 @pytest.mark.parametrize("through", ["pipes", "files"])

@@ -148,6 +148,21 @@ async def test_a_subscriber_of_the_initialize_era_hears_of_its_session_and_of_ne
         await heard(client, "notifications/resources/list_changed", None)
 
 
+async def test_a_change_of_the_list_is_told_before_the_answer_to_the_call_that_made_it(
+    llama_mcp: LlamaMCP,
+) -> None:
+    """A client may leave right after the answer, and the Python SDK's fails at what comes then."""
+    async with raw_client(llama_mcp) as client:
+        await client.hello()
+        await client.call("start_llama_server")
+        call = {"name": "chat", "arguments": {"message": "Hello", "max_tokens": 2}}
+        request, told = await client.ask("tools/call", **call), list[str]()
+        while "method" in (message := await client.next()):
+            told.append(message["method"])
+        assert message["id"] == request
+        assert "notifications/resources/list_changed" in told
+
+
 async def test_a_listener_of_2026_hears_of_its_session_and_of_new_ones(
     connection: Connection,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mcp.types import CallToolResult, ResourceLink
 
-from tests.fake_llama_server.install import install_fake, received_requests
+from tests.fake_llama_server.install import install_fake, received_requests, set_faults
 from tests.fake_llama_server.running import CHAT
 from tests.files.documents.samples import docx, pdf
 from tests.support.client_process import Connection, LlamaMCP, text_of
@@ -19,6 +19,8 @@ from tests.support.tiny_projector import write_tiny_projector
 # The tiny model has about one token for each character.
 NOTES = "".join(f"line {number}\n" for number in range(1, 31))
 SHORT: dict[str, Any] = {"max_tokens": 12, "temperature": 0}
+# A reply that does not end until it is let go.
+HELD: dict[str, Any] = {"reply_tokens": ["One", " two"], "hold_at_token": 1}
 
 
 @pytest.fixture
@@ -184,17 +186,17 @@ async def test_a_reply_is_written_when_nobody_waits_for_it(
 
 
 async def test_a_file_that_comes_meanwhile_is_kept_and_so_is_the_reply(
-    connection: Connection, folder: Path
+    with_files: LlamaMCP, folder: Path, fake_folder: Path
 ) -> None:
-    await connection.call("start_llama_server")
-    part = await connection.call(
-        "chat", message="Go.", save_to="late.md", max_tokens=600, wait_seconds=0
-    )
-    (folder / "late.md").write_text("mine")
-    end = await connection.call_until(
-        lambda reply: reply["status"] == "complete", "wait_for_reply", **session_of(part)
-    )
-    turn = await last_turn(connection, part["session_id"])
+    fake = install_fake(fake_folder, **HELD)
+    async with with_files.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        part = await connection.call("chat", message="Go.", save_to="late.md", wait_seconds=0)
+        (folder / "late.md").write_text("mine")
+        set_faults(fake_folder, reply_tokens=HELD["reply_tokens"])
+        end = await connection.call_until(
+            lambda reply: reply["status"] == "complete", "wait_for_reply", **session_of(part)
+        )
+        turn = await last_turn(connection, part["session_id"])
     assert (folder / "late.md").read_text() == "mine"
     assert end["reply"] == turn["reply"] and "saved_to" not in end
     (note,) = [note for note in end["notes"] if "late.md" in note]
@@ -202,13 +204,12 @@ async def test_a_file_that_comes_meanwhile_is_kept_and_so_is_the_reply(
 
 
 async def test_a_reply_that_is_stopped_is_written_nowhere(
-    connection: Connection, folder: Path
+    with_files: LlamaMCP, folder: Path, fake_folder: Path
 ) -> None:
-    await connection.call("start_llama_server")
-    part = await connection.call(
-        "chat", message="Go.", save_to="never.md", max_tokens=900, wait_seconds=0
-    )
-    end = await connection.call("cancel_reply", **session_of(part))
+    fake = install_fake(fake_folder, **HELD)
+    async with with_files.having(LLAMA_CPP_PATH=str(fake)).connect() as connection:
+        part = await connection.call("chat", message="Go.", save_to="never.md", wait_seconds=0)
+        end = await connection.call("cancel_reply", **session_of(part))
     assert end["status"] == "cancelled"
     assert any("Nothing was written to" in note for note in end["notes"])
     assert names_in(folder) == {"notes.md"}

@@ -144,7 +144,7 @@ async def test_what_is_noted_several_times_is_told_once() -> None:
     assert told == [ResourceUpdated(uri=STATUS), ResourceUpdated(uri=LOG)]
 
 
-async def test_what_is_noted_is_told_later_but_at_once_to_a_client_that_leaves(
+async def test_what_is_noted_is_told_a_little_later_and_nothing_once_the_end_has_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A turn notes that its session is there, and its first text is not to wait behind that."""
@@ -156,6 +156,10 @@ async def test_what_is_noted_is_told_later_but_at_once_to_a_client_that_leaves(
         subscriptions.note([STATUS])
         await anyio.wait_all_tasks_blocked()
         assert told == []
+        await subscriptions.tell_now()
+        assert told == [ResourceUpdated(uri=STATUS)]
+        subscriptions.end()
+        subscriptions.note([LOG], has_list_changed=True)
         await subscriptions.tell_now()
         assert told == [ResourceUpdated(uri=STATUS)]
         tasks.cancel_scope.cancel()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from llama_mcp.sessions.sqlite.file_tables import FILE_TABLES
 from llama_mcp.sessions.sqlite.job_tables import JOB_TABLES
 from llama_mcp.sessions.sqlite.owner_tables import OWNER_TABLES
+from llama_mcp.sessions.sqlite.spent_tables import SPENT_TABLES
 from llama_mcp.sessions.texts import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
@@ -245,6 +246,7 @@ MIGRATIONS = (
         "say of a turn under way how far it is",
         ("ALTER TABLE underway ADD COLUMN progress TEXT /* a JSON object; for who looks */",),
     ),
+    Migration("count the tokens of owners who have a limit", SPENT_TABLES),
 )
 
 

@@ -19,10 +19,9 @@ from llama_mcp.surface.stdio.unanswered import Unanswered
 
 # What a client that has stopped reading may still get of what was written.
 LAST_WRITE_SECONDS = 0.5
-# What requests that came before the end of stdin still get to be answered, and what else is to be
-# told then. Clients kill a server 2 s after the end, and closing takes up to 1.5 s (services.py).
+# What requests that came before the end of stdin still get to be answered. Clients kill a server
+# 2 s after the end, and closing takes up to 1.5 s (services.py).
 LAST_ANSWER_SECONDS = 0.4
-LAST_TELLING_SECONDS = 0.1
 
 # What a client that listens is told at once (2026-07-28).
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
@@ -31,14 +30,11 @@ Streams = tuple["Incoming", "Outgoing"]
 
 
 @asynccontextmanager
-async def message_streams(
-    on_end: Callable[[], None], tell_rest: Callable[[], Awaitable[None]], handover: Handover
-) -> AsyncIterator[Streams]:
+async def message_streams(on_end: Callable[[], None], handover: Handover) -> AsyncIterator[Streams]:
     """Give the streams of messages that come and go over stdin and stdout.
 
     Args:
         on_end: called when stdin is closed.
-        tell_rest: called then, after what is quick was answered: what was not told yet is sent.
         handover: what was read and answered before.
     """
     reader, writer, close = await take_over_stdio(handover.unread)
@@ -50,8 +46,6 @@ async def message_streams(
         on_end()
         with anyio.move_on_after(LAST_ANSWER_SECONDS):
             await unanswered.wait_until_none()
-        with anyio.move_on_after(LAST_TELLING_SECONDS):
-            await tell_rest()
 
     try:
         yield Incoming(reader, outgoing, unanswered, handover.replayed, end), outgoing

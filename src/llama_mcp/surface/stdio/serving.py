@@ -5,23 +5,21 @@ tests/surface/test_sdk_private_names.py guards them.
 """
 
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 from mcp.server.lowlevel import NotificationOptions
 from mcp.server.mcpserver import MCPServer
 
 from llama_mcp.early.handover import Handover
 from llama_mcp.surface.stdio.ending import call_when_asked_to_end
-from llama_mcp.surface.stdio.messages import LAST_TELLING_SECONDS, message_streams
+from llama_mcp.surface.stdio.messages import message_streams
 
 
 async def serve_stdio(
     server: MCPServer[Any],
     on_end: Callable[[], None],
-    tell_rest: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint,
     handover: Handover | None = None,
 ) -> None:
     """Serve until stdin is closed or we are asked to end; the server's lifespan ends first.
@@ -29,7 +27,6 @@ async def serve_stdio(
     Args:
         server: what is served.
         on_end: called when the end begins, before requests under way are cancelled.
-        tell_rest: called when the end begins: sends what was not told yet.
         handover: what was read and answered before; None when nothing was.
     """
     low_level = server._lowlevel_server
@@ -42,13 +39,11 @@ async def serve_stdio(
     gc.enable()
     async with anyio.create_task_group() as tasks:
 
-        async def end() -> None:
+        def end() -> None:
             on_end()
-            with anyio.move_on_after(LAST_TELLING_SECONDS):
-                await tell_rest()
             tasks.cancel_scope.cancel()
 
-        tasks.start_soon(call_when_asked_to_end, lambda: tasks.start_soon(end))
-        async with message_streams(on_end, tell_rest, handover or Handover()) as (reader, writer):
+        tasks.start_soon(call_when_asked_to_end, end)
+        async with message_streams(on_end, handover or Handover()) as (reader, writer):
             await low_level.run(reader, writer, options)
         tasks.cancel_scope.cancel()

@@ -11,9 +11,10 @@ from pydantic import Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.sessions.records import Message
-from llama_mcp.surface.calling import current_caller
+from llama_mcp.surface.calling import current_caller, has_client_gone, was_cancelled
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress, ReplyProgress, Stream
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.replies import NOTHING, Telling, ToldReply
 from llama_mcp.surface.tools.file_parameters import files_of_call
@@ -119,6 +120,7 @@ class ConversationTools:
         request = ChatRequest(
             message=message,
             owner=current_caller().owner,
+            limits=current_caller().limits,
             session_id=session_id or None,
             model=model or None,
             system_prompt=system_prompt or None,
@@ -140,7 +142,9 @@ class ConversationTools:
             save_to=of_call.save_to,
             wait_seconds=max(0.0, deadline - anyio.current_time()),
         )
-        reply = await self._take_turn(request, deadline, ReplyProgress(ctx, stream))
+        told = discretion_of(services)
+        progress = ReplyProgress(ctx, stream, told=told.text)
+        reply = told.reply(await self._take_turn(request, deadline, progress))
         return with_link(self.telling.tell(reply, NOTHING), reply, ctx.protocol_version)
 
     async def wait_for_reply(
@@ -155,15 +159,16 @@ class ConversationTools:
         from llama_mcp.turns.jobs.job import Job  # imported with the turns
 
         patience = self._services().settings.patience(wait_seconds)
-        owner = current_caller().owner
+        owner, told = current_caller().owner, discretion_of(self._services())
         turn = await in_flight.latest(session_id, owner=owner)
         if turn is None:
             reply = await in_flight.archived_reply(session_id, patience, owner=owner)
         elif isinstance(turn, Job):
-            reply = await follow_job(turn, patience, JobProgress(ctx))
+            reply = await follow_job(turn, patience, JobProgress(ctx, told.text))
         else:
-            progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces)
+            progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces, told.text)
             reply = await _follow(turn, patience, progress)
+        reply = told.reply(reply)
         return with_link(self.telling.tell(reply, before), reply, ctx.protocol_version)
 
     async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
@@ -173,7 +178,7 @@ class ConversationTools:
         """
         before = self.telling.so_far
         reply = await self._services().in_flight.cancel(session_id, owner=current_caller().owner)
-        return self.telling.tell(reply, before)
+        return self.telling.tell(discretion_of(self._services()).reply(reply), before)
 
     async def _take_turn(
         self, request: ChatRequest, deadline: float, progress: ReplyProgress
@@ -189,9 +194,12 @@ class ConversationTools:
                 reply = await in_flight.archived_reply(call.session_id, left_seconds, owner=owner)
             else:
                 reply = await _follow(turn, left_seconds, progress)
+            if has_client_gone():  # the same call, made again, joins the turn
+                return reply
             return await in_flight.answered(call, reply)
         except anyio.get_cancelled_exc_class():
-            await in_flight.withdraw(call)
+            if was_cancelled():
+                await in_flight.withdraw(call)
             raise
 
 
@@ -199,7 +207,8 @@ async def _follow(turn: "Turn | Job", seconds: float, progress: ReplyProgress) -
     following = turn.following
     await following.follow(seconds, progress.report)
     await progress.flush(turn.reply)
-    following.told_pieces = progress.sent_pieces
+    if not has_client_gone():
+        following.told_pieces = progress.sent_pieces
     try:
         reply = await turn.deliver()
     finally:
