@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
 
-
 # Called at once when this process has changed a session: its id, whose it is, and whether it is new
 # or gone.
 OnSessionChange = Callable[[str, str, bool], None]
 # Called at once when this process has done something to llama-server.
 OnLlamaServerChange = Callable[[], None]
+# Returns whose request is answered, of whom alone sessions are named when users are told.
+AskedBy = Callable[[], str]
 
 
 class Services:
@@ -56,13 +57,12 @@ class Services:
         tasks: TaskGroup,
         on_session_change: OnSessionChange,
         on_llama_server_change: OnLlamaServerChange,
+        asked_by: AskedBy,
         *,
         only_looks: bool = False,
     ) -> None:
         self.settings = settings
-        self.names_sessions_of: str | None = LOCAL_OWNER
-        """Whose sessions are named when it is told who uses llama-server; None where anybody may
-        be told. Those of others are only counted."""
+        self._asked_by = asked_by
         self._only_looks = only_looks
         self._environment = environment
         self._tasks = tasks
@@ -211,8 +211,8 @@ class Services:
             await self.take_finished()
             underway = await self.archive.turns_underway()
         except LlamaMCPError:
-            return own_uses(own, self.names_sessions_of)
-        return uses_of(underway, own, self.names_sessions_of)
+            return own_uses(own, self._asked_by())
+        return uses_of(underway, own, self._asked_by())
 
     async def delete_session(self, session_id: str, *, owner: str) -> "Session":
         """Delete a session of the owner's, and what is kept of its prompts; return what it was."""
@@ -257,6 +257,7 @@ async def open_services(
     *,
     on_session_change: OnSessionChange = lambda _session_id, _owner, _comes_or_goes: None,
     on_llama_server_change: OnLlamaServerChange = lambda: None,
+    asked_by: AskedBy = lambda: LOCAL_OWNER,
     only_looks: bool = False,
 ) -> AsyncIterator[Services]:
     """Own the rooms until the context ends; turns under way are left to who can go on with them.
@@ -266,6 +267,7 @@ async def open_services(
         environment: what llama-server's environment is built from.
         on_session_change: called with each change of a session that this process makes.
         on_llama_server_change: called when this process starts or stops llama-server.
+        asked_by: returns whose request is answered.
         only_looks: nothing is taken over, cleared away or replaced by itself.
     """
     services: Services | None = None
@@ -277,6 +279,7 @@ async def open_services(
                 tasks,
                 on_session_change,
                 on_llama_server_change,
+                asked_by,
                 only_looks=only_looks,
             )
             if not only_looks:
