@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.display.columns import width_of
 from llama_mcp.cli.llama_server.screen import doing, screen
 from llama_mcp.cli.terminal import Terminal
@@ -15,7 +16,7 @@ from llama_mcp.llama_server.status import (
     Slot,
 )
 from llama_mcp.observing.figures import ServerMetrics
-from llama_mcp.observing.overview import Overview, UnderwayRow
+from llama_mcp.observing.overview import Overview, UnderwayRow, without_others
 from llama_mcp.sessions.recent_turns import JobProgress, Stage, TurnProgress
 
 EVIL = "evil\x1b[2J\u202emodel"
@@ -92,6 +93,12 @@ def test_the_screen_shows_state_model_port_memory_slots_turns_and_figures() -> N
         "ctx_size by LLAMA_MCP_CTX_SIZE",
     ):
         assert text in shown
+
+
+def test_a_reply_of_another_owner_is_shown_without_its_session() -> None:
+    row = without_others(a_turn().model_copy(update={"owner": "alice"}), LOCAL_OWNER)
+    shown = "\n".join(screen(SEEN.model_copy(update={"turns": [row]}), FakeTerminal(None)))
+    assert "one of alice" in shown and "k7m2" not in shown
 
 
 @pytest.mark.parametrize("columns", [10, 25, 40, 60, 100])

@@ -95,8 +95,7 @@ def _turns(turns: list[UnderwayRow], width: int | None) -> Iterator[str]:
             Column("PROCESS"),
         )
         rows = [
-            (lasting(each.seconds), f"{each.session_id} {each.title}", doing(each), _whose(each))
-            for each in turns
+            (lasting(each.seconds), _session(each), doing(each), _whose(each)) for each in turns
         ]
         yield from table(columns, rows, width)
 
@@ -127,6 +126,10 @@ def _of_job(job: JobProgress, progress: TurnProgress) -> str:
     share = job.done / job.planned if job.planned else 0.0
     pieces = f"[{bar(share, _SHORT_BAR)}] {job.done} of {about}{counted(job.planned, 'piece')}"
     return f"{pieces}{speed}"
+
+
+def _session(turn: UnderwayRow) -> str:
+    return f"{turn.session_id} {turn.title}" if turn.session_id else f"one of {turn.owner}"
 
 
 def _whose(turn: UnderwayRow) -> str:
