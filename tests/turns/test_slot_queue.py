@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from random import Random
 
 import anyio
 from hypothesis import given, settings
@@ -170,25 +169,43 @@ async def test_one_owner_cannot_fill_the_queue_and_no_session_of_another_is_name
     assert not queue.is_used
 
 
-# What happens to one visitor: whose it is, and whether it leaves or is cancelled, when.
-VISITS = st.lists(
-    st.tuples(st.sampled_from(["ann", "bob", "eve"]), st.booleans(), st.booleans()), max_size=12
+@dataclass(frozen=True)
+class Visitor:
+    """Whose it is, and how, when and how fast it leaves."""
+
+    owner: str
+    is_piece: bool
+    is_cancelled: bool
+    leaves_at: int
+    others_go_meanwhile: bool
+
+
+VISITORS = st.lists(
+    st.builds(
+        Visitor,
+        owner=st.sampled_from(["ann", "bob", "eve"]),
+        is_piece=st.booleans(),
+        is_cancelled=st.booleans(),
+        leaves_at=st.integers(0, 9),
+        others_go_meanwhile=st.booleans(),
+    ),
+    max_size=12,
 )
 
 
 @settings(max_examples=40)
-@given(VISITS, st.integers(1, 3), st.randoms(use_true_random=False))
+@given(VISITORS, st.integers(1, 3))
 async def test_whoever_is_cancelled_at_any_moment_no_slot_is_lost(
-    visits: list[tuple[str, bool, bool]], slots: int, order: Random
+    visitors: list[Visitor], slots: int
 ) -> None:
     queue, inside, scopes = SlotQueue(), set[int](), dict[int, anyio.CancelScope]()
-    doors = [anyio.Event() for _ in visits]
+    doors = [anyio.Event() for _ in visitors]
 
-    async def visit(number: int, owner: str, is_piece: bool) -> None:
+    async def visit(number: int, visitor: Visitor) -> None:
+        owner, is_piece = visitor.owner, visitor.is_piece
+        tell: list[object] = []
         with anyio.CancelScope() as scopes[number]:
-            async with queue.slot(
-                str(number), slots, lambda _: None, owner=owner, is_piece=is_piece
-            ):
+            async with queue.slot(str(number), slots, tell.append, owner=owner, is_piece=is_piece):
                 inside.add(number)
                 assert len(inside) <= slots
                 try:
@@ -197,14 +214,15 @@ async def test_whoever_is_cancelled_at_any_moment_no_slot_is_lost(
                     inside.discard(number)
 
     async with anyio.create_task_group() as tasks:
-        for number, (owner, is_piece, _) in enumerate(visits):
-            tasks.start_soon(visit, number, owner, is_piece)
+        for number, visitor in enumerate(visitors):
+            tasks.start_soon(visit, number, visitor)
         await anyio.wait_all_tasks_blocked()
-        assert len(inside) == min(slots, len(visits))
-        left = list(range(len(visits)))
-        order.shuffle(left)
-        for number in left:
-            scopes[number].cancel() if visits[number][2] else doors[number].set()
-            if order.random() < 0.5:  # else the next goes in the same moment
+        assert len(inside) == min(slots, len(visitors))
+        for number, visitor in sorted(enumerate(visitors), key=lambda each: each[1].leaves_at):
+            if visitor.is_cancelled:
+                scopes[number].cancel()
+            else:
+                doors[number].set()
+            if visitor.others_go_meanwhile:
                 await anyio.wait_all_tasks_blocked()
     assert not queue.is_used
