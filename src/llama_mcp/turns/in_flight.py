@@ -12,6 +12,7 @@ from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.left_turns import CutOffCall
 from llama_mcp.sessions.records import TurnStatus
+from llama_mcp.turns.admission import Admission
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
@@ -52,6 +53,7 @@ class InFlight:
         self._archive = archive
         self._tasks = tasks
         self._own = OwnTurns(tasks)
+        self.admission = Admission(archive, self.open_turns)
         self.left = left
         self._calls = Calls()
         self.queues = SlotQueues()
@@ -126,20 +128,20 @@ class InFlight:
             LlamaMCPError: One of its kinds; nothing was archived then.
         """
         request.check()
-        request, schema_notes = await with_schema_read(request)
-        request_notes = [*schema_notes, *request.file_notes]
-        if request.session_id is not None:
-            with new_session_offered():
-                await self._check_session(request.session_id, request.owner)
-        to_know = self._servers, self._archive, tell_wait
-        server, model_notes = await server_for_turn(request, *to_know)
-        request_notes += model_notes
-        if cancelled is not None:
-            again = await reopen(self._archive, cancelled, request, server)
-            if again is not None:
-                notes = [*server.notes, *request_notes, *again.notes]
-                return self._start(again.begun, request, server, notes, reopened=again)
-        return await self._begin(request, server, request_notes, digest)
+        request, request_notes = await with_schema_read(request)
+        async with self.admission.beginning(request.owner, request.limits):
+            if request.session_id is not None:
+                with new_session_offered():
+                    await self._check_session(request.session_id, request.owner)
+            to_know = self._servers, self._archive, tell_wait
+            server, model_notes = await server_for_turn(request, *to_know)
+            request_notes = [*request_notes, *request.file_notes, *model_notes]
+            if cancelled is not None:
+                again = await reopen(self._archive, cancelled, request, server)
+                if again is not None:
+                    notes = [*server.notes, *request_notes, *again.notes]
+                    return self._start(again.begun, request, server, notes, reopened=again)
+            return await self._begin(request, server, request_notes, digest)
 
     async def latest(self, session_id: str, *, owner: str) -> Turn | Job | None:
         """Return the session's last turn or job if this process began and still knows it whole.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from llama_mcp.sessions.sqlite.file_tables import FILE_TABLES
 from llama_mcp.sessions.sqlite.job_tables import JOB_TABLES
 from llama_mcp.sessions.sqlite.owner_tables import OWNER_TABLES
+from llama_mcp.sessions.sqlite.spent_tables import SPENT_TABLES
 from llama_mcp.sessions.texts import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
@@ -241,6 +242,7 @@ MIGRATIONS = (
         FILE_TABLES,
     ),
     Migration("say whose each session is", OWNER_TABLES),
+    Migration("count the tokens of owners who have a limit", SPENT_TABLES),
 )
 
 

@@ -43,6 +43,12 @@ class Jobs:
         digest = request.digest()
         if same := self._underway(digest, request.save_to):
             return same
+        async with self._in_flight.admission.beginning(request.owner, request.limits):
+            return await self._begin(request, border, digest, tell_wait)
+
+    async def _begin(
+        self, request: JobRequest, border: FileBorder, digest: str, tell_wait: TellWait | None
+    ) -> Job:
         sampling, notes = await _checked(request)
         # Abandoned with the call: a folder on a network may hang.
         found = await anyio.to_thread.run_sync(

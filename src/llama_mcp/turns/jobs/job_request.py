@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from llama_mcp.callers import LOCAL_OWNER
+from llama_mcp.callers import LOCAL_OWNER, NO_LIMITS, Limits
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.turns.chat_request import Sampling
@@ -21,6 +21,8 @@ class JobRequest:
     instruction: str
     owner: str
     """Who asks: the session of the job becomes one of its own."""
+    limits: Limits = NO_LIMITS
+    """What the owner's turns may take."""
     files: Sequence[str]
     """Paths and patterns, as the caller names them."""
     each: bool = False
