@@ -14,6 +14,7 @@ from llama_mcp.llama_server.diagnosis.log import read_log
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.status import Level, ServerConfig, ServerLog, ServerState, ServerStatus
 from llama_mcp.observing.figures import OpenTurn, ServerMetrics, SlotsReport
+from llama_mcp.observing.uses import with_own_clients
 from llama_mcp.sessions.records import TurnStatistics
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Observer:
                 So it is for all that follows, and an unknown name raises UnknownModelError.
         """
         status = await self._supervisor.status(model)
-        return status.model_copy(update={"waiting_turns": self._waiting_turns() or None})
+        waiting = {"waiting_turns": self._waiting_turns() or None}
+        return with_own_clients(status, self._open_turns()).model_copy(update=waiting)
 
     async def config(self, model: str | None = None) -> ServerConfig:
         """Return the running server's settings, else those that a start would use now."""
@@ -162,11 +164,14 @@ class Observer:
 
     async def _turns_with(self, seen: "State | None") -> "list[Turn | Job]":
         """Return the turns of this process that are not over, but those of other models' runs."""
-        in_flight = self._in_flight()
-        turns = in_flight.open_turns() if in_flight else []
+        turns = self._open_turns()
         states = await self._supervisor.observe_all() if turns else []
         others = {state.run.name for state in states if seen is None or state.run != seen.run}
         return [turn for turn in turns if turn.serving_id not in others]
+
+    def _open_turns(self) -> "list[Turn | Job]":
+        in_flight = self._in_flight()
+        return in_flight.open_turns() if in_flight else []
 
     def _waiting_turns(self) -> int:
         in_flight = self._in_flight()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from llama_mcp.llama_server.status import ServerStatus
 from llama_mcp.llama_server.use import Use
 from llama_mcp.sessions.records import TurnUnderway
 
@@ -52,3 +53,27 @@ def own_uses(own: "Sequence[Turn | Job]", named: str | None) -> list[Use]:
         )
         for turn in own
     ]
+
+
+def with_own_clients(status: ServerStatus, own: "Sequence[Turn | Job]") -> ServerStatus:
+    """Return the status with clients as people count them.
+
+    Leases count processes. One that serves several people counts for each who has a turn under way.
+
+    Args:
+        status: it.
+        own: the turns of this process that are not over.
+    """
+    owners: dict[str, set[str]] = {}
+    for turn in own:
+        owners.setdefault(turn.reply.model or "", set()).add(turn.owner)
+
+    def counted(model: str | None, processes: int) -> int:
+        return processes + max(0, len(owners.get(model or "", ())) - 1)
+
+    rows = [
+        each.model_copy(update={"clients": counted(each.name, each.clients)})
+        for each in status.models or []
+    ]
+    clients = counted(status.model, status.clients)
+    return status.model_copy(update={"clients": clients, "models": rows or status.models})
