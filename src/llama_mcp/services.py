@@ -15,7 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp import upkeep
-from llama_mcp.callers import LOCAL_OWNER
+from llama_mcp.callers import LOCAL, LOCAL_OWNER, Caller
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.settings import Settings
 
@@ -176,12 +176,12 @@ class Services:
             return None
         return fits.available.total_bytes
 
-    def file_border(self, client_folders: Sequence[Path]) -> "FileBorder":
-        """Return which files callers may name; it looks at disks. Raises as `border_of` does."""
+    def file_border(self, client_folders: Sequence[Path], caller: Caller = LOCAL) -> "FileBorder":
+        """Return which files a caller may name; it looks at disks. Raises as `border_of` does."""
         from llama_mcp.files.border import border_of
 
         own = (self.settings.archive_path.parent, self.settings.state_dir)
-        return border_of(self.settings, client_folders, own)
+        return border_of(self.settings, client_folders, own, caller.file_dirs, caller.save_dirs)
 
     async def unfinished(self, session_ids: Collection[str], *, owner: str) -> dict[str, str]:
         """Return how the last turn stands of those of the owner's whose reply is not whole.
@@ -190,11 +190,12 @@ class Services:
         """
         from llama_mcp.sessions.records import WAITING
 
-        waiting = {turn.session_id for turn in self._own_turns() if turn.reply.is_waiting}
+        waiting = {turn.session_id for turn in self.own_turns() if turn.reply.is_waiting}
         states = await self.archive.unfinished(session_ids, owner=owner)
         return {each: WAITING if each in waiting else state for each, state in states.items()}
 
-    def _own_turns(self) -> "list[Turn | Job]":
+    def own_turns(self) -> "list[Turn | Job]":
+        """Return the turns of this process that are not over."""
         in_flight = self._in_flight_so_far()
         return in_flight.open_turns() if in_flight else []
 
@@ -206,7 +207,7 @@ class Services:
         """Return the turns that are not over: of all processes, or our own if that is not known."""
         from llama_mcp.observing.uses import own_uses, uses_of
 
-        own = self._own_turns()
+        own = self.own_turns()
         try:
             await self.take_finished()
             underway = await self.archive.turns_underway()
@@ -259,6 +260,7 @@ async def open_services(
     on_llama_server_change: OnLlamaServerChange = lambda: None,
     asked_by: AskedBy = lambda: LOCAL_OWNER,
     only_looks: bool = False,
+    never_ends: bool = False,
 ) -> AsyncIterator[Services]:
     """Own the rooms until the context ends; turns under way are left to who can go on with them.
 
@@ -269,6 +271,7 @@ async def open_services(
         on_llama_server_change: called when this process starts or stops llama-server.
         asked_by: returns whose request is answered.
         only_looks: nothing is taken over, cleared away or replaced by itself.
+        never_ends: leases are given back while nobody has a turn, as no end of us does it.
     """
     services: Services | None = None
     try:
@@ -282,6 +285,8 @@ async def open_services(
                 asked_by,
                 only_looks=only_looks,
             )
+            if never_ends:
+                tasks.start_soon(upkeep.give_leases_back, services)
             if not only_looks:
                 tasks.start_soon(upkeep.log_missing_folders, settings)
                 tasks.start_soon(upkeep.look_for_finished, services)

@@ -86,11 +86,12 @@ class Completions:
         session = _session.get()
         folders = await self._client_folders.of(session) if session else ()
         before, name = last_name(typed)
+        caller = current_caller()
 
         def look() -> list[str]:
             from llama_mcp.files.completing import names_from
 
-            border = self._services().file_border(folders)
+            border = self._services().file_border(folders, caller)
             return names_from(name, border, MAX_VALUES + 1, is_typable)
 
         try:

@@ -11,7 +11,6 @@ from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
 from llama_mcp.surface.calling import current_caller
-from llama_mcp.surface.failures import words_of
 from llama_mcp.surface.prompts.messages import (
     ask_message,
     go_on_message,
@@ -19,8 +18,10 @@ from llama_mcp.surface.prompts.messages import (
     why_slow_message,
 )
 from llama_mcp.surface.prompts.typed_files import files_in
+from llama_mcp.surface.results.discretion import Discretion
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.texts import config_text, metrics_text, status_text
+from llama_mcp.surface.scopes import words_of
 from llama_mcp.toolsets import TOOL_OF_PROMPT
 
 Seen = TypeVar("Seen")
@@ -110,9 +111,10 @@ class Prompts:
     async def why_slow(self) -> str:
         """Return what asks why replies are slow, with the figures that there are."""
         observer, whose = self._services().observer, current_caller().whose_figures
+        told = Discretion.towards(current_caller(), self._services().settings)
         facts = [
-            await self._fact(observer.status, status_text),
-            await self._fact(observer.config, config_text),
+            await self._fact(observer.status, lambda seen: status_text(told.status(seen))),
+            await self._fact(observer.config, lambda seen: config_text(told.config(seen))),
             await self._fact(partial(observer.metrics, owner=whose), metrics_text),
             *await self._of_the_others(),
         ]
@@ -143,4 +145,5 @@ class Prompts:
         try:
             return text_of(await look())
         except LlamaMCPError as error:
-            return error.told(words_of(self._services().settings))
+            settings, caller = self._services().settings, current_caller()
+            return Discretion.towards(caller, settings).error(error, words_of(settings, caller))

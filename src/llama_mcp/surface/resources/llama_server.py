@@ -22,6 +22,7 @@ from llama_mcp.surface.resources.uris import (
     STATUS,
     STATUS_OF_MODEL,
 )
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.tool_results import JSON, json_text
 
 PLAIN = "text/plain"
@@ -35,7 +36,7 @@ FOR_PROGRAMS = Annotations(audience=["user"], priority=0.1)
 class LlamaServerResources:
     """Status, settings, figures and log of llama-server, and of that of each model."""
 
-    def __init__(self, services: Callable[[], Services], words: Words) -> None:
+    def __init__(self, services: Callable[[], Services], words: Callable[[], Words]) -> None:
         self._services = services
         self._words = words
 
@@ -77,7 +78,7 @@ class LlamaServerResources:
 
     async def config(self) -> str:
         """The settings of llama-server, its own or those of the next start."""
-        return json_text(await self._services().observer.config())
+        return await self._config(None)
 
     async def metrics(self) -> str:
         """Tokens, speed, load and memory."""
@@ -102,7 +103,7 @@ class LlamaServerResources:
 
     async def config_of(self, name: str) -> str:
         """The settings of a model's llama-server, its own or those of its next start."""
-        return json_text(await self._services().observer.config(name))
+        return await self._config(name)
 
     async def metrics_of(self, name: str) -> str:
         """Tokens, speed, load and memory of a model's llama-server."""
@@ -118,7 +119,12 @@ class LlamaServerResources:
 
     async def _status(self, model: str | None) -> str:
         status = await self._services().observer.status(model)
-        return json_text(with_next_step(status, self._words))
+        told = discretion_of(self._services()).status(with_next_step(status, self._words()))
+        return json_text(told)
+
+    async def _config(self, model: str | None) -> str:
+        config = await self._services().observer.config(model)
+        return json_text(discretion_of(self._services()).config(config))
 
     async def _metrics(self, model: str | None) -> str:
         whose = current_caller().whose_figures

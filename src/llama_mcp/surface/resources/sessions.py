@@ -23,6 +23,7 @@ from llama_mcp.surface.resources.uris import (
     SESSIONS,
     session_uris,
 )
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.pages import page_of, turns_before, with_short_prompt
 from llama_mcp.surface.results.tool_results import JSON, json_text
 from llama_mcp.surface.results.unfinished import list_with_unfinished, with_unfinished
@@ -109,6 +110,7 @@ class SessionResources:
             more, next_offset, used_bytes = page_of(page.turns, next_offset, used_bytes)
             shown += more
         is_last = next_offset == page.total or not shown
+        shown = [*discretion_of(self._services()).turns(shown)]
         # A system prompt is told once, at the beginning.
         session = page.session.model_copy(update={"system_prompt": None} if offset else {})
         session = await with_unfinished(self._services(), session)

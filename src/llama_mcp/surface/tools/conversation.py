@@ -14,6 +14,7 @@ from llama_mcp.sessions.records import Message
 from llama_mcp.surface.calling import current_caller, has_client_gone, was_cancelled
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress, ReplyProgress, Stream
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.replies import NOTHING, Telling, ToldReply
 from llama_mcp.surface.tools.file_parameters import files_of_call
@@ -119,6 +120,7 @@ class ConversationTools:
         request = ChatRequest(
             message=message,
             owner=current_caller().owner,
+            limits=current_caller().limits,
             session_id=session_id or None,
             model=model or None,
             system_prompt=system_prompt or None,
@@ -140,7 +142,9 @@ class ConversationTools:
             save_to=of_call.save_to,
             wait_seconds=max(0.0, deadline - anyio.current_time()),
         )
-        reply = await self._take_turn(request, deadline, ReplyProgress(ctx, stream))
+        told = discretion_of(services)
+        progress = ReplyProgress(ctx, stream, told=told.text)
+        reply = told.reply(await self._take_turn(request, deadline, progress))
         return with_link(self.telling.tell(reply, NOTHING), reply, ctx.protocol_version)
 
     async def wait_for_reply(
@@ -155,15 +159,16 @@ class ConversationTools:
         from llama_mcp.turns.jobs.job import Job  # imported with the turns
 
         patience = self._services().settings.patience(wait_seconds)
-        owner = current_caller().owner
+        owner, told = current_caller().owner, discretion_of(self._services())
         turn = await in_flight.latest(session_id, owner=owner)
         if turn is None:
             reply = await in_flight.archived_reply(session_id, patience, owner=owner)
         elif isinstance(turn, Job):
-            reply = await follow_job(turn, patience, JobProgress(ctx))
+            reply = await follow_job(turn, patience, JobProgress(ctx, told.text))
         else:
-            progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces)
+            progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces, told.text)
             reply = await _follow(turn, patience, progress)
+        reply = told.reply(reply)
         return with_link(self.telling.tell(reply, before), reply, ctx.protocol_version)
 
     async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
@@ -173,7 +178,7 @@ class ConversationTools:
         """
         before = self.telling.so_far
         reply = await self._services().in_flight.cancel(session_id, owner=current_caller().owner)
-        return self.telling.tell(reply, before)
+        return self.telling.tell(discretion_of(self._services()).reply(reply), before)
 
     async def _take_turn(
         self, request: ChatRequest, deadline: float, progress: ReplyProgress

@@ -10,6 +10,7 @@ from pydantic import Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import SessionList, TranscriptPage
 from llama_mcp.surface.calling import current_caller
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.pages import turns_before
 from llama_mcp.surface.results.replies import page_structure
 from llama_mcp.surface.results.session_results import (
@@ -92,6 +93,8 @@ class SessionTools:
         read = await services.archive.turns(session_id, skipped, limit, owner=owner)
         session = await with_unfinished(services, read.session)
         read = read.model_copy(update={"session": session})
+        turns = discretion_of(services).turns(read.turns)
+        read = read.model_copy(update={"turns": turns})
         page = told_page(cut_page(read, offset), offset, services.settings.offered_tools)
         return tool_result(page_text(page), page_structure(page))
 
