@@ -76,13 +76,17 @@ async def test_what_a_caller_may_not_use_is_not_listed_to_it(desk: HttpServer, e
         assert "stop_llama_server" not in instructions
 
 
-async def test_an_admin_is_offered_everything(desk: HttpServer, era: str) -> None:
+async def test_an_admin_is_offered_everything(
+    desk: HttpServer, shared_llama_mcp: LlamaMCP, tiny_model: Path, era: str
+) -> None:
     async with desk.connect("ada", era) as ada:
         offered = await listed(ada)
         assert offered.keys() == TOOL_SCOPES.keys()
         assert "extra_args" in offered["start_llama_server"]
         assert (await ada.call("server_log"))["lines"]
-        assert (await ada.call("status"))["pid"]
+        status = json.dumps(await ada.call("status"))
+        for word in hidden(desk, shared_llama_mcp, tiny_model)[2:4]:
+            assert word in status
         read = await ada.client.read_resource(PROMETHEUS)
         assert "llama_mcp_turns" in str(read)
         assert "ann" not in str(read)

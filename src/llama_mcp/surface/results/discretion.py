@@ -85,9 +85,7 @@ class Discretion:
             return text
         text = text.partition(EVIDENCE_HEADING)[0]
         for folder in self.hidden:
-            if not self._is_own(folder):
-                text = re.sub(rf"{re.escape(folder)}(?=[/\\])", "…", text)
-                text = re.sub(rf"{re.escape(folder)}(?![\w.-])", "…", text)
+            text = re.sub(rf"{re.escape(folder)}(?![\w-]|\.\w)", self._hidden_folder, text)
         for pattern, instead in _OF_MACHINE:
             text = pattern.sub(instead, text)
         return _PATH.sub(self._last_part, text)
@@ -180,12 +178,16 @@ class Discretion:
     def _row(self, row: Row) -> Row:
         return row.model_copy(update={"problem": row.problem and self.text(row.problem)})
 
-    def _is_own(self, path: str) -> bool:
-        return any(path == each or path.startswith((f"{each}/", f"{each}\\")) for each in self.own)
+    def _hidden_folder(self, found: "re.Match[str]") -> str:
+        return found[0] if self._is_own(found.string[found.start() :]) else "…"
 
     def _last_part(self, found: "re.Match[str]") -> str:
-        path = found[0]
-        return path if self._is_own(path) else f"…/{_last(path)}"
+        return found[0] if self._is_own(found[0]) else f"…/{_last(found[0])}"
+
+    def _is_own(self, path: str) -> bool:
+        """Tell whether what a text begins with lies in a folder of the caller."""
+        begun = (path[len(each) :] for each in self.own if path.startswith(each))
+        return any(not re.match(r"[\w-]|\.\w", rest) for rest in begun)
 
 
 def discretion_of(services: Services) -> Discretion:
