@@ -263,7 +263,7 @@ async def test_what_others_do_is_counted_and_not_named(desk: HttpServer) -> None
         desk.connect("bob") as bob,
         desk.connect("olga") as olga,
     ):
-        long = {"max_tokens": 20_000, "wait_seconds": 0}
+        long: dict[str, Any] = {"max_tokens": 20_000, "wait_seconds": 0}
         first = await ann.call("chat", message="my secret", **long)
         await ann.call_until(lambda told: told.get("slots", {}).get("busy"), "status")
         second = await bob.call("chat", message="my own secret", **long)
