@@ -21,6 +21,7 @@ from typing import Any, cast
 import mcp.server.mcpserver.server
 import mcp_types
 import pytest
+from mcp.server.auth.middleware.bearer_auth import AuthorizationContext
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
@@ -41,6 +42,7 @@ SOURCES = CHECKOUT / "src" / "llama_mcp"
 KNOWN = {
     ("surface/stdio/serving.py", "_lowlevel_server"),
     ("surface/http/app.py", "_lowlevel_server"),
+    ("surface/http/app.py", "_session_owners"),
     ("surface/http/calls.py", "_request_outbound"),
     ("surface/notifications/subscriptions.py", "_connection"),
     ("surface/client_folders.py", "_connection"),
@@ -173,6 +175,11 @@ async def test_the_sdk_still_asks_for_what_the_app_over_http_gives_it() -> None:
     entry = server._lowlevel_server.get_request_handler("subscriptions/listen")
     assert isinstance(getattr(entry, "handler", None), ListenHandler), (
         "the handler of subscriptions/listen is found elsewhere; HttpApp closes it at the end"
+    )
+    server._lowlevel_server.streamable_http_app()
+    owners = getattr(server._lowlevel_server.session_manager, "_session_owners", None)
+    assert owners == {} and "subject" in AuthorizationContext.__annotations__, (
+        "the session manager keeps elsewhere whose each session is; HttpApp counts them"
     )
     source = inspect.getsource(import_module("mcp.server._streamable_http_modern"))
     assert 'receive()).get("type") != "http.disconnect"' in source, (

@@ -3,7 +3,7 @@
 import pytest
 
 from llama_mcp.surface.http.address import Address, Hosts, address_in, listening_at
-from llama_mcp.surface.http.errors import AddressError, ListenError
+from llama_mcp.surface.http.errors import AddressError, HostNameError, ListenError
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,14 @@ def test_a_port_that_is_taken_is_told_in_a_sentence() -> None:
 def test_only_given_names_are_hosts(host: str) -> None:
     assert not Hosts(Address("127.0.0.1", 1), ["llm.example.org"]).allow_host(host)
     assert not Hosts(Address("0.0.0.0", 1)).allow_host(host)
+
+
+def test_what_is_no_name_of_a_proxy_is_refused() -> None:
+    for given in ("a b", "*.example.org", "x/y", "user@x", ":80"):
+        with pytest.raises(HostNameError):
+            Hosts(Address("127.0.0.1", 1), [given])
+    for given in ("https://llm.example.org", "LLM.example.org:443", " llm.example.org. "):
+        assert Hosts(Address("127.0.0.1", 1), [given, ""]).allow_host("llm.example.org")
 
 
 def test_beyond_loopback_a_name_of_loopback_is_no_host() -> None:
