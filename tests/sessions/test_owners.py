@@ -39,7 +39,9 @@ OF_A_TURN_THAT_WAS_BEGUN = {
     *("runs_of", "served_before", "count_other_sessions", "note_run"),
 }
 # Of all owners; what it tells says whose each session is, or is no more than an id asked for.
-OF_THE_PROCESS = {"left_turns", "stream_ids", "turns_underway", "existing_ids", "changes_since"}
+OF_THE_PROCESS = {
+    *("left_turns", "stream_ids", "turns_underway", "existing_ids", "owners_of", "changes_since"),
+}
 OF_THE_MACHINE = {"owners"}
 
 
