@@ -56,6 +56,7 @@ async def serve_http(
         http=TimedConnection,
         ws="none",
         log_config=None,
+        log_level="error",  # a line for each scanner that knocks helps nobody
         access_log=False,
         server_header=False,
         proxy_headers=False,
