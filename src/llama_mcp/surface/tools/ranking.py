@@ -10,8 +10,10 @@ from pydantic import BeforeValidator, Field
 
 from llama_mcp.ranking.ranking import Ranking, RankRequest
 from llama_mcp.services import Services
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import RisingProgress
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.ranking import ranking_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import ADDITIVE, ModelThatRanks
@@ -73,6 +75,8 @@ class RankingTools:
 
         request = RankRequest(query=query, top_n=top_n, model=model or None)
         ranking = await ranker.rank(request, passages, tell)
+        notes = tuple(discretion_of(services).texts(ranking.notes))
+        ranking = ranking.model_copy(update={"notes": notes})
         return tool_result(ranking_text(ranking), ranking)
 
     async def _passages(
@@ -83,10 +87,10 @@ class RankingTools:
 
         if not files:
             return Passages(texts)
-        folders = await self._client_folders.of(ctx.session)
+        folders, caller = await self._client_folders.of(ctx.session), current_caller()
 
         def look() -> "Passages":
-            border = self._services().file_border(folders)
+            border = self._services().file_border(folders, caller)
             found = find(files, border, strict=False)
             if not (found.files or texts):
                 found = find(files, border)  # which says why there is none, and what to do
