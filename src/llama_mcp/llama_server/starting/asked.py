@@ -92,6 +92,11 @@ class Asked:
         return self.entry is not None and self.entry.keep
 
     @property
+    def workers_of_entry(self) -> tuple[str, ...] | None:
+        """The RPC workers that the model's entry names; None leaves them to the setting."""
+        return self.entry.rpc_servers if self.entry else None
+
+    @property
     def names_port(self) -> bool:
         """Whether the port is meant for this model, and not for any that is started."""
         return self.arguments.port is not None or self._is_of_entry("port")
