@@ -40,10 +40,7 @@ class Worker:
 
     async def start(self) -> None:
         """Start it, and wait until it listens; it is not looked at, which a test may want to do."""
-        command = [self.llama_cpp / PROGRAM, "-H", self.host, "-p", str(self.port)]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self._spawn()
         await until(self._listens, f"the worker listens on {self.address}")
 
     async def answers(self) -> bool:
@@ -61,6 +58,12 @@ class Worker:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def _spawn(self) -> None:
+        command = [str(self.llama_cpp / PROGRAM), "-H", self.host, "-p", str(self.port)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def _signal(self, number: int) -> None:
         assert self.process is not None

@@ -30,8 +30,8 @@ class WorkersMissingError(LlamaMCPError):
         )
         super().__init__(
             "llama-server was not started, since RPC workers that it needs cannot be used"
-            f"{waited}. {'; '.join(problems)}. A worker is started on its own machine (ggml-rpc-server, of "
-            f"the same llama.cpp release). {without}"
+            f"{waited}. {'; '.join(problems)}. A worker is started on its own machine "
+            f"(ggml-rpc-server, of the same llama.cpp release). {without}"
         )
         self.problems = tuple(problems)
         self.working = tuple(working)

@@ -59,7 +59,7 @@ class WorkerReport:
         if not state.run.launch.worker_addresses:
             return None
         look = partial(anyio.to_thread.run_sync, _connected, state)
-        return await self._connections.get((state.run.folder, state.pid), look)
+        return await self._connections.get((state.run.folder, state.pid, state.state), look)
 
 
 def _is_up(state: RunState) -> bool:

@@ -93,7 +93,8 @@ def _lost_workers(launch: Launch) -> tuple[str, ...]:
     """Return the RPC workers of a launch that are gone now, each with what is seen of it."""
     if not launch.worker_addresses:
         return ()
-    looks = look_at(launch.worker_addresses, _LOOK_SECONDS)
+    # What was seen before the end says nothing.
+    looks = look_at(launch.worker_addresses, _LOOK_SECONDS, max_age_seconds=0.0)
     return tuple(f"{look.address} ({look.problem})" for look in looks if look.is_gone)
 
 

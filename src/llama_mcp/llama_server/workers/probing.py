@@ -26,15 +26,17 @@ _NO_COMMAND = b"\xff"
 FRESH_SECONDS = 5.0
 # For the threads themselves, on a machine that is busy.
 _MARGIN_SECONDS = 0.5
+# How long one may take that was silent before; it may have just been thawed.
+_THAW_SECONDS = 0.5
 # A peer whose machine is gone is noticed after about twelve seconds.
 _KEEPALIVE = (("TCP_KEEPIDLE", 6), ("TCP_KEEPINTVL", 2), ("TCP_KEEPCNT", 3))
 # struct tcp_info of linux/tcp.h: tcpi_rtt, in microseconds.
 _RTT_PLACE = 68
 
-NOTHING_LISTENS = "it refuses connections (nothing listens there)"
+NOTHING_LISTENS = "nothing listens there"
 IS_SILENT = (
-    "it accepts connections and does not answer: it stands still, or serves another llama-server "
-    "(a worker serves one at a time)"
+    "it accepts connections and does not answer: it stands still, or serves another llama-server, "
+    "since a worker serves one at a time"
 )
 
 
@@ -106,7 +108,7 @@ class _Worker:
 
     def _look(self, patience_seconds: float) -> WorkerLook:
         if self._waiting is not None:
-            if not select.select([self._waiting], [], [], 0)[0]:
+            if not select.select([self._waiting], [], [], _THAW_SECONDS)[0]:
                 return WorkerLook(self._address, IS_SILENT)
             self._waiting.close()
             self._waiting = None
