@@ -4,8 +4,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Worker:
     llama_cpp: Path
     host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
+    inside: Sequence[str] = ()
+    """What its command begins with: of where it runs."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -60,7 +62,8 @@ class Worker:
             self.process = None
 
     def _spawn(self) -> None:
-        command = [str(self.llama_cpp / PROGRAM), "-H", self.host, "-p", str(self.port)]
+        program = str(self.llama_cpp / PROGRAM)
+        command = [*self.inside, program, "-H", self.host, "-p", str(self.port)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -72,8 +75,10 @@ class Worker:
     def _listens(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, "the worker has ended"
-        found = psutil.Process(self.process.pid).net_connections(kind="tcp")
-        return any(each.status == psutil.CONN_LISTEN for each in found)
+        with suppress(psutil.Error):
+            found = psutil.Process(self.process.pid).net_connections(kind="tcp")
+            return any(each.status == psutil.CONN_LISTEN for each in found)
+        return False
 
 
 @contextmanager

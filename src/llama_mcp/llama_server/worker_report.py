@@ -89,7 +89,8 @@ def _seen(look: WorkerLook, launch: Launch | None) -> WorkerStatus:
 def _updated(
     worker: WorkerStatus, problem: str | None, round_trip_ms: float | None
 ) -> WorkerStatus:
-    trip = worker.round_trip_ms if round_trip_ms is None else round_trip_ms
+    # Of a tunnel the connection shows the near end only.
+    trip = max((ms for ms in (worker.round_trip_ms, round_trip_ms) if ms is not None), default=None)
     seen = {"reachable": problem is None, "problem": problem, "round_trip_ms": trip}
     return worker.model_copy(update=seen)
 
