@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,10 +75,12 @@ class Worker:
     def _listens(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, "the worker has ended"
-        with suppress(psutil.Error):
-            found = psutil.Process(self.process.pid).net_connections(kind="tcp")
-            return any(each.status == psutil.CONN_LISTEN for each in found)
-        return False
+        table = Path(f"/proc/{self.process.pid}/net/tcp")  # of its network namespace
+        if table.exists():
+            rows = [row.split() for row in table.read_text().splitlines()[1:]]
+            return any(row[1].endswith(f":{self.port:04X}") and row[3] == "0A" for row in rows)
+        found = psutil.Process(self.process.pid).net_connections(kind="tcp")
+        return any(each.status == psutil.CONN_LISTEN for each in found)
 
 
 @contextmanager
