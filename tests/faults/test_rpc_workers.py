@@ -144,6 +144,22 @@ async def test_a_worker_killed_in_mid_reply_is_named_waited_for_and_used_again(
     assert any("started again after a crash" in note for note in reply["notes"])
 
 
+async def test_a_reply_goes_on_when_its_worker_is_back_in_time(
+    client: Connection, workers: list[Worker]
+) -> None:
+    await all_started(workers)
+    await client.call("start_llama_server")
+    session = await begin_reply(client)
+    workers[0].end()
+    await workers[0].start()
+
+    def goes_on(part: dict[str, Any]) -> bool:
+        return any("goes on where it broke off" in note for note in part.get("notes", ()))
+
+    await client.call_until(goes_on, "wait_for_reply", session_id=session, wait_seconds=1)
+    assert (await client.call("cancel_reply", session_id=session))["status"] == "cancelled"
+
+
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="Linux alone tells of connections")
 async def test_a_worker_frozen_in_mid_reply_is_named_and_goes_on_once_it_is_thawed(
     client: Connection, workers: list[Worker]

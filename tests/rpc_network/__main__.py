@@ -159,7 +159,8 @@ async def unplugged(stage: Stage, client: Connection) -> None:
     session = await stage.begin_reply(client)
     stage.places[1].unplug()
     error = await _broken_off(client, session)
-    check(f"waits for its RPC worker {stage.workers[1].address}" in error, "named", error)
+    is_told = f"waits for its RPC worker {stage.workers[1].address}: what is sent" in error
+    check(is_told, "named", error)
     await client.result("stop_llama_server", force=True)
     error, seconds = await _refused(client)
     is_told = stage.workers[1].address in error and stage.workers[0].address + ":" not in error

@@ -46,10 +46,10 @@ class Place:
         _ip("-n", self.name, "link", "set", far, "up")
 
     def unplug(self) -> None:
-        _ip("link", "set", self.cable, "down")
+        _ip("-n", self.name, "link", "set", f"{self.cable}f", "down")
 
     def plug(self) -> None:
-        _ip("link", "set", self.cable, "up")
+        _ip("-n", self.name, "link", "set", f"{self.cable}f", "up")
 
     def shape(self, *rule: str) -> bool:
         """Make the cable slow both ways; tell whether this kernel can."""

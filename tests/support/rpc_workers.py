@@ -50,10 +50,10 @@ class Worker:
         return looks[0].problem is None
 
     def freeze(self) -> None:
-        self._signal(signal.SIGSTOP)
+        self._signal(signal.Signals["SIGSTOP"])
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        self._signal(signal.Signals["SIGCONT"])
 
     def end(self) -> None:
         if self.process is not None:

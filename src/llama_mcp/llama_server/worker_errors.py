@@ -44,8 +44,21 @@ class WorkersMissingError(LlamaMCPError):
 class WorkersRefusedError(LlamaMCPError):
     """RPC workers answer, and llama-server cannot work with them."""
 
-    def __init__(self, what: str, advice: str, evidence: Sequence[str]) -> None:
-        super().__init__(f"llama-server was not started: {what}. {advice}", evidence=evidence)
+    next_step = "Then {start}."
+
+    def __init__(self, problems: Sequence[str], advice: str, evidence: Sequence[str]) -> None:
+        """Take what was found.
+
+        Args:
+            problems: each names a worker and says what keeps llama-server from it.
+            advice: what to do about them; sentences.
+            evidence: what llama-server has printed.
+        """
+        super().__init__(
+            "llama-server was not started, since it cannot work with RPC workers that it needs. "
+            f"{'; '.join(problems)}. {advice}",
+            evidence=evidence,
+        )
 
 
 class WorkerSilentError(UnresponsiveError):

@@ -48,12 +48,12 @@ async def test_what_was_asked_and_not_answered_is_seen_until_it_is(pair: Pair) -
     pair.far.recv(5)
     pair.far.sendall(b"answer")
     pair.near.recv(6)
-    assert pair.seen().unanswered_seconds is None
+    await until(lambda: pair.seen().unanswered_seconds is None, "nothing is owed")
     await until(lambda: _sent_later(pair), "the kernel's clock has stepped between the two")
-    assert pair.seen().is_acknowledged
+    await until(lambda: pair.seen().is_acknowledged, "what was sent has arrived")
     pair.far.sendall(b"answer")
     pair.near.recv(6)
-    assert pair.seen().unanswered_seconds is None
+    await until(lambda: pair.seen().unanswered_seconds is None, "nothing is owed any more")
     assert pair.seen().round_trip_ms is not None
 
 
@@ -89,4 +89,4 @@ def test_nobody_is_blamed_for_a_short_silence_or_without_proof() -> None:
 def test_what_does_not_arrive_is_told_from_what_is_not_answered() -> None:
     lost = WorkerConnection(unanswered_seconds=9.0, is_acknowledged=False)
     owed = owed_by({"a:1": lost})
-    assert owed is not None and owed[1] == "what was sent to it 9 s ago does not arrive there"
+    assert owed is not None and "has not arrived there for 9 s" in owed[1]

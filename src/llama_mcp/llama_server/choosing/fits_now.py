@@ -26,7 +26,6 @@ from llama_mcp.llama_server.runs.members import pids_of
 from llama_mcp.llama_server.runs.named_states import State
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.asked import Asked
-from llama_mcp.llama_server.starting.preparation import workers_for
 from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.fitting import Available, Fits
@@ -62,7 +61,7 @@ async def fits_now(
         available = await measured.available(start.devices)
         if start.engine is not None:
             engine, capabilities = start.engine
-            addresses = workers_for(asked, asked.config, capabilities).addresses
+            addresses = asked.workers(asked.config, capabilities).addresses
             free = await worker_memory.free(addresses, engine, capabilities)
             available = replace(available, workers_bytes=free)
         fits.append(Fits(available, start.options))

@@ -19,7 +19,6 @@ from llama_mcp.llama_server.engine.environment import child_environment
 from llama_mcp.llama_server.engine.extra_args import check_extra_args
 from llama_mcp.llama_server.engine.extra_files import with_files_found
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
-from llama_mcp.llama_server.engine.memory_options import given_values
 from llama_mcp.llama_server.errors import EngineUnusableError
 from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch, RpcWorker
 from llama_mcp.llama_server.saved_kv.planning import PlannedStart, plan_saving
@@ -28,12 +27,7 @@ from llama_mcp.llama_server.starting.asked import Asked
 from llama_mcp.llama_server.starting.fit_note import FitQuestion
 from llama_mcp.llama_server.starting.model_in_use import ModelInUse, model_in_use
 from llama_mcp.llama_server.status import EngineInfo, LaunchArguments
-from llama_mcp.llama_server.workers.wanted import (
-    NO_WORKERS,
-    RPC,
-    WantedWorkers,
-    wanted_workers,
-)
+from llama_mcp.llama_server.workers.wanted import NO_WORKERS, WantedWorkers
 from llama_mcp.long_paths import MAX_CHARACTERS, for_programs
 from llama_mcp.models import starter_model
 from llama_mcp.models.errors import ModelUnusableError
@@ -166,7 +160,7 @@ async def prepare(
         environment = environment | {API_KEY_VARIABLE: _fresh_key(engine, capabilities)}
     devices = await devices_for_start(config, engine, capabilities, environment)
     arguments_of_start = (*in_use.flags.arguments, *config.extra_args)
-    workers = workers_for(asked, config, capabilities)
+    workers = asked.workers(config, capabilities)
     planned = PlannedStart(config, engine, capabilities, model, arguments_of_start, environment)
     saved_kv = await anyio.to_thread.run_sync(
         plan_saving, planned, settings.state_dir, settings.kv_disk_mb
@@ -198,17 +192,6 @@ async def prepare(
         notes=(*(() if workers.addresses else no_gpu_note(config, devices)), *workers.notes),
         saved_kv=saved_kv,
         workers=workers,
-    )
-
-
-def workers_for(asked: Asked, config: LaunchConfig, capabilities: Capabilities) -> WantedWorkers:
-    """Return the RPC workers of a start."""
-    return wanted_workers(
-        given_values(config.extra_args, capabilities),
-        asked.workers_of_entry,
-        asked.settings.rpc_servers,
-        uses_gpus=config.n_gpu_layers != 0,
-        is_known=RPC in capabilities,
     )
 
 

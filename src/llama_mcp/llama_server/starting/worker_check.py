@@ -18,7 +18,7 @@ from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.starting.fit_note import judged_with
 from llama_mcp.llama_server.starting.preparation import Preparation
 from llama_mcp.llama_server.worker_errors import WorkersMissingError, WorkersRefusedError
-from llama_mcp.llama_server.workers.memory import counted_devices, list_workers
+from llama_mcp.llama_server.workers.memory import counted_devices, list_workers, why_refused
 from llama_mcp.llama_server.workers.probing import WorkerLook, look_at
 from llama_mcp.llama_server.workers.wanted import NO_WORKERS
 
@@ -77,15 +77,11 @@ async def with_workers(preparation: Preparation, serving: Mapping[str, str]) -> 
     if taken and not wanted.is_named:
         return _without(preparation, taken, serving[taken[0]])
     looks = await check_workers(wanted.addresses, serving)
-    listed = await list_workers(
-        wanted.addresses,
-        preparation.engine,
-        preparation.capabilities,
-        preparation.environment,
-        LIST_SECONDS,
-    )
+    engine = preparation.engine, preparation.capabilities, preparation.environment
+    listed = await list_workers(wanted.addresses, *engine, LIST_SECONDS)
     if isinstance(listed, Diagnosis):
-        raise WorkersRefusedError(listed.cause, listed.advice, listed.evidence)
+        found = await why_refused(wanted.addresses, *engine, LIST_SECONDS)
+        raise _refused(found or {", ".join(wanted.addresses): listed})
     memory = replace(
         preparation.memory, workers=None if listed is None else counted_devices(listed)
     )
@@ -98,6 +94,13 @@ async def with_workers(preparation: Preparation, serving: Mapping[str, str]) -> 
     )
     needless = await anyio.to_thread.run_sync(_needless, preparation)
     return replace(preparation, notes=(*preparation.notes, *needless))
+
+
+def _refused(found: Mapping[str, Diagnosis]) -> WorkersRefusedError:
+    problems = [f"{address}: {why.cause}" for address, why in found.items()]
+    advice = " ".join(dict.fromkeys(why.advice for why in found.values()))
+    evidence = dict.fromkeys(line for why in found.values() for line in why.evidence)
+    return WorkersRefusedError(problems, advice, [*evidence])
 
 
 def _without(preparation: Preparation, taken: Sequence[str], model: str) -> Preparation:

@@ -26,7 +26,8 @@ _INFO = 2
 _HEADER, _MESSAGE_BYTES, _PORTS_PLACE = "=IHHII", 72, 4
 _ESTABLISHED = 1 << 1
 # Bytes into tcp_info: of u32 in ms but for the round trip, which is in us.
-_RETRANSMITS, _UNACKED, _LAST_SENT, _LAST_RECEIVED, _LEAST_ROUND_TRIP = 2, 24, 44, 52, 148
+_UNACKED, _LAST_SENT, _LAST_RECEIVED, _LAST_ACKNOWLEDGED = 24, 44, 52, 56
+_LEAST_ROUND_TRIP = 148
 _BUFFER_BYTES = 1 << 16
 # A large part of a prompt keeps a worker busy for so long.
 OWING_SECONDS = 3.0
@@ -68,17 +69,17 @@ def owed_by(connections: Mapping[str, WorkerConnection]) -> tuple[str, str] | No
         Its address and a clause; None when that is not established.
     """
     owing = [
-        (seconds, address)
+        (connection.is_acknowledged, seconds, address)
         for address, connection in connections.items()
         if (seconds := connection.unanswered_seconds) is not None
     ]
-    seconds, address = min(owing, default=(0.0, ""))
+    is_acknowledged, seconds, address = min(owing, default=(True, 0.0, ""))
     if seconds < OWING_SECONDS:
         return None
-    if connections[address].is_acknowledged:
+    if is_acknowledged:
         said = f"it was asked {seconds:.0f} s ago and has not answered, although its machine"
         return address, f"{said} takes what is sent"
-    return address, f"what was sent to it {seconds:.0f} s ago does not arrive there"
+    return address, f"what is sent to it has not arrived there for {seconds:.0f} s"
 
 
 def _ends_of(address: str, pids: Collection[int]) -> _Ends | None:
@@ -148,8 +149,11 @@ def _connection(facts: bytes) -> WorkerConnection:
     sent_ms, received_ms = number(_LAST_SENT), number(_LAST_RECEIVED)
     # Both step with the kernel's clock, by some milliseconds. Less is no proof.
     owes = sent_ms < received_ms
+    # What is sent again and again is sent lately.
+    is_lost = bool(number(_UNACKED))
+    since_ms = number(_LAST_ACKNOWLEDGED) if is_lost else sent_ms
     return WorkerConnection(
         round_trip_ms=number(_LEAST_ROUND_TRIP) / 1000 or None,
-        unanswered_seconds=sent_ms / 1000 if owes else None,
-        is_acknowledged=not (number(_UNACKED) and facts[_RETRANSMITS]),
+        unanswered_seconds=since_ms / 1000 if owes or is_lost else None,
+        is_acknowledged=not is_lost,
     )

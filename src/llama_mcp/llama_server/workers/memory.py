@@ -14,6 +14,7 @@ from llama_mcp.llama_server.workers.wanted import RPC, RPC_DEVICE, host_and_port
 
 # Of llama.cpp: a failure would wait for a debugger.
 _NO_BACKTRACE = {"GGML_NO_BACKTRACE": "1"}
+_CLOSED = "Remote RPC server crashed or returned malformed response"
 _LOOPBACK = ("127.", "localhost", "::1")
 # What a worker's CPU device says is in MiB.
 _SAME_BYTES = 2 * 2**20
@@ -50,12 +51,47 @@ async def list_workers(
         except OSError:
             return None
         if code:
-            facts = LaunchFacts("", 0, 0, 1, None, (), engine_path=engine.path)
-            found = diagnose(code, None, lines, facts)
-            return found if RPC_DEVICE in found.cause else None
+            return _why_apart(code, lines, engine)
         devices = parse_devices("\n".join(lines)) or ()
         return tuple(device for device in devices if device.name.startswith(RPC_DEVICE))
     return None
+
+
+async def why_refused(
+    addresses: Sequence[str],
+    engine: Engine,
+    capabilities: Capabilities,
+    environment: Mapping[str, str],
+    patience_seconds: float,
+) -> dict[str, Diagnosis]:
+    """Return which of some workers llama-server cannot work with; each is asked alone.
+
+    Args: as `list_workers`.
+    """
+    found: dict[str, Diagnosis] = {}
+
+    async def ask(address: str) -> None:
+        listed = await list_workers([address], engine, capabilities, environment, patience_seconds)
+        if isinstance(listed, Diagnosis):
+            found[address] = listed
+
+    async with anyio.create_task_group() as tasks:
+        for address in addresses:
+            tasks.start_soon(ask, address)
+    return found
+
+
+def _why_apart(code: int, lines: Sequence[str], engine: Engine) -> Diagnosis | None:
+    """Return what keeps llama-server from workers; None when it failed for another reason."""
+    facts = LaunchFacts("", 0, 0, 1, None, (), engine_path=engine.path)
+    found = diagnose(code, None, lines, facts)
+    if any(_CLOSED in line for line in lines):
+        return Diagnosis(
+            "it closes the connection when llama-server greets it",
+            "A tunnel whose far end is not there does that.",
+            found.evidence,
+        )
+    return found if RPC_DEVICE in found.cause else None
 
 
 def counted_devices(devices: Sequence[Device]) -> tuple[Device, ...]:
