@@ -87,7 +87,8 @@ class Launcher:
         from llama_mcp.llama_server.starting.worker_check import with_workers
 
         try:
-            preparation = await with_workers(preparation, await self._serving_workers())
+            if preparation.workers.addresses:
+                preparation = await with_workers(preparation, await self._serving_workers())
             # Now that what it replaces has ended, and has left its memory.
             unfit = await anyio.to_thread.run_sync(
                 partial(why_unfit, preparation.memory, has_ended_another=replaced is not None)
