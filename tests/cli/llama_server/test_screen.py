@@ -13,6 +13,7 @@ from llama_mcp.llama_server.status import (
     ServerState,
     ServerStatus,
     Slot,
+    WorkerStatus,
 )
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.overview import Overview, UnderwayRow
@@ -31,6 +32,10 @@ STATUS = ServerStatus(
     models=[
         ModelStatus(name=EVIL, state=ServerState.READY, port=8080, memory_bytes=2**30),
         ModelStatus(name="other", state=ServerState.IDLE, idle_seconds=400.0),
+    ],
+    workers=[
+        WorkerStatus(address="10.0.0.2:1", reachable=True, memory_bytes=2**30, round_trip_ms=0.3),
+        WorkerStatus(address="10.0.0.3:1", reachable=False, problem="nothing listens there"),
     ],
     notes=["Pass ctx_size."],
 )
@@ -68,6 +73,13 @@ def test_the_screen_shows_state_model_port_memory_slots_turns_and_figures() -> N
         "ctx_size by LLAMA_MCP_CTX_SIZE",
     ):
         assert text in shown
+
+
+def test_rpc_workers_are_shown_with_what_is_wrong() -> None:
+    shown = "\n".join(screen(SEEN, FakeTerminal(None)))
+    assert "RPC worker 10.0.0.3:1: nothing listens there." in shown
+    row = next(line for line in shown.splitlines() if line.startswith("10.0.0.2:1"))
+    assert row.split()[1:] == ["yes", "1.0", "GiB", "0.3", "ms"]
 
 
 @pytest.mark.parametrize("columns", [10, 25, 40, 60, 100])
