@@ -126,7 +126,9 @@ class LlamaServerSettings(LaunchSettings, StorageSettings):
         default=(), description="Folders outside which no executable or model may lie; unset: any."
     )
     rpc_servers: Annotated[tuple[str, ...], FromText(as_list)] = Field(
-        default=(), description="host:port of RPC servers that extra_args may name, with commas."
+        default=(),
+        description="host:port of RPC workers that every start uses, with commas; --rpc in "
+        "extra_args may name no others.",
     )
     pass_env: Annotated[tuple[str, ...], FromText(as_variables)] = Field(
         default=(),

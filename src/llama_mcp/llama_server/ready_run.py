@@ -216,6 +216,7 @@ class ReadyRun:
             model_bytes=launch_facts(launch).model_bytes,
             load=_load(),
             cores=psutil.cpu_count() or 1,
+            workers={each.address: each.round_trip_ms for each in launch.rpc_workers},
         )
 
     def prompt_cache_mark(self) -> int:

@@ -105,6 +105,17 @@ class ModelStatus(BaseModel, frozen=True):
     clients: int = 0
 
 
+class WorkerStatus(BaseModel, frozen=True):
+    """A machine that llama-server uses by RPC, as seen from here."""
+
+    address: str
+    reachable: bool | None = None
+    """It answers, or llama-server is connected to it; None when that is not known."""
+    memory_bytes: int | None = None
+    round_trip_ms: float | None = None
+    problem: str | None = None
+
+
 class ServerStatus(BaseModel, frozen=True):
     """What llama-server is doing at one moment."""
 
@@ -127,6 +138,7 @@ class ServerStatus(BaseModel, frozen=True):
     already_running: bool | None = None
     models: list[ModelStatus] | None = None
     """All that run or are idle, when there are several."""
+    workers: list[WorkerStatus] | None = None
     notes: list[str] | None = None
 
 

@@ -122,7 +122,7 @@ class Supervisor:
             )
         finally:
             self._on_change()
-        return await self._looks.with_models(status, await self.attachment.states())
+        return await self._looks.beside_others(status, await self.attachment.states())
 
     async def stop(self, *, force: bool, model: str | None = None) -> ServerStatus:
         """Stop llama-server; one that is stopped already stays so.

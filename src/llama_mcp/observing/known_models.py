@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from llama_mcp.settings import LlamaServerSettings
 
 # What of an entry changes how much memory its model takes, or which there is.
-_OF_NEEDS = frozenset({"llama_cpp_path", "ctx_size", "parallel", "n_gpu_layers", "extra_args"})
+_OF_NEEDS = frozenset(
+    {"llama_cpp_path", "ctx_size", "parallel", "n_gpu_layers", "extra_args", "rpc_servers"}
+)
 
 
 class KnownModels:

@@ -24,7 +24,7 @@ _KIND_WORDS = {"embedding": "embedding embeddings", "rerank": "rerank reranker r
 _VISION_WORDS = "vision pictures images"
 # Of those that fit as well, what can chat comes first.
 _KINDS: tuple[Kind | None, ...] = ("chat", "base", "embedding", "rerank", None)
-_FITS: tuple[Verdict | None, ...] = ("gpu", "partly_gpu", "cpu", None, "no")
+_FITS: tuple[Verdict | None, ...] = ("gpu", "partly_gpu", "cpu", "workers", None, "no")
 
 
 class ModelRow(BaseModel, frozen=True):

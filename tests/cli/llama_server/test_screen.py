@@ -14,6 +14,7 @@ from llama_mcp.llama_server.status import (
     ServerState,
     ServerStatus,
     Slot,
+    WorkerStatus,
 )
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.observing.overview import Overview, UnderwayRow, without_others
@@ -33,6 +34,10 @@ STATUS = ServerStatus(
     models=[
         ModelStatus(name=EVIL, state=ServerState.READY, port=8080, memory_bytes=2**30),
         ModelStatus(name="other", state=ServerState.IDLE, idle_seconds=400.0),
+    ],
+    workers=[
+        WorkerStatus(address="10.0.0.2:1", reachable=True, memory_bytes=2**30, round_trip_ms=0.3),
+        WorkerStatus(address="10.0.0.3:1", reachable=False, problem="nothing listens there"),
     ],
     notes=["Pass ctx_size."],
 )
@@ -99,6 +104,13 @@ def test_a_reply_of_another_owner_is_shown_without_its_session() -> None:
     row = without_others(a_turn().model_copy(update={"owner": "alice"}), LOCAL_OWNER)
     shown = "\n".join(screen(SEEN.model_copy(update={"turns": [row]}), FakeTerminal(None)))
     assert "one of alice" in shown and "k7m2" not in shown
+
+
+def test_rpc_workers_are_shown_with_what_is_wrong() -> None:
+    shown = "\n".join(screen(SEEN, FakeTerminal(None)))
+    assert "RPC worker 10.0.0.3:1: nothing listens there." in shown
+    row = next(line for line in shown.splitlines() if line.startswith("10.0.0.2:1"))
+    assert row.split()[1:] == ["yes", "1.0", "GiB", "0.3", "ms"]
 
 
 @pytest.mark.parametrize("columns", [10, 25, 40, 60, 100])

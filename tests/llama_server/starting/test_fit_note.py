@@ -43,6 +43,12 @@ def test_a_model_that_is_too_large_itself_is_said_to_be() -> None:
     assert "a smaller quant" in told
 
 
+def test_memory_of_workers_is_named_apart() -> None:
+    told = note(Available(3 * GIB, workers_bytes=(GIB, GIB)), StartOptions(4096))
+    assert "and 3.0 GiB, with 2.0 GiB of RPC workers, is available." in told
+    assert note(Available(3 * GIB, workers_bytes=(8 * GIB,)), StartOptions(4096)) == ""
+
+
 def test_memory_that_a_gpu_shares_is_named_once() -> None:
     told = note(Available(3 * GIB, (2 * GIB,), is_unified=True), StartOptions(4096))
     assert "and 3.0 GiB, which the GPU shares, is available." in told

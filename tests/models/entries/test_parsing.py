@@ -41,6 +41,7 @@ def test_an_entry_has_all_that_it_says() -> None:
         extra_args = ["--cache-type-k", "q8_0"]
         idle_seconds = 900
         keep = true
+        rpc_servers = ["10.0.0.2:50052"]
         """
     )
     assert entry.launch_values() == {
@@ -53,12 +54,13 @@ def test_an_entry_has_all_that_it_says() -> None:
         "extra_args": ("--cache-type-k", "q8_0"),
     }
     assert (entry.name, entry.idle_seconds, entry.keep) == ("coder", 900, True)
+    assert entry.rpc_servers == ("10.0.0.2:50052",)
 
 
 def test_an_entry_leaves_to_the_settings_what_it_does_not_say() -> None:
     entry = one("")
     assert entry.launch_values() == {"model_path": "a"}
-    assert (entry.idle_seconds, entry.keep) == (None, False)
+    assert (entry.idle_seconds, entry.keep, entry.rpc_servers) == (None, False, None)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,11 @@ def test_line_ends_and_a_mark_of_windows_change_nothing(mark: str, ending: str) 
         ("idle_seconds = nan", "it takes a number from 0 on"),
         ("idle_seconds = inf", "it takes a number from 0 on"),
         ('keep = "yes"', 'keep cannot be "yes": it takes true or false'),
+        (
+            'rpc_servers = ["worker"]',
+            'rpc_servers cannot be ["worker"]: it takes a list of texts such as "10.0.0.2:50052"',
+        ),
+        ("rpc_servers = 5", "rpc_servers cannot be 5: it takes a list"),
         ("keep = 1", "keep cannot be 1: it takes true or false"),
         ("extra_args = [1]", "extra_args cannot be [1]: it takes a list of texts, or one text"),
         ("extra_args = '--a \"'", "a quote is opened and never closed"),

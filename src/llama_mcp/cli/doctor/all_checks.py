@@ -11,6 +11,7 @@ from llama_mcp.cli.doctor.checks.runs import look_at_runs
 from llama_mcp.cli.doctor.checks.setting_lines import look_at_settings
 from llama_mcp.cli.doctor.checks.space import look_at_space
 from llama_mcp.cli.doctor.checks.trial import make_a_trial
+from llama_mcp.cli.doctor.checks.workers import look_at_rpc_workers
 from llama_mcp.cli.doctor.entries.looking import look_at_clients
 from llama_mcp.cli.doctor.findings import Check
 
@@ -27,6 +28,7 @@ CHECKS = (
     Check("archive", look_at_archive),
     Check("engine", look_at_engine),
     Check("model", look_at_models),
+    Check("worker", look_at_rpc_workers),
     Check("port", look_at_port),
     Check("run", look_at_runs),
     Check("http", look_at_http),

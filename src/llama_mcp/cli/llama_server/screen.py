@@ -21,6 +21,7 @@ _COLOURS = {
     ServerState.CRASHED: Colour.RED,
     ServerState.UNRESPONSIVE: Colour.RED,
 }
+_REACHABLE = {True: "yes", False: "no", None: "?"}
 
 
 def screen(seen: Overview, terminal: Terminal) -> list[str]:
@@ -33,7 +34,7 @@ def screen(seen: Overview, terminal: Terminal) -> list[str]:
     lines = [state + _cut(heading, None if width is None else width - len(status.state.value))]
     lines += wrapped([status.message], width)
     facts = [*_facts(status), *_figures(seen.metrics), *_slots(seen.slots)]
-    rows = [*_turns(seen.turns, width), *_models(status, width)]
+    rows = [*_turns(seen.turns, width), *_models(status, width), *_workers(status, width)]
     lines += [_cut(line, width) for line in (*facts, *rows)]
     return [*lines, *wrapped(_remarks(seen), width)]
 
@@ -160,7 +161,30 @@ def _models(status: ServerStatus, width: int | None) -> Iterator[str]:
         yield from table(columns, rows, width)
 
 
+def _workers(status: ServerStatus, width: int | None) -> Iterator[str]:
+    if status.workers:
+        columns = (
+            Column("RPC WORKER", is_flexible=True),
+            Column("REACHABLE"),
+            Column("MEMORY", is_number=True),
+            Column("ROUND TRIP", is_number=True),
+        )
+        rows = [
+            (
+                each.address,
+                _REACHABLE[each.reachable],
+                size_text(each.memory_bytes) if each.memory_bytes else "",
+                "" if each.round_trip_ms is None else f"{each.round_trip_ms:.1f} ms",
+            )
+            for each in status.workers
+        ]
+        yield from table(columns, rows, width)
+
+
 def _remarks(seen: Overview) -> Iterator[str]:
+    for worker in seen.status.workers or []:
+        if worker.problem:
+            yield f"RPC worker {worker.address}: {worker.problem}."
     for note in seen.status.notes or []:
         yield from in_the_terminals_words(note).split("\n")
     yield from seen.problems

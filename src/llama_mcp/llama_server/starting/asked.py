@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.engine.capabilities import Capabilities
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
+from llama_mcp.llama_server.engine.memory_options import given_values
 from llama_mcp.llama_server.errors import EntrysValueError, OperatorsValueError
 from llama_mcp.llama_server.status import LaunchArguments
+from llama_mcp.llama_server.workers.wanted import RPC, WantedWorkers, wanted_workers
 from llama_mcp.models.entries.entry import LAUNCH_FIELDS, NamedModel
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.library import library_of
@@ -90,6 +93,21 @@ class Asked:
     def keep(self) -> bool:
         """Whether it is never stopped to make room for another model."""
         return self.entry is not None and self.entry.keep
+
+    def workers(self, config: LaunchConfig, capabilities: Capabilities) -> WantedWorkers:
+        """Return the RPC workers of the start.
+
+        Args:
+            config: what it comes down to.
+            capabilities: what its engine knows.
+        """
+        return wanted_workers(
+            given_values(config.extra_args, capabilities),
+            self.entry.rpc_servers if self.entry else None,
+            self.settings.rpc_servers,
+            uses_gpus=config.n_gpu_layers != 0,
+            is_known=RPC in capabilities,
+        )
 
     @property
     def names_port(self) -> bool:

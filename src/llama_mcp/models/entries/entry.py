@@ -35,6 +35,7 @@ class NamedModel:
         extra_args: More flags.
         idle_seconds: Without a turn for so long it is unloaded; 0 for never.
         keep: Whether it is never stopped to make room for another model.
+        rpc_servers: The RPC workers that it is started with; none for a start without.
     """
 
     name: str
@@ -49,6 +50,7 @@ class NamedModel:
     extra_args: tuple[str, ...] | None = None
     idle_seconds: float | None = None
     keep: bool = False
+    rpc_servers: tuple[str, ...] | None = None
 
     @property
     def folder(self) -> Path:

@@ -1,5 +1,6 @@
 """What each field of an entry takes, and what its value means."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from llama_mcp.setting_values import (
     as_engine,
     as_file,
     as_layers,
+    as_list,
     is_model_path,
 )
 
@@ -33,6 +35,7 @@ EVERY_MODEL = "all"
 # Names that alone are looked for on PATH.
 _PROGRAMS = ("llama-server", "llama-server.exe")
 
+_ADDRESS = re.compile(r"[^\s,]+:\d{1,5}")
 # Takes a value and the folder of the file; raises ValueError with what the field takes.
 Field = Callable[[Any, Path], object]
 
@@ -92,6 +95,15 @@ def _extra_args(value: Any, _folder: Path) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _addresses(value: Any, _folder: Path) -> tuple[str, ...]:
+    given = value if isinstance(value, list) else as_list(value) if isinstance(value, str) else None
+    if given is None or not all(
+        isinstance(each, str) and _ADDRESS.fullmatch(each) for each in given
+    ):
+        raise ValueError('it takes a list of texts such as "10.0.0.2:50052"; [] for none')
+    return tuple(given)
+
+
 def _switch(value: Any, _folder: Path) -> bool:
     if not isinstance(value, bool):
         raise ValueError("it takes true or false")
@@ -124,5 +136,6 @@ FIELDS: Mapping[str, Field] = {
     "extra_args": _extra_args,
     "idle_seconds": _number_in(IdleSeconds),
     "keep": _switch,
+    "rpc_servers": _addresses,
 }
 REQUIRED = ("name", "model_path")

@@ -10,6 +10,7 @@ from llama_mcp.llama_server.status import (
     ServerState,
     ServerStatus,
     SlotCount,
+    WorkerStatus,
 )
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.sessions.records import Session, SessionList, TurnStatistics
@@ -37,6 +38,7 @@ def status_text(status: ServerStatus) -> str:
     ]
     lines.append(f"[{_joined(figures)}]")
     lines += [_model_line(model) for model in status.models or []]
+    lines += [worker_line(worker) for worker in status.workers or []]
     lines += status.notes or []
     if status.last_exit and status.last_exit.log_tail:
         lines += ["From its log:", *(f"  {line}" for line in status.last_exit.log_tail)]
@@ -54,6 +56,18 @@ def _model_line(model: ModelStatus) -> str:
         counted(model.clients, "client") if model.clients else "",
     ]
     return f"{'Is idle' if is_idle else 'Runs'}: {model.name} ({_joined(parts)})"
+
+
+def worker_line(worker: WorkerStatus) -> str:
+    """Return an RPC worker in a line."""
+    trip = worker.round_trip_ms
+    parts = [
+        "reachable" if worker.reachable else "",
+        f"{worker.memory_bytes / 2**20:.0f} MiB" if worker.memory_bytes else "",
+        "" if trip is None else f"round trip {trip:.1f} ms",
+        worker.problem or "",
+    ]
+    return f"RPC worker {worker.address} ({_joined(parts) or 'not seen yet'})"
 
 
 def config_text(config: ServerConfig | ConfigByName) -> str:
