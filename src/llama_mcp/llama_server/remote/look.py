@@ -29,6 +29,8 @@ class RemoteLook:
     """What is asked for; None when neither a setting nor the engine says it."""
     models: tuple[str, ...]
     """What it lists."""
+    is_loading: bool
+    """Its model is not loaded yet; the next turn waits for it."""
     ctx_size: int
     """The window of each conversation, in tokens."""
     ctx_size_source: Source
@@ -49,9 +51,21 @@ class RemoteLook:
     """How long a context its model was trained for."""
     sees_pictures: bool | None
     asked_seconds_ago: float
-    """How old this is."""
+    """How old this is; infinite when it was never asked."""
 
     @property
     def guesses(self) -> str | None:
-        """What of its window and of counts it has not told, in a sentence; None when all is."""
-        raise NotImplementedError
+        """What of its window and of counts it has not told, in sentences; None when all is."""
+        return guesses_of(self.ctx_size, self.ctx_size_source, self.counting)
+
+
+def guesses_of(ctx_size: int, source: Source, counting: Counting) -> str | None:
+    """Return what is no fact of a window and of counts, in sentences; None when all is told."""
+    said = []
+    if source == "setting":
+        said.append(f"The window of {ctx_size} is the operator's setting: the engine tells none.")
+    elif source == "guess":
+        said.append(f"The window of {ctx_size} is a guess: the engine tells none.")
+    if counting == "estimate":
+        said.append("Its tokens are estimated, not counted.")
+    return " ".join(said) or None

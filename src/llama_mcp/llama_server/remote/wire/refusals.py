@@ -1,0 +1,166 @@
+"""What an engine means when it refuses a request: whose words these are is said beside each."""
+
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from llama_mcp.llama_server.api.fields import count_or_none, member
+
+# How many characters of a refusal are read, and how many an error repeats.
+READ, SHOWN = 20_000, 600
+BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 400, 401, 403, 404
+TOO_LARGE, UNPROCESSABLE, TOO_MANY, UNAVAILABLE = 413, 422, 429, 503
+
+_TOO_LONG = re.compile(
+    r"exceed_context_size|exceeds the available context size"  # llama-server
+    r"|maximum context length|context length (is|of) only|model'?s context length"  # vLLM, OpenAI
+    r"|too long to fit into the model|maximum input length"  # vLLM, older
+    r"|context_length_exceeded|context window ?exceeded|ContextWindowExceeded"  # OpenAI, LiteLLM
+    r"|longer than the model.s context length|exceeds the maximum allowed length"  # SGLang
+    r"|input length exceeds the context length"  # Ollama
+    r"|must be <= \d+\. Given: \d+ `inputs`",  # text-generation-inference
+    re.IGNORECASE,
+)
+_WINDOW = (
+    re.compile(r"available context size \((\d+)", re.IGNORECASE),
+    re.compile(r"context length(?: is| of)?(?: only)? \(?(\d+)", re.IGNORECASE),
+    re.compile(r"maximum allowed length \((\d+)", re.IGNORECASE),
+    re.compile(r"must be <= (\d+)", re.IGNORECASE),
+)
+_PROMPT = (
+    re.compile(r"request \((\d+) tokens\) exceeds", re.IGNORECASE),
+    re.compile(r"messages resulted in (\d+) tokens", re.IGNORECASE),
+    re.compile(r"\((\d+) in the (?:messages|prompt)", re.IGNORECASE),
+    re.compile(r"(\d+) tokens from the input messages", re.IGNORECASE),
+    re.compile(r"(?:has|have|passed|contains|least) (\d+) (?:input )?tokens", re.IGNORECASE),
+    re.compile(r"prompt contains (?:at least )?(\d+)", re.IGNORECASE),
+    re.compile(r"total length (\d+)\)", re.IGNORECASE),
+    re.compile(r"input (?:length )?\((\d+) tokens\)", re.IGNORECASE),
+    re.compile(r"Given: (\d+) `inputs`", re.IGNORECASE),
+)
+_NOT_KNOWN = re.compile(
+    r"unknown|unrecogni[sz]ed|unsupported|not support|unexpected|not permitted|not allowed"
+    r"|additional propert|extra (inputs|fields)|invalid (field|param|argument)"
+    r"|no such (field|param)",
+    re.IGNORECASE,
+)
+_LOADING = re.compile(r"loading model|model is loading", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that is none."""
+
+    status: int
+    """Of HTTP, or what the error in a stream says in its place."""
+    message: str
+    """What it says to people."""
+    text: str
+    """All of it, for what can be found in it."""
+    retry_after_seconds: float | None = None
+    window: int | None = None
+    """How many tokens the engine takes, if it refuses a prompt as too long and says so."""
+    prompt_tokens: int | None = None
+    """How many the prompt has, likewise."""
+
+    @property
+    def shown(self) -> str:
+        """What an error repeats of it."""
+        said = self.message if len(self.message) <= SHOWN else self.message[: SHOWN - 1] + "…"
+        return f"{said} (HTTP {self.status})"
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the prompt is longer than the window."""
+        return _TOO_LONG.search(self.text) is not None
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether its model is still loading (llama-server)."""
+        return self.status == UNAVAILABLE and _LOADING.search(self.text) is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another time is better."""
+        return self.status in (TOO_MANY, UNAVAILABLE)
+
+    def unknown_fields(self, names: Collection[str]) -> list[str]:
+        """Return which of the request's fields it names as such that it does not know."""
+        can_be = self.status in (BAD_REQUEST, UNPROCESSABLE, 501)
+        if not can_be or self.is_too_long or not _NOT_KNOWN.search(self.text):
+            return []
+        return [name for name in names if re.search(rf"\b{re.escape(name)}\b", self.text)]
+
+
+def refusal_from(status: int, content: bytes, retry_after: str | None = None) -> Refusal:
+    """Return what an answer with such a status says.
+
+    Args:
+        status: of HTTP.
+        content: its body, or the JSON of an error in a stream.
+        retry_after: that header's value.
+    """
+    text = content[:READ].decode("utf-8", "replace").strip()
+    fault = _fault(text)
+    told = count_or_none(member(fault, "n_ctx")), count_or_none(member(fault, "n_prompt_tokens"))
+    refusal = Refusal(status, _message(fault, text), text, retry_after_seconds(retry_after))
+    if not refusal.is_too_long:
+        return refusal
+    window, prompt = told[0] or _first(_WINDOW, text), told[1] or _first(_PROMPT, text)
+    return Refusal(status, refusal.message, text, refusal.retry_after_seconds, window, prompt)
+
+
+def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
+    """Return how long to wait by a Retry-After, seconds or an HTTP date; None without a right one.
+
+    Args:
+        value: the header's.
+        now: a moment; None for this one.
+    """
+    if value is None:
+        return None
+    value = value.strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return max((at - (now or datetime.now(UTC))).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _fault(text: str) -> Any:
+    """Return the part of the answer that says what is wrong: `error`, or the whole."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    error = member(whole, "error")
+    return whole if error is None else error
+
+
+def _message(fault: Any, text: str) -> str:
+    if isinstance(fault, str):
+        return fault
+    for name in ("message", "detail", "msg", "error"):
+        said = member(fault, name)
+        if isinstance(said, str) and said.strip():
+            return " ".join(said.split())
+        if said:
+            return json.dumps(said, ensure_ascii=False)
+    is_page = "<html" in text[:1000].lower() or text[:1] == "<"
+    return "a web page instead of an answer" if is_page else " ".join(text.split()) or "no reason"
+
+
+def _first(patterns: Collection[re.Pattern[str]], text: str) -> int | None:
+    # vLLM writes numbers without separators, some gateways with.
+    plain = re.sub(r"(?<=\d),(?=\d{3})", "", text)
+    for pattern in patterns:
+        if match := pattern.search(plain):
+            return count_or_none(int(match[1][:12])) or None
+    return None
