@@ -49,8 +49,8 @@ class OverRun:
         return None
 
     @property
-    def is_ours_alone(self) -> bool:
-        """True: only llama-mcp knows its key or its port."""
+    def is_ours(self) -> bool:
+        """True: a keeper of ours ran it."""
         return True
 
     def note_use(self) -> None:

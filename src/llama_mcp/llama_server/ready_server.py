@@ -145,8 +145,8 @@ class ReadyServer(RestoresPrompts, Protocol):
         """What of its window and of counts it was not told, in sentences; None when it knows."""
 
     @property
-    def is_ours_alone(self) -> bool:
-        """Whether all that its prompt cache has seen is in our archive."""
+    def is_ours(self) -> bool:
+        """Whether llama-mcp has started it: it can start it otherwise, and nobody else uses it."""
 
     def note_use(self) -> None:
         """Say that a turn begins, goes on or ends, so that it is not unloaded as idle.

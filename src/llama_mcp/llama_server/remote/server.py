@@ -88,8 +88,8 @@ class RemoteServer:
         return guesses_of(window, source, counting_of(self.access))
 
     @property
-    def is_ours_alone(self) -> bool:
-        """False: others may use it, of whom nothing is known."""
+    def is_ours(self) -> bool:
+        """False: somebody else runs it, and others may use it."""
         return False
 
     def note_use(self) -> None:
