@@ -6,9 +6,12 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.fake_openai_server.engine import Asked, FakeEngine, Refusal
+
+TLS_HELLO = b"\x16"
 
 
 @dataclass
@@ -20,9 +23,7 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(
-    engine: FakeEngine, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Serving]:
+async def serving(engine: FakeEngine, tls: ssl.SSLContext | None = None) -> AsyncIterator[Serving]:
     """Serve it on a free port until the context ends."""
     handlers: set[asyncio.Task[None]] = set()
 
@@ -58,7 +59,11 @@ async def _one(
     engine: FakeEngine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> bool:
     """Answer one request, and return whether another may follow."""
-    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    first = await reader.readexactly(1)
+    if first == TLS_HELLO:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        return False
+    head = (first + await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     method, target, _ = head[0].split(" ")
     headers = {}
     for line in filter(None, head[1:]):
@@ -89,7 +94,7 @@ def _send_whole(writer: asyncio.StreamWriter, answer: Refusal) -> None:
 
 async def _send_stream(
     engine: FakeEngine,
-    body: dict[str, object],
+    body: Any,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:

@@ -18,6 +18,7 @@ from llama_mcp.llama_server.remote.errors import (
     RemoteBusyError,
     RemoteRefusedError,
     RemoteRequestError,
+    RemoteUnreachableError,
 )
 from llama_mcp.llama_server.remote.estimates import TokenEstimates
 from llama_mcp.llama_server.remote.finding_out import Facts, find_out, refused_for_good
@@ -127,7 +128,10 @@ class Access:
         Raises:
             LlamaMCPError: it does not answer, or cannot be used.
         """
+        came_at = time.monotonic()
         async with self._one_at_a_time:
+            if self.problem is not None and (self._asked_at or 0.0) >= came_at:
+                raise self.problem  # somebody else has just asked
             is_known = self.facts is not None and self.problem is None
             if is_known and self.facts is not None and self.age_seconds <= max_age_seconds:
                 return self.facts
@@ -145,7 +149,7 @@ class Access:
                 return await find_out(self.http, self.target)
         except TimeoutError as error:
             within = f"it did not say within {LOOK_SECONDS:g} s what it is"
-            raise RemoteRefusedError(self.url, within, "Call again later.") from error
+            raise RemoteUnreachableError(self.url, within) from error
 
     def _take(self, facts: Facts) -> None:
         if self.facts is None or facts.identity != self.facts.identity:

@@ -4,6 +4,7 @@ import time
 
 import anyio
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
 from llama_mcp.llama_server.remote.access import Access
 from llama_mcp.llama_server.remote.errors import RemoteBusyError
@@ -33,16 +34,20 @@ async def once_loaded(access: Access, tell: TellLoad) -> None:
             tell(ModelLoad(seconds, f"The engine is loading {access.shown_model}"))
             await anyio.sleep(_TELL_SECONDS)
 
+    problem: LlamaMCPError | None = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(keep_telling)
-        with anyio.move_on_after(LOAD_SECONDS):
-            await _load(access)
-            tasks.cancel_scope.cancel()
-            return
+        try:
+            with anyio.fail_after(LOAD_SECONDS):
+                await _load(access)
+        except TimeoutError:
+            within = f"its model has not loaded within {LOAD_SECONDS:.0f} s"
+            problem = RemoteBusyError(access.url, within, waiting_seconds=None)
+        except LlamaMCPError as error:
+            problem = error
         tasks.cancel_scope.cancel()
-    raise RemoteBusyError(
-        access.url, f"its model has not loaded within {LOAD_SECONDS:.0f} s", waiting_seconds=None
-    )
+    if problem is not None:
+        raise problem
 
 
 async def _load(access: Access) -> None:
