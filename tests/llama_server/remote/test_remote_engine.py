@@ -1,5 +1,6 @@
 """What an engine is found out to be, over HTTP and HTTPS, and what is said when that fails."""
 
+import asyncio
 import socket
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,38 @@ async def test_a_certificate_file_that_is_not_there_is_named(
     with pytest.raises(RemoteUnreachableError, match="SSL_CERT_FILE"):
         await engine.ready_server()
     await engine.aclose()
+
+
+async def test_plain_http_never_goes_through_a_proxy_of_the_environment(
+    open_remote: OpenRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    remote = await open_remote()
+    assert text_of(await chunks_of(await remote.engine.ready_server())) == SENTENCE
+
+
+async def test_https_goes_through_a_proxy_that_sees_no_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text("sk-secret")
+    seen: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        engine = engine_at("https://engine.example", key_file=key_file)
+        with pytest.raises(RemoteUnreachableError, match="403 Forbidden"):
+            await engine.ready_server()
+        await engine.aclose()
+    assert seen and seen[0].startswith(b"CONNECT engine.example:443") and b"sk-" not in seen[0]
 
 
 async def test_tls_where_plain_http_is_spoken_is_named(open_remote: OpenRemote) -> None:

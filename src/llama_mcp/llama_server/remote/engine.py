@@ -99,7 +99,7 @@ class RemoteEngine:
         """Return what stands for it in a ranking; raises as ready_server.
 
         Raises:
-            CannotRankError: it makes neither vectors nor scores.
+            RemoteCannotRankError: it makes neither vectors nor scores.
         """
         await self._access.refresh()
         return await rank_server_of(self._access)

@@ -3,6 +3,7 @@
 import math
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.model_errors import CannotRankError
 
 _NOT_OURS = "Somebody else runs it; llama-mcp can neither start nor repair it."
 
@@ -65,4 +66,16 @@ class RemoteBusyError(LlamaMCPError):
         when = "later" if waiting_seconds is None else f"in {math.ceil(waiting_seconds)} s"
         super().__init__(
             f"The engine at {url} takes no requests now: {problem}. Call again {when}."
+        )
+
+
+class RemoteCannotRankError(CannotRankError):
+    """An engine's model makes neither vectors nor scores."""
+
+    def __init__(self, url: str, model: str) -> None:
+        LlamaMCPError.__init__(
+            self,
+            f"The engine at {url} cannot rank: asked for them, {model} gives neither scores nor "
+            "vectors. Name a model that ranks; for an engine that somebody else runs, only the "
+            "operator can.",
         )

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from llama_mcp.llama_server.api.ranking import fetch_scores, fetch_vectors
 from llama_mcp.llama_server.errors import CompletionError
-from llama_mcp.llama_server.model_errors import CannotRankError, RankFailedError
+from llama_mcp.llama_server.model_errors import RankFailedError
 from llama_mcp.llama_server.rank_server import RankKind, Scores, Vector
 from llama_mcp.llama_server.ready_server import ModelLoad, TellLoad
 from llama_mcp.llama_server.remote.access import Access
 from llama_mcp.llama_server.remote.counting import count_text
-from llama_mcp.llama_server.remote.errors import RemoteRefusedError, RemoteRequestError
+from llama_mcp.llama_server.remote.errors import (
+    RemoteCannotRankError,
+    RemoteRefusedError,
+    RemoteRequestError,
+)
 
 # llama-server refuses inputs longer than one physical batch, which it does not tell: by default
 # its smallest.
@@ -86,7 +90,7 @@ async def rank_server_of(access: Access) -> RemoteRankServer:
     """Return what stands for the engine in a ranking; what its model makes is tried out.
 
     Raises:
-        CannotRankError: it makes neither vectors nor scores.
+        RemoteCannotRankError: it makes neither vectors nor scores.
         LlamaMCPError: it does not answer.
     """
     kind = access.target.ranks or access.ranks or await _kind_of(access)
@@ -104,8 +108,7 @@ async def _kind_of(access: Access) -> RankKind:
             return kind
         except (CompletionError, RemoteRequestError, RemoteRefusedError) as error:
             problems.append(error)
-    what = f"a model of {access.url} that gives neither scores nor vectors"
-    raise CannotRankError(access.shown_model, what, "", "named") from problems[-1]
+    raise RemoteCannotRankError(access.url, access.shown_model) from problems[-1]
 
 
 async def _vector(access: Access) -> None:
