@@ -161,8 +161,9 @@ class Chat:
 
     async def _next(self, chunks: AsyncIterator[dict[str, Any]]) -> dict[str, Any] | None:
         """Return the next chunk; None after the last, also where the stream is not ended then."""
-        seconds = _FIGURES_SECONDS if self._figures.is_ended else math.inf
-        with anyio.move_on_after(seconds):
+        if not self._figures.is_ended:
+            return await anext(chunks, None)
+        with anyio.move_on_after(_FIGURES_SECONDS):
             return await anext(chunks, None)
         return None
 
