@@ -75,7 +75,7 @@ class ModelUnloadedError(LlamaMCPError):
 class PromptTooLongError(LlamaMCPError):
     """A prompt was refused as longer than the window. What was learned of that counts already."""
 
-    next_step = "Begin a new session, or shorten the message."
+    next_step = "Send it again, or shorten it."
 
     def __init__(self, problem: str, window: int, prompt_tokens: int | None) -> None:
         """Take what was said.
@@ -85,7 +85,10 @@ class PromptTooLongError(LlamaMCPError):
             window: what the window is taken to be from now on, in tokens.
             prompt_tokens: how many the prompt has, where that was said.
         """
-        super().__init__(f"The prompt was refused as too long: {problem}.")
+        super().__init__(
+            f"The prompt was refused as too long: {problem}. From now on the window is taken to be "
+            f"{window} tokens."
+        )
         self.problem = problem
         self.window = window
         self.prompt_tokens = prompt_tokens

@@ -255,6 +255,23 @@ async def test_what_is_no_engine_is_told(
     assert remote.engine.last_look().is_reachable
 
 
+async def test_a_llama_server_that_loads_is_waited_for(
+    open_remote: OpenRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = await open_remote()
+    loading = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
+    with monkeypatch.context() as patch:
+        patch.setattr(remote.fake, "answer", lambda _request: Refusal(503, loading))
+        look = await remote.engine.look()
+        assert (look.kind, look.is_loading, look.problem) == ("llama-server", True, None)
+        waiting = await remote.engine.ready_server()
+    assert waiting.load is not None
+    told: list[str] = []
+    server = await waiting.when_ready(lambda load: told.append(load.line))
+    assert told and "is loading" in told[0] and server.load is None
+    assert text_of(await chunks_of(server)) == SENTENCE
+
+
 async def test_silence_of_an_engine_that_is_gone_ends_the_wait() -> None:
     async with serving(FakeEngine()) as place:
         engine = engine_at(place.url)

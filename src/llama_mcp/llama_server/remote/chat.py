@@ -37,6 +37,8 @@ FIRST_WAIT_SECONDS = 2.0
 MOST_TRIES = 8
 # What follows the end of a text are figures, which come at once.
 _FIGURES_SECONDS = 5.0
+# The end of an answer comes with its last line, or with the end of the connection.
+_END_SECONDS = 0.05
 
 
 class Chat:
@@ -142,10 +144,14 @@ class Chat:
         self.note_left_out()
         access, figures = self._access, self._figures
         try:
-            chunks = chunks_in(self._alive(pieces))
-            while (chunk := await self._next(chunks)) is not None:
-                figures.take(chunk)
-                yield chunk
+            async with (
+                aclosing(self._alive(pieces)) as alive,
+                aclosing(chunks_in(alive)) as chunks,
+            ):
+                while (chunk := await self._next(chunks)) is not None:
+                    figures.take(chunk)
+                    yield chunk
+                await _read_to_end(alive)
         except RefusedInStreamError as error:
             raise self._error_of(error.refusal) from error
         except BrokenStreamError as error:
@@ -167,7 +173,7 @@ class Chat:
             return await anext(chunks, None)
         return None
 
-    async def _alive(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _alive(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         async for piece in pieces:
             self._note_life()
             yield piece
@@ -187,6 +193,16 @@ class Chat:
         messages = self._body.get("messages") or ()
         window, prompt_tokens = self._access.learn_too_long(messages, refusal)
         return PromptTooLongError(refusal.shown, window, prompt_tokens)
+
+
+async def _read_to_end(pieces: AsyncIterator[bytes]) -> None:
+    """Read what follows [DONE], which is nothing: only a whole answer leaves its connection free.
+
+    Another one would have to be opened, with all that TLS says before the first word.
+    """
+    with anyio.move_on_after(_END_SECONDS):
+        async for _ in pieces:
+            pass
 
 
 class _Figures:

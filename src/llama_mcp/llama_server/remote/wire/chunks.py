@@ -5,7 +5,8 @@ parts, reasoning under another name, a whole reply where a stream was asked for.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from llama_mcp.llama_server.api.chunks import DONE, MAX_LINE_BYTES, decoded
@@ -29,7 +30,7 @@ class RefusedInStreamError(Exception):
         self.refusal = refusal
 
 
-async def chunks_in(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
+async def chunks_in(pieces: AsyncIterator[bytes]) -> AsyncGenerator[dict[str, Any], None]:
     """Give each chunk of a stream, in llama-server's shape; those without content, too.
 
     Args:
@@ -40,19 +41,20 @@ async def chunks_in(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any
         RefusedInStreamError: it holds an error.
     """
     is_ended = False
-    async for data in events_in(pieces):
-        if data == DONE:
-            return
-        chunk = _chunk(data)
-        if chunk is not None:
-            is_ended = is_ended or _ends(chunk)
-            yield chunk
+    async with aclosing(events_in(pieces)) as events:
+        async for data in events:
+            if data == DONE:
+                return
+            chunk = _chunk(data)
+            if chunk is not None:
+                is_ended = is_ended or _ends(chunk)
+                yield chunk
     # Some leave [DONE] out.
     if not is_ended:
         raise BrokenStreamError("its stream ended before the reply was complete")
 
 
-async def events_in(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def events_in(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Give the data of each event. A body that is JSON and no stream counts as one event."""
     pending, is_first = b"", True
     event: list[bytes] = []

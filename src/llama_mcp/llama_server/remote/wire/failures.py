@@ -20,7 +20,7 @@ def why_no_answer(error: BaseException, host: str) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate(cause)
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {cause.reason or cause}"
+            return f"TLS failed: {_said_by(cause, 'reason') or cause}"
         if isinstance(cause, socket.gaierror):
             return f"its host name {host} is not known ({cause.strerror})"
         if isinstance(cause, ConnectionRefusedError):
@@ -30,17 +30,22 @@ def why_no_answer(error: BaseException, host: str) -> str:
     for cause in causes:
         if isinstance(cause, OSError) and cause.strerror:
             return f"the connection failed ({cause.strerror})"
-    if any("Timeout" in type(cause).__name__ for cause in causes):
-        return str(error)[:_SHOWN] or "there was no answer in time"
+    if any(type(cause).__name__ == "ConnectTimeout" for cause in causes):
+        return "there was no connection in time: the host is down, or a firewall drops what comes"
     return str(error)[:_SHOWN] or type(error).__name__
 
 
 def _certificate(error: ssl.SSLCertVerificationError) -> str:
-    said = error.verify_message or error.reason or "it is not trusted"
+    said = _said_by(error, "verify_message") or _said_by(error, "reason") or "it is not trusted"
     return (
         f"its certificate was not accepted: {said}. A certificate authority of your own is taken "
         "from the file that the environment variable SSL_CERT_FILE names"
     )
+
+
+def _said_by(error: ssl.SSLError, name: str) -> str:
+    # Errors that were not made by OpenSSL lack what its own have.
+    return str(getattr(error, name, None) or "")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

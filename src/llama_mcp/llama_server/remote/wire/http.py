@@ -6,8 +6,8 @@ only, where it sees nothing of what is said; plain HTTP goes straight to the eng
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -148,9 +148,9 @@ class RemoteHttp:
                 raise self._unreachable("POST", path, why) from error
             if refusal is not None:
                 raise RefusedError(refusal)
-            yield self._pieces(response)
+            yield await stack.enter_async_context(aclosing(self._pieces(response)))
 
-    async def _pieces(self, response: "httpx2.Response") -> AsyncIterator[bytes]:
+    async def _pieces(self, response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
         try:
             async for piece in response.aiter_bytes():
                 yield piece
