@@ -1,85 +1,25 @@
 """Turns with an engine that somebody else runs: archived, fitted, cut and told as any."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import anyio
 import pytest
 
-from llama_mcp.llama_server.left_replies import LeftRunReplies
-from llama_mcp.llama_server.ready_server import ANY_SERVER, WantedServer
-from llama_mcp.llama_server.remote.engine import RemoteEngine
-from llama_mcp.llama_server.remote.server import RemoteServer
-from llama_mcp.llama_server.remote.target import RemoteTarget
-from llama_mcp.services import open_services
 from llama_mcp.sessions.records import TurnStatus
-from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
-from llama_mcp.turns.in_flight import InFlight
-from llama_mcp.turns.replies.reply import ChatReply
 from tests.fake_openai_server.engine import SENTENCE, THOUGHT, FakeEngine
-from tests.fake_openai_server.serving import serving
 from tests.support.processes import until
+from tests.turns.remote_rooms import RemoteRoom, remote_room
 
 WORDS = "Some words of a message that has no end. "
-
-
-@dataclass(frozen=True)
-class RemoteServers:
-    """One engine for every turn."""
-
-    engine: RemoteEngine
-
-    async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> RemoteServer:
-        return await self.engine.ready_server()
-
-
-@dataclass
-class RemoteRoom:
-    """Turns, and the stand-in that answers them."""
-
-    in_flight: InFlight
-    fake: FakeEngine
-
-    async def complete(
-        self, message: str, session_id: str | None = None, **request: Any
-    ) -> ChatReply:
-        turn = await self.in_flight.take_turn(
-            ChatRequest(message=message, session_id=session_id, **request)
-        )
-        await until(lambda: turn.is_over, "the turn is over")
-        assert turn.error is None, turn.error
-        return turn.snapshot()
-
-
 OpenRoom = Callable[..., AbstractAsyncContextManager[RemoteRoom]]
 
 
 @pytest.fixture
 def open_remote_room(tmp_path: Path) -> OpenRoom:
-    @asynccontextmanager
-    async def opened(fake: FakeEngine, **target: Any) -> AsyncIterator[RemoteRoom]:
-        settings = Settings(home=tmp_path / "home")
-        async with serving(fake) as place:
-            engine = RemoteEngine(RemoteTarget(url=place.url, **target), salt=str(tmp_path))
-            async with (
-                open_services(settings, inherited_environment()) as services,
-                anyio.create_task_group() as tasks,
-            ):
-                in_flight = InFlight(
-                    RemoteServers(engine),
-                    LeftRunReplies(services.supervisor, settings.runs_dir),
-                    services.archive,
-                    tasks,
-                    traces_content=False,
-                )
-                yield RemoteRoom(in_flight, fake)
-                await engine.aclose()
-
-    return opened
+    return partial(remote_room, tmp_path)
 
 
 async def test_a_turn_is_archived_with_figures_of_our_own(open_remote_room: OpenRoom) -> None:

@@ -11,6 +11,7 @@ import pytest
 from llama_mcp.llama_server.remote.engine import RemoteEngine
 from llama_mcp.llama_server.remote.errors import RemoteRefusedError, RemoteRequestError
 from llama_mcp.llama_server.remote.target import RemoteTarget
+from llama_mcp.turns.chat_request import GO_ON
 from tests.conftest import REAL_LLAMA_CPPS
 from tests.llama_server.remote.conftest import MESSAGES, chunks_of, text_of
 from tests.support.processes import PATIENCE_SECONDS
@@ -57,6 +58,9 @@ async def test_a_llama_server_tells_all_and_serves_as_ours_does(
         slots = await remote.slots()
         assert isinstance(slots, list) and len(slots) == 2
         assert "llamacpp:" in (await remote.metrics_text() or "")
+        # By this a turn knows that a reply can be gone on with.
+        both = {"messages": MESSAGES, **GO_ON, "add_generation_prompt": True}
+        assert "continue_final_message" in (await server.why_refused(both, 30) or "")
         rendered = await server.rendered_prompt({"messages": MESSAGES})
         assert rendered is not None and "Hello there" in rendered
 
