@@ -236,6 +236,7 @@ async def test_a_missing_key_file_is_an_error_of_its_own(
         (Refusal(200, "<html>Log in</html>"), RemoteRefusedError, "gives no JSON"),
         (Refusal(200, {"data": []}), RemoteRefusedError, "lists no models"),
         (Refusal(200, [1, None, {"id": 7}]), RemoteRefusedError, "lists no models"),
+        (Refusal(200, {"data": [{"id": "\x1b[31m"}]}), RemoteRefusedError, "lists no models"),
         (Refusal(404, {"detail": "Not Found"}), RemoteRefusedError, "Not Found"),
         (Refusal(500, "<html>"), RemoteRefusedError, "a web page"),
         (Refusal(429, {}, {"Retry-After": "9"}), RemoteBusyError, "in 9 s"),

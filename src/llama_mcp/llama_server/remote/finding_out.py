@@ -5,6 +5,7 @@ A proxy's /health is never asked: LiteLLM's calls every model behind it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,9 @@ NO_LOAD = "autoload=false"
 _WINDOW_NAMES = ("max_model_len", "context_window", "context_length", "max_context_length")
 # A list of a gateway's models may be long.
 _SHOWN_MODELS = 10
+# Names and versions are shown and archived; longer ones are none.
+_LONGEST_NAME = 300
+MOST_MODELS = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +177,8 @@ def _window(entry: Mapping[str, Any], meta: Any) -> int | None:
 
 def _entries(answer: Any) -> list[dict[str, Any]]:
     listed = answer if isinstance(answer, list) else member(answer, "data")
-    return [
-        entry
-        for entry in _list(listed)
-        if isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"]
-    ]
+    entries = (entry for entry in _list(listed) if _text(member(entry, "id")))
+    return list(islice(entries, MOST_MODELS))
 
 
 def _list(value: Any) -> list[Any]:
@@ -185,4 +186,5 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    is_right = isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_NAME
+    return value if is_right and value else None

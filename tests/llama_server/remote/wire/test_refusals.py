@@ -160,7 +160,8 @@ def test_a_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | 
         (b'{"detail": [{"msg": "odd"}]}', '[{"msg": "odd"}]'),
         (b"<html><body>Bad gateway</body></html>", "a web page instead of an answer"),
         (b"", "no reason"),
-        (b"[" * 5000, "[" * 599 + "…"),
+        (b'{"error": {"message": "\\u001b[31mred"}}', "\\x1b[31mred"),
+        (b"[" * 5000, "[" * 600 + "…"),
         (b"\xff\xfe", "��"),
     ],
 )

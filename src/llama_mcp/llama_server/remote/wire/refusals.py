@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from llama_mcp.llama_server.api.fields import count_or_none, member
+from llama_mcp.visible_text import visible_line
+from llama_mcp.wording import shortened
 
 # How many characters of a refusal are read, and how many an error repeats.
 READ, SHOWN = 20_000, 600
@@ -70,8 +72,7 @@ class Refusal:
     @property
     def shown(self) -> str:
         """What an error repeats of it."""
-        said = self.message if len(self.message) <= SHOWN else self.message[: SHOWN - 1] + "…"
-        return f"{said} (HTTP {self.status})"
+        return f"{shortened(visible_line(self.message), SHOWN)} (HTTP {self.status})"
 
     @property
     def is_too_long(self) -> bool:
