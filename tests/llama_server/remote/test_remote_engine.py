@@ -228,6 +228,7 @@ async def test_a_missing_key_file_is_an_error_of_its_own(
     with pytest.raises(KeyFileError, match="no such file"):
         await remote.engine.ready_server()
     assert not remote.fake.asked
+    assert not remote.engine.last_look().is_reachable
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ class Access:
         self.ranks: RankKind | None = None
         self.not_before = 0.0
         """Until then, by time.monotonic(), it has asked not to be asked."""
+        self.busy_words = ""
+        """What it has said then."""
         self._salt = salt
         self._window: int | None = None
         self._asked_at: float | None = None
@@ -161,6 +163,13 @@ class Access:
         else:
             self._asked_at = time.monotonic()
         self.facts, self.problem = facts, None
+
+    def hold_off(self, refusal: Refusal, usual_seconds: float) -> None:
+        """Have nobody ask it for as long as it says that it is busy, else for the usual time."""
+        told = refusal.retry_after_seconds
+        pause = usual_seconds if told is None else told
+        self.not_before = max(self.not_before, time.monotonic() + pause)
+        self.busy_words = refusal.shown
 
     def doubt(self) -> None:
         """Have it found out anew what it is, with the next question."""

@@ -4,7 +4,6 @@ What it refuses for reasons that pass is asked for again, within a bound; a fiel
 know is left out, once and for all.
 """
 
-import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -100,13 +99,9 @@ class Chat:
                 continue
             if not refusal.is_busy:
                 raise self._error_of(refusal)
-            told = refusal.retry_after_seconds
-            pause = wait if told is None else told
-            access.not_before = max(access.not_before, time.monotonic() + pause)
-            self._last_words, wait = refusal.shown, wait * 2
-        raise RemoteBusyError(access.url, self._last_words, None)
-
-    _last_words = "it has asked to wait"
+            access.hold_off(refusal, wait)
+            wait *= 2
+        raise RemoteBusyError(access.url, access.busy_words, None)
 
     async def _wait_as_asked(self, waited: float) -> float:
         """Wait until it may be asked again, and return how long that was.
@@ -118,16 +113,13 @@ class Chat:
         if left <= 0:
             return 0.0
         if waited + left > MOST_WAITING_SECONDS:
-            raise RemoteBusyError(self._access.url, self._last_words, math.ceil(left))
+            raise RemoteBusyError(self._access.url, self._access.busy_words, left)
         await anyio.sleep(left)
         return left
 
     def _left_out(self, refusal: Refusal, body: Mapping[str, Any]) -> bool:
         """Tell whether it refuses fields that can be left out, and have them left out."""
         unknown = refusal.unknown_fields(can_be_left_out(body))
-        # A newer name was sent in the place of this one.
-        if "max_tokens" in self._body and "max_completion_tokens" in refusal.text:
-            unknown = [*unknown, "max_tokens"] if "max_tokens" in body else unknown
         new = [name for name in unknown if name not in self._access.unknown_fields]
         self._access.unknown_fields |= set(new)
         return bool(new)

@@ -6,7 +6,7 @@ from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import ModelLoad
 from llama_mcp.llama_server.remote.access import FACTS_AGE_SECONDS, Access
 from llama_mcp.llama_server.remote.counting import counting_of
-from llama_mcp.llama_server.remote.errors import RemoteUnreachableError
+from llama_mcp.llama_server.remote.errors import RemoteBusyError, RemoteRefusedError
 from llama_mcp.llama_server.remote.figures import metrics_of, slots_of
 from llama_mcp.llama_server.remote.look import RemoteLook
 from llama_mcp.llama_server.remote.rank import RemoteRankServer, rank_server_of
@@ -52,10 +52,10 @@ class RemoteEngine:
         access = self._access
         facts, problem = access.facts, access.problem
         window, slots = access.window, access.slots
-        is_gone = isinstance(problem, RemoteUnreachableError)
+        has_refused = isinstance(problem, RemoteRefusedError | RemoteBusyError)
         return RemoteLook(
             url=access.url,
-            is_reachable=not is_gone and (facts is not None or problem is not None),
+            is_reachable=has_refused or (facts is not None and problem is None),
             problem=problem,
             kind=facts.kind if facts else None,
             model=access.model,

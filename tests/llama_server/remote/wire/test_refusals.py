@@ -119,6 +119,24 @@ def test_a_prompt_that_is_too_long_is_recognised_with_its_numbers(
             {"detail": [{"loc": ["body", "min_p"], "msg": "Extra inputs are not permitted"}]},
             ["min_p"],
         ),
+        (
+            422,
+            {
+                "detail": [
+                    {
+                        "loc": ["body", "min_p"],
+                        "msg": "Extra inputs are not permitted",
+                        "input": {"top_k": 5, "min_p": 0.1},
+                    }
+                ]
+            },
+            ["min_p"],
+        ),
+        (
+            400,
+            {"error": {"message": "top_k and min_p: Unsupported parameter", "param": "top_k"}},
+            ["top_k"],
+        ),
         (400, {"error": {"message": "top_k must be positive"}}, []),
         (500, {"error": {"message": "unknown field top_k"}}, []),
         (400, {"error": {"message": "maximum context length is 5, top_k not supported"}}, []),

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -63,6 +63,8 @@ class Refusal:
     """What it says to people."""
     text: str
     """All of it, for what can be found in it."""
+    places: tuple[str, ...] = ()
+    """The parts of the request that it is about, where it has a place for that."""
     retry_after_seconds: float | None = None
     window: int | None = None
     """How many tokens the engine takes, if it refuses a prompt as too long and says so."""
@@ -94,7 +96,10 @@ class Refusal:
         can_be = self.status in (BAD_REQUEST, UNPROCESSABLE, 501)
         if not can_be or self.is_too_long or not _NOT_KNOWN.search(self.text):
             return []
-        return [name for name in names if re.search(rf"\b{re.escape(name)}\b", self.text)]
+        # Some repeat the whole request beside the place that they mean.
+        placed = [name for name in names if name in self.places]
+        said = (name for name in names if re.search(rf"\b{re.escape(name)}\b", self.text))
+        return placed or list(said)
 
 
 def refusal_from(status: int, content: bytes, retry_after: str | None = None) -> Refusal:
@@ -108,11 +113,12 @@ def refusal_from(status: int, content: bytes, retry_after: str | None = None) ->
     text = content[:READ].decode("utf-8", "replace").strip()
     fault = _fault(text)
     told = count_or_none(member(fault, "n_ctx")), count_or_none(member(fault, "n_prompt_tokens"))
-    refusal = Refusal(status, _message(fault, text), text, retry_after_seconds(retry_after))
+    wait = retry_after_seconds(retry_after)
+    refusal = Refusal(status, _message(fault, text), text, _places(fault), wait)
     if not refusal.is_too_long:
         return refusal
     window, prompt = told[0] or _first(_WINDOW, text), told[1] or _first(_PROMPT, text)
-    return Refusal(status, refusal.message, text, refusal.retry_after_seconds, window, prompt)
+    return replace(refusal, window=window, prompt_tokens=prompt)
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
@@ -143,6 +149,15 @@ def _fault(text: str) -> Any:
         return None
     error = member(whole, "error")
     return whole if error is None else error
+
+
+def _places(fault: Any) -> tuple[str, ...]:
+    """Return what OpenAI names as `param`, and pydantic as `loc`."""
+    details = member(fault, "detail")
+    locations = [member(each, "loc") for each in details] if isinstance(details, list) else []
+    found = [member(fault, "param")]
+    found += [part for location in locations if isinstance(location, list) for part in location]
+    return tuple(place for place in found if isinstance(place, str))
 
 
 def _message(fault: Any, text: str) -> str:
