@@ -56,6 +56,8 @@ class FakeEngine:
     line_end: str = "\n"
     sends_comments: bool = False
     sends_done: bool = True
+    denies_nothing: bool = False
+    """It answers 200 to what it does not have, as LM Studio does."""
     stays_open: bool = False
     """It does not close the connection at the end, nor send [DONE]."""
     error_after: int | None = None
@@ -93,6 +95,8 @@ class FakeEngine:
             )
         if path == CHAT:
             return self._chat(request.body)
+        if self.denies_nothing:
+            return Refusal(200, {"error": f"Unexpected endpoint or method. ({path})"})
         return Refusal(404, {"detail": "Not Found"})
 
     def _listed(self, name: str) -> dict[str, Any]:

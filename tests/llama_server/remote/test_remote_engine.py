@@ -12,6 +12,7 @@ from llama_mcp.llama_server.remote.engine import RemoteEngine
 from llama_mcp.llama_server.remote.errors import (
     KeyFileError,
     RemoteBusyError,
+    RemoteCannotRankError,
     RemoteRefusedError,
     RemoteUnreachableError,
 )
@@ -297,7 +298,15 @@ async def test_silence_of_an_engine_that_answers_is_waited_for(open_remote: Open
     await engine.aclose()
 
 
-async def test_an_engine_without_endpoints_for_it_does_not_rank(open_remote: OpenRemote) -> None:
-    remote = await open_remote()
-    with pytest.raises(Exception, match="gives neither scores nor vectors"):
+@pytest.mark.parametrize("denies_nothing", [False, True])
+async def test_an_engine_without_endpoints_of_others_is_not_taken_to_have_them(
+    open_remote: OpenRemote, denies_nothing: bool
+) -> None:
+    remote = await open_remote(FakeEngine(denies_nothing=denies_nothing))
+    with pytest.raises(RemoteCannotRankError, match="gives neither scores nor vectors"):
         await remote.engine.rank_server()
+    server = await remote.engine.ready_server()
+    await server.count_tokens(MESSAGES)
+    look = remote.engine.last_look()
+    assert (look.kind, look.counting, look.has_slots) == ("openai", "estimate", False)
+    assert text_of(await chunks_of(server)) == SENTENCE

@@ -104,15 +104,21 @@ async def _kind_of(access: Access) -> RankKind:
     for kind in asked:
         try:
             # Most that rank make vectors as well, and what they are for is scores.
-            await (fetch_scores(access, "a", ["a"]) if kind == "rerank" else _vector(access))
-            return kind
+            if await (_has_scores(access) if kind == "rerank" else _has_vectors(access)):
+                return kind
         except (CompletionError, RemoteRequestError, RemoteRefusedError) as error:
             problems.append(error)
-    raise RemoteCannotRankError(access.url, access.shown_model) from problems[-1]
+    cause = problems[-1] if problems else None
+    raise RemoteCannotRankError(access.url, access.shown_model) from cause
 
 
-async def _vector(access: Access) -> None:
-    await fetch_vectors(access, ["a"])
+async def _has_scores(access: Access) -> bool:
+    # LM Studio answers 200 to what it does not have.
+    return (await fetch_scores(access, "a", ["a"])).scores != [None]
+
+
+async def _has_vectors(access: Access) -> bool:
+    return bool(await fetch_vectors(access, ["a"]))
 
 
 @asynccontextmanager
