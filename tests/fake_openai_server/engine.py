@@ -62,6 +62,7 @@ class FakeEngine:
     """It does not close the connection at the end, nor send [DONE]."""
     error_after: int | None = None
     """It sends an error after so many words."""
+    dies_of: str = "the model has died"
     breaks_after: int | None = None
     """It closes the connection after so many words."""
     hangs_after: int | None = None
@@ -135,7 +136,7 @@ class FakeEngine:
             yield _chunk({self.thinks_as: THOUGHT})
         for number, word in enumerate(_words(self.replies)):
             if number == self.error_after:
-                yield {"error": {"message": "the model has died", "code": 500}}
+                yield {"error": {"message": self.dies_of, "code": 500}}
                 return
             yield _chunk({"content": word})
         yield _chunk({}, "stop")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from llama_mcp.llama_server.ready_server import PromptTooLongError
+from llama_mcp.llama_server.remote.access import whole_window
 from llama_mcp.llama_server.remote.errors import (
     RemoteBusyError,
     RemoteLostError,
@@ -172,6 +173,28 @@ async def test_a_refusal_that_tells_no_numbers_makes_the_window_smaller(
     with pytest.raises(PromptTooLongError):
         await chunks_of(server, messages=[{"role": "user", "content": "x" * 12000}])
     assert 3000 < server.slot_ctx_size < 4000
+
+
+@pytest.mark.parametrize(
+    ("told", "max_tokens", "window"),
+    [(3, 2045, 2048), (2048, 2045, 2048), (1000, 100, 1000), (3, None, 3), (64, 64, 64)],
+)
+def test_a_window_that_is_told_less_max_tokens_is_put_together(
+    told: int, max_tokens: int | None, window: int
+) -> None:
+    assert whole_window(told, max_tokens) == window
+
+
+async def test_a_refusal_in_the_middle_of_a_reply_is_no_prompt_too_long(
+    open_remote: OpenRemote,
+) -> None:
+    fake = FakeEngine(error_after=2, dies_of="The model's maximum context length is 100 tokens")
+    remote = await open_remote(fake)
+    server = await remote.engine.ready_server()
+    before = server.slot_ctx_size
+    with pytest.raises(RemoteRequestError, match="maximum context length"):
+        await chunks_of(server)
+    assert server.slot_ctx_size == before
 
 
 async def test_a_model_that_the_engine_does_not_have_is_named(open_remote: OpenRemote) -> None:

@@ -43,6 +43,7 @@ FACTS_AGE_SECONDS = 60.0
 LOOK_SECONDS = 5.0
 # What a window is taken to be after a refusal that does not say it, of what was refused.
 _SMALLER = 0.75
+_WINDOW_STEP = 64
 _ABSENT = (NOT_FOUND, 405, 501)
 
 
@@ -175,14 +176,13 @@ class Access:
         """Have it found out anew what it is, with the next question."""
         self._asked_at = None
 
-    def learn_too_long(
-        self, messages: Sequence[Mapping[str, Any]], refusal: Refusal
-    ) -> tuple[int, int | None]:
+    def learn_too_long(self, body: Mapping[str, Any], refusal: Refusal) -> tuple[int, int | None]:
         """Take what a refusal of a prompt as too long tells of window and counts; return both."""
+        messages: Sequence[Mapping[str, Any]] = body.get("messages") or ()
         if refusal.prompt_tokens:
             self.estimates.learn_refused(messages, refusal.prompt_tokens)
         if refusal.window:
-            self._window = refusal.window
+            self._window = whole_window(refusal.window, body.get("max_tokens"))
         else:
             sent = refusal.prompt_tokens or self.estimates.estimate(messages)
             self._window = max(min(self.window[0] - 1, int(sent * _SMALLER)), 1)
@@ -237,6 +237,16 @@ class Access:
             )
             return RemoteRequestError(self.url, refusal.shown, f"{change}, and try again.")
         return RemoteRequestError(self.url, refusal.shown, _ITS_LOG)
+
+
+def whole_window(told: int, max_tokens: object) -> int:
+    """Return the window that a refusal means.
+
+    vLLM of early 2026 tells what max_tokens leave of it (issue 33418): real windows are multiples
+    of a power of two, and such a rest is none.
+    """
+    whole = told + (max_tokens if isinstance(max_tokens, int) else 0)
+    return whole if told % _WINDOW_STEP and not whole % _WINDOW_STEP else told
 
 
 # Without these a question is none.

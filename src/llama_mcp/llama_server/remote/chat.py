@@ -98,7 +98,7 @@ class Chat:
             if self._left_out(refusal, body):
                 continue
             if not refusal.is_busy:
-                raise self._error_of(refusal)
+                raise self._error_of(refusal, self._body)
             access.hold_off(refusal, wait)
             wait *= 2
         raise RemoteBusyError(access.url, access.busy_words, None)
@@ -145,7 +145,9 @@ class Chat:
                     yield chunk
                 await _read_to_end(alive)
         except RefusedInStreamError as error:
-            raise self._error_of(error.refusal) from error
+            # What has come of a reply is kept; the prompt was not too long for it.
+            tell = access.error_of if figures.has_text else self._error_of
+            raise tell(error.refusal, self._body) from error
         except BrokenStreamError as error:
             access.doubt()
             raise RemoteLostError(access.url, str(error)) from error
@@ -179,11 +181,10 @@ class Chat:
         if remark := self._access.estimates.learn(messages, tokens):
             self._remark(remark)
 
-    def _error_of(self, refusal: Refusal) -> LlamaMCPError:
+    def _error_of(self, refusal: Refusal, body: Mapping[str, Any]) -> LlamaMCPError:
         if not refusal.is_too_long:
-            return self._access.error_of(refusal, self._body)
-        messages = self._body.get("messages") or ()
-        window, prompt_tokens = self._access.learn_too_long(messages, refusal)
+            return self._access.error_of(refusal, body)
+        window, prompt_tokens = self._access.learn_too_long(body, refusal)
         return PromptTooLongError(refusal.shown, window, prompt_tokens)
 
 
@@ -207,6 +208,11 @@ class _Figures:
         self._first_at: float | None = None
         self._last_at = 0.0
         self._pieces = 0
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything of the reply has come."""
+        return self._first_at is not None
 
     def take(self, chunk: Mapping[str, Any]) -> None:
         """Take a chunk as it comes."""

@@ -59,9 +59,9 @@ class TokenEstimates:
             text_bytes = _bytes_of(messages)
             return (
                 f"The engine says that it has read {prompt_tokens} tokens of a prompt of "
-                f"{text_bytes:,} bytes, which has about {self.estimate(messages)}: it may not have "
-                "read all of it. Its window may be smaller than llama-mcp takes it to be; only the "
-                "operator can set that."
+                f"{text_bytes:,} bytes, which has about {self.estimate(messages)}. Either it has "
+                "not read all of it, and its window is smaller than llama-mcp takes it to be, "
+                "which only the operator can set; or it leaves out what it had cached."
             )
         self._remember(messages, prompt_tokens)
         return None

@@ -89,6 +89,35 @@ LLAMA_SERVER = {
             5000,
         ),
         ("the input length exceeds the context length", None, None),
+        ("prompt too long; exceeded max context length by 904 tokens", None, None),
+        (
+            "The number of tokens to keep from the initial prompt is greater than the context "
+            "length (n_keep: 5000>= n_ctx: 4096). Try to load the model with a larger one.",
+            4096,
+            5000,
+        ),
+        (
+            "Trying to keep the first 5000 tokens when context the overflows. However, the model "
+            "is loaded with context length of only 4096 tokens, which is not enough.",
+            4096,
+            5000,
+        ),
+        ("prompt is too long: 5000 tokens > 4096 maximum", 4096, 5000),
+        ("prompt token count of 5000 exceeds the limit of 4096", 4096, 5000),
+        ("Your request exceeded model token limit: 4096 (requested: 5000)", 4096, 5000),
+        (
+            "Prompt contains 5000 tokens and 0 draft tokens, too large for model with 4096 maximum "
+            "context length",
+            4096,
+            5000,
+        ),
+        (
+            "This model configuration accepts at most 4096 combined input and output tokens. "
+            "However, your request has 5000 input tokens and asks for 100.",
+            4096,
+            5000,
+        ),
+        ("Prompt too long: 5000 tokens exceeds max context window of 4096 tokens", 4096, 5000),
         ("context_length_exceeded", None, None),
         (
             "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens",

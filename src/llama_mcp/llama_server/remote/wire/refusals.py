@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from llama_mcp.llama_server.api.fields import count_or_none, member
+from llama_mcp.llama_server.remote.wire.overlong import TOO_LONG, figures_in
 from llama_mcp.visible_text import visible_line
 from llama_mcp.wording import shortened
 
@@ -17,33 +18,6 @@ READ, SHOWN = 20_000, 600
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 400, 401, 403, 404
 TOO_LARGE, UNPROCESSABLE, TOO_MANY, UNAVAILABLE = 413, 422, 429, 503
 
-_TOO_LONG = re.compile(
-    r"exceed_context_size|exceeds the available context size"  # llama-server
-    r"|maximum context length|context length (is|of) only|model'?s context length"  # vLLM, OpenAI
-    r"|too long to fit into the model|maximum input length"  # vLLM, older
-    r"|context_length_exceeded|context window ?exceeded|ContextWindowExceeded"  # OpenAI, LiteLLM
-    r"|longer than the model.s context length|exceeds the maximum allowed length"  # SGLang
-    r"|input length exceeds the context length"  # Ollama
-    r"|must be <= \d+\. Given: \d+ `inputs`",  # text-generation-inference
-    re.IGNORECASE,
-)
-_WINDOW = (
-    re.compile(r"available context size \((\d+)", re.IGNORECASE),
-    re.compile(r"context length(?: is| of)?(?: only)? \(?(\d+)", re.IGNORECASE),
-    re.compile(r"maximum allowed length \((\d+)", re.IGNORECASE),
-    re.compile(r"must be <= (\d+)", re.IGNORECASE),
-)
-_PROMPT = (
-    re.compile(r"request \((\d+) tokens\) exceeds", re.IGNORECASE),
-    re.compile(r"messages resulted in (\d+) tokens", re.IGNORECASE),
-    re.compile(r"\((\d+) in the (?:messages|prompt)", re.IGNORECASE),
-    re.compile(r"(\d+) tokens from the input messages", re.IGNORECASE),
-    re.compile(r"(?:has|have|passed|contains|least) (\d+) (?:input )?tokens", re.IGNORECASE),
-    re.compile(r"prompt contains (?:at least )?(\d+)", re.IGNORECASE),
-    re.compile(r"total length (\d+)\)", re.IGNORECASE),
-    re.compile(r"input (?:length )?\((\d+) tokens\)", re.IGNORECASE),
-    re.compile(r"Given: (\d+) `inputs`", re.IGNORECASE),
-)
 _NOT_KNOWN = re.compile(
     r"unknown|unrecogni[sz]ed|unsupported|not support|unexpected|not permitted|not allowed"
     r"|additional propert|extra (inputs|fields)|invalid (field|param|argument)"
@@ -79,7 +53,7 @@ class Refusal:
     @property
     def is_too_long(self) -> bool:
         """Whether the prompt is longer than the window."""
-        return _TOO_LONG.search(self.text) is not None
+        return TOO_LONG.search(self.text) is not None
 
     @property
     def is_loading(self) -> bool:
@@ -117,8 +91,8 @@ def refusal_from(status: int, content: bytes, retry_after: str | None = None) ->
     refusal = Refusal(status, _message(fault, text), text, _places(fault), wait)
     if not refusal.is_too_long:
         return refusal
-    window, prompt = told[0] or _first(_WINDOW, text), told[1] or _first(_PROMPT, text)
-    return replace(refusal, window=window, prompt_tokens=prompt)
+    said = figures_in(text)
+    return replace(refusal, window=told[0] or said[0], prompt_tokens=told[1] or said[1])
 
 
 def retry_after_seconds(value: str | None, now: datetime | None = None) -> float | None:
@@ -171,12 +145,3 @@ def _message(fault: Any, text: str) -> str:
             return json.dumps(said, ensure_ascii=False)
     is_page = "<html" in text[:1000].lower() or text[:1] == "<"
     return "a web page instead of an answer" if is_page else " ".join(text.split()) or "no reason"
-
-
-def _first(patterns: Collection[re.Pattern[str]], text: str) -> int | None:
-    # vLLM writes numbers without separators, some gateways with.
-    plain = re.sub(r"(?<=\d),(?=\d{3})", "", text)
-    for pattern in patterns:
-        if match := pattern.search(plain):
-            return count_or_none(int(match[1][:12])) or None
-    return None
