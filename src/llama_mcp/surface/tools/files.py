@@ -103,7 +103,7 @@ class FileTools:
             ),
             save_to=await _place(save_to, border, overwrite=overwrite),
         )
-        jobs = Jobs(services.in_flight, services.supervisor, services.archive)
+        jobs = Jobs(services.in_flight, services.engines, services.archive)
         progress = JobProgress(ctx)
         with waiting_at_most(max(0.0, deadline - anyio.current_time())):
             job = await jobs.begin(request, border, progress.tell_wait)
