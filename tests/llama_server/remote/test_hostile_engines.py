@@ -1,4 +1,4 @@
-"""What answers at a URL may be anything: it is told, and nothing of ours breaks or waits for ever."""
+"""What answers at a URL may be anything: it is told, and nothing of ours breaks or hangs."""
 
 import asyncio
 import random
