@@ -20,6 +20,7 @@ MODULES = [
     "errors",
     "llama_server.errors",
     "llama_server.model_errors",
+    "llama_server.remote.errors",
     "models.errors",
     "ranking.errors",
     "llama_server.worker_errors",

@@ -1,6 +1,7 @@
 """Every check, in the order in which they are made: what others rest on comes first."""
 
 from llama_mcp.cli.doctor.checks.archive import look_at_archive
+from llama_mcp.cli.doctor.checks.elsewhere import look_at_elsewhere
 from llama_mcp.cli.doctor.checks.engine import look_at_engine
 from llama_mcp.cli.doctor.checks.home import look_at_home
 from llama_mcp.cli.doctor.checks.http import look_at_http
@@ -26,6 +27,7 @@ CHECKS = (
     Check("home", look_at_home),
     Check("space", look_at_space),
     Check("archive", look_at_archive),
+    Check("url", look_at_elsewhere),
     Check("engine", look_at_engine),
     Check("model", look_at_models),
     Check("worker", look_at_rpc_workers),

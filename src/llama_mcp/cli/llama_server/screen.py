@@ -29,7 +29,8 @@ def screen(seen: Overview, terminal: Terminal) -> list[str]:
     width = terminal.columns
     status = seen.status
     state = terminal.coloured(status.state.value, _COLOURS.get(status.state, Colour.BOLD))
-    model = status.model if status.pid or status.state is ServerState.IDLE else None
+    is_there = status.pid or status.remote or status.state is ServerState.IDLE
+    model = status.model if is_there else None
     heading = f"  {model}" if model else ""
     lines = [state + _cut(heading, None if width is None else width - len(status.state.value))]
     lines += wrapped([status.message], width)
@@ -49,7 +50,7 @@ def _facts(status: ServerStatus) -> Iterator[str]:
     parts = [
         f"port {status.port}" if status.port else "",
         f"pid {status.pid}" if status.pid else "",
-        f"{engine.kind} {engine.version}" if engine and status.pid else "",
+        f"{engine.kind} {engine.version}" if engine and (status.pid or status.remote) else "",
         size_text(status.memory_bytes) if status.memory_bytes else "",
         f"up {lasting(status.uptime_seconds)}" if status.uptime_seconds and status.pid else "",
         counted(status.clients, "client") if status.clients else "",

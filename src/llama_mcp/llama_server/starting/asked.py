@@ -10,9 +10,10 @@ from llama_mcp.llama_server.engine.capabilities import Capabilities
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
 from llama_mcp.llama_server.engine.memory_options import given_values
 from llama_mcp.llama_server.errors import EntrysValueError, OperatorsValueError
+from llama_mcp.llama_server.model_errors import RunByOthersError
 from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.llama_server.workers.wanted import RPC, WantedWorkers, wanted_workers
-from llama_mcp.models.entries.entry import LAUNCH_FIELDS, NamedModel
+from llama_mcp.models.entries.entry import LAUNCH_FIELDS, NamedModel, RemoteModel
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.library import library_of
 from llama_mcp.models.model import Model
@@ -50,12 +51,15 @@ class Asked:
         Raises:
             ModelsFileError: that file is wrong, and the call does not say which file it wants.
             ModelUnusableError: several names begin as the one that was passed.
+            RunByOthersError: its entry is one of an engine that somebody else runs.
         """
         plain = cls(settings, inherited, arguments, None)
         with plain.blaming(_MODEL):
             entry = find_entry(arguments.model_path, library_of(settings, inherited))
         if entry is None:
             return plain
+        if isinstance(entry, RemoteModel):
+            raise RunByOthersError(entry.name, entry.url)
         # What names an entry is no path that the call has passed.
         return cls(settings, inherited, replace(arguments, model_path=None), entry)
 

@@ -23,8 +23,11 @@ from llama_mcp.setting_values import (
     as_command_line,
     as_engine,
     as_file,
+    as_key_file,
     as_layers,
     as_list,
+    as_text,
+    as_url,
     is_model_path,
 )
 
@@ -68,6 +71,18 @@ def _engine(value: Any, folder: Path) -> str:
     path = as_engine(_text(value, "it takes the path of llama.cpp, or `embedded`"), folder)
     is_looked_for = path in (EMBEDDED, *_PROGRAMS) or Path(path).is_absolute()
     return path if is_looked_for else str(folder / path)
+
+
+def _url(value: Any, _folder: Path) -> str:
+    return as_url(_text(value, "it takes an address that begins with http:// or https://"))
+
+
+def _key_file(value: Any, folder: Path) -> Path:
+    return as_key_file(_text(value, "it takes the path of a file that holds the key"), folder)
+
+
+def _url_model(value: Any, _folder: Path) -> str:
+    return as_text(_text(value, "it takes the engine's name of a model"))
 
 
 def _text(value: Any, takes: str) -> str:
@@ -125,7 +140,8 @@ def _checked(range_: Any, value: Any, takes: str) -> Any:
         raise ValueError(takes) from error
 
 
-FIELDS: Mapping[str, Field] = {
+# Of a model that llama-mcp starts.
+OF_OUR_OWN: Mapping[str, Field] = {
     "name": _name,
     "model_path": _model,
     "llama_cpp_path": _engine,
@@ -138,4 +154,15 @@ FIELDS: Mapping[str, Field] = {
     "keep": _switch,
     "rpc_servers": _addresses,
 }
-REQUIRED = ("name", "model_path")
+# Of one whose engine somebody else runs.
+OF_OTHERS: Mapping[str, Field] = {
+    "name": _name,
+    "url": _url,
+    "key_file": _key_file,
+    "url_model": _url_model,
+    "ctx_size": _number_in(CtxSize),
+    "parallel": _number_in(Parallel),
+}
+FIELDS: Mapping[str, Field] = {**OF_OUR_OWN, **OF_OTHERS}
+# What may hold a secret where something else belongs.
+UNSHOWN = frozenset({"url", "key_file"})

@@ -45,6 +45,7 @@ _OF_MACHINE = (
     (re.compile(r",? \bpid \d+"), ""),
     (re.compile(r"(\bprocess) \d+"), r"\1"),
     (re.compile(r" on port \d+"), ""),
+    (re.compile(r"(\bworkers?) \S+:\d+(?:(?:,| and) \S+:\d+)*"), r"\1"),
 )
 
 _SETTING = "LLAMA_MCP_"
@@ -111,7 +112,7 @@ class Discretion:
         told = {"cause": self.text(ended.cause), "advice": self.text(ended.advice)} if ended else {}
         return status.model_copy(
             update={
-                **dict.fromkeys(("model_path", "url", "port", "pid")),
+                **dict.fromkeys(("model_path", "url", "port", "pid", "workers")),
                 "message": self.text(status.message),
                 "engine": engine and engine.model_copy(update={"path": ""}),
                 "last_exit": ended and ended.model_copy(update={**told, "log_tail": []}),

@@ -65,7 +65,7 @@ class RankingTools:
         from llama_mcp.ranking.ranker import ranker_of
 
         services = self._services()
-        ranker = ranker_of(services.settings, services.supervisor)
+        ranker = ranker_of(services.settings, services.engines)
         passages = await self._passages(ctx, texts or [], files or [])
         progress = RisingProgress(ctx)
         total = None if files else len(texts or [])
