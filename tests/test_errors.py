@@ -20,9 +20,13 @@ MODULES = [
     "errors",
     "llama_server.errors",
     "llama_server.model_errors",
+    "llama_server.remote.errors",
     "models.errors",
     "ranking.errors",
+    "llama_server.worker_errors",
     "sessions.errors",
+    "surface.http.errors",
+    "tokens.errors",
     "turns.errors",
 ]
 CAUSE = errors.InvalidArgumentError("cause", "is {Start} data", "Braces in it are no step.")
@@ -93,6 +97,7 @@ GIVEN: dict[str, Any] = {
         "k7m2-q9x4-tbhz", "About apples", "local", "2026-11-22T10:43:00.123Z", 4711
     ),
     "url": "http://127.0.0.1:1",
+    "waited_seconds": 7.0,
     "waiting_seconds": 7.0,
     "wanted": "wanted-model",
     "used": 12,
@@ -100,6 +105,9 @@ GIVEN: dict[str, Any] = {
     "what": "it died",
     "where": "a passing folder",
     "why": "It is locked.",
+    "worker": "10.0.0.2:50052",
+    "workers": ["10.0.0.2:50052", "10.0.0.3:50052"],
+    "working": ["10.0.0.4:50052"],
     "why_not_kept": "the disk keeps none of it",
     "window": 300,
 }

@@ -35,6 +35,44 @@ def test_a_wrong_word_is_told_with_what_the_setting_takes(name: str) -> None:
     assert name == "api_key" or "'perhaps'" in told
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["http://box:8000", " http://box:8000/ ", "'http://box:8000/v1'", "http://box:8000/v1/"],
+)
+def test_an_address_is_taken_with_or_without_the_path_of_its_api(value: str) -> None:
+    assert read_settings({"LLAMA_MCP_URL": value}).url == "http://box:8000"
+
+
+def test_an_address_keeps_the_path_that_leads_to_its_api() -> None:
+    url = "https://swap.example/upstream/qwen"
+    assert read_settings({"LLAMA_MCP_URL": f"{url}/v1"}).url == url
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("box:8000", "box", "ftp://box", "http://", "http://box:99999", "http://[::1"),
+        *("http://user:hidden@box", "http://box/?key=hidden", "http://box/#hidden"),
+        *("http://bo x", "http://box\\v1"),
+    ],
+)
+def test_what_is_no_address_of_an_engine_is_a_fault_that_tells_no_secret(value: str) -> None:
+    told = faults_of({"LLAMA_MCP_URL": value})["url"]
+    assert "it takes " in told and "hidden" not in told
+    (finding,) = findings_in(read_settings({"LLAMA_MCP_URL": value}))
+    assert finding.endswith("No model answers until it is set right.")
+
+
+def test_a_key_where_its_file_belongs_is_a_fault_that_does_not_tell_it() -> None:
+    told = faults_of({"LLAMA_MCP_URL_KEY_FILE": "sk-hidden"})["url_key_file"]
+    assert "the file that holds the key" not in told.split(":")[0] and "sk-hidden" not in told
+
+
+def test_the_file_of_a_key_need_not_be_there() -> None:
+    settings = read_settings({"LLAMA_MCP_URL_KEY_FILE": "~/keys/box"})
+    assert settings.url_key_file == Path.home() / "keys" / "box" and not settings.faults
+
+
 @pytest.mark.parametrize("value", ["", " \n", '""', "${user_config.x}", "'${env:X}'", "undefined"])
 def test_what_is_empty_or_not_filled_in_counts_as_unset(value: str) -> None:
     settings = read_settings({f"LLAMA_MCP_{name.upper()}": value for name in SETTINGS})

@@ -23,6 +23,7 @@ from llama_mcp.settings import (
     LlamaServerSettings,
     OfferSettings,
     RankSettings,
+    RemoteSettings,
     ReportSettings,
     Settings,
 )
@@ -31,8 +32,8 @@ from llama_mcp.wording import shortened
 
 PREFIX = "LLAMA_MCP_"
 MAX_SHOWN_CHARACTERS = 100
-# A key that was pasted where only a word belongs is not told to a model.
-_SECRET = frozenset({"api_key"})
+# A key that was pasted where only a word, a path or an address belongs is not told to a model.
+_SECRET = frozenset({"api_key", "url", "url_key_file"})
 # Settings that no start needs.
 _MILD = {
     **OfferSettings.model_fields,
@@ -150,6 +151,8 @@ def _consequence(name: str) -> str:
         return "No file of a caller is read or written until it is set right."
     if name in RankSettings.model_fields:
         return "Nothing is ranked until it is set right."
+    if name in RemoteSettings.model_fields:
+        return "No model answers until it is set right."
     return "No llama-server is started until it is set right."
 
 

@@ -21,6 +21,7 @@ from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
     from llama_mcp.files.border import FileBorder
+    from llama_mcp.llama_server.engines import Engines
     from llama_mcp.llama_server.kept_prompts import KeptPrompts
     from llama_mcp.llama_server.metrics.reader import MetricsReader
     from llama_mcp.llama_server.supervisor import Supervisor
@@ -88,6 +89,15 @@ class Services:
         )
 
     @cached_property
+    def engines(self) -> "Engines":
+        """Whatever answers: what the supervisor owns, and what somebody else runs."""
+        from llama_mcp.llama_server.elsewhere.engines import EnginesElsewhere
+        from llama_mcp.llama_server.engines import Engines
+
+        elsewhere = EnginesElsewhere(self.settings, self._environment)
+        return Engines(self.settings, self.supervisor, elsewhere)
+
+    @cached_property
     def library(self) -> "Library":
         """All models of this machine."""
         from llama_mcp.models.library import library_of
@@ -116,7 +126,7 @@ class Services:
         from llama_mcp.turns.in_flight import InFlight
 
         in_flight = InFlight(
-            self.supervisor,
+            self.engines,
             LeftRunReplies(self.supervisor, self.settings.runs_dir),
             self.archive,
             self._tasks,
@@ -138,7 +148,7 @@ class Services:
         from llama_mcp.observing.observer import Observer
 
         return Observer(
-            self.supervisor,
+            self.engines,
             self._metrics_reader,
             self._in_flight_so_far,
             lambda: self.archive,
@@ -150,7 +160,7 @@ class Services:
         """Which models there are, whether they fit, and which one runs."""
         from llama_mcp.observing.known_models import KnownModels
 
-        return KnownModels(self.settings, self.library, self.supervisor)
+        return KnownModels(self.settings, self.library, self.engines)
 
     def _metrics_reader(self, model: str) -> "MetricsReader":
         """Return the reader of a model's figures, which compares with what it has read before."""
@@ -245,6 +255,8 @@ class Services:
 
     async def aclose(self) -> None:
         """Close what was built."""
+        if "engines" in self.__dict__:
+            await self.engines.elsewhere.aclose()
         if "supervisor" in self.__dict__:
             await self.supervisor.aclose()
         if "archive" in self.__dict__:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from llama_mcp.copied_text import plain_text
 from llama_mcp.setting_texts import (
@@ -52,6 +53,14 @@ class FromText:
 def as_word(text: str) -> str:
     """Return a word in small letters."""
     return plain_text(text).lower()
+
+
+def as_text(text: str) -> str:
+    """Return a name without what copying leaves around it; it fits on a line."""
+    plain = plain_text(text)
+    if not plain.isprintable():
+        raise ValueError("it takes visible characters on one line")
+    return plain
 
 
 def as_level(text: str) -> str:
@@ -113,6 +122,37 @@ def as_file(text: str, beside: Path | None = None) -> str:
 def as_engine(text: str, beside: Path | None = None) -> str:
     """Return the path of llama.cpp, or the word for the embedded engine."""
     return EMBEDDED if as_word(text) == EMBEDDED else as_file(text, beside)
+
+
+def as_url(text: str) -> str:
+    """Return the address of an engine without a slash, or the `/v1` of its API, at the end."""
+    plain = plain_text(text)
+    takes = "it takes an address that begins with http:// or https://"
+    try:
+        parts = urlsplit(plain)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:  # a port that is no number, or brackets that are never closed
+        raise ValueError(takes) from error
+    if not is_whole or not plain.isprintable() or " " in plain or "\\" in plain:
+        raise ValueError(takes)
+    if "@" in parts.netloc:
+        raise ValueError("it takes no user or password: the key stands in a file of its own")
+    if parts.query or parts.fragment or plain.endswith(("?", "#")):
+        raise ValueError("it takes no ? and no #")
+    return plain.rstrip("/").removesuffix("/v1").rstrip("/")
+
+
+def as_key_file(text: str, beside: Path | None = None) -> Path:
+    """Return the absolute path of a file with a key; nothing needs to be there.
+
+    A word that names no file beside is taken for the key itself, which no variable should hold.
+    """
+    path = plain_path(text, windows=ON_WINDOWS)
+    whole = as_folder(text, beside)
+    is_word = Path(path).name == path and not path.startswith(_PATH_BEGINNINGS)
+    if is_word and not Path(path).suffix and not os.path.exists(whole):
+        raise ValueError("it takes the path of a file that holds the key, not the key itself")
+    return whole
 
 
 def as_folders(text: str) -> tuple[Path, ...]:

@@ -34,12 +34,15 @@ from llama_mcp.setting_values import (
     as_folder,
     as_folders,
     as_folders_or_none,
+    as_key_file,
     as_layers,
     as_level,
     as_list,
     as_model,
     as_patterns,
     as_places,
+    as_text,
+    as_url,
     as_variables,
     as_word,
 )
@@ -112,7 +115,23 @@ class StorageSettings(SettingsGroup):
             raise NoHomeError(str(error).rstrip(".")) from error
 
 
-class LlamaServerSettings(LaunchSettings, StorageSettings):
+class RemoteSettings(SettingsGroup):
+    """An engine that somebody else runs, and what answers where no other model is named."""
+
+    url: Annotated[str | None, FromText(as_url)] = Field(
+        default=None,
+        description="http or https address of an engine that somebody else runs, which then "
+        "answers.",
+    )
+    url_key_file: Annotated[Path | None, FromText(as_key_file)] = Field(
+        default=None, description="File that holds the key of that engine."
+    )
+    url_model: Annotated[str | None, FromText(as_text)] = Field(
+        default=None, description="Model of that engine. Unset: the first that it lists."
+    )
+
+
+class LlamaServerSettings(LaunchSettings, StorageSettings, RemoteSettings):
     """How llama-servers are found, started, kept and guarded."""
 
     model_dirs: Annotated[tuple[Path, ...], FromText(as_folders)] = Field(
@@ -126,7 +145,9 @@ class LlamaServerSettings(LaunchSettings, StorageSettings):
         default=(), description="Folders outside which no executable or model may lie; unset: any."
     )
     rpc_servers: Annotated[tuple[str, ...], FromText(as_list)] = Field(
-        default=(), description="host:port of RPC servers that extra_args may name, with commas."
+        default=(),
+        description="host:port of RPC workers that every start uses, with commas; --rpc in "
+        "extra_args may name no others.",
     )
     pass_env: Annotated[tuple[str, ...], FromText(as_variables)] = Field(
         default=(),

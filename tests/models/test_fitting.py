@@ -48,6 +48,28 @@ def test_a_model_fits_where_there_is_room(ram: float, gpus: tuple[float, ...], f
 
 
 @pytest.mark.parametrize(
+    ("ram", "gpus", "workers", "fits"),
+    [
+        (8, (), (8,), "cpu"),
+        (5, (), (8,), "workers"),
+        (1, (), (4, 4), "workers"),
+        (1, (2,), (5,), "workers"),
+        (1, (8,), (8,), "gpu"),
+        (1, (), (2,), "no"),
+    ],
+)
+def test_workers_count_for_what_does_not_fit_here(
+    ram: float, gpus: tuple[float, ...], workers: tuple[float, ...], fits: str
+) -> None:
+    def in_bytes(sizes: tuple[float, ...]) -> tuple[int, ...]:
+        return tuple(int(size * GIB) for size in sizes)
+
+    available = Available(int(ram * GIB), in_bytes(gpus), workers_bytes=in_bytes(workers))
+    assert fit_of(available).fits == fits
+    assert available.total_bytes == int(GIB * (ram + sum(gpus) + sum(workers)))
+
+
+@pytest.mark.parametrize(
     ("ram", "gpu", "fits"),
     [(16, 12, "gpu"), (16, 4, "partly_gpu"), (5, 12, "no"), (8, 5, "partly_gpu"), (8, 0, "cpu")],
 )

@@ -127,7 +127,7 @@ def test_the_model_of_an_entry_has_its_name_and_is_looked_for_beside_its_file(
         ("beside", "models_file", folder / "beside.gguf"),
         ("by path", "models_file", models / "coder.gguf"),
     ]
-    (again,) = [each for each in here.named_models.all() if each.name == "again"]
+    (again,) = [each for each in here.named_models.own() if each.name == "again"]
     with pytest.raises(ModelUnusableError):
         entry_model(again, here)
 
@@ -142,7 +142,7 @@ def test_the_allowed_folders_hold_for_entries_too(folder: Path) -> None:
     here = library(folder, entry("outside", outside))
     settings = here.settings.model_copy(update={"allowed_paths": (folder / "models",)})
     with pytest.raises(PathNotAllowedError):
-        entry_model(here.named_models.all()[0], Library(settings, KnownFacts(None)))
+        entry_model(here.named_models.own()[0], Library(settings, KnownFacts(None)))
 
 
 def test_a_name_that_means_nothing_is_answered_with_the_entries(folder: Path) -> None:

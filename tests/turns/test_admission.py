@@ -87,13 +87,13 @@ async def test_a_session_that_is_deleted_frees_no_tokens(archive: Archive) -> No
 
 async def test_nothing_is_counted_of_the_owner_of_this_machine(archive: Archive) -> None:
     await spend(archive, LOCAL_OWNER, Usage(prompt_tokens=10, completion_tokens=10))
-    assert await archive.spent_since(LOCAL_OWNER, "2000-01-01T00:00:00.000Z") == SpentTokens()
+    assert await archive.spent_since("2000-01-01T00:00:00.000Z", owner=LOCAL_OWNER) == SpentTokens()
 
 
 async def test_what_was_spent_more_than_a_day_ago_counts_no_longer(archive: Archive) -> None:
     await spend(archive, "ann", Usage(completion_tokens=7))
     later = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="milliseconds")
-    assert await archive.spent_since("ann", later.replace("+00:00", "Z")) == SpentTokens()
+    assert await archive.spent_since(later.replace("+00:00", "Z"), owner="ann") == SpentTokens()
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ COMMAND_WORDS: Words = {
     Step.STATUS: "run `llama-mcp status`",
     Step.CHAT: "run `llama-mcp chat`",
     Step.WAIT: "wait for the reply with `llama-mcp chat -s ID`",
-    Step.CANCEL: "stop the reply there with Ctrl-C",
+    Step.CANCEL: "run `llama-mcp sessions cancel ID`",
     Step.FORK: "have an assistant call fork_session",
     Step.LIST_SESSIONS: "run `llama-mcp sessions`",
     Step.DOWNLOAD: "run `llama-mcp models pull` with its name",

@@ -66,14 +66,15 @@ def serve_over_http(
     settings = settle_to_serve()
 
     from llama_mcp.surface.http.address import Hosts, address_in, listening_at
-    from llama_mcp.surface.http.one_process import only_process
+    from llama_mcp.surface.http.one_process import only_process, this_process
     from llama_mcp.tokens.known_tokens import KnownTokens
 
     address = address_in(at)
+    names = Hosts(address, hosts)
     known = KnownTokens(tokens)
     with listening_at(address) as bound:
         url = f"http://{address.with_port(bound.getsockname()[1])}"
-        with only_process(settings.state_dir, url):
+        with only_process(settings.state_dir, this_process(url, tokens)):
             # What is wrong was said before anybody waited for these.
             import anyio
 
@@ -83,14 +84,14 @@ def serve_over_http(
             from llama_mcp.surface.server import build_server
 
             server = build_server(settings)
-            app = HttpApp(server, known.caller_of, Hosts(address, hosts), Audit(audit))
-            print(f"llama-mcp serves MCP at {url}/mcp", file=sys.stderr)
+            app = HttpApp(server, known.caller_of, names, Audit(audit))
             if not address.is_loopback:
                 print(
                     "llama-mcp: others can read what goes over the network: put TLS in front "
                     "(docs/http.md).",
                     file=sys.stderr,
                 )
+            print(f"llama-mcp serves MCP at {url}/mcp", file=sys.stderr)
             anyio.run(serve_http, app, server, bound, known, grace_seconds)
     return 0
 

@@ -57,6 +57,8 @@ async def report(
         running = launch.config.model_dump() | {"port": launch.port}
         about = launch.about_model
         notes = (*notes, *_notes(launch.config, about, launch.system_prompt))
+        if workers := launch.worker_addresses:
+            notes = (f"A part of the model is on the RPC workers {', '.join(workers)}.", *notes)
         notes = (*([f"{endings.describe_unloading(launch)}: {IDLE}"] if is_idle else []), *notes)
         return ServerConfig(**running, running=not is_idle, about_model=about, notes=notes)
     start = await anyio.to_thread.run_sync(_next_start, settings, environment, model)
@@ -119,7 +121,9 @@ def _failure(error: LlamaMCPError) -> str:
 def _of_entry(entry: NamedModel) -> str:
     idle = "" if entry.idle_seconds is None else f", idle_seconds={entry.idle_seconds:g}"
     keep = ", keep=true" if entry.keep else ""
-    return f"A start uses {entry.name!r} of {visible_line(str(entry.file))}{idle}{keep}."
+    own = entry.rpc_servers
+    workers = "" if own is None else f", rpc_servers={list(own)}"
+    return f"A start uses {entry.name!r} of {visible_line(str(entry.file))}{idle}{keep}{workers}."
 
 
 def _notes(

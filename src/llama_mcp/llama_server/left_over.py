@@ -3,7 +3,7 @@
 Only what is on disk and in the process table is looked at: no lease is taken, no connection made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,12 @@ import anyio.to_thread
 from llama_mcp.keeper import lease_locks
 from llama_mcp.llama_server.runs.creating import state_folder_errors
 from llama_mcp.llama_server.runs.members import pids_by_run
+from llama_mcp.llama_server.runs.named_states import default_state
 from llama_mcp.llama_server.runs.of_models import latest_runs
 from llama_mcp.llama_server.runs.run import Run
 from llama_mcp.llama_server.runs.run_state import FolderState, read_state
-from llama_mcp.llama_server.status import ServerState
+from llama_mcp.llama_server.status import ServerState, WorkerStatus
+from llama_mcp.llama_server.worker_report import WorkerReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,22 @@ async def live_runs(runs_dir: Path) -> list[LiveRun]:
         if folder.parent == runs_dir and folder not in known
     ]
     return [each for each in (*live, *others) if each.pids]
+
+
+async def look_at_workers(runs_dir: Path, rpc_servers: Sequence[str]) -> list[WorkerStatus]:
+    """Return how the RPC workers are that the last run has, or a start would use.
+
+    A worker that serves a llama-server of the home is not asked: it answers nobody else.
+
+    Raises:
+        StateFolderError: the folder of runs cannot be read.
+    """
+    if not rpc_servers:
+        return []
+    with state_folder_errors(runs_dir):
+        runs = await anyio.to_thread.run_sync(latest_runs, runs_dir)
+    states = [await read_state(run) for run in runs]
+    return await WorkerReport(rpc_servers).of(default_state(states), states) or []
 
 
 def _live(state: FolderState, pids: Mapping[str, list[int]]) -> LiveRun:

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.errors import CompletionError, StalledReplyError, UnresponsiveError
+from llama_mcp.llama_server.runs.members import pids_of
 from llama_mcp.llama_server.runs.run import Run
+from llama_mcp.llama_server.worker_errors import WorkerSilentError, WorkersInDoubtError
+from llama_mcp.llama_server.workers.connections import connections_to, owed_by
 
 # How far each busy slot is: its task, and the counts that grow as it goes on.
 BusySlots = Mapping[object, tuple[object, str]]
@@ -77,10 +81,20 @@ async def check_alive(
     sign = await _ask_for_sign(client, timeout_seconds)
     run.mark_unresponsive(not sign.is_alive)
     if not sign.is_alive:
-        raise UnresponsiveError(timeout_seconds, run.launch.alias)
+        raise await anyio.to_thread.run_sync(_why_silent, run, timeout_seconds)
     if any(sign.busy_slots.get(slot) == position for slot, position in earlier.items()):
         raise StalledReplyError(timeout_seconds, run.launch.alias)
     return sign.busy_slots
+
+
+def _why_silent(run: Run, silent_seconds: float) -> UnresponsiveError:
+    """Return the error for a llama-server that generates nothing; blocking."""
+    model, workers = run.launch.alias, run.launch.worker_addresses
+    if not workers:
+        return UnresponsiveError(silent_seconds, model)
+    if owed := owed_by(connections_to(workers, pids_of(run.state()))):
+        return WorkerSilentError(model, *owed)
+    return WorkersInDoubtError(silent_seconds, model, workers)
 
 
 async def _ask_for_sign(client: LlamaServerClient, timeout_seconds: float) -> _Sign:

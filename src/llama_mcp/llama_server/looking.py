@@ -13,6 +13,7 @@ from llama_mcp.llama_server.runs.run import RunFolder
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.starting.watches import Watches
 from llama_mcp.llama_server.status import ModelStatus, ServerConfig, ServerState, ServerStatus
+from llama_mcp.llama_server.worker_report import WorkerReport
 from llama_mcp.settings import LlamaServerSettings
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Looks:
         self._environment = environment
         self._watches = watches
         self._attachment = watches.attachment
+        self._workers = WorkerReport(settings.rpc_servers)
         self._memory: SharedAnswer[int | None] = SharedAnswer(MEMORY_AGE_SECONDS)
 
     async def meant(self, states: Sequence[State], model: str | None) -> State | None:
@@ -75,7 +77,7 @@ class Looks:
         state = await self.meant(states, model)
         if state is None:
             never = await status_report.never_started(self._settings.runs_dir, model)
-            return await self.with_models(never, states)
+            return await self.with_models(await self._with_workers(never, None, states), states)
         return await self.status_of(state, states, is_named=model is not None)
 
     async def status_of(
@@ -102,9 +104,17 @@ class Looks:
             client = await self._attachment.connect(state.run) if is_up else None
             memory_bytes = await self._memory_of(state)
             status = await status_report.report(state, client, memory_bytes, difference)
+        status = await self._with_workers(status, state, states)
         if is_named and _is_up(state):
             return status
         return await self.with_models(status, states, but=None if _is_up(state) else state.run)
+
+    async def _with_workers(
+        self, status: ServerStatus, state: State | None, states: Sequence[State]
+    ) -> ServerStatus:
+        """Return the status with the RPC workers of a run, or of the next start."""
+        workers = await self._workers.of(state, states)
+        return status if workers is None else status.model_copy(update={"workers": workers})
 
     async def _memory_of(self, state: RunState) -> int | None:
         """Return the memory that a run takes, at most a moment old."""
@@ -112,6 +122,17 @@ class Looks:
             return None
         measure = partial(status_report.measure_memory, state)
         return await self._memory.get((state.run.folder, state.pid), measure)
+
+    async def beside_others(self, status: ServerStatus, states: Sequence[State]) -> ServerStatus:
+        """Return the status of a start with its RPC workers, and all models that run.
+
+        Args:
+            status: of what was started.
+            states: the last run of each model.
+        """
+        runs = (each for each in states if isinstance(each, RunState))
+        own = next((each for each in runs if each.run.launch.alias == status.model), None)
+        return await self.with_models(await self._with_workers(status, own, states), states)
 
     async def with_models(
         self, status: ServerStatus, states: Sequence[State], *, but: RunFolder | None = None
@@ -160,9 +181,11 @@ class Looks:
 
         # Where several models may run, what runs makes no room.
         is_only = self._settings.max_models == 1
-        state = default_state(await self._attachment.states()) if is_only else None
+        states = await self._attachment.states()
+        state = default_state(states) if is_only else None
         running = state if isinstance(state, RunState) else None
-        return await fits_now(running, self._settings, self._environment, entries)
+        others = [] if is_only else states
+        return await fits_now(running, self._settings, self._environment, entries, others)
 
 
 def _is_up(state: State) -> bool:

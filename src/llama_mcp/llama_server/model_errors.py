@@ -134,6 +134,18 @@ class RankFailedError(LlamaMCPError):
         )
 
 
+class RunByOthersError(LlamaMCPError):
+    """What was asked for, only those can do who run the engine of the model."""
+
+    next_step = "{Chat} to use it, or {status} to see whether it answers."
+
+    def __init__(self, model: str, url: str) -> None:
+        super().__init__(
+            f"{model} is served at {url} by an engine that somebody else runs: llama-mcp neither "
+            "starts nor stops it, nor changes its settings. Nothing was done."
+        )
+
+
 _REPLACE_BY_A_CHAT_MODEL = "{Start} with a chat model as model_path, and {replace}."
 _NONE_RANKS = "There is no embedding or rerank model on this machine."
 _FETCH_ONE = "Let the user choose one, then {download}."

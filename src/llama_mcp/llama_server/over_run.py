@@ -38,6 +38,21 @@ class OverRun:
         """Where it was."""
         return "127.0.0.1", self.port
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Nothing: its log is read by those who look at it."""
+        return ()
+
+    @property
+    def guesses(self) -> str | None:
+        """None: it was started with its window, and counts."""
+        return None
+
+    @property
+    def is_ours(self) -> bool:
+        """True: a keeper of ours ran it."""
+        return True
+
     def note_use(self) -> None:
         """Do nothing: nobody unloads it any more."""
 
@@ -53,7 +68,11 @@ class OverRun:
         return None
 
     def stream_chat(
-        self, body: Mapping[str, Any], stream: ReplyStream | None = None
+        self,
+        body: Mapping[str, Any],
+        stream: ReplyStream | None = None,
+        *,
+        session_id: str | None = None,
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Raise that it is over."""
         raise NotRunningError

@@ -89,6 +89,21 @@ class ReadyRun:
         """Host and port of its HTTP API."""
         return HOST, self.run.launch.port
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Nothing: its log is read by those who look at it."""
+        return ()
+
+    @property
+    def guesses(self) -> str | None:
+        """None: it was started with its window, and counts."""
+        return None
+
+    @property
+    def is_ours(self) -> bool:
+        """True: a keeper of ours runs it."""
+        return True
+
     def note_use(self) -> None:
         """Set the time of a file, which the keeper looks at."""
         self.run.note_use()
@@ -122,7 +137,11 @@ class ReadyRun:
         return RunStream(self.serving_id, files, StreamMark(stream_id), self.client)
 
     def stream_chat(
-        self, body: Mapping[str, Any], stream: ReplyStream | None = None
+        self,
+        body: Mapping[str, Any],
+        stream: ReplyStream | None = None,
+        *,
+        session_id: str | None = None,
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives."""
         return self.client.stream_chat(body, stream.mark if isinstance(stream, RunStream) else None)
@@ -216,6 +235,7 @@ class ReadyRun:
             model_bytes=launch_facts(launch).model_bytes,
             load=_load(),
             cores=psutil.cpu_count() or 1,
+            workers={each.address: each.round_trip_ms for each in launch.rpc_workers},
         )
 
     def prompt_cache_mark(self) -> int:

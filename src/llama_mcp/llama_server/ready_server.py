@@ -72,6 +72,28 @@ class ModelUnloadedError(LlamaMCPError):
         super().__init__(f"{model} was unloaded, since it had had no turn for long.")
 
 
+class PromptTooLongError(LlamaMCPError):
+    """A prompt was refused as longer than the window. What was learned of that counts already."""
+
+    next_step = "Send it again, or shorten it."
+
+    def __init__(self, problem: str, window: int, prompt_tokens: int | None) -> None:
+        """Take what was said.
+
+        Args:
+            problem: the refusal's words.
+            window: what the window is taken to be from now on, in tokens.
+            prompt_tokens: how many the prompt has, where that was said.
+        """
+        super().__init__(
+            f"The prompt was refused as too long: {problem}. From now on the window is taken to be "
+            f"{window} tokens."
+        )
+        self.problem = problem
+        self.window = window
+        self.prompt_tokens = prompt_tokens
+
+
 class ReadyServer(RestoresPrompts, Protocol):
     """A llama-server that answers, or will once its model has loaded.
 
@@ -117,6 +139,18 @@ class ReadyServer(RestoresPrompts, Protocol):
     def notes(self) -> Sequence[str]:
         """What the caller of a turn should know, such as that it was started again."""
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What it has noticed of the requests so far that the caller should know."""
+
+    @property
+    def guesses(self) -> str | None:
+        """What of its window and of counts it was not told, in sentences; None when it knows."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether llama-mcp has started it: it can start it otherwise, and nobody else uses it."""
+
     def note_use(self) -> None:
         """Say that a turn begins, goes on or ends, so that it is not unloaded as idle.
 
@@ -142,13 +176,23 @@ class ReadyServer(RestoresPrompts, Protocol):
         """
 
     def stream_chat(
-        self, body: Mapping[str, Any], stream: ReplyStream | None = None
+        self,
+        body: Mapping[str, Any],
+        stream: ReplyStream | None = None,
+        *,
+        session_id: str | None = None,
     ) -> AbstractAsyncContextManager[AsyncIterator[Any]]:
         """Send a chat request and give the JSON of each chunk as it arrives.
 
         Leaving the context ends generation, except of a stream.
 
+        Args:
+            body: the request.
+            stream: what the reply goes on as when its reader is gone.
+            session_id: whose prompt it continues, for those who keep prompts by that.
+
         Raises:
+            PromptTooLongError: the prompt is longer than the window.
             LlamaMCPError: it refused the request, broke it off, or is gone.
         """
 

@@ -107,6 +107,7 @@ class Starts:
             else:
                 await refuse_while_in_use(state, self._attachment, self._room.turns_underway)
                 replaced = state.run
+        await self._launcher.check_free_workers(preparation)
         spared = {replaced.launch.alias} if isinstance(replaced, Run) else set()
         if isinstance(replaced, UnreadableRun):  # whoever looks for room has to read what runs
             await exclusive.end(replaced)

@@ -41,9 +41,10 @@ class EngineInfo(BaseModel, frozen=True):
     """The llama-server that runs: a build of llama.cpp, or the embedded one."""
 
     kind: str
-    """llama-server or embedded; another word when another version of llama-mcp started it."""
+    """llama-server, embedded, or remote for one that somebody else runs; another word when another
+    version of llama-mcp started it."""
     version: str
-    path: str
+    path: str = ""
 
 
 class AboutModel(BaseModel, frozen=True):
@@ -93,6 +94,21 @@ class LastExit(BaseModel, frozen=True):
     log_tail: list[str] = []
 
 
+class RemoteFacts(BaseModel, frozen=True):
+    """What is known of an engine that somebody else runs, and how."""
+
+    server: str | None = None
+    """llama-server, router (llama-server's) or openai, for any other; None when never reached."""
+    ctx_size: int
+    ctx_size_source: Literal["told", "setting", "guess"]
+    parallel: int
+    """Turns that it is asked for at once."""
+    parallel_source: Literal["told", "setting", "guess"]
+    token_counts: Literal["exact", "estimate"]
+    missing: list[str] = []
+    """What it does not tell."""
+
+
 class ModelStatus(BaseModel, frozen=True):
     """One of several models that run or are idle."""
 
@@ -103,6 +119,17 @@ class ModelStatus(BaseModel, frozen=True):
     idle_seconds: float | None = None
     """Since a turn used it last."""
     clients: int = 0
+
+
+class WorkerStatus(BaseModel, frozen=True):
+    """A machine that llama-server uses by RPC, as seen from here."""
+
+    address: str
+    reachable: bool | None = None
+    """It answers, or llama-server is connected to it; None when that is not known."""
+    memory_bytes: int | None = None
+    round_trip_ms: float | None = None
+    problem: str | None = None
 
 
 class ServerStatus(BaseModel, frozen=True):
@@ -117,6 +144,7 @@ class ServerStatus(BaseModel, frozen=True):
     port: int | None = None
     pid: int | None = None
     engine: EngineInfo | None = None
+    remote: RemoteFacts | None = None
     uptime_seconds: float | None = None
     ready_after_seconds: float | None = None
     slots: SlotCount | None = None
@@ -127,11 +155,17 @@ class ServerStatus(BaseModel, frozen=True):
     already_running: bool | None = None
     models: list[ModelStatus] | None = None
     """All that run or are idle, when there are several."""
+    workers: list[WorkerStatus] | None = None
     notes: list[str] | None = None
 
 
 def with_step(status: ServerStatus, words: Words) -> ServerStatus:
-    """Return the status with what to do next, in a door's words, at the end of its message."""
+    """Return the status with what to do next, in a door's words, at the end of its message.
+
+    Of an engine that somebody else runs the message says it all.
+    """
+    if status.remote is not None:
+        return status
     step = in_words(NEXT_STEPS.get(status.state, ""), words)
     return status.model_copy(update={"message": f"{status.message} {step}".rstrip()})
 
@@ -140,6 +174,10 @@ class ServerConfig(LaunchSettings):
     """The settings of a llama-server that runs, or that a start would use now."""
 
     running: bool
+    url: str | None = None
+    """Of an engine that somebody else runs; of the settings above only ctx_size and parallel count
+    then."""
+    url_model: str | None = None
     about_model: AboutModel | None = None
     notes: tuple[str, ...] = ()
 

@@ -122,7 +122,7 @@ class Supervisor:
             )
         finally:
             self._on_change()
-        return await self._looks.with_models(status, await self.attachment.states())
+        return await self._looks.beside_others(status, await self.attachment.states())
 
     async def stop(self, *, force: bool, model: str | None = None) -> ServerStatus:
         """Stop llama-server; one that is stopped already stays so.
@@ -209,6 +209,16 @@ class Supervisor:
         """Return the names of the models that run or ran, that which was started last first."""
         states = await self.attachment.states()
         return [state.run.launch.alias for state in states if isinstance(state, RunState)]
+
+    async def running_models(self) -> list[str]:
+        """Return the names of the models that run, or load."""
+        states = await self.attachment.states()
+        some = [each for each in states if isinstance(each, RunState) and each.is_live]
+        return [state.run.launch.alias for state in some]
+
+    async def with_models(self, status: ServerStatus) -> ServerStatus:
+        """Return a status of something else with the models that run or are idle here."""
+        return await self._looks.with_models(status, await self.attachment.states())
 
     async def ready_server(self, wanted: WantedServer = ANY_SERVER) -> "ReadyRun":
         """Return a llama-server that takes a turn; TurnServers says which, and what it raises."""

@@ -11,8 +11,9 @@ from llama_mcp.models.facts import ModelFacts
 from llama_mcp.models.model import Model
 from llama_mcp.models.needs import CACHE_STEP, Needs, StartOptions, needs_of
 
-# Where it fits: all of it on GPUs, a part of its layers there, in RAM alone, or nowhere.
-Verdict = Literal["gpu", "partly_gpu", "cpu", "no"]
+# Where it fits: all of it on GPUs, a part of its layers there, in RAM alone, only with the memory
+# of RPC workers, or nowhere.
+Verdict = Literal["gpu", "partly_gpu", "cpu", "workers", "no"]
 # What llama.cpp leaves free of each GPU when it chooses the layers itself (-fitt).
 GPU_MARGIN_BYTES = 1024 * 2**20
 ALL_LAYERS = -1
@@ -26,16 +27,24 @@ class Available:
         ram_bytes: What programs can have of RAM.
         gpus_bytes: What is free of each GPU that the engine uses.
         is_unified: Whether the GPU's memory is RAM, so that the same bytes are in both.
+        workers_bytes: What is free of each device of the RPC workers, on other machines.
     """
 
     ram_bytes: int
     gpus_bytes: tuple[int, ...] = ()
     is_unified: bool = False
+    workers_bytes: tuple[int, ...] = ()
 
     @property
     def total_bytes(self) -> int:
         """All of it, each byte once."""
-        return self.ram_bytes + (0 if self.is_unified else sum(self.gpus_bytes))
+        here = self.ram_bytes + (0 if self.is_unified else sum(self.gpus_bytes))
+        return here + sum(self.workers_bytes)
+
+    def with_workers(self) -> "Available":
+        """Return it as llama-server sees it: the devices of workers are GPUs to it."""
+        own = () if self.is_unified else self.gpus_bytes
+        return Available(self.ram_bytes, (*own, *self.workers_bytes))
 
     def on_gpus(self, margin_bytes: int) -> int:
         """Return how much of a model can be on GPUs when so much of each is to stay free."""
@@ -86,8 +95,12 @@ class Fits:
             projector_size_bytes: what the file has that is loaded beside it.
         """
         candidate = _Candidate(self.available, facts, size_bytes, projector_size_bytes)
+        fits = candidate.verdict(self.options)
+        if fits == "no" and self.available.workers_bytes:
+            candidate = replace(candidate, available=self.available.with_workers())
+            fits = "no" if candidate.verdict(self.options) == "no" else "workers"
         return Fit(
-            fits=candidate.verdict(self.options),
+            fits=fits,
             needs_bytes=candidate.needs(self.options).total_bytes,
             max_ctx_size=candidate.largest_context(self.options),
         )

@@ -7,7 +7,7 @@ from typing import Literal
 from llama_mcp.models.facts import ModelFacts
 
 # Whose folder a model was found in; `path` where only its path was given, by a call or a setting,
-# and `models_file` where the operator has named it.
+# `models_file` where the operator has named it, and `remote` where somebody else's engine has it.
 Source = Literal[
     "model_dirs",
     "starter",
@@ -19,6 +19,7 @@ Source = Literal[
     "gpt4all",
     "path",
     "models_file",
+    "remote",
 ]
 
 

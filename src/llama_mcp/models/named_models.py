@@ -9,7 +9,7 @@ from pathlib import Path
 
 from llama_mcp.copied_text import plain_text
 from llama_mcp.long_paths import openable
-from llama_mcp.models.entries.entry import NamedModel
+from llama_mcp.models.entries.entry import Entry, NamedModel, RemoteModel
 from llama_mcp.models.entries.parsing import MAX_BYTES, parsed
 from llama_mcp.models.errors import ModelsFileError, ModelUnusableError
 from llama_mcp.models.rows.names import folded
@@ -35,7 +35,7 @@ class _Read:
     """What a file held, and how it looked then."""
 
     stamp: _Stamp
-    entries: tuple[NamedModel, ...]
+    entries: tuple[Entry, ...]
     problems: tuple[str, ...]
 
 
@@ -50,7 +50,7 @@ class NamedModels:
         self._path = path
         self._read: _Read | None = None
 
-    def all(self) -> tuple[NamedModel, ...]:
+    def all(self) -> tuple[Entry, ...]:
         """Return the entries, in the order of the file.
 
         Raises:
@@ -67,12 +67,20 @@ class NamedModels:
             raise ModelsFileError(self._path, read.problems)
         return read.entries
 
-    def exactly(self, name: str) -> NamedModel | None:
+    def own(self) -> tuple[NamedModel, ...]:
+        """Return the entries of models that are started here; raises as `all` does."""
+        return tuple(entry for entry in self.all() if isinstance(entry, NamedModel))
+
+    def elsewhere(self) -> tuple[RemoteModel, ...]:
+        """Return the entries of engines that somebody else runs; raises as `all` does."""
+        return tuple(entry for entry in self.all() if isinstance(entry, RemoteModel))
+
+    def exactly(self, name: str) -> Entry | None:
         """Return the entry of a name, in whatever case; raises as `all` does."""
         wanted = folded(plain_text(name))
         return next((entry for entry in self.all() if folded(entry.name) == wanted), None)
 
-    def find(self, name: str) -> NamedModel | None:
+    def find(self, name: str) -> Entry | None:
         """Return the entry of a name, in whatever case, or the only one whose name begins so.
 
         Raises:
@@ -88,7 +96,7 @@ class NamedModels:
             raise ModelUnusableError(name, problem, f"Pass one of them: {names}.")
         return found[0] if found else None
 
-    def beginning(self, name: str) -> list[NamedModel]:
+    def beginning(self, name: str) -> list[Entry]:
         """Return the entries whose names begin so; raises as `all` does."""
         wanted = folded(plain_text(name))
         return [entry for entry in self.all() if wanted and folded(entry.name).startswith(wanted)]

@@ -17,7 +17,7 @@ from llama_mcp.copied_text import plain_text
 from llama_mcp.errors import InvalidArgumentError, PathNotAllowedError
 from llama_mcp.long_paths import openable
 from llama_mcp.models import starter_model
-from llama_mcp.models.entries.entry import NamedModel, can_be_name
+from llama_mcp.models.entries.entry import Entry, NamedModel, can_be_name
 from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.models.library import Library, Survey
 from llama_mcp.models.misnamed import address_refused, missing_refused, no_model_refused
@@ -39,7 +39,7 @@ _SHORTEST = 2
 _Fits = Callable[[Row | NoModel], bool]
 
 
-def find_entry(model_path: str | None, library: Library) -> NamedModel | None:
+def find_entry(model_path: str | None, library: Library) -> Entry | None:
     """Return the entry of the operator's file that a text means; None when it means none.
 
     A file or a model of the library that is called just so goes before one whose name only begins
@@ -63,7 +63,7 @@ def find_entry(model_path: str | None, library: Library) -> NamedModel | None:
     entries = library.named_models
     if entry := entries.exactly(plain):
         return entry
-    if not entries.beginning(plain) or _is_called_exactly(plain, library):
+    if not entries.beginning(plain) or is_called_exactly(plain, library):
         return None
     return entries.find(plain)
 
@@ -82,13 +82,13 @@ def entry_model(entry: NamedModel, library: Library, survey: Survey | None = Non
 
 
 def entry_models(library: Library) -> list[Model]:
-    """Return the models of the operator's entries; those of which there is no file are left out.
+    """Return the models of the operator's entries that have a file here.
 
     Raises:
         ModelsFileError: the file of entries cannot be read, or is wrong.
     """
     found = []
-    for entry in library.named_models.all():
+    for entry in library.named_models.own():
         with suppress(InvalidArgumentError, ModelUnusableError, PathNotAllowedError):
             found.append(entry_model(entry, library))
     return found
@@ -160,7 +160,8 @@ def _default_name(library: Library) -> str:
     return Path(default).name if is_here else default
 
 
-def _is_called_exactly(plain: str, library: Library) -> bool:
+def is_called_exactly(plain: str, library: Library) -> bool:
+    """Tell whether a file or a model of the library is called just so; files are looked at."""
     path = _path(plain)
     if path is not None and path.is_file():
         return True

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from llama_mcp.models import starter_model
-from llama_mcp.models.entries.entry import NamedModel
+from llama_mcp.models.entries.entry import Entry
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.library import Library
 from llama_mcp.models.model import Model
@@ -88,12 +88,12 @@ def named(models: Sequence[Model], name: Callable[[Model], str] = lambda model: 
     return first_few(texts, MODELS_TO_NAME)
 
 
-def _by_other_names(models: Sequence[Model], entries: Sequence[NamedModel]) -> list[Model]:
+def _by_other_names(models: Sequence[Model], entries: Sequence[Entry]) -> list[Model]:
     taken = {folded(entry.name) for entry in entries}
     return [model for model in models if folded(model.name) not in taken]
 
 
-def _entries(library: Library) -> Sequence[NamedModel]:
+def _entries(library: Library) -> Sequence[Entry]:
     """Return the operator's entries; of a wrong file of them, those who need it tell."""
     try:
         return library.named_models.all()

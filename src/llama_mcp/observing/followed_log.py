@@ -10,29 +10,29 @@ from llama_mcp.llama_server.diagnosis.new_lines import NewLines
 from llama_mcp.llama_server.status import Level, ServerLog
 
 if TYPE_CHECKING:
-    from llama_mcp.llama_server.supervisor import Supervisor
+    from llama_mcp.llama_server.engines import Engines
 
 
 class FollowedLog:
     """The log of the llama-server that runs, or ran last, and of those after it."""
 
     def __init__(
-        self, supervisor: "Supervisor", *, level: Level | None = None, model: str | None = None
+        self, engines: "Engines", *, level: Level | None = None, model: str | None = None
     ) -> None:
         """Follow it.
 
         Args:
-            supervisor: knows what runs.
+            engines: know what runs.
             level: only lines of this level and worse.
             model: of which model; None for what was started last.
         """
-        self._supervisor, self._level, self._model = supervisor, level, model
+        self._engines, self._level, self._model = engines, level, model
         self._new: NewLines | None = None
         self._shown: Sequence[str] = ()
 
     async def end(self, lines: int) -> ServerLog | None:
         """Return its last lines; None when there is no log yet."""
-        seen = await self._supervisor.observe(self._model)
+        seen = await self._engines.observe(self._model)
         if seen is None:
             return None
         path = seen.run.log_path
@@ -44,7 +44,7 @@ class FollowedLog:
     async def news(self) -> tuple[str | None, list[str]]:
         """Return what has come: the path of another log when one was begun, and lines."""
         rest = await self._read()
-        seen = await self._supervisor.observe(self._model)
+        seen = await self._engines.observe(self._model)
         if seen is None or (self._new is not None and self._new.path == seen.run.log_path):
             return None, rest
         if rest:  # all of the log before it, first

@@ -13,6 +13,7 @@ import anyio.to_thread
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.runs.run_state import RunState
+from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.errors import ModelsFileError, ModelUnusableError
 from llama_mcp.models.rows.names import folded
 from llama_mcp.observing.model_list import (
@@ -26,40 +27,45 @@ from llama_mcp.observing.model_list import (
     told_list,
     why_none,
 )
+from llama_mcp.observing.remote_rows import remote_details, remote_rows
 from llama_mcp.paths import is_same_file
 from llama_mcp.reading_settings import missing_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llama_mcp.llama_server.engines import Engines
+    from llama_mcp.llama_server.remote.engine import RemoteEngine
+    from llama_mcp.llama_server.remote.look import RemoteLook
     from llama_mcp.llama_server.runs.records import Launch
-    from llama_mcp.llama_server.supervisor import Supervisor
-    from llama_mcp.models.entries.entry import NamedModel
+    from llama_mcp.models.entries.entry import Entry
     from llama_mcp.models.fitting import Fits
     from llama_mcp.models.library import Library, Survey
     from llama_mcp.models.model import Model
     from llama_mcp.settings import LlamaServerSettings
 
 # What of an entry changes how much memory its model takes, or which there is.
-_OF_NEEDS = frozenset({"llama_cpp_path", "ctx_size", "parallel", "n_gpu_layers", "extra_args"})
+_OF_NEEDS = frozenset(
+    {"llama_cpp_path", "ctx_size", "parallel", "n_gpu_layers", "extra_args", "rpc_servers"}
+)
 
 
 class KnownModels:
     """The models of this machine, together with what is known of memory and llama-server."""
 
     def __init__(
-        self, settings: "LlamaServerSettings", library: "Library", supervisor: "Supervisor"
+        self, settings: "LlamaServerSettings", library: "Library", engines: "Engines"
     ) -> None:
         """Take where they come from.
 
         Args:
             settings: the operator's.
             library: finds the models.
-            supervisor: knows which one runs.
+            engines: know which one runs, and what somebody else's have.
         """
         self._settings = settings
         self._library = library
-        self._supervisor = supervisor
+        self._engines = engines
 
     async def list(self, query: str, limit: int) -> ModelList:
         """Return the models that a query finds, the best first; all of them without a query.
@@ -84,8 +90,9 @@ class KnownModels:
 
     async def check_is_name(self, text: str) -> None:
         """Raise a LlamaMCPError for a text that names no model; what is only a path names none."""
-        started = await self._supervisor.started_models()
-        if text.strip().casefold() not in map(str.casefold, started):
+        started = await self._engines.own.started_models()
+        known = [*started, *await self._engines.elsewhere.names()]
+        if text.strip().casefold() not in map(str.casefold, known):
             await anyio.to_thread.run_sync(self._check_is_name, text)
 
     def _check_is_name(self, text: str) -> None:
@@ -95,7 +102,8 @@ class KnownModels:
 
     async def names(self, part: str) -> tuple[str, ...]:
         """Return the names that begin with a text, then those that contain it."""
-        return await anyio.to_thread.run_sync(self._names, part)
+        elsewhere = await self._engines.elsewhere.names()
+        return await anyio.to_thread.run_sync(self._names, part, elsewhere)
 
     async def mark(self) -> Hashable:
         """Return a value that is another one once a model has come, gone or changed."""
@@ -104,24 +112,28 @@ class KnownModels:
 
     async def _look(self) -> "_Look":
         entries, wrong_file = await anyio.to_thread.run_sync(self._entries)
+        elsewhere = await self._engines.elsewhere.look_at_all()
         own = [entry for entry in entries if entry.given & _OF_NEEDS]
-        fits, *fits_of_own = await self._supervisor.fits_of([None, *own])
-        seen = await self._supervisor.observe_all()
+        fits, *fits_of_own = await self._engines.own.fits_of([None, *own])
+        seen = await self._engines.own.observe_all()
         judges = {entry.name: judge for entry, judge in zip(own, fits_of_own, strict=True)}
         named = [(entry, judges.get(entry.name, fits)) for entry in entries]
         up = [each for each in seen if isinstance(each, RunState) and each.pid is not None]
-        return _Look(fits, named, [each.run.launch for each in up], wrong_file)
+        return _Look(fits, named, [each.run.launch for each in up], wrong_file, elsewhere)
 
     def _entries(self) -> "tuple[Sequence[NamedModel], ModelsFileError | None]":
-        """Return the operator's entries, or what is wrong with their file. Blocking."""
+        """Return the entries of models of this machine, or what is wrong with their file."""
         try:
-            return self._library.named_models.all(), None
+            return self._library.named_models.own(), None
         except ModelsFileError as error:
             return (), error
 
     def _details(self, name: str, look: "_Look") -> ModelDetails:
         from llama_mcp.models.offering import named, nearest
 
+        for row, there in look.remote:
+            if folded(row.model) == folded(name):
+                return self._with_own_entry(remote_details(row, there))
         survey = self._library.survey()
         models = look.others(survey.models)
         for entry, fits in look.named:
@@ -143,6 +155,7 @@ class KnownModels:
         rows = [
             look.entry_row(entry, fits, self._model_of(entry, survey)) for entry, fits in look.named
         ]
+        rows += [row for row, _ in look.remote]
         rows += map(look.row, look.others(survey.models))
         for file in look.unnamed_files:
             # It was started by its path, and lies where nobody looks.
@@ -150,6 +163,7 @@ class KnownModels:
                 rows += map(look.row, self._library.at(file).models)
         found, has_all_words = matching(best_first(rows), query)
         wrong = [look.wrong_file.situation] if look.wrong_file else []
+        wrong += look.out_of_reach
         if not found:
             why = why_none(query, len(rows), self._settings)
             return ModelList(
@@ -160,7 +174,14 @@ class KnownModels:
         note = " ".join(filter(None, [*wrong, told.note]))
         return told.model_copy(update={"note": note or None})
 
-    def _model_of(self, entry: "NamedModel", survey: "Survey") -> "Model | LlamaMCPError":
+    def _with_own_entry(self, details: ModelDetails) -> ModelDetails:
+        """Return the details of a model elsewhere with what the operator's file says of it."""
+        with suppress(ModelsFileError):
+            entry = self._library.named_models.exactly(details.model)
+            return details if entry is None else _with_entry(details, entry)
+        return details
+
+    def _model_of(self, entry: NamedModel, survey: "Survey") -> "Model | LlamaMCPError":
         """Return the model of an entry, or why there is none."""
         from llama_mcp.models.naming import entry_model
 
@@ -169,8 +190,8 @@ class KnownModels:
         except LlamaMCPError as error:
             return error
 
-    def _names(self, part: str) -> tuple[str, ...]:
-        models = [model.name for model in self._library.models()]
+    def _names(self, part: str, elsewhere: "Sequence[str]") -> tuple[str, ...]:
+        models = [*elsewhere, *(model.name for model in self._library.models())]
         with suppress(ModelsFileError):  # what is wrong, a call says
             models = [*(entry.name for entry in self._library.named_models.all()), *models]
         low = part.casefold()
@@ -196,6 +217,19 @@ class _Look:
     running: "Sequence[Launch]"
     wrong_file: ModelsFileError | None
     """What is wrong with the file of entries."""
+    elsewhere: "Sequence[tuple[RemoteEngine, RemoteLook]]" = ()
+    """The engines that somebody else runs."""
+
+    @property
+    def remote(self) -> "list[tuple[ModelRow, RemoteLook]]":
+        """The models elsewhere, each with what its engine has told."""
+        return [(row, look) for engine, look in self.elsewhere for row in remote_rows(engine, look)]
+
+    @property
+    def out_of_reach(self) -> list[str]:
+        """Why engines elsewhere have no row."""
+        looks = [look for engine, look in self.elsewhere if not [*remote_rows(engine, look)]]
+        return [look.problem.situation for look in looks if look.problem]
 
     @property
     def unnamed_files(self) -> list[Path]:
@@ -210,6 +244,7 @@ class _Look:
         Where the entries are not known, any name could be one of theirs.
         """
         taken = {folded(entry.name) for entry, _ in self.named}
+        taken |= {folded(row.model) for row, _ in self.remote}
         return [
             replace(model, name=str(model.path))
             if self.wrong_file or folded(model.name) in taken
@@ -223,7 +258,7 @@ class _Look:
         return _row(model, self.fits, is_running=is_running)
 
     def entry_row(
-        self, entry: "NamedModel", fits: "Fits", model: "Model | LlamaMCPError"
+        self, entry: NamedModel, fits: "Fits", model: "Model | LlamaMCPError"
     ) -> ModelRow:
         """Return the row of an entry."""
         is_running = any(launch.alias == entry.name for launch in self.running)
@@ -255,7 +290,7 @@ def _detailed(row: ModelRow, model: "Model | LlamaMCPError") -> ModelDetails:
     return ModelDetails(**row.model_dump(), path=str(model.path), projector=projector)
 
 
-def _with_entry(details: ModelDetails, entry: "NamedModel") -> ModelDetails:
+def _with_entry(details: ModelDetails, entry: "Entry") -> ModelDetails:
     given = {name: getattr(entry, name) for name in sorted(entry.given - {"name"})}
     return details.model_copy(update={"models_file": str(entry.file), "entry": given})
 

@@ -24,7 +24,7 @@ _KIND_WORDS = {"embedding": "embedding embeddings", "rerank": "rerank reranker r
 _VISION_WORDS = "vision pictures images"
 # Of those that fit as well, what can chat comes first.
 _KINDS: tuple[Kind | None, ...] = ("chat", "base", "embedding", "rerank", None)
-_FITS: tuple[Verdict | None, ...] = ("gpu", "partly_gpu", "cpu", None, "no")
+_FITS: tuple[Verdict | None, ...] = ("gpu", "partly_gpu", "cpu", "workers", None, "no")
 
 
 class ModelRow(BaseModel, frozen=True):
@@ -70,6 +70,8 @@ class ModelDetails(ModelRow, frozen=True):
     """Where the operator has named it."""
     entry: dict[str, Any] | None = None
     """What is set for it there."""
+    url: str | None = None
+    """Where the engine is that somebody else runs."""
 
 
 def told_list(
@@ -148,12 +150,15 @@ def missing_row(name: str, problem: str, *, is_running: bool) -> ModelRow:
 def best_first(rows: Sequence[ModelRow]) -> list[ModelRow]:
     """Return what runs, then what the operator has named in its order, then what fits best.
 
+    What engines elsewhere have is named by the operator, too.
+
     Of what fits as well, what can chat comes first, and the largest.
     """
 
     def rank(row: ModelRow) -> tuple[bool, bool, bool, int, int, int]:
         # What cannot be loaded comes last, whatever it would need.
-        is_named, has_problem = row.source == "models_file", row.problem is not None
+        is_named = row.source in ("models_file", "remote")
+        has_problem = row.problem is not None
         if is_named:
             return (not row.running, False, has_problem, 0, 0, 0)
         return (

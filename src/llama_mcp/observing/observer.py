@@ -18,9 +18,11 @@ from llama_mcp.observing.uses import with_own_clients
 from llama_mcp.sessions.records import TurnStatistics
 
 if TYPE_CHECKING:
+    from llama_mcp.llama_server.api.slots import SlotsAnswer
+    from llama_mcp.llama_server.engines import Engines
     from llama_mcp.llama_server.metrics.reader import MetricsReader, Reading
+    from llama_mcp.llama_server.remote.engine import RemoteEngine
     from llama_mcp.llama_server.runs.named_states import State
-    from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.observing.samples import Samples
     from llama_mcp.sessions.archive import Archive
     from llama_mcp.sessions.recent_turns import RecentTurns
@@ -38,7 +40,7 @@ class Observer:
 
     def __init__(
         self,
-        supervisor: "Supervisor",
+        engines: "Engines",
         metrics_reader: "Callable[[str], MetricsReader]",
         in_flight: "Callable[[], InFlight | None]",
         archive: "Callable[[], Archive]",
@@ -48,7 +50,7 @@ class Observer:
         """Observe these.
 
         Args:
-            supervisor: llama-servers.
+            engines: llama-servers, and what somebody else runs.
             metrics_reader: gives the reader of a model's figures, by its name; a status does not
                 wait for its import.
             in_flight: gives the turns of this process; None while it has had none.
@@ -56,7 +58,7 @@ class Observer:
             may_run_several: several models may run at once.
         """
         self._may_run_several = may_run_several
-        self._supervisor = supervisor
+        self._engines = engines
         self._metrics_reader = metrics_reader
         self._in_flight = in_flight
         self._archive = archive
@@ -69,7 +71,7 @@ class Observer:
             model: of which model, by its name; None for the one that was started last, or runs.
                 So it is for all that follows, and an unknown name raises UnknownModelError.
         """
-        status = await self._supervisor.status(model)
+        status = await self._engines.status(model)
         waiting = {"waiting_turns": self._waiting_turns() or None}
         return with_own_clients(status, self._open_turns()).model_copy(update=waiting)
 
@@ -104,7 +106,7 @@ class Observer:
 
     async def config(self, model: str | None = None) -> ServerConfig:
         """Return the running server's settings, else those that a start would use now."""
-        return await self._supervisor.config(model)
+        return await self._engines.config(model)
 
     async def metrics(self, model: str | None = None, *, owner: str | None) -> ServerMetrics:
         """Return llama-server's figures with what our own turns saw; also while none runs.
@@ -123,7 +125,7 @@ class Observer:
         """
         from llama_mcp.observing.prometheus import prometheus_text
 
-        if self._may_run_several:
+        if self._may_run_several or await self._engines.elsewhere.are_named():
             return await self._prometheus_text_of_models(owner)
         reading = await self._reading(None)
         metrics = await self._with_turns(reading, owner)
@@ -142,12 +144,21 @@ class Observer:
             reading = await self._metrics_reader(model).read(state)
             found[model] = ModelFigures(model, reading.figures, reading.cpu_seconds, reading.text)
 
-        seen = await self._supervisor.observe_all()
+        seen = await self._engines.own.observe_all()
         states = [state for state in seen if isinstance(state, RunState)]
+
+        async def look_elsewhere(engine: "RemoteEngine") -> None:
+            reading = await self._engines.elsewhere.read_figures(engine)
+            model = reading.figures.model or ""
+            found[model] = ModelFigures(model, reading.figures, text=reading.text)
+
         async with anyio.create_task_group() as tasks:
             for state in states:
                 tasks.start_soon(look, state)
-        models = [found[state.run.launch.alias] for state in states]
+            for engine in await self._engines.elsewhere.all():
+                tasks.start_soon(look_elsewhere, engine)
+        here = [state.run.launch.alias for state in states]
+        models = [found[name] for name in (*here, *sorted(found.keys() - set(here)))]
         own_turns = await self._own_turns(owner) or []
         # On a thread: the first import of what writes it takes a while.
         return await anyio.to_thread.run_sync(
@@ -156,21 +167,15 @@ class Observer:
 
     async def slots(self, model: str | None = None, *, owner: str) -> SlotsReport:
         """Return what each slot is doing, and which sessions of the owner generate or wait."""
-        seen = await self._supervisor.observe(model)
+        elsewhere = self._engines.elsewhere
+        if (engine := await elsewhere.meant(model)) is not None:
+            state, look = await elsewhere.figures_of(engine).read_slots()
+            open_turns = self._open_turns()
+            turns = [each for each in open_turns if elsewhere.has_served(engine, each.serving_id)]
+            return _report(state, look, turns, owner)
+        seen = await self._engines.observe(model)
         state, look = await self._metrics_reader(_model_of(seen)).read_slots(seen)
-        all_turns = await self._turns_with(seen)
-        turns = [turn for turn in all_turns if turn.owner == owner]
-        waiting = [turn for turn in turns if turn.reply.is_waiting]
-        is_untold = look.slots is None and not look.is_sleeping and state is ServerState.READY
-        return SlotsReport(
-            state=state,
-            is_sleeping=look.is_sleeping or None,
-            slots=look.slots or [],
-            generating=[_open_turn(turn) for turn in turns if turn not in waiting],
-            waiting=sorted(map(_open_turn, waiting), key=lambda turn: turn.place or math.inf),
-            turns_of_others=len(all_turns) - len(turns) or None,
-            missing=["slots"] if is_untold else [],
-        )
+        return _report(state, look, await self._turns_with(seen), owner)
 
     async def log_end(
         self, lines: int, level: Level | None = None, model: str | None = None
@@ -182,7 +187,11 @@ class Observer:
             level: only lines of this level and worse.
             model: of which model.
         """
-        seen = await self._supervisor.observe(model)
+        if (engine := await self._engines.elsewhere.meant(model)) is not None:
+            from llama_mcp.llama_server.elsewhere.looking import log_elsewhere
+
+            return await log_elsewhere(engine)
+        seen = await self._engines.observe(model)
         if seen is None:
             of_it = f" with {model}" if model else ""
             note = f"There is no log: no llama-server was started{of_it} yet."
@@ -190,7 +199,9 @@ class Observer:
         return await anyio.to_thread.run_sync(read_log, seen.run.log_path, lines, level)
 
     async def _reading(self, model: str | None) -> "Reading":
-        seen = await self._supervisor.observe(model)
+        if (engine := await self._engines.elsewhere.meant(model)) is not None:
+            return await self._engines.elsewhere.read_figures(engine)
+        seen = await self._engines.observe(model)
         reading = await self._metrics_reader(_model_of(seen)).read(seen)
         if model is None or reading.figures.model is not None:
             return reading
@@ -199,7 +210,7 @@ class Observer:
     async def _turns_with(self, seen: "State | None") -> "list[Turn | Job]":
         """Return the turns of this process that are not over, but those of other models' runs."""
         turns = self._open_turns()
-        states = await self._supervisor.observe_all() if turns else []
+        states = await self._engines.own.observe_all() if turns else []
         others = {state.run.name for state in states if seen is None or state.run != seen.run}
         return [turn for turn in turns if turn.serving_id not in others]
 
@@ -232,6 +243,23 @@ class Observer:
 def _model_of(seen: "State | None") -> str:
     """Return the model's name; empty where it is not known."""
     return seen.run.launch.alias if isinstance(seen, RunState) else ""
+
+
+def _report(
+    state: ServerState, look: "SlotsAnswer", all_turns: "list[Turn | Job]", owner: str
+) -> SlotsReport:
+    turns = [turn for turn in all_turns if turn.owner == owner]
+    waiting = [turn for turn in turns if turn.reply.is_waiting]
+    is_untold = look.slots is None and not look.is_sleeping and state is ServerState.READY
+    return SlotsReport(
+        state=state,
+        is_sleeping=look.is_sleeping or None,
+        slots=look.slots or [],
+        generating=[_open_turn(turn) for turn in turns if turn not in waiting],
+        waiting=sorted(map(_open_turn, waiting), key=lambda turn: turn.place or math.inf),
+        turns_of_others=len(all_turns) - len(turns) or None,
+        missing=["slots"] if is_untold else [],
+    )
 
 
 def _open_turn(turn: "Turn | Job") -> OpenTurn:

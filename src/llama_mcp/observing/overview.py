@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
@@ -10,7 +10,7 @@ from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.status import ServerState, ServerStatus, Slot
 from llama_mcp.observing.figures import ServerMetrics
-from llama_mcp.sessions.recent_turns import UnderwayTurn
+from llama_mcp.sessions.recent_turns import EndedTurn, UnderwayTurn
 from llama_mcp.sessions.texts import seconds_since
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ async def overview(
     model: str | None = None,
     *,
     owner: str | None,
+    asker: str = LOCAL_OWNER,
 ) -> Overview:
     """Return what is going on; nothing is started, woken or made for it.
 
@@ -52,24 +53,39 @@ async def overview(
         archive: gives what knows which replies are under way; None where there is no archive.
         model: of which model, as `Observer.status`.
         owner: whose turns, as `Observer.recent_turns`.
+        asker: who asks; conversations of others are not named.
     """
     status, problems = await observer.status(model), list[str]()
     slots: list[Slot] = []
     metrics = None
     if status.state is ServerState.READY:
-        slots = (await observer.slots(model, owner=owner or LOCAL_OWNER)).slots
+        slots = (await observer.slots(model, owner=asker)).slots
         metrics = await observer.metrics(model, owner=owner)
         observer.samples(metrics.model or "").note(metrics, slots, time.time())
     try:
-        turns = await _underway(observer, owner) if archive() else []
+        turns = await _underway(observer, owner, asker) if archive() else []
     except LlamaMCPError as error:
         turns, problems = [], [error.situation]
     return Overview(status=status, slots=slots, turns=turns, metrics=metrics, problems=problems)
 
 
-async def _underway(observer: "Observer", owner: str | None) -> list[UnderwayRow]:
+async def _underway(observer: "Observer", owner: str | None, asker: str) -> list[UnderwayRow]:
     turns = (await observer.recent_turns(limit=0, owner=owner)).underway
     return [
-        UnderwayRow(**dict(turn), seconds=round(seconds_since(turn.started_at_utc), 1))
+        UnderwayRow(
+            **dict(without_others(turn, asker)),
+            seconds=round(seconds_since(turn.started_at_utc), 1),
+        )
         for turn in turns
     ]
+
+
+Looked = TypeVar("Looked", UnderwayTurn, EndedTurn, UnderwayRow)
+
+
+def without_others(turn: Looked, asker: str) -> Looked:
+    """Return the turn as it is told: of another's conversation nothing but its figures."""
+    if turn.owner == asker:
+        return turn
+    unsaid = {"session_id", "title", "tail"} & type(turn).model_fields.keys()
+    return turn.model_copy(update=dict.fromkeys(unsaid, ""))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from llama_mcp.errors import LlamaMCPError
 
 if TYPE_CHECKING:
+    from llama_mcp.llama_server.engines import Engines
     from llama_mcp.llama_server.runs.named_states import State
-    from llama_mcp.llama_server.supervisor import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class ServerMark:
 class ServerMarks:
     """Looks at llama-servers again and again, for as long as somebody listens."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
-        self._supervisor = supervisor
+    def __init__(self, engines: "Engines") -> None:
+        self._engines = engines
         # Which run was meant by a name, while the last run of each model was the same as now.
         self._folders: tuple[Path, ...] = ()
         self._meant: dict[str, Path | None] = {}
@@ -40,7 +40,7 @@ class ServerMarks:
         Args:
             names: the models, as callers name them; of one that never ran the mark is empty.
         """
-        states = await self._supervisor.observe_all()
+        states = await self._engines.own.observe_all()
         together = ServerMark(tuple(map(_of_state, states)), _log_of(states[:1]))
         return together, {name: await self._of(name, states) for name in names}
 
@@ -55,7 +55,7 @@ class ServerMarks:
 
     async def _folder_of(self, name: str) -> Path | None:
         try:
-            seen = await self._supervisor.observe(name)
+            seen = await self._engines.observe(name)
         except LlamaMCPError:  # whoever reads it is told
             return None
         return None if seen is None else seen.run.folder

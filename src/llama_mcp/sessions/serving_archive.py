@@ -27,7 +27,7 @@ class ServingArchive(ArchiveFile):
         """
         return await self._run(serving.count_other_sessions, session_id, turn)
 
-    async def spent_since(self, owner: str, moment_utc: str) -> SpentTokens:
+    async def spent_since(self, moment_utc: str, *, owner: str) -> SpentTokens:
         """Return what the owner's turns took in tokens that ended since then, deleted ones too.
 
         Nothing is known of the local owner, who has no limit.

@@ -7,8 +7,7 @@ from llama_mcp.sessions.left_turns import StreamPoint
 from llama_mcp.sessions.patience import PARTIAL_SECONDS, waiting_at_most
 from llama_mcp.sessions.recent_turns import RecentTurns, TurnProgress
 from llama_mcp.sessions.sqlite import underway, writing
-from llama_mcp.sessions.sqlite.recent import Wanted
-from llama_mcp.sessions.sqlite.store import settle_if_possible
+from llama_mcp.sessions.sqlite.recent import Wanted, read_settled
 
 
 class UnderwayArchive(ArchiveFile):
@@ -70,6 +69,5 @@ class UnderwayArchive(ArchiveFile):
         wanted = Wanted(limit, since_utc, owner)
         found = await anyio.to_thread.run_sync(self._database.recent, wanted)
         if found.is_stale:
-            await self._run(settle_if_possible)
-            found = await anyio.to_thread.run_sync(self._database.recent, wanted)
+            found = await self._run(read_settled, wanted)
         return found.turns

@@ -56,7 +56,8 @@ class Admission:
                 del self._beginning[owner]
 
     async def _check_day(self, owner: str, limit: int) -> None:
-        spent = await self._archive.spent_since(owner, utc_text(time.time() - DAY_SECONDS))
+        yesterday = utc_text(time.time() - DAY_SECONDS)
+        spent = await self._archive.spent_since(yesterday, owner=owner)
         last = spent.last_in_the_way(limit)
         if last is not None:
             seconds = DAY_SECONDS - seconds_since(last)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions.errors import SessionBusyError, SessionNotFoundError
@@ -17,6 +18,8 @@ _FEWER = "{Run_on_files}: it reads files of any size. Or pass fewer lines, as in
 
 class ContextFullError(LlamaMCPError):
     """The message does not fit the context window even without any history."""
+
+    others_step = ""
 
     def __init__(
         self, prompt_tokens: int, prompt_limit: int, window: int, model_ctx_size: int | None
@@ -33,6 +36,8 @@ class ContextFullError(LlamaMCPError):
 
 class FilesFullError(LlamaMCPError):
     """Files do not fit the context window, even without any history."""
+
+    others_step = _FEWER
 
     def __init__(
         self,
@@ -119,6 +124,8 @@ class CannotSeeError(LlamaMCPError):
 class HistoryFullError(LlamaMCPError):
     """The history does not fit the context window, and the caller forbids leaving any out."""
 
+    others_step = 'Pass overflow="trim", or {fork} at an earlier turn. '
+
     def __init__(
         self,
         session_id: str,
@@ -134,9 +141,26 @@ class HistoryFullError(LlamaMCPError):
             f"With its whole history the prompt of session {session_id} has {prompt_tokens} "
             f"tokens, and at most {prompt_limit} of the window's {window} are free for it: its "
             f'{oldest} would have to be left out, and overflow is "error". Nothing was sent.',
-            next_step='Pass overflow="trim", or {fork} at an earlier turn. '
-            + _larger_window(needed, window, model_ctx_size),
+            next_step=self.others_step + _larger_window(needed, window, model_ctx_size),
         )
+
+
+# What does not fit the context window.
+WindowError = TypeVar("WindowError", ContextFullError, FilesFullError, HistoryFullError)
+
+
+def for_server(error: WindowError, *, is_ours: bool, guesses: str | None) -> WindowError:
+    """Return the error with a next step that can be taken.
+
+    Args:
+        error: as for a llama-server of ours.
+        is_ours: whether llama-mcp can start it with a larger window.
+        guesses: what of its figures is no fact, in sentences.
+    """
+    if not is_ours:
+        known = f"{guesses} " if guesses else ""
+        error.next_step = f"{error.others_step}{known}Only whoever runs the engine can enlarge it."
+    return error
 
 
 def _larger_window(needed: int, window: int, model_ctx_size: int | None) -> str:

@@ -10,7 +10,7 @@ from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import Attachment
 from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.turns.chat_request import ChatRequest
-from llama_mcp.turns.errors import CannotSeeError, FilesFullError, FilesTooLargeError
+from llama_mcp.turns.errors import CannotSeeError, FilesFullError, FilesTooLargeError, for_server
 from llama_mcp.turns.message_parts import ChatMessages, is_picture, user_message
 from llama_mcp.turns.prompt import Window, fit_prompt, surely_fits
 
@@ -107,4 +107,5 @@ async def _check_tokens(
         for each in largest[:MOST_COUNTED]
     }
     trained = await server.model_ctx_size()
-    raise FilesFullError(tokens, window.prompt_limit, window.limit, counts, trained)
+    error = FilesFullError(tokens, window.prompt_limit, window.limit, counts, trained)
+    raise for_server(error, is_ours=server.is_ours, guesses=server.guesses)

@@ -6,23 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.llama_server.ready_server import ReadyServer
+from llama_mcp.llama_server.ready_server import PromptTooLongError, ReadyServer
 from llama_mcp.llama_server.reply_stream import ReplyLostError, ReplyStream
 from llama_mcp.llama_server.restored_prompt import RestoredPrompt
-from llama_mcp.sessions.begun_turns import MOST_OTHER_SESSIONS
 from llama_mcp.sessions.left_turns import StreamPoint
 from llama_mcp.turns import tracing
+from llama_mcp.turns.cache_verdict import judge_cache
 from llama_mcp.turns.chat_request import build_body
 from llama_mcp.turns.going_on.adoption import TurnState, state_text
 from llama_mcp.turns.going_on.continuation import prompt_for_rest
 from llama_mcp.turns.prompt import Prompt, fit_prompt
 from llama_mcp.turns.receiving import why_broken_off
-from llama_mcp.turns.replies.cache_miss import (
-    UNKNOWN,
-    ServingFacts,
-    pushed_out_by,
-    why_recomputed,
-)
 from llama_mcp.turns.replies.partial_reply import PartialReply
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.turns.restoring import PromptRestoring
@@ -76,8 +70,8 @@ class Generation:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the caller should know of the prompt."""
-        return self.prompt.notes if self.prompt else ()
+        """What the caller should know of the prompt, and of what came of sending it."""
+        return (*(self.prompt.notes if self.prompt else ()), *self._server.remarks)
 
     def use(self, server: ReadyServer) -> None:
         """Take the llama-server that has got ready for the turn."""
@@ -166,25 +160,13 @@ class Generation:
 
     async def why_recomputed(self) -> str | None:
         """Return why more than half of the prompt was read again, if it was."""
-        kept = self._parts.begun.cache
-        serving = ServingFacts(
-            run=self._server.serving_id,
-            model=self._server.model,
-            restore=self._reply.restored.get("restore"),
-            is_history_cut=self.first_turn_in_prompt != self._parts.begun.first_turn_in_prompt,
-            says_not_supported=not kept.is_first_turn
-            and self._server.says_prompt_lost(self._cache_mark),
+        return await judge_cache(
+            self._server,
+            self._parts,
+            self._reply,
+            cache_mark=self._cache_mark,
+            first_turn_in_prompt=self.first_turn_in_prompt,
         )
-        cause = why_recomputed(self._reply.usage(), kept, serving)
-        return await self._pushed_out() if cause == UNKNOWN else cause
-
-    async def _pushed_out(self) -> str:
-        archive, turn = self._parts.archive, self._parts.begun.turn
-        try:
-            others = await archive.count_other_sessions(self._session_id, turn)
-        except LlamaMCPError:  # the end of the turn says what is wrong with the archive
-            return UNKNOWN
-        return pushed_out_by(others, MOST_OTHER_SESSIONS)
 
     async def _stream(self) -> None:
         if self._is_left and self.stream is not None:
@@ -205,7 +187,10 @@ class Generation:
         slots, queue = self._server.total_slots, self._parts.queues.of(self._server.serving_id)
         owner = self._parts.begun.owner
         async with queue.slot(self._session_id, slots, self._note_place, owner=owner):
-            await self._receive(self._rest or prompt)
+            try:
+                await self._receive(self._rest or prompt)
+            except PromptTooLongError as refusal:
+                prompt = await self._receive_shorter(prompt, refusal)
         if self._rest is None and self._second_try is None:
             known, reader = self._parts.known_prompts, self._server.serving_id
             known.note(
@@ -220,6 +205,18 @@ class Generation:
         if self._rest is None:
             raise lost  # all of it would follow what has come
         self._reply.go_on()
+
+    async def _receive_shorter(self, prompt: Prompt, refusal: PromptTooLongError) -> Prompt:
+        """Ask once more with the prompt that fits the window as it is known now."""
+        if self._rest is not None or self._second_try is not None:
+            raise refusal
+        shorter = await self._fit()
+        if (shorter.messages, shorter.sampling) == (prompt.messages, prompt.sampling):
+            raise refusal
+        told = f"The first try was refused: {refusal.problem}. The prompt was fitted once more."
+        self.prompt = replace(shorter, notes=(*shorter.notes, told))
+        await self._receive(shorter)
+        return shorter
 
     async def _fit(self) -> Prompt:
         known = self._parts.known_prompts.of(self._session_id, self._server.serving_id)
@@ -243,7 +240,8 @@ class Generation:
         await self._open_stream()
         with tracing.span_of_call(self._session_id, self._server, sampling) as span:
             try:
-                async with self._server.stream_chat(body, self.stream) as chunks:
+                sent = self._server.stream_chat(body, self.stream, session_id=self._session_id)
+                async with sent as chunks:
                     await self._take(chunks, restored)
             finally:
                 if span.is_recording():

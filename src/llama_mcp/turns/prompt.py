@@ -18,6 +18,7 @@ from llama_mcp.turns.errors import (
     ContextFullError,
     FilesFullError,
     HistoryFullError,
+    for_server,
 )
 from llama_mcp.turns.known_prompts import TEMPLATE_TOKENS, KnownPrompt, most_tokens_of
 from llama_mcp.turns.message_parts import (
@@ -122,10 +123,12 @@ async def fit_prompt(
     if cut is None:
         tokens, trained = await count(len(begun.earlier)), await server.model_ctx_size()
         if files:
-            raise FilesFullError(tokens, window.prompt_limit, window.limit, {}, trained)
-        raise ContextFullError(tokens, window.prompt_limit, window.limit, trained)
+            files_full = FilesFullError(tokens, window.prompt_limit, window.limit, {}, trained)
+            raise for_server(files_full, is_ours=server.is_ours, guesses=server.guesses)
+        full = ContextFullError(tokens, window.prompt_limit, window.limit, trained)
+        raise for_server(full, is_ours=server.is_ours, guesses=server.guesses)
     if cut and request.overflow == "error":
-        raise HistoryFullError(
+        history_full = HistoryFullError(
             begun.session.session_id,
             cut,
             await count(0),
@@ -133,6 +136,7 @@ async def fit_prompt(
             window.limit,
             await server.model_ctx_size(),
         )
+        raise for_server(history_full, is_ours=server.is_ours, guesses=server.guesses)
     notes += [_cut_note(first, cut, await count(0), window)] if cut else []
     sampling = capped(request.sampling, window.limit, await count(cut))
     if sampling != request.sampling:
@@ -140,6 +144,7 @@ async def fit_prompt(
             f"max_tokens={request.sampling.max_tokens} was capped to {sampling.max_tokens}: the "
             f"window is {window.limit} and the prompt has {await count(cut)}."
         )
+    notes += [server.guesses] if server.guesses and (cut or sampling != request.sampling) else []
     messages = said.messages(own or models, cut)
     return Prompt(messages, first + cut, sampling, tuple(notes), models)
 

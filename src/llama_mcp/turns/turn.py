@@ -290,6 +290,7 @@ class Turn(Underway):
             turns_dropped=self._generation.first_turn_in_prompt - 1,
             cache_miss=cache_miss,
             notes=[*self._notes, *self._written.notes, *self._generation.notes],
+            is_ours=self._server.is_ours,
             has_stop_texts=bool(self._sampling.stop),
             save_to=self._save_to,
             saved_bytes=self._written.size_bytes,

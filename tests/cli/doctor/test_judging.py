@@ -7,12 +7,13 @@ import pytest
 from llama_mcp.cli.doctor.checks.home import look_at_folder, warning_of
 from llama_mcp.cli.doctor.checks.runs import judged as judged_run
 from llama_mcp.cli.doctor.checks.space import judged as judged_space
+from llama_mcp.cli.doctor.checks.workers import judged as judged_worker
 from llama_mcp.cli.doctor.findings import Level
 from llama_mcp.cli.secrets import HIDDEN, shown_variable, without_secrets
 from llama_mcp.llama_server.engine.capabilities import Capabilities, Flag
 from llama_mcp.llama_server.left_over import LiveRun
 from llama_mcp.llama_server.rehearsing import what_is_missing
-from llama_mcp.llama_server.status import ServerState
+from llama_mcp.llama_server.status import ServerState, WorkerStatus
 
 HOME = Path("/home/u/llama-mcp")
 
@@ -27,6 +28,16 @@ def run(
     return LiveRun(
         HOME / "runs" / "1", "tiny", state, 8080, (7, 8), clients, linger_seconds, is_kept
     )
+
+
+def test_an_rpc_worker_that_does_not_answer_is_a_fault_and_a_busy_one_is_none() -> None:
+    gone = WorkerStatus(address="10.0.0.2:1", reachable=False, problem="nothing listens there")
+    busy = WorkerStatus(address="10.0.0.2:1", reachable=True, problem="it serves tiny")
+    assert judged_worker(gone).level is Level.FAULT
+    assert judged_worker(gone).text == "RPC worker 10.0.0.2:1: nothing listens there."
+    assert judged_worker(busy).level is Level.OK
+    quick = WorkerStatus(address="10.0.0.2:1", reachable=True, round_trip_ms=0.31)
+    assert judged_worker(quick).text == "RPC worker 10.0.0.2:1 answers, round trip 0.3 ms"
 
 
 @pytest.mark.parametrize(

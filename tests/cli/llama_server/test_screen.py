@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.display.columns import width_of
 from llama_mcp.cli.llama_server.screen import doing, screen
 from llama_mcp.cli.terminal import Terminal
@@ -13,9 +14,10 @@ from llama_mcp.llama_server.status import (
     ServerState,
     ServerStatus,
     Slot,
+    WorkerStatus,
 )
 from llama_mcp.observing.figures import ServerMetrics
-from llama_mcp.observing.overview import Overview, UnderwayRow
+from llama_mcp.observing.overview import Overview, UnderwayRow, without_others
 from llama_mcp.sessions.recent_turns import JobProgress, Stage, TurnProgress
 
 EVIL = "evil\x1b[2J\u202emodel"
@@ -32,6 +34,10 @@ STATUS = ServerStatus(
     models=[
         ModelStatus(name=EVIL, state=ServerState.READY, port=8080, memory_bytes=2**30),
         ModelStatus(name="other", state=ServerState.IDLE, idle_seconds=400.0),
+    ],
+    workers=[
+        WorkerStatus(address="10.0.0.2:1", reachable=True, memory_bytes=2**30, round_trip_ms=0.3),
+        WorkerStatus(address="10.0.0.3:1", reachable=False, problem="nothing listens there"),
     ],
     notes=["Pass ctx_size."],
 )
@@ -92,6 +98,19 @@ def test_the_screen_shows_state_model_port_memory_slots_turns_and_figures() -> N
         "ctx_size by LLAMA_MCP_CTX_SIZE",
     ):
         assert text in shown
+
+
+def test_a_reply_of_another_owner_is_shown_without_its_session() -> None:
+    row = without_others(a_turn().model_copy(update={"owner": "alice"}), LOCAL_OWNER)
+    shown = "\n".join(screen(SEEN.model_copy(update={"turns": [row]}), FakeTerminal(None)))
+    assert "one of alice" in shown and "k7m2" not in shown
+
+
+def test_rpc_workers_are_shown_with_what_is_wrong() -> None:
+    shown = "\n".join(screen(SEEN, FakeTerminal(None)))
+    assert "RPC worker 10.0.0.3:1: nothing listens there." in shown
+    row = next(line for line in shown.splitlines() if line.startswith("10.0.0.2:1"))
+    assert row.split()[1:] == ["yes", "1.0", "GiB", "0.3", "ms"]
 
 
 @pytest.mark.parametrize("columns", [10, 25, 40, 60, 100])

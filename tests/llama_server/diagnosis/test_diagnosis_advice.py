@@ -185,6 +185,16 @@ IDLE = SlowFacts(
         ({"is_embedded": True}, "darwin", "A smaller max_tokens"),
         ({"n_gpu_layers": 0}, "linux", "n_gpu_layers=0 keeps the model on the CPU"),
         ({"model_bytes": 8 * 2**30}, "linux", "A smaller model or quantisation than m (8.0 GiB)"),
+        (
+            {"workers": {"10.0.0.2:50052": 25.2}},
+            "linux",
+            "The round trip to the RPC worker 10.0.0.2:50052 takes 25 ms",
+        ),
+        (
+            {"workers": {"10.0.0.2:50052": 0.3, "10.0.0.3:50052": None}},
+            "linux",
+            "A part of the model is on RPC workers (10.0.0.2:50052, 10.0.0.3:50052)",
+        ),
         ({}, "linux", "A smaller max_tokens ends a reply sooner."),
     ],
 )

@@ -12,7 +12,6 @@ from llama_mcp.llama_server.engine.memory_options import (
     is_placed_by_hand,
     start_options,
     used_devices,
-    uses_other_machines,
 )
 from llama_mcp.models.needs import StartOptions
 
@@ -116,11 +115,6 @@ def test_builds_with_a_switch_for_flash_attention_have_it_off() -> None:
 )
 def test_what_is_placed_by_hand_is_seen(arguments: tuple[str, ...], by_hand: bool) -> None:
     assert is_placed_by_hand(given_values(arguments, NEW)) is by_hand
-
-
-def test_other_machines_are_seen() -> None:
-    assert uses_other_machines(given_values(("--rpc", "host:1"), NEW))
-    assert not uses_other_machines(given_values((), NEW))
 
 
 def gpu(name: str, *, is_unified: bool = False) -> Device:

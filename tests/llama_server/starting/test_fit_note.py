@@ -43,6 +43,12 @@ def test_a_model_that_is_too_large_itself_is_said_to_be() -> None:
     assert "a smaller quant" in told
 
 
+def test_memory_of_workers_is_named_apart() -> None:
+    told = note(Available(3 * GIB, workers_bytes=(GIB, GIB)), StartOptions(4096))
+    assert "and 3.0 GiB, with 2.0 GiB of RPC workers, is available." in told
+    assert note(Available(3 * GIB, workers_bytes=(8 * GIB,)), StartOptions(4096)) == ""
+
+
 def test_memory_that_a_gpu_shares_is_named_once() -> None:
     told = note(Available(3 * GIB, (2 * GIB,), is_unified=True), StartOptions(4096))
     assert "and 3.0 GiB, which the GPU shares, is available." in told
@@ -115,7 +121,7 @@ async def test_an_entry_is_judged_as_it_would_be_started(first: Process, tmp_pat
     text = entry("a", "m", ctx_size=512, parallel=1, extra_args=cache) + entry(
         "b", "m", n_gpu_layers=0
     )
-    own, on_cpu = NamedModels(write_models(tmp_path / "models.toml", text)).all()
+    own, on_cpu = NamedModels(write_models(tmp_path / "models.toml", text)).own()
     fits, fits_on_cpu = await first.supervisor.fits_of([own, on_cpu])
     assert (fits.options.ctx_size, fits.options.parallel) == (512, 1)
     assert fits.available.gpus_bytes == ()
@@ -134,7 +140,7 @@ async def test_an_engine_is_asked_once_for_its_devices_however_many_entries_have
     texts = [
         entry(f"m{n}", "m", ctx_size=512 * n, llama_cpp_path=str(program)) for n in range(1, 6)
     ]
-    entries = NamedModels(write_models(tmp_path / "models.toml", *texts)).all()
+    entries = NamedModels(write_models(tmp_path / "models.toml", *texts)).own()
     for rounds in (1, 2):
         fits = await first.supervisor.fits_of(entries)
         assert [each.options.ctx_size for each in fits] == [512 * n for n in range(1, 6)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from llama_mcp.models.entries.entry import NamedModel
+from llama_mcp.models.entries.entry import NamedModel, RemoteModel
 from llama_mcp.models.entries.parsing import MAX_BYTES, parsed
 from llama_mcp.models.errors import ModelsFileError
 
@@ -12,8 +12,13 @@ FILE = Path(Path.cwd().anchor, "settings", "models.toml")
 ENTRY = '[[models]]\nname = "a"\nmodel_path = "a"\n'
 
 
+REMOTE = '[[models]]\nname = "far"\nurl = "https://gpu.example/v1/"\n'
+
+
 def entries(text: str) -> tuple[NamedModel, ...]:
-    return parsed(text.encode(), FILE)
+    own = parsed(text.encode(), FILE)
+    assert all(isinstance(each, NamedModel) for each in own)
+    return tuple(each for each in own if isinstance(each, NamedModel))
 
 
 def one(lines: str) -> NamedModel:
@@ -41,6 +46,7 @@ def test_an_entry_has_all_that_it_says() -> None:
         extra_args = ["--cache-type-k", "q8_0"]
         idle_seconds = 900
         keep = true
+        rpc_servers = ["10.0.0.2:50052"]
         """
     )
     assert entry.launch_values() == {
@@ -53,12 +59,13 @@ def test_an_entry_has_all_that_it_says() -> None:
         "extra_args": ("--cache-type-k", "q8_0"),
     }
     assert (entry.name, entry.idle_seconds, entry.keep) == ("coder", 900, True)
+    assert entry.rpc_servers == ("10.0.0.2:50052",)
 
 
 def test_an_entry_leaves_to_the_settings_what_it_does_not_say() -> None:
     entry = one("")
     assert entry.launch_values() == {"model_path": "a"}
-    assert (entry.idle_seconds, entry.keep) == (None, False)
+    assert (entry.idle_seconds, entry.keep, entry.rpc_servers) == (None, False, None)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +134,11 @@ def test_line_ends_and_a_mark_of_windows_change_nothing(mark: str, ending: str) 
         ("idle_seconds = nan", "it takes a number from 0 on"),
         ("idle_seconds = inf", "it takes a number from 0 on"),
         ('keep = "yes"', 'keep cannot be "yes": it takes true or false'),
+        (
+            'rpc_servers = ["worker"]',
+            'rpc_servers cannot be ["worker"]: it takes a list of texts such as "10.0.0.2:50052"',
+        ),
+        ("rpc_servers = 5", "rpc_servers cannot be 5: it takes a list"),
         ("keep = 1", "keep cannot be 1: it takes true or false"),
         ("extra_args = [1]", "extra_args cannot be [1]: it takes a list of texts, or one text"),
         ("extra_args = '--a \"'", "a quote is opened and never closed"),
@@ -261,3 +273,55 @@ def test_a_large_file_with_an_error_at_its_end_is_told_the_line() -> None:
 
 def test_what_is_given_is_what_the_file_has() -> None:
     assert one("keep = false\nport = 0").given == {"name", "model_path", "keep", "port"}
+
+
+def test_an_entry_with_a_url_has_an_engine_that_somebody_else_runs() -> None:
+    more = 'key_file = "keys/gpu"\nurl_model = "qwen"\nctx_size = 32768\nparallel = 3\n'
+    (entry,) = parsed((REMOTE + more).encode(), FILE)
+    assert isinstance(entry, RemoteModel)
+    assert (entry.name, entry.url, entry.url_model) == ("far", "https://gpu.example", "qwen")
+    assert entry.key_file == FILE.parent / "keys" / "gpu"
+    assert (entry.ctx_size, entry.parallel) == (32768, 3)
+
+
+def test_entries_of_both_kinds_keep_their_order() -> None:
+    names = [each.name for each in parsed((REMOTE + ENTRY).encode(), FILE)]
+    assert names == ["far", "a"]
+
+
+def test_what_starts_a_model_is_refused_beside_a_url_on_its_line() -> None:
+    told = problems(REMOTE + 'model_path = "a"\nn_gpu_layers = 3\n')
+    assert told == (
+        "line 4: model_path does not go with url: somebody else runs that engine",
+        "line 5: n_gpu_layers does not go with url: somebody else runs that engine",
+    )
+
+
+def test_what_belongs_to_a_url_is_refused_without_one() -> None:
+    assert problems(ENTRY + 'url_model = "a"\n') == ("line 4: url_model needs url beside it",)
+
+
+def test_an_entry_needs_a_model_or_a_url() -> None:
+    told = "line 1: model_path is missing, or url for an engine that somebody else runs"
+    assert problems('[[models]]\nname = "a"\n') == (told,)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "gpu.example:8000",
+        "ftp://gpu.example",
+        "https://",
+        "http://gpu:x",
+        "https://u:pw@gpu.example",
+    ],
+)
+def test_an_address_that_is_none_is_told_without_what_it_holds(url: str) -> None:
+    (told,) = problems(REMOTE.replace("https://gpu.example/v1/", url))
+    assert told.startswith("line 3: url cannot be what it is: it takes ")
+    assert "pw@" not in told
+
+
+def test_a_key_in_the_place_of_its_file_is_not_told() -> None:
+    (told,) = problems(REMOTE + 'key_file = "sk-very-secret"\n')
+    assert "the path of a file that holds the key" in told and "sk-very" not in told

@@ -13,6 +13,7 @@ from llama_mcp.llama_server.status import (
     EngineInfo,
     LastExit,
     ModelStatus,
+    RemoteFacts,
     ServerConfig,
     ServerLog,
     ServerState,
@@ -117,7 +118,44 @@ TWO = [
     ModelStatus(name="größe", state=ServerState.STARTING, port=41234),
     ModelStatus(name="schläft", state=ServerState.IDLE, idle_seconds=900.0, clients=1),
 ]
+FAR: dict[str, Any] = {
+    "model": "qwen",
+    "url": "https://gpu.example",
+    "engine": EngineInfo(kind="remote", version="b11434"),
+}
+FAR_FACTS = RemoteFacts(
+    server="openai",
+    ctx_size=4096,
+    ctx_size_source="guess",
+    parallel=2,
+    parallel_source="setting",
+    token_counts="estimate",
+    missing=["slots", "log"],
+)
 STATUSES = {
+    "far": status(ServerState.READY, "qwen is served.", remote=FAR_FACTS, **FAR),
+    "far, and told": status(
+        ServerState.READY,
+        "qwen is served.",
+        remote=RemoteFacts(
+            server="router",
+            ctx_size=8192,
+            ctx_size_source="told",
+            parallel=4,
+            parallel_source="told",
+            token_counts="exact",
+        ),
+        slots=SlotCount(total=4, busy=1),
+        models=TWO,
+        **FAR,
+    ),
+    "far and gone": status(
+        ServerState.UNRESPONSIVE,
+        "The engine was not reached.",
+        remote=FAR_FACTS.model_copy(update={"server": None, "missing": []}),
+        notes=["Messages leave this machine."],
+        **FAR,
+    ),
     "one of several": status(ServerState.READY, "tiny is ready.", models=TWO, **UP),
     "stopped beside another": status(
         ServerState.STOPPED, "No llama-server runs with tiny; größe runs.", models=TWO[1:]
@@ -147,12 +185,20 @@ def config(**facts: Any) -> CallToolResult:
     return tool_result(config_text(told), told)
 
 
+FAR_CONFIG = ServerConfig(
+    running=True,
+    port=0,
+    url="https://gpu.example",
+    url_model="qwen",
+    notes=("Messages go there.",),
+)
 CONFIGS = {
     "of a start": config(running=False),
     "running": config(running=True, port=8085, n_gpu_layers=-1, extra_args=("-t", "1")),
     "of a model that is known": config(
         running=False, about_model=SEES.model_copy(update={"kind": "base", "audio": True})
     ),
+    "far": tool_result(config_text(FAR_CONFIG), FAR_CONFIG),
     "wrong": config(running=False, notes=("A start would fail: no engine.",)),
 }
 USAGE = Usage(prompt_tokens=14, cached_tokens=3, completion_tokens=18)

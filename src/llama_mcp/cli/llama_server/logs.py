@@ -47,8 +47,8 @@ def run(arguments: Namespace) -> int:
 
     async def show(services: Services) -> int:
         level, model = arguments.level, arguments.model
-        if arguments.follow:
-            log = FollowedLog(services.supervisor, level=level, model=model)
+        if arguments.follow and not await services.engines.is_elsewhere(model):
+            log = FollowedLog(services.engines, level=level, model=model)
             await _follow(log, arguments.lines, terminal)
         end = await services.observer.log_end(arguments.lines, level, model)
         if arguments.json:

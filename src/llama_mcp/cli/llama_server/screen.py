@@ -21,6 +21,7 @@ _COLOURS = {
     ServerState.CRASHED: Colour.RED,
     ServerState.UNRESPONSIVE: Colour.RED,
 }
+_REACHABLE = {True: "yes", False: "no", None: "?"}
 
 
 def screen(seen: Overview, terminal: Terminal) -> list[str]:
@@ -28,12 +29,13 @@ def screen(seen: Overview, terminal: Terminal) -> list[str]:
     width = terminal.columns
     status = seen.status
     state = terminal.coloured(status.state.value, _COLOURS.get(status.state, Colour.BOLD))
-    model = status.model if status.pid or status.state is ServerState.IDLE else None
+    is_there = status.pid or status.remote or status.state is ServerState.IDLE
+    model = status.model if is_there else None
     heading = f"  {model}" if model else ""
     lines = [state + _cut(heading, None if width is None else width - len(status.state.value))]
     lines += wrapped([status.message], width)
     facts = [*_facts(status), *_figures(seen.metrics), *_slots(seen.slots)]
-    rows = [*_turns(seen.turns, width), *_models(status, width)]
+    rows = [*_turns(seen.turns, width), *_models(status, width), *_workers(status, width)]
     lines += [_cut(line, width) for line in (*facts, *rows)]
     return [*lines, *wrapped(_remarks(seen), width)]
 
@@ -48,7 +50,7 @@ def _facts(status: ServerStatus) -> Iterator[str]:
     parts = [
         f"port {status.port}" if status.port else "",
         f"pid {status.pid}" if status.pid else "",
-        f"{engine.kind} {engine.version}" if engine and status.pid else "",
+        f"{engine.kind} {engine.version}" if engine and (status.pid or status.remote) else "",
         size_text(status.memory_bytes) if status.memory_bytes else "",
         f"up {lasting(status.uptime_seconds)}" if status.uptime_seconds and status.pid else "",
         counted(status.clients, "client") if status.clients else "",
@@ -95,8 +97,7 @@ def _turns(turns: list[UnderwayRow], width: int | None) -> Iterator[str]:
             Column("PROCESS"),
         )
         rows = [
-            (lasting(each.seconds), f"{each.session_id} {each.title}", doing(each), _whose(each))
-            for each in turns
+            (lasting(each.seconds), _session(each), doing(each), _whose(each)) for each in turns
         ]
         yield from table(columns, rows, width)
 
@@ -129,6 +130,10 @@ def _of_job(job: JobProgress, progress: TurnProgress) -> str:
     return f"{pieces}{speed}"
 
 
+def _session(turn: UnderwayRow) -> str:
+    return f"{turn.session_id} {turn.title}" if turn.session_id else f"one of {turn.owner}"
+
+
 def _whose(turn: UnderwayRow) -> str:
     if turn.is_left:
         return "has ended; goes on"
@@ -157,7 +162,30 @@ def _models(status: ServerStatus, width: int | None) -> Iterator[str]:
         yield from table(columns, rows, width)
 
 
+def _workers(status: ServerStatus, width: int | None) -> Iterator[str]:
+    if status.workers:
+        columns = (
+            Column("RPC WORKER", is_flexible=True),
+            Column("REACHABLE"),
+            Column("MEMORY", is_number=True),
+            Column("ROUND TRIP", is_number=True),
+        )
+        rows = [
+            (
+                each.address,
+                _REACHABLE[each.reachable],
+                size_text(each.memory_bytes) if each.memory_bytes else "",
+                "" if each.round_trip_ms is None else f"{each.round_trip_ms:.1f} ms",
+            )
+            for each in status.workers
+        ]
+        yield from table(columns, rows, width)
+
+
 def _remarks(seen: Overview) -> Iterator[str]:
+    for worker in seen.status.workers or []:
+        if worker.problem:
+            yield f"RPC worker {worker.address}: {worker.problem}."
     for note in seen.status.notes or []:
         yield from in_the_terminals_words(note).split("\n")
     yield from seen.problems

@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> int:
         if sys.stderr.isatty():
             progress.show("Stopping llama-server ...")
         try:
-            status = await services.supervisor.stop(force=arguments.force, model=arguments.model)
+            status = await services.engines.stop(force=arguments.force, model=arguments.model)
         finally:
             progress.clear()
         if arguments.json:

@@ -18,7 +18,14 @@ _COLUMNS = (
     Column("CONTEXT", is_number=True),
     Column("SOURCE"),
 )
-_FITS = {"gpu": "gpu", "partly_gpu": "partly", "cpu": "cpu", "no": "no", None: "?"}
+_FITS = {
+    "gpu": "gpu",
+    "partly_gpu": "partly",
+    "cpu": "cpu",
+    "workers": "workers",
+    "no": "no",
+    None: "?",
+}
 
 
 def model_lines(models: ModelList, terminal: Terminal) -> list[str]:

@@ -58,12 +58,20 @@ async def use_a_model(
     offered: frozenset[str],
     tell: Tell,
 ) -> None:
-    """Start the model of the settings, chat with it and stop it, as far as tools are offered."""
+    """Start the model of the settings, chat with it and stop it, as far as tools are offered.
+
+    An engine that somebody else runs is only chatted with.
+    """
     settings = read_settings(environment)
     is_asked_for = bool(settings.llama_cpp_path or settings.model_path or settings.models)
     config: Json = {}
     if "get_config" in offered:
         config = await conversation.call("get_config", {}, _GIVEN_UP_SECONDS)
+        if url := config.get("url"):
+            tell(f"nothing was started: the engine at {url} answers")
+            if "chat" in offered:
+                await _chat(conversation, tell)
+            return
         if not config.get("model_path") and not is_asked_for:
             tell("no model was tried: none is set, and the starter model is not installed")
             return

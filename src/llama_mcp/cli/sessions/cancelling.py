@@ -8,8 +8,8 @@ from llama_mcp.cli.terminal import Terminal
 from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.services import Services
 from llama_mcp.sessions.errors import SessionNotFoundError
-from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.settings import inherited_environment
+from llama_mcp.turns.cancelling import NOTHING_STOPPED
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.wording import counted
 
@@ -32,6 +32,6 @@ def cancel_reply(arguments: Namespace) -> int:
 
 def _outcome(reply: ChatReply) -> str:
     of = f"turn {reply.turn} of session {reply.session_id}"
-    if reply.status is not TurnStatus.CANCELLED:
+    if NOTHING_STOPPED in reply.notes:
         return f"Nothing was stopped: the reply of {of} is {reply.status.value}."
     return f"Stopped the reply of {of}; {counted(len(reply.reply), 'character')} of it are kept."

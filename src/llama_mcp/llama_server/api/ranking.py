@@ -8,8 +8,8 @@ from binascii import Error as Base64Error
 from collections.abc import Sequence
 from typing import Any
 
-from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
+from llama_mcp.llama_server.api.posting import Posts
 from llama_mcp.llama_server.errors import CompletionError
 from llama_mcp.llama_server.rank_server import Scores, Vector
 
@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 3600.0
 _OLD_BUILD = "Use a newer llama.cpp."
 
 
-async def fetch_vectors(client: LlamaServerClient, texts: Sequence[str]) -> list[Vector]:
+async def fetch_vectors(client: Posts, texts: Sequence[str]) -> list[Vector]:
     """Return the vector of each text, all of one length.
 
     Raises:
@@ -38,7 +38,7 @@ async def fetch_vectors(client: LlamaServerClient, texts: Sequence[str]) -> list
     return [found[index] for index in range(len(texts))]
 
 
-async def fetch_scores(client: LlamaServerClient, query: str, texts: Sequence[str]) -> Scores:
+async def fetch_scores(client: Posts, query: str, texts: Sequence[str]) -> Scores:
     """Return how well each text answers the query; raises what fetch_vectors does."""
     body = {"query": query, "documents": list(texts)}
     answer = await _ask(client, "/v1/rerank", body)
@@ -51,7 +51,7 @@ async def fetch_scores(client: LlamaServerClient, query: str, texts: Sequence[st
     return Scores(scores, tokens)
 
 
-async def _ask(client: LlamaServerClient, path: str, body: dict[str, Any]) -> Any:
+async def _ask(client: Posts, path: str, body: dict[str, Any]) -> Any:
     answer = await client.post(path, body, _TIMEOUT_SECONDS)
     if answer is None:
         raise CompletionError(f"it has no {path}, or was started without it", _OLD_BUILD)

@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama_mcp.llama_server.api.client import LlamaServerClient
 from llama_mcp.llama_server.api.fields import count_or_none, member
+from llama_mcp.llama_server.api.posting import Posts
 from llama_mcp.llama_server.errors import CompletionError
 from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE
 
@@ -13,9 +13,7 @@ from llama_mcp.llama_server.ready_server import TEMPLATE_TOKENS_PER_MESSAGE
 PICTURE_TOKENS = 1024
 
 
-async def count_prompt_tokens(
-    client: LlamaServerClient, messages: Sequence[Mapping[str, Any]]
-) -> int:
+async def count_prompt_tokens(client: Posts, messages: Sequence[Mapping[str, Any]]) -> int:
     """Return the tokens of a chat prompt, template included.
 
     Newer builds count themselves (2026); older ones render the template and tokenize; the oldest
@@ -41,9 +39,7 @@ async def count_prompt_tokens(
     return sum(tokens) + TEMPLATE_TOKENS_PER_MESSAGE * len(messages) + pictures * PICTURE_TOKENS
 
 
-async def prompt_tokens_of(
-    client: LlamaServerClient, body: Mapping[str, Any]
-) -> "array[int] | None":
+async def prompt_tokens_of(client: Posts, body: Mapping[str, Any]) -> "array[int] | None":
     """Return the tokens that the model would read for a chat request; None where none tells.
 
     Raises:
@@ -61,7 +57,7 @@ async def prompt_tokens_of(
         return None
 
 
-async def count_tokens(client: LlamaServerClient, text: str) -> int:
+async def count_tokens(client: Posts, text: str) -> int:
     """Return the tokens of a text by itself, those included that begin and end every input.
 
     Raises:

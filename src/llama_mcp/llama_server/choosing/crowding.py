@@ -10,10 +10,11 @@ from llama_mcp.models.fitting import Available, Fit, Verdict
 from llama_mcp.wording import size_text
 
 # The best first.
-_VERDICTS: tuple[Verdict, ...] = ("gpu", "partly_gpu", "cpu", "no")
+_VERDICTS: tuple[Verdict, ...] = ("gpu", "partly_gpu", "cpu", "workers", "no")
 _INSTEAD: dict[Verdict, str] = {
     "partly_gpu": "would be on the GPU in part only",
     "cpu": "would be on the processor only",
+    "workers": "would need the memory of its RPC workers",
     "no": "would not fit into memory",
 }
 

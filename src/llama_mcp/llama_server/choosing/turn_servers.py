@@ -39,12 +39,16 @@ from llama_mcp.llama_server.runs.run_state import RunState, once_unloaded
 from llama_mcp.llama_server.runs.start_lock import Exclusive
 from llama_mcp.llama_server.starting.preparation import Preparation
 from llama_mcp.llama_server.status import ServerState
+from llama_mcp.llama_server.worker_errors import WorkersMissingError
 from llama_mcp.models.library import library_of
 
 # As a start has it that says nothing else.
 LOAD_SECONDS = 600.0
 # How often a call looks again that waits for room.
 ROOM_POLL_SECONDS = 0.1
+# How long a start of what has run before waits for its RPC workers, and how often it looks.
+WORKERS_SECONDS = 10.0
+WORKERS_POLL_SECONDS = 0.5
 Result = TypeVar("Result")
 
 STARTED = "llama-server was started for this call ({model})."
@@ -158,7 +162,10 @@ class TurnServers:
         state = await once_unloaded(state, partial(self._attachment.read_state, state.run))
         if state.is_live:
             return state
-        return await self._with_patience(wish, partial(self._started_again, wish, state))
+        return await self._once_workers_answer(
+            wish,
+            partial(self._with_patience, wish, partial(self._started_again, wish, state)),
+        )
 
     async def _started_again(self, wish: _Wish, over: RunState) -> RunState | None:
         """Start a run again that has crashed or was unloaded; None when another is wanted now.
@@ -196,6 +203,26 @@ class TurnServers:
                 await patience.tell(ModelLoad(waited, line))
             await anyio.sleep(ROOM_POLL_SECONDS)
 
+    async def _once_workers_answer(
+        self, wish: _Wish, act: Callable[[], Awaitable[Result]]
+    ) -> Result:
+        """Return what an act returns; as long as its RPC workers are not there, it is tried again.
+
+        They may be on their way: whatever ended them may start them again.
+        """
+        began_at = anyio.current_time()
+        while True:
+            try:
+                return await act()
+            except WorkersMissingError as missing:
+                waited = anyio.current_time() - began_at
+                if waited >= WORKERS_SECONDS:
+                    raise missing.after(waited) from missing
+                line = f"Waiting for RPC workers: {'; '.join(missing.problems)}."
+            if wish.patience.tell is not None:
+                await wish.patience.tell(ModelLoad(waited, line))
+            await anyio.sleep(WORKERS_POLL_SECONDS)
+
     async def _start(self, wish: _Wish) -> RunState:
         """Start the model that is wanted, unless another process has just started one that serves.
 
@@ -219,6 +246,7 @@ class TurnServers:
             serving = await wish.model.serving([each for each in states if each.keeper])
             if serving and serving.is_live and await self._join(wish, serving.run):
                 return serving
+            await self._launcher.check_free_workers(preparation)
             model = preparation.in_use.alias
             wish.notes += await self._room.make(exclusive, model, preparation.memory)
             # Shielded: a cancel between launch and watch would leave a keeper that nobody watches.

@@ -24,6 +24,7 @@ class LaunchFacts:
         memory_available_bytes: What llama-server could have of the machine when it had ended.
         fitting_ctx_size: The largest that would have fitted; None where that was not known.
         engine_path: The llama-server, or empty for the embedded engine.
+        lost_workers: RPC workers that were found to be gone, each with what was seen.
     """
 
     model_path: str
@@ -36,6 +37,7 @@ class LaunchFacts:
     memory_available_bytes: int | None = None
     fitting_ctx_size: int | None = None
     engine_path: str = ""
+    lost_workers: tuple[str, ...] = ()
 
 
 def advice_for(launch: LaunchFacts, flag: str, usage: str = "") -> dict[str, str]:
@@ -48,6 +50,7 @@ def advice_for(launch: LaunchFacts, flag: str, usage: str = "") -> dict[str, str
     """
     killer, kill_advice = _on_kill(launch)
     return {
+        "lost_workers": f": {'; '.join(launch.lost_workers)}" if launch.lost_workers else "",
         "model": launch.model_path,
         "engine": launch.engine_path or "llama-server",
         "context": _context(launch),

@@ -6,9 +6,9 @@ together.
 
 A row is a pattern for one log line, the cause it shows and the next step. In both texts a name
 in braces stands for a group of the pattern or for one of the figures that advice.py
-computes: `{model}`, `{engine}`, `{context}`, `{parallel}`, `{when}`, `{killer}`, `{kill_advice}`,
-`{memory_advice}`, `{gpu_advice}`, `{flag_advice}`, `{value_advice}`. Patterns see lines without
-llama.cpp's time and level.
+computes: `{lost_workers}`, `{model}`, `{engine}`, `{context}`, `{parallel}`, `{when}`, `{killer}`,
+`{kill_advice}`, `{memory_advice}`, `{gpu_advice}`, `{flag_advice}`, `{value_advice}`. Patterns see
+lines without llama.cpp's time and level.
 
 The texts are those of llama.cpp b11434 unless a row says otherwise: common/arg.cpp for flags,
 src/llama-model-loader.cpp for models, tools/server/server.cpp for the rest.
@@ -53,7 +53,8 @@ _WHOLE = (
     "as --mmproj."
 )
 _SAME_RPC = (
-    "Start ggml-rpc-server there, from the same llama.cpp release, or take --rpc out of extra_args."
+    "Start ggml-rpc-server there, from the same llama.cpp release, or take it out of --rpc or "
+    "LLAMA_MCP_RPC_SERVERS."
 )
 
 _ARGUMENTS = (
@@ -142,18 +143,18 @@ _NETWORK = (
     Symptom(
         r"rpc\.cpp:\d+: Failed to connect to (?P<endpoint>\S+)|"
         r"RPC handshake failed for (?P<other>\S+)",
-        "the RPC server {endpoint}{other} cannot be reached",
+        "the RPC worker {endpoint}{other} cannot be reached",
         _SAME_RPC,
     ),
     Symptom(
         r"RPC server version mismatch(?P<versions>.*)",
-        "an RPC server speaks another version of the protocol{versions}",
+        "an RPC worker speaks another version of the protocol{versions}",
         "Use the same llama.cpp release on all machines.",
     ),
     Symptom(
         r"Remote RPC server crashed or returned malformed response",
-        "an RPC server crashed or went away",
-        _SAME_RPC,
+        "an RPC worker crashed or went away{lost_workers}",
+        "Start ggml-rpc-server there again; the next call then starts llama-server with it.",
     ),
 )
 

@@ -188,6 +188,22 @@ async def ask(engine: Engine, option: str, environment: dict[str, str]) -> str:
     return text
 
 
+async def answer_of(
+    engine: Engine, options: Sequence[str], environment: dict[str, str]
+) -> tuple[int, list[str]]:
+    """Return the exit code of the executable with these options, and what it prints.
+
+    Raises:
+        OSError: the system cannot execute it.
+    """
+    command = spawning.popen_command([*engine.command, *options])
+    spawning.show_no_error_boxes()
+    done = await _run_to_its_end(command, environment)
+    return done.returncode, (done.stdout + b"\n" + done.stderr).decode(
+        "utf-8", "replace"
+    ).splitlines()
+
+
 async def _run_to_its_end(
     command: Sequence[str] | str, environment: dict[str, str]
 ) -> "subprocess.CompletedProcess[bytes]":

@@ -54,6 +54,7 @@ def build_command_line(
     tag: str = "",
     slot_folder: str = "",
     for_model: Sequence[str] = (),
+    for_workers: Sequence[str] = (),
 ) -> CommandLine:
     """Return llama-server's flags for config, leaving out what this build does not have.
 
@@ -71,7 +72,8 @@ def build_command_line(
     arguments += ["--tags", tag] if tag and "--tags" in capabilities else []
     arguments += ["--slot-save-path", slot_folder] if slot_folder else []
     arguments += _switches(capabilities)
-    return CommandLine([*arguments, *for_model, *config.extra_args], notes)
+    # Before extra_args, whose --device may name the devices that they bring.
+    return CommandLine([*arguments, *for_workers, *for_model, *config.extra_args], notes)
 
 
 def model_alias(name: str) -> str:

@@ -25,7 +25,6 @@ _OFF = ("off", "disabled", "false", "0")
 _BATCH_SIZE = 2048
 # With these a part of the model is where they say, and not on a GPU for its layers' sake.
 _PLACING = ("--override-tensor", "--cpu-moe", "--n-cpu-moe", "--no-kv-offload", "--tensor-split")
-_RPC = "--rpc"
 _VECTORS = ("--embedding", "--reranking")
 
 Values = dict[str, str]
@@ -84,11 +83,6 @@ def placed_on(options: StartOptions, devices: Sequence[Device]) -> StartOptions:
 def is_placed_by_hand(values: Values) -> bool:
     """Tell whether what is on a GPU is decided otherwise than by the number of layers."""
     return any(name in values for name in _PLACING)
-
-
-def uses_other_machines(values: Values) -> bool:
-    """Tell whether a part of the model goes to machines whose memory nobody here knows."""
-    return _RPC in values
 
 
 def _each_value(arguments: Sequence[str], capabilities: Capabilities) -> Iterator[tuple[str, str]]:

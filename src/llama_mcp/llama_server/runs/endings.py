@@ -2,6 +2,7 @@
 
 import signal as signals
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from llama_mcp.errors import LlamaMCPError
@@ -22,9 +23,12 @@ from llama_mcp.llama_server.runs.records import KeeperState, Launch
 from llama_mcp.llama_server.runs.run import Run, place_of
 from llama_mcp.llama_server.runs.run_state import RunState, UnreadableState
 from llama_mcp.llama_server.status import LastExit, ServerState
+from llama_mcp.llama_server.workers.probing import look_at
 
 LOG_LINES_FOR_DIAGNOSIS = 200
 LOG_LINES_TO_SHOW = 12
+# For workers that may have ended a llama-server by their own end.
+_LOOK_SECONDS = 1.0
 
 
 def last_exit(state: RunState) -> LastExit | None:
@@ -81,7 +85,17 @@ def explain(state: RunState, log_lines: Sequence[str]) -> Diagnosis:
         return _left_in_background(state, log_lines)
     if exit_code == 0 and not state.was_ready and not ports.is_free(launch.port):
         return _started_elsewhere(state, log_lines)
-    return diagnose(exit_code, number, log_lines, launch_facts(launch))
+    facts = replace(launch_facts(launch), lost_workers=_lost_workers(launch))
+    return diagnose(exit_code, number, log_lines, facts)
+
+
+def _lost_workers(launch: Launch) -> tuple[str, ...]:
+    """Return the RPC workers of a launch that are gone now, each with what is seen of it."""
+    if not launch.worker_addresses:
+        return ()
+    # What was seen before the end says nothing.
+    looks = look_at(launch.worker_addresses, _LOOK_SECONDS, max_age_seconds=0.0)
+    return tuple(f"{look.address} ({look.problem})" for look in looks if look.is_gone)
 
 
 def _how_the_keeper_went(run: Run) -> tuple[str, str]:

@@ -17,12 +17,23 @@ from llama_mcp.llama_server.runs import places
 from llama_mcp.llama_server.runs.places import Place
 from llama_mcp.llama_server.saved_kv.records import SAVE_FLAG, SavedKv
 from llama_mcp.llama_server.status import AboutModel, EngineInfo
+from llama_mcp.llama_server.workers.wanted import RPC, addresses_in
 
 API_KEY_VARIABLE = run_dir.API_KEY_VARIABLE
 
 
 # Raised when a field changes its meaning. A new field with a default does not raise it.
 LAUNCH_FORMAT = 2
+
+
+class RpcWorker(BaseModel, frozen=True):
+    """An RPC worker as it was just before llama-server was started with it."""
+
+    address: str
+    memory_bytes: int | None = None
+    """Of its devices together; None where that was not told."""
+    free_bytes: int | None = None
+    round_trip_ms: float | None = None
 
 
 class Launch(BaseModel):
@@ -67,6 +78,9 @@ class Launch(BaseModel):
     saved_kv: SavedKv | None = None
     """How its prompt caches are saved when it is stopped; None when they are not."""
 
+    rpc_workers: list[RpcWorker] = []
+    """Those that it was started with. Older versions do not say."""
+
     @field_validator("format")
     @classmethod
     def _check_format(cls, value: int) -> int:
@@ -103,6 +117,13 @@ class Launch(BaseModel):
         if self.place is not None and not places.is_same_boot(self.place):
             return math.inf
         return seconds_since(self.clock, self.at)
+
+    @property
+    def worker_addresses(self) -> list[str]:
+        """Where its RPC workers are, each as host:port."""
+        if self.rpc_workers or RPC not in self.argv:
+            return [worker.address for worker in self.rpc_workers]
+        return [*addresses_in(_value_of(RPC, self.argv))]
 
     def on_port(self, port: int) -> "Launch":
         """Return the same on another port."""

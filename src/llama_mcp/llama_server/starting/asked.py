@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.engine.capabilities import Capabilities
 from llama_mcp.llama_server.engine.command_line import LaunchConfig
+from llama_mcp.llama_server.engine.memory_options import given_values
 from llama_mcp.llama_server.errors import EntrysValueError, OperatorsValueError
+from llama_mcp.llama_server.model_errors import RunByOthersError
 from llama_mcp.llama_server.status import LaunchArguments
-from llama_mcp.models.entries.entry import LAUNCH_FIELDS, NamedModel
+from llama_mcp.llama_server.workers.wanted import RPC, WantedWorkers, wanted_workers
+from llama_mcp.models.entries.entry import LAUNCH_FIELDS, NamedModel, RemoteModel
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.library import library_of
 from llama_mcp.models.model import Model
@@ -47,12 +51,15 @@ class Asked:
         Raises:
             ModelsFileError: that file is wrong, and the call does not say which file it wants.
             ModelUnusableError: several names begin as the one that was passed.
+            RunByOthersError: its entry is one of an engine that somebody else runs.
         """
         plain = cls(settings, inherited, arguments, None)
         with plain.blaming(_MODEL):
             entry = find_entry(arguments.model_path, library_of(settings, inherited))
         if entry is None:
             return plain
+        if isinstance(entry, RemoteModel):
+            raise RunByOthersError(entry.name, entry.url)
         # What names an entry is no path that the call has passed.
         return cls(settings, inherited, replace(arguments, model_path=None), entry)
 
@@ -90,6 +97,21 @@ class Asked:
     def keep(self) -> bool:
         """Whether it is never stopped to make room for another model."""
         return self.entry is not None and self.entry.keep
+
+    def workers(self, config: LaunchConfig, capabilities: Capabilities) -> WantedWorkers:
+        """Return the RPC workers of the start.
+
+        Args:
+            config: what it comes down to.
+            capabilities: what its engine knows.
+        """
+        return wanted_workers(
+            given_values(config.extra_args, capabilities),
+            self.entry.rpc_servers if self.entry else None,
+            self.settings.rpc_servers,
+            uses_gpus=config.n_gpu_layers != 0,
+            is_known=RPC in capabilities,
+        )
 
     @property
     def names_port(self) -> bool:

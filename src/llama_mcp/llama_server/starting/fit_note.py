@@ -20,7 +20,6 @@ from llama_mcp.llama_server.engine.memory_options import (
     placed_on,
     start_options,
     used_devices,
-    uses_other_machines,
 )
 from llama_mcp.models.facts import ModelFacts
 from llama_mcp.models.fitting import Available, Fit, Fits
@@ -44,6 +43,7 @@ class FitQuestion:
         capabilities: What the engine knows.
         devices: The GPUs that the engine lists; None where it cannot tell.
         environment: What llama-server gets.
+        workers: The devices of its RPC workers; None where what they have is not known.
     """
 
     facts: ModelFacts | None
@@ -53,6 +53,7 @@ class FitQuestion:
     capabilities: Capabilities
     devices: Sequence[Device] | None
     environment: Mapping[str, str]
+    workers: Sequence[Device] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def why_unfit(question: FitQuestion, *, has_ended_another: bool) -> Unfit | None
         return None
     try:
         devices = asked.devices_now(has_ended_another=has_ended_another)
-        fits = Fits(available_with(devices), asked.options)
+        fits = Fits(asked.with_workers(available_with(devices)), asked.options)
         return judged(fits, asked.facts, asked.size_bytes, asked.projector_bytes)
     except (OSError, psutil.Error):  # nothing is known, and the start itself will show it
         return None
@@ -107,7 +108,7 @@ def judged_with(
         return None
     try:
         devices = asked.devices_now(has_ended_another=has_ended_another)
-        available = (measure or available_with)(devices)
+        available = asked.with_workers((measure or available_with)(devices))
         fits = Fits(available, asked.options)
         return fits.judge(asked.facts, asked.size_bytes, asked.projector_bytes)
     except (OSError, psutil.Error):
@@ -128,7 +129,7 @@ class _Asked:
     def of(cls, question: FitQuestion) -> "_Asked | None":
         """Return it; None when it is not known what the model needs, or where it would be."""
         values = given_values(question.arguments, question.capabilities)
-        if question.facts is None or question.devices is None or uses_other_machines(values):
+        if question.facts is None or question.devices is None or question.workers is None:
             return None
         options = start_options(question.config, values, question.capabilities)
         if is_placed_by_hand(values):
@@ -141,6 +142,11 @@ class _Asked:
         environment = self.question.environment
         now = free_now(self.devices, environment, has_ended_another=has_ended_another)
         return used_devices(now, self.values)
+
+    def with_workers(self, available: Available) -> Available:
+        """Return the memory with that of the RPC workers."""
+        workers = self.question.workers or ()
+        return replace(available, workers_bytes=tuple(each.free_bytes for each in workers))
 
     @property
     def size_bytes(self) -> int:
@@ -195,6 +201,13 @@ def _what_would(options: StartOptions, max_ctx_size: int | None) -> str:
 
 
 def _available_text(available: Available) -> str:
+    if not available.workers_bytes:
+        return _own_text(available)
+    on_workers = size_text(sum(available.workers_bytes))
+    return f"{_own_text(available)}, with {on_workers} of RPC workers,"
+
+
+def _own_text(available: Available) -> str:
     if not available.gpus_bytes:
         return size_text(available.ram_bytes)
     on_gpus = size_text(sum(available.gpus_bytes))

@@ -84,8 +84,11 @@ class Launcher:
         """
         # Imported for a launch: who looks at llama-servers makes none.
         from llama_mcp.llama_server.starting.fit_note import why_unfit
+        from llama_mcp.llama_server.starting.worker_check import with_workers
 
         try:
+            if preparation.workers.addresses:
+                preparation = await with_workers(preparation, await self._serving_workers())
             # Now that what it replaces has ended, and has left its memory.
             unfit = await anyio.to_thread.run_sync(
                 partial(why_unfit, preparation.memory, has_ended_another=replaced is not None)
@@ -104,6 +107,31 @@ class Launcher:
                 raise
             await _launch_again(exclusive, replaced.launch)
             raise ReplaceFailedError(error, replaced.launch.alias) from error
+
+    async def check_free_workers(self, preparation: "Preparation") -> None:
+        """Look at the workers that no llama-server of ours has, before anything is stopped.
+
+        Raises:
+            WorkersMissingError: one of them cannot be used.
+        """
+        from llama_mcp.llama_server.starting.worker_check import check_workers
+
+        if preparation.workers.addresses:
+            serving = await self._serving_workers()
+            free = [each for each in preparation.workers.addresses if each not in serving]
+            await check_workers(free, {})
+
+    async def _check_workers_of(self, launch: Launch) -> None:
+        """Raise WorkersMissingError when workers of a launch that is repeated cannot be used."""
+        if addresses := launch.worker_addresses:
+            from llama_mcp.llama_server.starting.worker_check import check_workers
+
+            await check_workers(addresses, await self._serving_workers())
+
+    async def _serving_workers(self) -> dict[str, str]:
+        from llama_mcp.llama_server.starting.worker_check import serving_workers
+
+        return serving_workers(await self._attachment.states())
 
     async def clear_away(self, exclusive: Exclusive, model: str) -> None:
         """End what is left of the last run of a model, and of the last run of all, if it is over.
@@ -133,6 +161,7 @@ class Launcher:
         Raises:
             CrashedError: the settings forbid restarts.
             CrashLoopError: it has crashed too often.
+            WorkersMissingError: RPC workers that it had cannot be used now.
         """
         if not self._auto_restart:
             raise await anyio.to_thread.run_sync(endings.crash_error, crashed)
@@ -146,6 +175,7 @@ class Launcher:
             if launch is None:
                 first = crashed.run.launch.first_failure or failure
                 raise CrashLoopError(MAX_RESTARTS, RESTART_WINDOW_SECONDS / 60, first)
+            await self._check_workers_of(launch)
             await make_room(exclusive)
             await exclusive.end(crashed.run)
             launch = self._on_free_port(launch)
@@ -170,6 +200,7 @@ class Launcher:
             is_same = latest is not None and latest.run.folder == unloaded.run.folder
             if latest is None or not is_same or latest.state is not ServerState.IDLE:
                 return latest
+            await self._check_workers_of(unloaded.run.launch)
             await make_room(exclusive)
             await exclusive.end(unloaded.run, comes_back=True)
             launch = unloaded.run.launch.model_copy(update={"at": time.time()})

@@ -20,13 +20,14 @@ from llama_mcp.llama_server.engine.extra_args import check_extra_args
 from llama_mcp.llama_server.engine.extra_files import with_files_found
 from llama_mcp.llama_server.engine.locate import Engine, locate_engine
 from llama_mcp.llama_server.errors import EngineUnusableError
-from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch
+from llama_mcp.llama_server.runs.records import API_KEY_VARIABLE, Launch, RpcWorker
 from llama_mcp.llama_server.saved_kv.planning import PlannedStart, plan_saving
 from llama_mcp.llama_server.saved_kv.records import SavedKv
 from llama_mcp.llama_server.starting.asked import Asked
 from llama_mcp.llama_server.starting.fit_note import FitQuestion
 from llama_mcp.llama_server.starting.model_in_use import ModelInUse, model_in_use
 from llama_mcp.llama_server.status import EngineInfo, LaunchArguments
+from llama_mcp.llama_server.workers.wanted import NO_WORKERS, WantedWorkers
 from llama_mcp.long_paths import MAX_CHARACTERS, for_programs
 from llama_mcp.models import starter_model
 from llama_mcp.models.errors import ModelUnusableError
@@ -66,6 +67,9 @@ class Preparation:
     """What the caller should know of the start."""
     saved_kv: SavedKv | None = None
     """Where its prompt caches are saved when it is stopped; None when they are not."""
+    workers: WantedWorkers = NO_WORKERS
+    rpc_workers: tuple[RpcWorker, ...] = ()
+    """The same once they were looked at (worker_check.py)."""
 
     def launch_on(self, port: int, at: float) -> Launch:
         """Return the launch on that port, begun at that time (seconds since 1970)."""
@@ -79,6 +83,7 @@ class Preparation:
             tag=tag,
             slot_folder=self.saved_kv.folder if self.saved_kv else "",
             for_model=self.in_use.flags.arguments,
+            for_workers=self.workers.flags,
         )
         notes = [*command.notes, *self.in_use.flags.notes, *self.notes]
         if starter_model.is_starter_model(self.model.path):
@@ -105,6 +110,7 @@ class Preparation:
             idle_seconds=self.idle_seconds,
             saved_kv=self.saved_kv,
             keep=self.keep,
+            rpc_workers=[*self.rpc_workers],
         )
 
 
@@ -154,6 +160,7 @@ async def prepare(
         environment = environment | {API_KEY_VARIABLE: _fresh_key(engine, capabilities)}
     devices = await devices_for_start(config, engine, capabilities, environment)
     arguments_of_start = (*in_use.flags.arguments, *config.extra_args)
+    workers = asked.workers(config, capabilities)
     planned = PlannedStart(config, engine, capabilities, model, arguments_of_start, environment)
     saved_kv = await anyio.to_thread.run_sync(
         plan_saving, planned, settings.state_dir, settings.kv_disk_mb
@@ -177,12 +184,14 @@ async def prepare(
             capabilities=capabilities,
             devices=devices,
             environment=environment,
+            workers=None if workers.addresses else (),
         ),
         keep=asked.keep,
         named=asked.entry.name if asked.entry else None,
         takes_any_port=settings.max_models > 1 and not asked.names_port,
-        notes=no_gpu_note(config, devices),
+        notes=(*(() if workers.addresses else no_gpu_note(config, devices)), *workers.notes),
         saved_kv=saved_kv,
+        workers=workers,
     )
 
 

@@ -1,4 +1,4 @@
-"""A model that the operator has named, with the settings of its own."""
+"""A model that the operator has named: one that llama-mcp starts, or one of another's engine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ class NamedModel:
         extra_args: More flags.
         idle_seconds: Without a turn for so long it is unloaded; 0 for never.
         keep: Whether it is never stopped to make room for another model.
+        rpc_servers: The RPC workers that it is started with; none for a start without.
     """
 
     name: str
@@ -49,6 +50,7 @@ class NamedModel:
     extra_args: tuple[str, ...] | None = None
     idle_seconds: float | None = None
     keep: bool = False
+    rpc_servers: tuple[str, ...] | None = None
 
     @property
     def folder(self) -> Path:
@@ -58,6 +60,34 @@ class NamedModel:
     def launch_values(self) -> dict[str, object]:
         """Return what a start takes in place of settings, by the name of the setting."""
         return {name: getattr(self, name) for name in LAUNCH_FIELDS if name in self.given}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteModel:
+    """One entry with a URL: a model of an engine that somebody else runs.
+
+    Attributes:
+        name: What the model is called for a caller and in the archive.
+        url: The engine's address.
+        file: The file that has the entry.
+        given: The names of the fields that are in the file.
+        key_file: The file that holds the engine's key, absolute.
+        url_model: What the engine calls the model; None for the first that it lists.
+        ctx_size: Tokens of each conversation, where the engine does not tell them.
+        parallel: Conversations that generate at once, where it does not tell that.
+    """
+
+    name: str
+    url: str
+    file: Path
+    given: frozenset[str]
+    key_file: Path | None = None
+    url_model: str | None = None
+    ctx_size: int | None = None
+    parallel: int | None = None
+
+
+Entry = NamedModel | RemoteModel
 
 
 def can_be_name(plain: str) -> bool:

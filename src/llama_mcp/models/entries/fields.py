@@ -1,5 +1,6 @@
 """What each field of an entry takes, and what its value means."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,11 @@ from llama_mcp.setting_values import (
     as_command_line,
     as_engine,
     as_file,
+    as_key_file,
     as_layers,
+    as_list,
+    as_text,
+    as_url,
     is_model_path,
 )
 
@@ -33,6 +38,7 @@ EVERY_MODEL = "all"
 # Names that alone are looked for on PATH.
 _PROGRAMS = ("llama-server", "llama-server.exe")
 
+_ADDRESS = re.compile(r"[^\s,]+:\d{1,5}")
 # Takes a value and the folder of the file; raises ValueError with what the field takes.
 Field = Callable[[Any, Path], object]
 
@@ -67,6 +73,18 @@ def _engine(value: Any, folder: Path) -> str:
     return path if is_looked_for else str(folder / path)
 
 
+def _url(value: Any, _folder: Path) -> str:
+    return as_url(_text(value, "it takes an address that begins with http:// or https://"))
+
+
+def _key_file(value: Any, folder: Path) -> Path:
+    return as_key_file(_text(value, "it takes the path of a file that holds the key"), folder)
+
+
+def _url_model(value: Any, _folder: Path) -> str:
+    return as_text(_text(value, "it takes the engine's name of a model"))
+
+
 def _text(value: Any, takes: str) -> str:
     if not isinstance(value, str) or not plain_text(value):
         raise ValueError(takes)
@@ -92,6 +110,15 @@ def _extra_args(value: Any, _folder: Path) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _addresses(value: Any, _folder: Path) -> tuple[str, ...]:
+    given = value if isinstance(value, list) else as_list(value) if isinstance(value, str) else None
+    if given is None or not all(
+        isinstance(each, str) and _ADDRESS.fullmatch(each) for each in given
+    ):
+        raise ValueError('it takes a list of texts such as "10.0.0.2:50052"; [] for none')
+    return tuple(given)
+
+
 def _switch(value: Any, _folder: Path) -> bool:
     if not isinstance(value, bool):
         raise ValueError("it takes true or false")
@@ -113,7 +140,8 @@ def _checked(range_: Any, value: Any, takes: str) -> Any:
         raise ValueError(takes) from error
 
 
-FIELDS: Mapping[str, Field] = {
+# Of a model that llama-mcp starts.
+OF_OUR_OWN: Mapping[str, Field] = {
     "name": _name,
     "model_path": _model,
     "llama_cpp_path": _engine,
@@ -124,5 +152,17 @@ FIELDS: Mapping[str, Field] = {
     "extra_args": _extra_args,
     "idle_seconds": _number_in(IdleSeconds),
     "keep": _switch,
+    "rpc_servers": _addresses,
 }
-REQUIRED = ("name", "model_path")
+# Of one whose engine somebody else runs.
+OF_OTHERS: Mapping[str, Field] = {
+    "name": _name,
+    "url": _url,
+    "key_file": _key_file,
+    "url_model": _url_model,
+    "ctx_size": _number_in(CtxSize),
+    "parallel": _number_in(Parallel),
+}
+FIELDS: Mapping[str, Field] = {**OF_OUR_OWN, **OF_OTHERS}
+# What may hold a secret where something else belongs.
+UNSHOWN = frozenset({"url", "key_file"})

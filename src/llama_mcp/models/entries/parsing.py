@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from llama_mcp.models.entries.entry import NamedModel
-from llama_mcp.models.entries.fields import FIELDS, REQUIRED
+from llama_mcp.models.entries.entry import Entry, NamedModel, RemoteModel
+from llama_mcp.models.entries.fields import FIELDS, OF_OTHERS, OF_OUR_OWN, UNSHOWN
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.rows.names import folded
 from llama_mcp.toml_lines import Place, line_of, unfinished_line
@@ -18,6 +18,7 @@ from llama_mcp.wording import shortened
 MAX_BYTES = 2**16
 _SHOWN_CHARACTERS = 60
 _TABLES = "models"
+_URL = "url"
 _HEADING = f"[[{_TABLES}]]"
 # How tomllib ends an error.
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
@@ -26,7 +27,7 @@ _AT_END = "(at end of document)"
 _Problem = tuple[Place, str]
 
 
-def parsed(content: bytes, file: Path) -> tuple[NamedModel, ...]:
+def parsed(content: bytes, file: Path) -> tuple[Entry, ...]:
     """Return the entries of a file, in its order.
 
     Args:
@@ -103,24 +104,42 @@ def _tables(document: Mapping[str, Any]) -> tuple[list[tuple[int, dict[str, Any]
     return [(i, each) for i, each in enumerate(found) if isinstance(each, dict)], problems
 
 
-def _entry(
-    index: int, table: Mapping[str, Any], file: Path
-) -> tuple[NamedModel | None, list[_Problem]]:
+def _entry(index: int, table: Mapping[str, Any], file: Path) -> tuple[Entry | None, list[_Problem]]:
     """Return an entry, or what is wrong with it."""
     place = (_TABLES, index)
     problems: list[_Problem] = [
         ((*place, key), _unknown(key)) for key in table if key not in FIELDS
     ]
-    problems += [(place, f"{name} is missing") for name in REQUIRED if name not in table]
+    problems += [(place, told) for told in _missing(table)]
+    problems += [((*place, key), told) for key, told in _misplaced(table)]
     values: dict[str, Any] = {}
     for key in table.keys() & FIELDS.keys():
         try:
             values[key] = FIELDS[key](table[key], file.parent)
         except ValueError as error:
-            problems.append(((*place, key), f"{key} cannot be {_shown(table[key])}: {error}"))
+            shown = "what it is" if key in UNSHOWN else _shown(table[key])
+            problems.append(((*place, key), f"{key} cannot be {shown}: {error}"))
     if problems:
         return None, problems
-    return NamedModel(file=file, given=frozenset(values), **values), []
+    kind = RemoteModel if _URL in table else NamedModel
+    return kind(file=file, given=frozenset(values), **values), []
+
+
+def _missing(table: Mapping[str, Any]) -> Iterator[str]:
+    """Give what an entry needs and does not have."""
+    if "name" not in table:
+        yield "name is missing"
+    if "model_path" not in table and _URL not in table:
+        yield "model_path is missing, or url for an engine that somebody else runs"
+
+
+def _misplaced(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give the fields that belong to the other kind of entry."""
+    for key in table:
+        if _URL in table and key in OF_OUR_OWN.keys() - OF_OTHERS.keys():
+            yield key, f"{key} does not go with url: somebody else runs that engine"
+        if _URL not in table and key in OF_OTHERS.keys() - OF_OUR_OWN.keys():
+            yield key, f"{key} needs url beside it"
 
 
 def _unknown(key: str) -> str:

@@ -90,7 +90,12 @@ class Database:
     def recent(self, wanted: Wanted) -> Found:
         """Return the turns under way and the newest ended ones, likewise. Any thread may ask."""
         with explained(self._path):
-            return read_recent(self._path, wanted)
+            try:
+                return read_recent(self._path, wanted)
+            except sqlite3.DatabaseError as error:
+                if is_damage(error):
+                    return Found(is_stale=True)
+                raise
 
     def last_change(self) -> Hashable:
         """Return a value that changes with every write; opens no file. Any thread may ask."""

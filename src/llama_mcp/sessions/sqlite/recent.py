@@ -22,6 +22,7 @@ from llama_mcp.sessions.sqlite.connecting import connect_to_read
 from llama_mcp.sessions.sqlite.migrations import MIGRATIONS, applied_count
 from llama_mcp.sessions.sqlite.opening import check_owner
 from llama_mcp.sessions.sqlite.rows import FROM_UNDERWAY, TURNS_PER_SESSION
+from llama_mcp.sessions.sqlite.store import Store, settle_if_possible
 from llama_mcp.sessions.sqlite.writers import Writers
 
 TAIL_CHARACTERS = 160
@@ -86,8 +87,8 @@ class Found:
 
     turns: RecentTurns = RecentTurns()
     is_stale: bool = False
-    """A process has died without an end of its turn, or the file is of an older llama-mcp: both are
-    set right as the archive is opened to write."""
+    """A process has died without an end of its turn, the file is of an older llama-mcp, or it is
+    damaged: read_settled sees to that."""
 
 
 def read_recent(path: Path, wanted: Wanted) -> Found:
@@ -115,6 +116,12 @@ def read_recent(path: Path, wanted: Wanted) -> Found:
         if row["writer_id"] in alive or row["stream_id"] is not None
     )
     return Found(RecentTurns(underway=underway, ended=ended), len(underway) < len(rows))
+
+
+def read_settled(store: Store, wanted: Wanted) -> Found:
+    """Return the turns of an archive that was opened to be written, and brought up to date."""
+    settle_if_possible(store)
+    return read_recent(store.path, wanted)
 
 
 def _alive(path: Path, rows: list[sqlite3.Row]) -> frozenset[str]:

@@ -5,12 +5,13 @@ no token learns only that one is needed. A request that it lets in has an `Excha
 """
 
 import json
-import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,14 +19,14 @@ from llama_mcp.callers import Caller
 from llama_mcp.surface.calling import Exchange
 from llama_mcp.surface.http.address import Hosts
 
-logger = logging.getLogger(__name__)
-
 EXCHANGE: Final = "llama_mcp.exchange"
 MCP_PATH: Final = "/mcp"
 # Asked by whoever watches over processes, by any name and without a token; they tell one word.
 _WATCHED_PATHS: Final = ("/health", "/ready")
 # How long the next piece of a body may take.
 BODY_SECONDS = 20.0
+# Of one caller at once, listeners included, so that nobody takes all connections.
+MOST_OF_ONE_CALLER = 200
 # Named in answers while we end: by then a service manager has started us again.
 BACK_SECONDS = 15
 _BEARER = "bearer "
@@ -61,6 +62,7 @@ class Gate:
         self._hosts = hosts
         self._is_open = is_open
         self._exchanges: dict[Exchange, anyio.CancelScope] = {}
+        self._of_owners: Counter[str] = Counter()
         self.is_draining = False
         """Whether nothing new is taken any more."""
 
@@ -68,6 +70,11 @@ class Gate:
     def underway(self) -> int:
         """How many requests are being answered that end by themselves."""
         return sum(not exchange.is_stream for exchange in self._exchanges)
+
+    @property
+    def streams(self) -> int:
+        """How many responses are open on which changes are told."""
+        return len(self._exchanges) - self.underway
 
     def end_tokens(self, digests: frozenset[bytes]) -> None:
         """End everything that was asked with these tokens."""
@@ -77,20 +84,15 @@ class Gate:
                 exchange.end()
                 scope.cancel()
 
-    @property
-    def streams(self) -> int:
-        """How many responses are open on which changes are told."""
-        return len(self._exchanges) - self.underway
-
     def end_gets(self) -> None:
         """End the streams of the initialize era, which have no end of their own."""
-        for exchange, scope in self._exchanges.items():
+        for exchange, scope in list(self._exchanges.items()):
             if exchange.is_get:
                 scope.cancel()
 
     def end_all(self) -> None:
         """End every request."""
-        for exchange, scope in self._exchanges.items():
+        for exchange, scope in list(self._exchanges.items()):
             exchange.end()
             scope.cancel()
 
@@ -111,16 +113,18 @@ class Gate:
             await _answer(send, _NO_TOKEN)
         elif self.is_draining and not _ends_something(scope, headers):
             await _answer(send, _NOTHING_NEW)
+        elif self._of_owners[known[0].owner] >= MOST_OF_ONE_CALLER:
+            await _answer(send, _TOO_MANY)
         else:
             await self._let_in(scope, receive, send, _exchange(scope, *known))
 
     def _misled(self, headers: Headers) -> "_Refusal | None":
         """Return the refusal of what was led here by a page of somebody else."""
-        host = headers.get("host")
-        if host is None or not self._hosts.allow_host(host):
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._hosts.allow_host(hosts[0]):
             return _OTHER_HOST
-        origin = headers.get("origin")
-        if origin is not None and not self._hosts.allow_origin(origin, host):
+        origins = headers.getlist("origin")
+        if not all(self._hosts.allow_origin(origin, hosts[0]) for origin in origins):
             return _OTHER_ORIGIN
         return None
 
@@ -137,10 +141,12 @@ class Gate:
         with anyio.CancelScope() as answering:
             listening = _Listening(scope, receive, exchange, answering)
             self._exchanges[exchange] = answering
+            self._of_owners[exchange.caller.owner] += 1
             try:
                 await self._app(scope, listening, response)
             finally:
                 del self._exchanges[exchange]
+                self._of_owners -= Counter([exchange.caller.owner])
         if answering.cancelled_caught:
             with anyio.CancelScope(shield=True):
                 await response.finish(_why_ended(exchange, listening))
@@ -160,8 +166,7 @@ class _Listening:
         self._is_body_whole = False
         # The SDK takes the end of the connection for a cancel (mcp 2.3, _streamable_http_modern);
         # a turn must not depend on the network. A listener has nothing else to end it.
-        is_modern = _METHOD_HEADER in Headers(scope=scope)
-        self._hears_of_end = exchange.is_stream or not is_modern
+        self._hears_of_end = exchange.is_stream or not is_modern(Headers(scope=scope))
 
     async def __call__(self) -> Message:
         if not self._is_body_whole:
@@ -223,6 +228,11 @@ _NOTHING_NEW = _Refusal(
     f"llama-mcp ends, and takes nothing new; try again in {BACK_SECONDS} seconds",
     {"retry-after": str(BACK_SECONDS)},
 )
+_TOO_MANY = _Refusal(
+    429,
+    f"{MOST_OF_ONE_CALLER} requests of this token are being answered; end some, or wait for them",
+    {"retry-after": "1"},
+)
 _TOO_SLOW = _Refusal(408, "the body did not come in time", {"connection": "close"})
 _NOTHING_HERE = _Refusal(404, "there is nothing here")
 _OTHER_HOST = _Refusal(421, "this Host is not served here; the operator lists names with --hosts")
@@ -235,6 +245,12 @@ def _why_ended(exchange: Exchange, listening: _Listening) -> _Refusal:
     if listening.is_too_slow:
         return _TOO_SLOW
     return _NO_TOKEN if exchange.is_ended else _NOTHING_NEW
+
+
+def is_modern(headers: Headers) -> bool:
+    """Tell whether the SDK takes a request for one of 2026-07-28 (mcp 2.3: by its version)."""
+    version = headers.get(_VERSION_HEADER)
+    return version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS
 
 
 def _exchange(scope: Scope, caller: Caller, digest: bytes) -> Exchange:

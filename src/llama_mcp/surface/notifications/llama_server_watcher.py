@@ -80,7 +80,7 @@ class LlamaServerWatcher:
         while True:
             while not self._is_heard():
                 await self._subscriptions.wait_for_listener()
-            marks = ServerMarks(self._services().supervisor)
+            marks = ServerMarks(self._services().engines)
             # By the name of a model; the empty one stands for all of them together.
             told: dict[str, _Told] = {}
             while self._is_heard():

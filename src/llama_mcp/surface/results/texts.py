@@ -10,6 +10,7 @@ from llama_mcp.llama_server.status import (
     ServerState,
     ServerStatus,
     SlotCount,
+    WorkerStatus,
 )
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.sessions.records import Session, SessionList, TurnStatistics
@@ -25,7 +26,7 @@ def status_text(status: ServerStatus) -> str:
         "already running with these settings" if status.already_running else "",
         status.url if status.url and status.url not in status.message else "",
         f"pid {status.pid}" if status.pid else "",
-        f"{status.engine.kind} {status.engine.version}" if status.engine and status.pid else "",
+        _engine(status),
         _slots(status.slots),
         f"{counted(status.waiting_turns, 'turn')} waiting" if status.waiting_turns else "",
         f"{status.memory_bytes / 2**20:.0f} MiB" if status.memory_bytes else "",
@@ -37,10 +38,27 @@ def status_text(status: ServerStatus) -> str:
     ]
     lines.append(f"[{_joined(figures)}]")
     lines += [_model_line(model) for model in status.models or []]
+    lines += [worker_line(worker) for worker in status.workers or []]
     lines += status.notes or []
+    if status.remote and status.remote.missing:
+        lines.append(f"Not known here: {', '.join(status.remote.missing)}")
     if status.last_exit and status.last_exit.log_tail:
         lines += ["From its log:", *(f"  {line}" for line in status.last_exit.log_tail)]
     return "\n".join(lines)
+
+
+def _engine(status: ServerStatus) -> str:
+    """Return which engine runs, and what is told of one that somebody else runs."""
+    if status.engine is None or not (status.pid or status.remote):
+        return ""
+    engine = f"{status.engine.kind} {status.engine.version}"
+    if (remote := status.remote) is None:
+        return engine
+    window = f"ctx_size {remote.ctx_size} ({remote.ctx_size_source})"
+    at_once = f"parallel {remote.parallel} ({remote.parallel_source})"
+    counts = f"token counts {remote.token_counts}"
+    model = status.model if status.model and status.model not in status.message else ""
+    return ", ".join(filter(None, (model, engine, remote.server, window, at_once, counts)))
 
 
 def _model_line(model: ModelStatus) -> str:
@@ -56,8 +74,22 @@ def _model_line(model: ModelStatus) -> str:
     return f"{'Is idle' if is_idle else 'Runs'}: {model.name} ({_joined(parts)})"
 
 
+def worker_line(worker: WorkerStatus) -> str:
+    """Return an RPC worker in a line."""
+    trip = worker.round_trip_ms
+    parts = [
+        "reachable" if worker.reachable else "",
+        f"{worker.memory_bytes / 2**20:.0f} MiB" if worker.memory_bytes else "",
+        "" if trip is None else f"round trip {trip:.1f} ms",
+        worker.problem or "",
+    ]
+    return f"RPC worker {worker.address} ({_joined(parts) or 'not seen yet'})"
+
+
 def config_text(config: ServerConfig | ConfigByName) -> str:
     """Return a ServerConfig in words."""
+    if isinstance(config, ServerConfig) and config.url is not None:
+        return _elsewhere_text(config)
     whose = "The running llama-server has" if config.running else "A start would use now"
     layers = "automatic" if config.n_gpu_layers is None else str(config.n_gpu_layers)
     sizes = f"ctx_size={config.ctx_size}, parallel={config.parallel}, n_gpu_layers={layers}"
@@ -71,6 +103,16 @@ def config_text(config: ServerConfig | ConfigByName) -> str:
     about = about_text(config.about_model)
     lines = [settings, f"The model: {about}." if about else ""]
     return "\n".join(filter(None, [*lines, *(f"Note: {note}" for note in config.notes)]))
+
+
+def _elsewhere_text(config: ServerConfig) -> str:
+    """Return the settings of an engine that somebody else runs, in words."""
+    reached = "" if config.running else ", which cannot be used now"
+    settings = (
+        f"An engine that somebody else runs answers at {config.url}{reached}: "
+        f"url_model={config.url_model}, ctx_size={config.ctx_size}, parallel={config.parallel}"
+    )
+    return "\n".join([settings, *(f"Note: {note}" for note in config.notes)])
 
 
 def about_text(about: AboutModel | None) -> str:

@@ -107,7 +107,7 @@ class FileTools:
             ),
             save_to=await _place(save_to, border, overwrite=overwrite),
         )
-        jobs = Jobs(services.in_flight, services.supervisor, services.archive)
+        jobs = Jobs(services.in_flight, services.engines, services.archive)
         told = discretion_of(services)
         progress = JobProgress(ctx, told.text)
         with waiting_at_most(max(0.0, deadline - anyio.current_time())):

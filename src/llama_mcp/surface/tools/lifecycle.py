@@ -83,7 +83,7 @@ class LifecycleTools:
             extra_args=None if extra_args is None else tuple(extra_args),
         )
         services = self._services()
-        status = await services.supervisor.start(
+        status = await services.engines.start(
             arguments,
             replace=replace,
             wait_seconds=services.settings.patience(wait_seconds),
@@ -100,8 +100,8 @@ class LifecycleTools:
         Refused while others use it or a reply is being generated, unless force is set. Sessions
         are kept.
         """
-        supervisor = self._services().supervisor
-        return self._status_result(await supervisor.stop(force=force, model=model or None))
+        engines = self._services().engines
+        return self._status_result(await engines.stop(force=force, model=model or None))
 
     async def status(self, model: ModelName = "") -> StatusResult:
         """Tell llama-server's state, model, address, memory, busy slots, and what else runs.

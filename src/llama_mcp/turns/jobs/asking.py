@@ -16,6 +16,7 @@ import anyio
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.ready_server import (
     ModelUnloadedError,
+    PromptTooLongError,
     ReadyServer,
     ReadyServers,
     WantedServer,
@@ -121,6 +122,9 @@ class Asker:
             await self._calm.wait()
         server = self.server
         reply, error = await self._attempt(server, messages, sampling)
+        if isinstance(error, PromptTooLongError):
+            # All pieces were measured by a window that is smaller than it was taken to be.
+            raise JobBrokenError(error)
         while isinstance(error, ModelUnloadedError):  # no question is to blame
             await self._go_on_after(error, server)
             server = self.server

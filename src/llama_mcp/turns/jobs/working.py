@@ -101,7 +101,7 @@ class Work:
     @property
     def notes(self) -> list[str]:
         """What the caller should know besides, also while it goes on."""
-        notes = [*self._notes, *self._asker.notes]
+        notes = [*self._notes, *self._asker.notes, *self._asker.server.remarks]
         for part in (self._reader, self._joiner):
             notes += part.notes if part else []
         asked = self._task.request.sampling.max_tokens

@@ -14,6 +14,7 @@ from llama_mcp.wording import counted
 FIRST_TURN = "first turn: llama-server had not seen this session before"
 MODEL_CHANGED = "model changed: {before} answered the turn before"
 SERVER_RESTARTED = "server restarted: llama-server was started again since the turn before"
+ENGINE_CHANGED = "engine changed: another engine or build answers than the turn before"
 SYSTEM_PROMPT_CHANGED = "session edited: its system prompt was changed since the turn before"
 HISTORY_CUT = "history cut: the oldest turns were left out to fit the context window"
 NOT_SUPPORTED = (
@@ -39,6 +40,8 @@ class ServingFacts:
     """This turn leaves out turns that the previous one had in its prompt."""
     says_not_supported: bool
     """llama-server's log says that the model cannot reuse what it has read."""
+    is_ours: bool = True
+    """llama-mcp has started what serves it."""
     restore: str | None = None
     """What came of the session's saved prompt cache; None when nothing was saved."""
 
@@ -52,7 +55,7 @@ def why_recomputed(usage: Usage, kept: CacheFacts, serving: ServingFacts) -> str
     causes = [
         (kept.is_first_turn, FIRST_TURN),
         (is_another_model, MODEL_CHANGED.format(before=kept.last_model)),
-        (kept.last_run not in (None, serving.run), SERVER_RESTARTED + _why_lost(serving.restore)),
+        (kept.last_run not in (None, serving.run), _why_another(serving)),
         (kept.was_system_prompt_changed, SYSTEM_PROMPT_CHANGED),
         (serving.is_history_cut, HISTORY_CUT),
         (serving.says_not_supported, NOT_SUPPORTED),
@@ -71,6 +74,12 @@ def pushed_out_by(other_sessions: int, most_counted: int) -> str:
         return UNKNOWN
     least = "at least " if other_sessions >= most_counted else ""
     return PUSHED_OUT.format(others=least + counted(other_sessions, "other"))
+
+
+def _why_another(serving: ServingFacts) -> str:
+    if not serving.is_ours:
+        return ENGINE_CHANGED
+    return SERVER_RESTARTED + _why_lost(serving.restore)
 
 
 def _why_lost(restore: str | None) -> str:

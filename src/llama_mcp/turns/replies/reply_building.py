@@ -34,6 +34,8 @@ class TurnFacts:
     cache_miss: str | None
     """Why more than half of the prompt was read again, if it was."""
     notes: Sequence[str]
+    is_ours: bool = True
+    """Whether llama-mcp can start the llama-server with a larger window."""
     has_stop_texts: bool = False
     save_to: SaveTo | None = None
     saved_bytes: int | None = None
@@ -171,6 +173,8 @@ def _end_notes(partial: PartialReply, facts: TurnFacts, used: int | None) -> lis
 
 def _or_larger_window(facts: TurnFacts) -> str:
     trained = facts.model_ctx_size
+    if not facts.is_ours:
+        return ""
     if trained is None:
         return ", or start llama-server with a larger ctx_size if the model was trained for it"
     if trained <= (facts.context_limit or 0):

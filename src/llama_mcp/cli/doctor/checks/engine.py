@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from llama_mcp.cli.doctor.checks.elsewhere import answers_elsewhere
 from llama_mcp.cli.doctor.examining import told
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fine, warning
 from llama_mcp.embedded.presence import INSTALL_COMMAND
@@ -21,6 +22,8 @@ async def look_at_engine(circumstances: Circumstances) -> Sequence[Finding]:
     try:
         engine = await find_engine(circumstances.apart, circumstances.environment)
     except LlamaMCPError as error:
+        if (url := await answers_elsewhere(circumstances)) is not None:
+            return [fine(f"none is needed here: the engine at {url} answers")]
         return [told(error, _GET_ONE)]
     lines = [fine(f"{_name(engine)}, build {engine.info.version}"), fine(_gpus(engine))]
     if engine.lacks:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import anyio.to_thread
 
+from llama_mcp.cli.doctor.checks.elsewhere import answers_elsewhere
 from llama_mcp.cli.doctor.examining import told
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
 from llama_mcp.errors import LlamaMCPError
@@ -52,6 +53,8 @@ def _counts(models: Sequence[Model]) -> list[Finding]:
 
 
 async def _default(circumstances: Circumstances) -> Sequence[Finding]:
+    if (url := await answers_elsewhere(circumstances)) is not None:
+        return [fine(f"the default is that of the engine at {url}")]
     try:
         start = await rehearse_start(circumstances.apart, circumstances.environment)
     except (EngineNotFoundError, EngineUnusableError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from llama_mcp.cli.doctor.checks.elsewhere import answers_elsewhere
 from llama_mcp.cli.doctor.checks.installation import own_command
 from llama_mcp.cli.doctor.findings import Circumstances, Finding, fault, fine, warning
 from llama_mcp.cli.proof.launch import PASSES_ALL, Launch
@@ -40,6 +41,8 @@ def findings_of(proof: Proof) -> list[Finding]:
 
 async def _why_no_model(circumstances: Circumstances) -> Finding | None:
     """Return why no model is started; one that does not fit would take memory from what runs."""
+    if await answers_elsewhere(circumstances) is not None:
+        return None
     try:
         start = await rehearse_start(circumstances.apart, circumstances.environment)
     except LlamaMCPError:
