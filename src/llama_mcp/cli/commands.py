@@ -41,6 +41,7 @@ class Command:
 
 COMMANDS = (
     Command("serve", "serve MCP over stdin and stdout, as without a command"),
+    Command("connect", "serve MCP by a llama-mcp that serves HTTP elsewhere", "connecting"),
     Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
     Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),
     Command(
