@@ -36,11 +36,12 @@ class Command:
     name: str
     summary: str
     module: str | None = None
-    """Below llama_mcp.cli; serving has none, since cli/main.py does it before all else."""
+    """Below llama_mcp.cli."""
 
 
 COMMANDS = (
-    Command("serve", "serve MCP over stdin and stdout, as without a command"),
+    Command("serve", "serve MCP over stdin and stdout, or over HTTP", "serve_http"),
+    Command("tokens", "who may call over HTTP", "tokens"),
     Command("connect", "serve MCP by a llama-mcp that serves HTTP elsewhere", "connecting"),
     Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
     Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),

@@ -1,7 +1,9 @@
-"""`llama-mcp serve`: the real server over stdin and stdout, after the early answers."""
+"""`llama-mcp serve`: the real server over stdin and stdout, or over HTTP to many."""
 
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from llama_mcp.early.handover import Handover
 from llama_mcp.file_modes import keep_private
@@ -38,6 +40,54 @@ def serve(end_early_answers: Callable[[], Handover]) -> int:
     list_told = SessionMark(*handover.list_told) if handover.list_told else None
     server = build_server(settings, list_told=list_told)
     anyio.run(serve_stdio, server, server.announce_shutdown, server.tell_rest, handover)
+    return 0
+
+
+def serve_over_http(
+    at: str, tokens: Path, hosts: Sequence[str], audit: Path | None, grace_seconds: float
+) -> int:
+    """Serve over HTTP until the process is asked to end; return the exit code.
+
+    Args:
+        at: the address, HOST:PORT.
+        tokens: the absolute path of the file of tokens.
+        hosts: names by which we may be called beside that of the address.
+        audit: the absolute path of the file in which calls are noted; None logs them.
+        grace_seconds: how long replies may go on after we were asked to end.
+
+    Raises:
+        LlamaMCPError: we cannot serve there, or with these tokens, or with this home.
+    """
+    free_stderr()
+    settings = settle()
+    keep_private()
+    _check_telemetry()
+
+    import anyio
+
+    from llama_mcp.surface.http.address import Hosts, address_in, listening_at
+    from llama_mcp.surface.http.app import HttpApp
+    from llama_mcp.surface.http.audit import Audit
+    from llama_mcp.surface.http.one_process import only_process
+    from llama_mcp.surface.http.serving import serve_http
+    from llama_mcp.surface.server import build_server
+    from llama_mcp.tokens.known_tokens import KnownTokens
+
+    address = address_in(at)
+    known = KnownTokens(tokens)
+    with listening_at(address) as bound:
+        url = f"http://{address.with_port(bound.getsockname()[1])}"
+        with only_process(settings.state_dir, url):
+            server = build_server(settings)
+            app = HttpApp(server, known.caller_of, Hosts(address, hosts), Audit(audit))
+            print(f"llama-mcp serves MCP at {url}/mcp", file=sys.stderr)
+            if not address.is_loopback:
+                print(
+                    "llama-mcp: others can read what goes over the network: put TLS in front "
+                    "(docs/http.md).",
+                    file=sys.stderr,
+                )
+            anyio.run(serve_http, app, server, bound, known, grace_seconds)
     return 0
 
 

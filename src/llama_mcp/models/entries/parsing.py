@@ -10,9 +10,9 @@ from typing import Any
 
 from llama_mcp.models.entries.entry import NamedModel
 from llama_mcp.models.entries.fields import FIELDS, REQUIRED
-from llama_mcp.models.entries.lines import Place, line_of, unfinished_line
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.rows.names import folded
+from llama_mcp.toml_lines import Place, line_of, unfinished_line
 from llama_mcp.wording import shortened
 
 MAX_BYTES = 2**16

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.sessions.records import Receipt, Timing, TranscriptPage, TurnStatus, Usage
+from llama_mcp.surface.calling import has_client_gone
 from llama_mcp.surface.results.files import ToldJob, told_after, what_is_new_of_job
 from llama_mcp.surface.results.hints import EVERY_TOOL, Offered, hint
 from llama_mcp.surface.results.statuses import ReplyStatus, SavedTo, saved_to_of, status_of
@@ -109,6 +110,8 @@ class Telling:
         return tool_result(text, result, {RECEIPT: receipt}, is_reply=True, rest=rest)
 
     def _note(self, reply: ChatReply, told: _Told | ToldJob) -> None:
+        if has_client_gone():
+            return
         so_far = dict(self.so_far)
         so_far.pop(reply.session_id, None)
         so_far[reply.session_id] = told

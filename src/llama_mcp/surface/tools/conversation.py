@@ -11,6 +11,7 @@ from pydantic import Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.sessions.records import Message
+from llama_mcp.surface.calling import has_client_gone, was_cancelled
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress, ReplyProgress, Stream
 from llama_mcp.surface.results.hints import Offered
@@ -185,9 +186,12 @@ class ConversationTools:
                 reply = await in_flight.archived_reply(call.session_id, left_seconds)
             else:
                 reply = await _follow(turn, left_seconds, progress)
+            if has_client_gone():  # the same call, made again, joins the turn
+                return reply
             return await in_flight.answered(call, reply)
         except anyio.get_cancelled_exc_class():
-            await in_flight.withdraw(call)
+            if was_cancelled():
+                await in_flight.withdraw(call)
             raise
 
 
@@ -195,7 +199,8 @@ async def _follow(turn: "Turn | Job", seconds: float, progress: ReplyProgress) -
     following = turn.following
     await following.follow(seconds, progress.report)
     await progress.flush(turn.reply)
-    following.told_pieces = progress.sent_pieces
+    if not has_client_gone():
+        following.told_pieces = progress.sent_pieces
     try:
         reply = await turn.deliver()
     finally:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.patience import waiting_at_most
+from llama_mcp.surface.calling import was_cancelled
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress
 from llama_mcp.surface.results.files import ToldFiles
@@ -113,7 +114,8 @@ class FileTools:
             reply = await follow_job(job, left_seconds, progress)
         except anyio.get_cancelled_exc_class():
             # Not when the same call has been made again since: that one waits for the job.
-            if job.calls == call and not services.in_flight.is_shutting_down:
+            is_last = job.calls == call and not services.in_flight.is_shutting_down
+            if is_last and was_cancelled():
                 with anyio.CancelScope(shield=True):
                     await job.cancel()
             raise

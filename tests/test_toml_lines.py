@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from llama_mcp.models.entries.lines import Place, line_of
+from llama_mcp.toml_lines import Place, line_of
 
 DOCUMENT = """# A comment.
 
