@@ -24,6 +24,7 @@ from measuring.filled_archive import (
 from measuring.part import measure_alone
 from measuring.rows import Goal, Row, Table
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 
 SESSIONS, QUICK_SESSIONS = 10_000, 1_000
@@ -55,12 +56,16 @@ def operations(archive: Archive, ids: Sequence[str]) -> dict[str, Operation]:
     return {
         "append a turn (begin, partial, end)": append,
         "append a turn in a new session": append_to_new,
-        "read 50 turns": lambda: archive.turns(_random.choice(ids), offset=25),
-        "list the 20 newest": archive.list_sessions,
-        "search a rare word": lambda: archive.list_sessions("needle"),
-        COMMON: lambda: archive.list_sessions(VOCABULARY[0]),
-        "search two common words": lambda: archive.list_sessions(" ".join(VOCABULARY[1:3])),
-        "search the beginning of many words": lambda: archive.list_sessions(VOCABULARY[0][:3]),
+        "read 50 turns": lambda: archive.turns(_random.choice(ids), offset=25, owner=LOCAL_OWNER),
+        "list the 20 newest": lambda: archive.list_sessions(owner=LOCAL_OWNER),
+        "search a rare word": lambda: archive.list_sessions("needle", owner=LOCAL_OWNER),
+        COMMON: lambda: archive.list_sessions(VOCABULARY[0], owner=LOCAL_OWNER),
+        "search two common words": lambda: archive.list_sessions(
+            " ".join(VOCABULARY[1:3]), owner=LOCAL_OWNER
+        ),
+        "search the beginning of many words": lambda: archive.list_sessions(
+            VOCABULARY[0][:3], owner=LOCAL_OWNER
+        ),
     }
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
@@ -134,7 +135,9 @@ class TurnsIn:
 
     async def begin(self, session_id: str | None) -> None:
         """Begin a turn in a session; None begins a new one."""
-        self._begun = await self._archive.begin_turn(session_id, TEXTS[0][0], sampling={"seed": 1})
+        self._begun = await self._archive.begin_turn(
+            session_id, TEXTS[0][0], sampling={"seed": 1}, owner=LOCAL_OWNER
+        )
 
     async def save_partial(self) -> None:
         """Keep a first piece of its reply."""

@@ -20,6 +20,19 @@ class Scope(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a caller's turns may take; None: any number."""
+
+    turns_at_once: int | None = None
+    """Turns and jobs under way, those that wait for a slot or a model among them."""
+    tokens_a_day: int | None = None
+    """Tokens, read and written, of the turns and jobs that ended within 24 hours."""
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """One who calls. Over HTTP it is the bearer of a token, by the token's name."""
 
@@ -34,6 +47,16 @@ class Caller:
     """How many of its turns may be under way; None: any number."""
     tokens_a_day: int | None = None
     """How many tokens, read and written, its turns of 24 hours may take; None: any number."""
+
+    @property
+    def limits(self) -> Limits:
+        """What its turns may take."""
+        return Limits(self.turns_at_once, self.tokens_a_day)
+
+    @property
+    def whose_figures(self) -> str | None:
+        """Whose turns the figures count that the caller is shown; None for those of all."""
+        return None if self.may(Scope.ADMIN) else self.owner
 
     def may(self, scope: Scope) -> bool:
         """Tell whether the caller has that scope."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+_SHOWN_NAME = 100
 _STEP = re.compile(r"\{(\w+)\}")
 EVIDENCE_HEADING = "\nFrom its log:\n"
 
@@ -72,6 +73,9 @@ class LlamaMCPError(Exception):
     """What to do, with each Step in braces: `{Start} first.` Names and values of the case at hand
     belong in the situation."""
 
+    discreet: str | None = None
+    """What is told in place of the situation to who may not see the machine; None: the same."""
+
     can_go_on = False
     """Whether the reply that it broke off can go on once llama-server was started again."""
 
@@ -111,11 +115,16 @@ class LlamaMCPError(Exception):
             text += EVIDENCE_HEADING + "\n".join(f"  {line}" for line in evidence)
         return text
 
-    def _told_without_evidence(self, words: Words) -> str:
-        text = " ".join(filter(None, (self.situation, in_words(self.next_step, words))))
+    def told_discreetly(self, words: Words) -> str:
+        """Return the text for who may not see the machine: without lines of a log."""
+        return self._told_without_evidence(words, is_discreet=True)
+
+    def _told_without_evidence(self, words: Words, *, is_discreet: bool = False) -> str:
+        situation = (is_discreet and self.discreet) or self.situation
+        text = " ".join(filter(None, (situation, in_words(self.next_step, words))))
         if self.cause is None:
             return text
-        return f"{self.cause._told_without_evidence(words)}\n{text}"
+        return f"{self.cause._told_without_evidence(words, is_discreet=is_discreet)}\n{text}"
 
     def _causes(self) -> "list[LlamaMCPError]":
         return [*(self.cause._causes() if self.cause else []), self]
@@ -143,8 +152,35 @@ class PathNotAllowedError(LlamaMCPError):
         )
 
 
+class ScopeNeededError(LlamaMCPError):
+    """Something that the caller's token does not allow."""
+
+    def __init__(self, what: str, needed: str, has: str) -> None:
+        """Take what was asked for, the scope that it needs, and the one that the caller has."""
+        super().__init__(
+            f"{what} needs the scope {needed}, and this token has {has}. Nothing was done. Do "
+            "without it, or ask whoever runs this llama-mcp."
+        )
+
+
+class ModelIsNoNameError(LlamaMCPError):
+    """A path or an address where the caller may only name a model."""
+
+    def __init__(self, parameter: str, name: str) -> None:
+        super().__init__(
+            f"{parameter} takes the name of a model here, and {name[:_SHOWN_NAME]} looks "
+            "like a path or an address; only the scope admin may pass one. Nothing was looked at. "
+            "Pass a name from the list of models."
+        )
+
+
 class WrongSettingsError(LlamaMCPError):
     """A setting that this call needs cannot be what its variable says."""
+
+    discreet = (
+        "Nothing was done, because settings of llama-mcp are wrong. Only the operator can set "
+        "them right."
+    )
 
     def __init__(self, faults: Sequence[str]) -> None:
         """Take what is wrong.
@@ -161,6 +197,11 @@ class WrongSettingsError(LlamaMCPError):
 
 class NoHomeError(LlamaMCPError):
     """There is no folder for state and sessions."""
+
+    discreet = (
+        "There is no folder for llama-mcp's records and sessions. Only the operator can change "
+        "that."
+    )
 
     def __init__(self, problem: str) -> None:
         super().__init__(

@@ -15,6 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp import upkeep
+from llama_mcp.callers import LOCAL, LOCAL_OWNER, Caller
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.settings import Settings
 
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
 # Clients wait 2 s after closing our stdin, then kill.
 CLOSE_SECONDS = 1.5
 
-
-# Called at once when this process has changed a session: its id, and whether it is new or gone.
-OnSessionChange = Callable[[str, bool], None]
+# Called at once when this process has changed a session: its id, whose it is, and whether it is new
+# or gone.
+OnSessionChange = Callable[[str, str, bool], None]
 # Called at once when this process has done something to llama-server.
 OnLlamaServerChange = Callable[[], None]
+# Returns whose request is answered, of whom alone sessions are named when users are told.
+AskedBy = Callable[[], str]
 
 
 class Services:
@@ -54,10 +57,12 @@ class Services:
         tasks: TaskGroup,
         on_session_change: OnSessionChange,
         on_llama_server_change: OnLlamaServerChange,
+        asked_by: AskedBy,
         *,
         only_looks: bool = False,
     ) -> None:
         self.settings = settings
+        self._asked_by = asked_by
         self._only_looks = only_looks
         self._environment = environment
         self._tasks = tasks
@@ -171,25 +176,26 @@ class Services:
             return None
         return fits.available.total_bytes
 
-    def file_border(self, client_folders: Sequence[Path]) -> "FileBorder":
-        """Return which files callers may name; it looks at disks. Raises as `border_of` does."""
+    def file_border(self, client_folders: Sequence[Path], caller: Caller = LOCAL) -> "FileBorder":
+        """Return which files a caller may name; it looks at disks. Raises as `border_of` does."""
         from llama_mcp.files.border import border_of
 
         own = (self.settings.archive_path.parent, self.settings.state_dir)
-        return border_of(self.settings, client_folders, own)
+        return border_of(self.settings, client_folders, own, caller.file_dirs, caller.save_dirs)
 
-    async def unfinished(self, session_ids: Collection[str]) -> dict[str, str]:
-        """Return how the last turn stands of those of the sessions whose reply is not whole.
+    async def unfinished(self, session_ids: Collection[str], *, owner: str) -> dict[str, str]:
+        """Return how the last turn stands of those of the owner's whose reply is not whole.
 
         It is in_progress, waiting (for a slot or its model, in this process) or interrupted.
         """
         from llama_mcp.sessions.records import WAITING
 
-        waiting = {turn.session_id for turn in self._own_turns() if turn.reply.is_waiting}
-        states = await self.archive.unfinished(session_ids)
+        waiting = {turn.session_id for turn in self.own_turns() if turn.reply.is_waiting}
+        states = await self.archive.unfinished(session_ids, owner=owner)
         return {each: WAITING if each in waiting else state for each, state in states.items()}
 
-    def _own_turns(self) -> "list[Turn | Job]":
+    def own_turns(self) -> "list[Turn | Job]":
+        """Return the turns of this process that are not over."""
         in_flight = self._in_flight_so_far()
         return in_flight.open_turns() if in_flight else []
 
@@ -201,27 +207,27 @@ class Services:
         """Return the turns that are not over: of all processes, or our own if that is not known."""
         from llama_mcp.observing.uses import own_uses, uses_of
 
-        own = self._own_turns()
+        own = self.own_turns()
         try:
             await self.take_finished()
             underway = await self.archive.turns_underway()
         except LlamaMCPError:
-            return own_uses(own)
-        return uses_of(underway, own)
+            return own_uses(own, self._asked_by())
+        return uses_of(underway, own, self._asked_by())
 
-    async def delete_session(self, session_id: str) -> "Session":
-        """Delete a session, and what is kept of its prompts; return what it was."""
-        session_id = await self.archive.find_id(session_id)
+    async def delete_session(self, session_id: str, *, owner: str) -> "Session":
+        """Delete a session of the owner's, and what is kept of its prompts; return what it was."""
+        session_id = await self.archive.find_id(session_id, owner=owner)
+        await self.archive.check_idle(session_id, owner=owner)
         runs = await self.archive.runs_of(session_id)
-        await self.archive.check_idle(session_id)
         # First: whoever is killed in between leaves no files of which nobody knows whose they are.
         await self.kept_prompts.forget(session_id, runs)
-        return await self.archive.delete_session(session_id)
+        return await self.archive.delete_session(session_id, owner=owner)
 
-    async def read_on(self, session_id: str) -> None:
+    async def read_on(self, session_id: str, *, owner: str) -> None:
         """Bring the session's last turn up to date if the process that received it has ended."""
-        if await self.archive.left_turn(session_id) is not None:
-            await self.in_flight.take_over(await self.archive.find_id(session_id))
+        if left := await self.archive.left_turn(session_id, owner=owner):
+            await self.in_flight.take_over(left.session_id, owner=owner)
 
     async def take_finished(self) -> None:
         """Take into the archive what has ended of the replies whose processes have."""
@@ -250,9 +256,11 @@ async def open_services(
     settings: Settings,
     environment: Mapping[str, str],
     *,
-    on_session_change: OnSessionChange = lambda _session_id, _comes_or_goes: None,
+    on_session_change: OnSessionChange = lambda _session_id, _owner, _comes_or_goes: None,
     on_llama_server_change: OnLlamaServerChange = lambda: None,
+    asked_by: AskedBy = lambda: LOCAL_OWNER,
     only_looks: bool = False,
+    never_ends: bool = False,
 ) -> AsyncIterator[Services]:
     """Own the rooms until the context ends; turns under way are left to who can go on with them.
 
@@ -261,7 +269,9 @@ async def open_services(
         environment: what llama-server's environment is built from.
         on_session_change: called with each change of a session that this process makes.
         on_llama_server_change: called when this process starts or stops llama-server.
+        asked_by: returns whose request is answered.
         only_looks: nothing is taken over, cleared away or replaced by itself.
+        never_ends: leases are given back while nobody has a turn, as no end of us does it.
     """
     services: Services | None = None
     try:
@@ -272,8 +282,11 @@ async def open_services(
                 tasks,
                 on_session_change,
                 on_llama_server_change,
+                asked_by,
                 only_looks=only_looks,
             )
+            if never_ends:
+                tasks.start_soon(upkeep.give_leases_back, services)
             if not only_looks:
                 tasks.start_soon(upkeep.log_missing_folders, settings)
                 tasks.start_soon(upkeep.look_for_finished, services)

@@ -1,6 +1,6 @@
 """What is done beside the rooms while a server has them open.
 
-Notes for its log, and replies that other processes have left.
+Notes for its log, replies that other processes have left, and leases that nobody needs.
 """
 
 import logging
@@ -15,9 +15,19 @@ from llama_mcp.keeper import run_dir
 from llama_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_mcp.llama_server.supervisor import Supervisor
     from llama_mcp.sessions.archive import Archive
+    from llama_mcp.turns.jobs.job import Job
+    from llama_mcp.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
+
+# From then on the keeper counts the time that the operator lets llama-server linger.
+UNUSED_SECONDS = 60.0
+# A look takes some file times.
+UNUSED_POLL_SECONDS = 5.0
 
 
 class Rooms(Protocol):
@@ -31,6 +41,13 @@ class Rooms(Protocol):
 
     async def take_finished(self) -> None:
         """Take into the archive what has ended of the replies whose processes have."""
+
+    @property
+    def supervisor(self) -> "Supervisor":
+        """The owner of llama-server's life."""
+
+    def own_turns(self) -> "Sequence[Turn | Job]":
+        """Return the turns of this process that are not over."""
 
 
 async def log_missing_folders(settings: Settings) -> None:
@@ -62,3 +79,18 @@ async def has_streams(settings: Settings) -> bool:
     look = partial(run_dir.have_streams, str(settings.runs_dir))
     # Abandoned at the end: a folder on a network that hangs must not keep the process.
     return await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
+
+
+async def give_leases_back(rooms: Rooms) -> None:
+    """Give back leases while nobody has a turn, until cancelled; the next turn takes one again.
+
+    Over stdio a lease ends with its client's window. A process that serves many never ends, and
+    with its lease llama-server would stay for ever.
+    """
+    while True:
+        await anyio.sleep(UNUSED_POLL_SECONDS)
+        try:
+            in_use = {turn.serving_id for turn in rooms.own_turns()}
+            await rooms.supervisor.attachment.give_back(in_use, UNUSED_SECONDS)
+        except (LlamaMCPError, OSError) as error:
+            logger.info("No lease was given back: %s", error)

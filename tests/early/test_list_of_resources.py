@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.home_folders import archive_in, data_folder, home_of_environment, state_folder
 from llama_mcp.llama_server.runs import places
 from llama_mcp.reading_settings import read_settings
@@ -72,7 +73,11 @@ async def test_sessions_and_times_are_those_of_the_real_list(
 ) -> None:
     for turns in (1, 2):
         await have_session(archive, turns)
-    await archive.update_session((await archive.newest_sessions(1))[0][0], 'Ümläut \u2028 \x7f "q"')
+    await archive.update_session(
+        (await archive.newest_sessions(1, owner=LOCAL_OWNER))[0][0],
+        'Ümläut \u2028 \x7f "q"',
+        owner=LOCAL_OWNER,
+    )
     for _ in range(19):
         await have_session(archive, 1)
     have_run(llama_mcp.home)
@@ -154,9 +159,9 @@ async def test_reading_the_archive_early_leaves_it_as_it_was(
     assert is_early
     assert path.read_bytes() == before
     # SQLite leaves an index of an empty -wal beside it; whoever opens the archive next removes it.
-    assert [session.session_id for session in (await archive.list_sessions()).sessions] == [
-        session_id
-    ]
+    assert [
+        session.session_id for session in (await archive.list_sessions(owner=LOCAL_OWNER)).sessions
+    ] == [session_id]
     await archive.close()
     assert [each.name for each in llama_mcp.home.glob("sessions.db-*")] == []
 

@@ -17,7 +17,8 @@ from llama_mcp.early.catalogue import LEGACY, MODERN, Catalogue, read_catalogue
 from llama_mcp.early.offered import TOOLSETS as VARIABLE
 from llama_mcp.early.offered import offered_of
 from llama_mcp.settings import Settings
-from llama_mcp.surface.server import build_server, instructions_of
+from llama_mcp.surface.mcp_server import instructions_of
+from llama_mcp.surface.server import build_server
 from llama_mcp.toolsets import TOOLSETS
 from tests.early.exchange import GREETING, INITIALIZED, answers, modern, request, started
 from tests.early.test_answering import LINES, NEEDED, run

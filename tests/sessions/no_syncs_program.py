@@ -17,6 +17,7 @@ from pathlib import Path
 
 import anyio
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.jobs import FinishedPiece, JobState
@@ -72,7 +73,9 @@ async def attempt(attempts: Attempts) -> None:
 
 
 async def begin(archive: Archive, stream_id: str | None = None) -> str:
-    begun = await archive.begin_turn(None, "hello", run="run", stream_id=stream_id)
+    begun = await archive.begin_turn(
+        None, "hello", run="run", stream_id=stream_id, owner=LOCAL_OWNER
+    )
     return begun.session.session_id
 
 
@@ -97,21 +100,23 @@ async def have_all_kinds(path: Path, archive: Archive) -> Attempts:
     return {
         # The first one finds a turn whose process has ended, and marks it as interrupted.
         "begin_turn": lambda: begin(archive),
-        "begin_turn in a session": lambda: archive.begin_turn(ended, "hello"),
+        "begin_turn in a session": lambda: archive.begin_turn(ended, "hello", owner=LOCAL_OWNER),
         "save_partial": lambda: archive.save_partial(underway, 1, "a", ""),
         "set_cut": lambda: archive.set_cut(underway, 1),
         "note_run": lambda: archive.note_run(underway, 1, "another run"),
-        "ask_cancel": lambda: archive.ask_cancel(underway, 1),
+        "ask_cancel": lambda: archive.ask_cancel(underway, 1, owner=LOCAL_OWNER),
         "note_told": lambda: archive.note_told(underway, 1),
-        "adopt_turn": lambda: archive.adopt_turn(left),
+        "adopt_turn": lambda: archive.adopt_turn(left, owner=LOCAL_OWNER),
         "reopen_turn": lambda: archive.reopen_turn(reopened, "run"),
         "begin_job": lambda: archive.begin_job(job, 1, "call", begun),
         "save_piece": lambda: archive.save_piece(job, 1, piece, begun),
         "end_job": lambda: archive.end_job(job, 1, over),
         "forget_pieces": lambda: archive.forget_pieces(job, 1),
-        "update_session": lambda: archive.update_session(underway, title="title"),
-        "fork_session": lambda: archive.fork_session(deleted, 1),
-        "delete_session": lambda: archive.delete_session(deleted),
+        "update_session": lambda: archive.update_session(
+            underway, title="title", owner=LOCAL_OWNER
+        ),
+        "fork_session": lambda: archive.fork_session(deleted, 1, owner=LOCAL_OWNER),
+        "delete_session": lambda: archive.delete_session(deleted, owner=LOCAL_OWNER),
         "end_turn": lambda: end(archive, underway),
     }
 
@@ -125,14 +130,14 @@ async def every_write(path: Path, archive: Archive) -> None:
 
 async def begin_with_a_long_log(path: Path, archive: Archive) -> None:
     """Begin a turn when the log of writes is longer than SQLite lets it be."""
-    await archive.begin_turn(None, "long " * 1_000_000)
+    await archive.begin_turn(None, "long " * 1_000_000, owner=LOCAL_OWNER)
     assert size_of(f"{path}-wal") > 4_500_000
     await begin_without_syncs(archive)
 
 
 async def begin_with_a_log_just_checkpointed(path: Path, archive: Archive) -> None:
     """Begin a turn when what was in the log has just been brought into the file."""
-    begun = await archive.begin_turn(None, "long " * 1_000_000)
+    begun = await archive.begin_turn(None, "long " * 1_000_000, owner=LOCAL_OWNER)
     before = size_of(path)
     await end(archive, begun.session.session_id)
     assert size_of(path) > before + 4_500_000

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
@@ -32,23 +33,23 @@ def fill_up(path: Path) -> None:
 async def fill_during_a_turn(folder: Path) -> None:
     archive = Archive(folder / "sessions.db")
     ballast = folder / "ballast"
-    begun = await archive.begin_turn(None, "hello")
+    begun = await archive.begin_turn(None, "hello", owner=LOCAL_OWNER)
     session_id = begun.session.session_id
     await archive.save_partial(session_id, 1, "a long", "")
     fill_up(ballast)
     for attempt in (
         archive.save_partial(session_id, 1, REPLY[:200_000], ""),
         archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply=REPLY)),
-        archive.begin_turn(None, REPLY),
+        archive.begin_turn(None, REPLY, owner=LOCAL_OWNER),
     ):
         try:
             await attempt
         except ArchiveError as error:
             print(error)
-    turn = await archive.last_turn(session_id)
+    turn = await archive.last_turn(session_id, owner=LOCAL_OWNER)
     print(turn.status, turn.reply)
     ballast.unlink()
-    turn = await archive.last_turn(session_id)
+    turn = await archive.last_turn(session_id, owner=LOCAL_OWNER)
     print(turn.status, turn.reply == REPLY)
     await archive.close()
 
@@ -59,11 +60,11 @@ async def begin_on_a_full_disk(folder: Path) -> None:
     fill_up(folder / "ballast")
     archive = Archive(folder / "sessions.db")
     try:
-        await archive.begin_turn(None, "hello")
+        await archive.begin_turn(None, "hello", owner=LOCAL_OWNER)
     except ArchiveError as error:
         print(error)
     (folder / "ballast").unlink()
-    begun = await archive.begin_turn(None, "hello")
+    begun = await archive.begin_turn(None, "hello", owner=LOCAL_OWNER)
     print(begun.turn, archive.notice())
     await archive.close()
 

@@ -7,6 +7,7 @@ from stat import S_IMODE
 from subprocess import PIPE, Popen
 from sys import executable
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 
@@ -15,7 +16,7 @@ WRITER = Path(__file__).with_name("writer_program.py")
 
 async def say(archive: Archive, message: str, reply: str, session_id: str | None = None) -> str:
     """Have a whole turn and return the session's id."""
-    begun = await archive.begin_turn(session_id, message)
+    begun = await archive.begin_turn(session_id, message, owner=LOCAL_OWNER)
     ending = TurnEnding(status=TurnStatus.COMPLETE, reply=reply)
     await archive.end_turn(begun.session.session_id, begun.turn, ending)
     return begun.session.session_id

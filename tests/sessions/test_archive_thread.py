@@ -1,6 +1,7 @@
 """The archive's own thread: order, cancellation, and its end."""
 
 import threading
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE, run
 from sys import executable
@@ -9,6 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.archive_thread import ArchiveThread
 from tests.support.processes import PATIENCE_SECONDS
@@ -62,9 +64,9 @@ async def test_a_thread_begins_with_the_first_use_of_the_archive_and_ends_when_i
     await archive.close()
     assert archive_threads() == before
     for _ in range(2):
-        await archive.list_sessions()
+        await archive.list_sessions(owner=LOCAL_OWNER)
         (thread,) = set(archive_threads()) - set(before)
-        await archive.list_sessions()
+        await archive.list_sessions(owner=LOCAL_OWNER)
         assert set(archive_threads()) - set(before) == {thread}
         await archive.close()
         assert archive_threads() == before
@@ -148,17 +150,17 @@ async def test_the_last_work_is_done_before_the_thread_ends_and_not_without_a_th
 async def test_what_was_asked_for_is_done_before_the_archive_is_closed(path: Path) -> None:
     archive = Archive(path)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(archive.begin_turn, None, "hello")
+        tasks.start_soon(partial(archive.begin_turn, None, "hello", owner=LOCAL_OWNER))
         await anyio.lowlevel.checkpoint()
         tasks.start_soon(archive.close)
-    assert (await archive.list_sessions()).total == 1
+    assert (await archive.list_sessions(owner=LOCAL_OWNER)).total == 1
     await archive.close()
 
 
 async def test_archives_that_nobody_closes_leave_no_thread_behind(path: Path) -> None:
     before = archive_threads()
     archive = Archive(path)
-    await archive.list_sessions()
+    await archive.list_sessions(owner=LOCAL_OWNER)
     (thread,) = set(archive_threads()) - set(before)
     del archive
     await anyio.to_thread.run_sync(thread.join, PATIENCE_SECONDS)

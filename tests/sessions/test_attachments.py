@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.begun_turns import BegunTurn
@@ -22,7 +23,9 @@ NOTES = Attachment(
 
 
 async def begin(archive: Archive, session_id: str | None = None) -> BegunTurn:
-    begun = await archive.begin_turn(session_id, "See these.", attached=[PICTURE, NOTES])
+    begun = await archive.begin_turn(
+        session_id, "See these.", attached=[PICTURE, NOTES], owner=LOCAL_OWNER
+    )
     await end(archive, begun)
     return begun
 
@@ -49,7 +52,7 @@ async def test_a_turn_is_begun_with_its_files_and_those_of_the_turns_before(
     await say(archive, "And now?", "No file.", session_id)
     assert first.attached == {1: (PICTURE, NOTES)}
 
-    third = await other.begin_turn(session_id, "Again.", attached=[NOTES])
+    third = await other.begin_turn(session_id, "Again.", attached=[NOTES], owner=LOCAL_OWNER)
 
     assert third.attached == {1: (PICTURE, NOTES), 3: (NOTES,)}
 
@@ -59,7 +62,7 @@ async def test_what_is_read_of_a_turn_tells_its_files_and_not_their_contents(
 ) -> None:
     begun = await begin(archive)
 
-    page = await archive.turns(begun.session.session_id)
+    page = await archive.turns(begun.session.session_id, owner=LOCAL_OWNER)
 
     assert page.turns[0].files == (PICTURE.file, NOTES.file)
     assert "three" not in page.model_dump_json()
@@ -71,7 +74,7 @@ async def test_files_of_turns_that_are_left_out_of_the_prompt_are_not_read(
     begun = await begin(archive)
     await archive.set_cut(begun.session.session_id, 2)
 
-    second = await archive.begin_turn(begun.session.session_id, "Go on.")
+    second = await archive.begin_turn(begun.session.session_id, "Go on.", owner=LOCAL_OWNER)
 
     assert second.attached == {}
 
@@ -80,17 +83,19 @@ async def test_a_fork_has_the_files_of_the_turns_that_it_copies(archive: Archive
     begun = await begin(archive)
     await begin(archive, begun.session.session_id)
 
-    fork = await archive.fork_session(begun.session.session_id, 1)
-    await archive.delete_session(begun.session.session_id)
+    fork = await archive.fork_session(begun.session.session_id, 1, owner=LOCAL_OWNER)
+    await archive.delete_session(begun.session.session_id, owner=LOCAL_OWNER)
 
-    assert (await archive.begin_turn(fork.session_id, "?")).attached == {1: (PICTURE, NOTES)}
+    assert (await archive.begin_turn(fork.session_id, "?", owner=LOCAL_OWNER)).attached == {
+        1: (PICTURE, NOTES)
+    }
 
 
 async def test_a_deleted_session_leaves_no_content(archive: Archive, path: Path) -> None:
     begun = await begin(archive)
     assert contents_in(path) == [PICTURE.content, NOTES.content]
 
-    await archive.delete_session(begun.session.session_id)
+    await archive.delete_session(begun.session.session_id, owner=LOCAL_OWNER)
 
     assert contents_in(path) == []
     await archive.close()
@@ -101,7 +106,9 @@ async def test_a_turn_that_is_begun_again_has_its_files_and_where_its_reply_goes
     archive: Archive,
 ) -> None:
     save_to = SaveTo(path="/there/a.md", folder="/there", overwrite=True)
-    first = await archive.begin_turn(None, "Go.", attached=[NOTES], save_to=save_to)
+    first = await archive.begin_turn(
+        None, "Go.", attached=[NOTES], save_to=save_to, owner=LOCAL_OWNER
+    )
 
     begun, archived = await archive.begun_again(first.session.session_id)
 
@@ -113,7 +120,7 @@ async def test_the_title_is_the_messages_and_no_content_is_searched(archive: Arc
     begun = await begin(archive)
 
     assert begun.session.title == "See these."
-    assert not (await archive.list_sessions("three")).sessions
+    assert not (await archive.list_sessions("three", owner=LOCAL_OWNER)).sessions
 
 
 @pytest.mark.parametrize("query", ["sea.png", "NOTES", "png these", "a.md", "note"])
@@ -121,7 +128,7 @@ async def test_a_session_is_found_by_the_names_of_its_files(archive: Archive, qu
     begun = await begin(archive)
     await say(archive, "Nothing of the kind.", "No.")
 
-    (found,) = (await archive.list_sessions(query)).sessions
+    (found,) = (await archive.list_sessions(query, owner=LOCAL_OWNER)).sessions
 
     assert found.session_id == begun.session.session_id
     assert found.match and ("notes/a.md" in found.match or "sea.png" in found.match)

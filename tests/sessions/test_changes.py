@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
-from llama_mcp.sessions.changes import SessionMark
+from llama_mcp.sessions.changes import SessionChanges, SessionMark
 from llama_mcp.sessions.session_ids import mint_session_id
 from tests.sessions.talk import have_session, say
 
@@ -12,12 +13,18 @@ async def mark_of(archive: Archive) -> SessionMark:
     return (await archive.changes_since(None)).mark
 
 
+def told(seen: SessionChanges) -> tuple[tuple[str, ...], bool]:
+    """Return which sessions changed, and whether some came or went; all are of one owner."""
+    assert {each.owner for each in seen.changed} <= {LOCAL_OWNER}
+    return tuple(each.session_id for each in seen.changed), seen.lists_changed == {LOCAL_OWNER}
+
+
 async def test_without_a_mark_there_are_no_changes_but_a_mark(archive: Archive) -> None:
     await have_session(archive, turns=1)
     seen = await archive.changes_since(None)
-    assert (seen.changed, seen.came_or_went) == ((), False)
+    assert told(seen) == ((), False)
     again = await archive.changes_since(seen.mark)
-    assert (again.changed, again.came_or_went, again.mark) == ((), False, seen.mark)
+    assert (told(again), again.mark) == (((), False), seen.mark)
 
 
 async def test_asking_for_changes_does_not_create_an_archive_and_sees_it_appear(
@@ -30,7 +37,7 @@ async def test_asking_for_changes_does_not_create_an_archive_and_sees_it_appear(
     session_id = await say(other, "hello", "hi")
 
     seen = await archive.changes_since(mark)
-    assert (seen.changed, seen.came_or_went) == ((session_id,), True)
+    assert told(seen) == ((session_id,), True)
 
 
 async def test_a_session_that_another_process_begins_is_new(
@@ -38,9 +45,9 @@ async def test_a_session_that_another_process_begins_is_new(
 ) -> None:
     await have_session(archive, turns=1)
     mark = await mark_of(archive)
-    begun = await other.begin_turn(None, "hello")
+    begun = await other.begin_turn(None, "hello", owner=LOCAL_OWNER)
     seen = await archive.changes_since(mark)
-    assert (seen.changed, seen.came_or_went) == ((begun.session.session_id,), True)
+    assert told(seen) == ((begun.session.session_id,), True)
 
 
 async def test_sessions_that_go_on_are_changed_and_none_came_or_went(
@@ -49,9 +56,9 @@ async def test_sessions_that_go_on_are_changed_and_none_came_or_went(
     first, second, _ = [await have_session(archive, turns=1) for _ in range(3)]
     mark = await mark_of(archive)
     await say(other, "more", "reply", second)
-    await other.update_session(first, title="another title")
+    await other.update_session(first, title="another title", owner=LOCAL_OWNER)
     seen = await archive.changes_since(mark)
-    assert (seen.changed, seen.came_or_went) == ((second, first), False)
+    assert told(seen) == ((second, first), False)
 
 
 async def test_a_session_that_another_process_deletes_went(
@@ -59,9 +66,9 @@ async def test_a_session_that_another_process_deletes_went(
 ) -> None:
     kept, deleted = [await have_session(archive, turns=1) for _ in range(2)]
     mark = await mark_of(archive)
-    await other.delete_session(deleted)
+    await other.delete_session(deleted, owner=LOCAL_OWNER)
     seen = await archive.changes_since(mark)
-    assert (seen.changed, seen.came_or_went) == ((), True)
+    assert told(seen) == ((), True)
     assert await archive.existing_ids([kept, deleted]) == {kept}
 
 
@@ -70,11 +77,11 @@ async def test_a_change_after_the_newest_session_was_deleted_is_not_missed(
 ) -> None:
     kept, deleted = [await have_session(archive, turns=1) for _ in range(2)]
     mark = await mark_of(archive)
-    await other.delete_session(deleted)
-    await other.update_session(kept, title="another title")
+    await other.delete_session(deleted, owner=LOCAL_OWNER)
+    await other.update_session(kept, title="another title", owner=LOCAL_OWNER)
     new = await have_session(other, turns=1)
     seen = await archive.changes_since(mark)
-    assert (seen.changed, seen.came_or_went) == ((kept, new), True)
+    assert told(seen) == ((kept, new), True)
 
 
 async def test_an_archive_in_the_place_of_another_is_all_changes(
@@ -87,4 +94,4 @@ async def test_an_archive_in_the_place_of_another_is_all_changes(
         file.unlink()
     session_id = await say(other, "hello", "hi")
     seen = await archive.changes_since(mark)
-    assert seen.changed == (session_id,)
+    assert told(seen)[0] == (session_id,)

@@ -7,6 +7,7 @@ from subprocess import Popen
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import ArchivedTurn, TurnStatus
@@ -31,11 +32,11 @@ def kill(writer: Popen[str]) -> list[str]:
 
 
 async def all_turns(archive: Archive) -> list[ArchivedTurn]:
-    page = await archive.list_sessions(limit=100)
+    page = await archive.list_sessions(limit=100, owner=LOCAL_OWNER)
     sessions = list(page.sessions)
     turns: list[ArchivedTurn] = []
     for session in sessions:
-        transcript = await archive.turns(session.session_id, limit=10_000)
+        transcript = await archive.turns(session.session_id, limit=10_000, owner=LOCAL_OWNER)
         assert [turn.turn for turn in transcript.turns] == list(range(1, transcript.total + 1))
         turns += transcript.turns
     return turns
@@ -55,7 +56,7 @@ async def test_two_processes_write_hundreds_of_turns_and_none_is_lost_or_doubled
     assert Counter(turn.message for turn in turns) == Counter(expected)
     assert all(turn.reply == f"re: {turn.message}" for turn in turns)
     assert all(turn.status is TurnStatus.COMPLETE for turn in turns)
-    assert (await archive.session(shared)).turns == TURNS_EACH + 1
+    assert (await archive.session(shared, owner=LOCAL_OWNER)).turns == TURNS_EACH + 1
 
 
 @pytest.mark.slow
@@ -72,7 +73,7 @@ async def test_kills_lose_no_message_and_no_saved_part_of_a_reply(path: Path) ->
         characters = int(rest[-1]) if rest and rest[-1].isdigit() else characters
 
         archive = Archive(path)
-        last = await archive.last_turn(session_id)
+        last = await archive.last_turn(session_id, owner=LOCAL_OWNER)
         assert last.turn == count == int(turn)
         assert last.status is TurnStatus.INTERRUPTED
         assert last.message == "a message that must not be lost"
@@ -85,7 +86,7 @@ async def test_kills_lose_no_message_and_no_saved_part_of_a_reply(path: Path) ->
     archive = Archive(path)
     assert archive.notice() is None
     await say(archive, "still there?", "yes", session_id)
-    assert (await archive.session(session_id)).turns == KILLS + 1
+    assert (await archive.session(session_id, owner=LOCAL_OWNER)).turns == KILLS + 1
     await archive.close()
 
 
@@ -96,13 +97,13 @@ async def test_a_turn_whose_writer_lives_is_busy_for_everybody(
     _, session_id, _ = read_line(writer)
     read_line(writer)
 
-    assert (await archive.last_turn(session_id)).status is TurnStatus.IN_PROGRESS
+    assert (await archive.last_turn(session_id, owner=LOCAL_OWNER)).status is TurnStatus.IN_PROGRESS
     with pytest.raises(SessionBusyError):
-        await archive.begin_turn(session_id, "me too")
+        await archive.begin_turn(session_id, "me too", owner=LOCAL_OWNER)
     with pytest.raises(SessionBusyError):
-        await archive.delete_session(session_id)
+        await archive.delete_session(session_id, owner=LOCAL_OWNER)
     with pytest.raises(SessionBusyError):
-        await archive.fork_session(session_id)
+        await archive.fork_session(session_id, owner=LOCAL_OWNER)
     kill(writer)
 
 
@@ -115,10 +116,10 @@ async def test_a_session_goes_on_as_soon_as_its_writer_is_dead(
     read_line(writer)
     kill(writer)
 
-    begun = await archive.begin_turn(session_id, "go on")
+    begun = await archive.begin_turn(session_id, "go on", owner=LOCAL_OWNER)
 
     assert begun.earlier[1].reply.startswith("0 1 2")
-    earlier = (await archive.turns(session_id)).turns[:2]
+    earlier = (await archive.turns(session_id, owner=LOCAL_OWNER)).turns[:2]
     assert [turn.status for turn in earlier] == [TurnStatus.COMPLETE, TurnStatus.INTERRUPTED]
     assert earlier[1].error is not None
 
@@ -130,7 +131,7 @@ async def test_the_text_of_an_interrupted_turn_can_be_searched(
     _, session_id, _ = read_line(writer)
     kill(writer)
 
-    page = await archive.list_sessions("lost message")
+    page = await archive.list_sessions("lost message", owner=LOCAL_OWNER)
 
     assert [session.session_id for session in page.sessions] == [session_id]
 
@@ -144,7 +145,7 @@ async def test_sixteen_processes_that_open_a_new_archive_at_once_all_find_it_who
     for writer in writers:
         kill(writer)
 
-    page = await archive.list_sessions(limit=100)
+    page = await archive.list_sessions(limit=100, owner=LOCAL_OWNER)
 
     assert {session.session_id for session in page.sessions} == begun
     assert page.total == 16

@@ -1,6 +1,6 @@
 """What llama-mcp says of itself to a client that comes."""
 
-from llama_mcp.surface.server import instructions_of
+from llama_mcp.surface.mcp_server import instructions_of
 from llama_mcp.toolsets import TOOLSETS
 from tests.support.client_process import LlamaMCP
 from tests.support.raw_client import INITIALIZE, raw_client

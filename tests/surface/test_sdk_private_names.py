@@ -30,7 +30,8 @@ from mcp.shared.message import SessionMessage
 from packaging.requirements import Requirement
 
 from llama_mcp.settings import Settings
-from llama_mcp.surface.server import LlamaMCPServer, build_server
+from llama_mcp.surface.mcp_server import LlamaMCPServer
+from llama_mcp.surface.server import build_server
 from llama_mcp.surface.stdio.messages import Incoming, Outgoing
 
 CHECKOUT = Path(__file__).parents[2]

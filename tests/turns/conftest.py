@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.services import Services, open_services
 from llama_mcp.sessions.archive import Archive
@@ -60,7 +61,7 @@ class Room:
         )
 
     async def begin(self, message: str, session_id: str | None = None) -> Turn:
-        request = ChatRequest(message=message, session_id=session_id)
+        request = ChatRequest(message=message, session_id=session_id, owner=LOCAL_OWNER)
         return await self.in_flight.take_turn(request)
 
     async def begin_hanging(self, message: str) -> Turn:
@@ -104,7 +105,7 @@ def open_room(home: Path, fake_folder: Path, tiny_model: Path) -> Any:
 async def opened(settings: Settings, fake_folder: Path) -> AsyncIterator[Room]:
     announced: list[tuple[str, bool]] = []
 
-    def announce(session_id: str, is_new: bool) -> None:
+    def announce(session_id: str, _owner: str, is_new: bool) -> None:
         announced.append((session_id, is_new))
 
     environment = inherited_environment()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import SessionNotFoundError
@@ -34,7 +35,7 @@ async def test_a_message_is_archived_before_its_model_has_loaded_and_sent_afterw
     idle_room: Room, other: Archive
 ) -> None:
     turn = await begin_waiting(idle_room, "first of all")
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.message, archived.status) == ("first of all", TurnStatus.IN_PROGRESS)
     waiting = await turn.deliver()
     assert waiting.load and waiting.status is TurnStatus.IN_PROGRESS and waiting.reply == ""
@@ -51,9 +52,11 @@ async def test_a_turn_is_taken_back_while_its_model_loads_and_the_model_loads_on
     idle_room: Room, other: Archive
 ) -> None:
     turn = await begin_waiting(idle_room, "never mind")
-    cancelled = await idle_room.in_flight.cancel(turn.session_id)
+    cancelled = await idle_room.in_flight.cancel(turn.session_id, owner=LOCAL_OWNER)
     assert (cancelled.status, cancelled.load) == (TurnStatus.CANCELLED, None)
-    assert (await other.last_turn(turn.session_id)).status is TurnStatus.CANCELLED
+    assert (
+        await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
+    ).status is TurnStatus.CANCELLED
     idle_room.set_faults()
     assert (await idle_room.complete("hello", turn.session_id)).reply.text == SENTENCE
     assert idle_room.prompts() == ["hello"]
@@ -64,9 +67,11 @@ async def test_a_turn_is_taken_back_from_another_process_while_its_model_loads(
     idle_room: Room, other: Archive
 ) -> None:
     turn = await begin_waiting(idle_room, "never mind")
-    await other.ask_cancel(turn.session_id, turn.number)
+    await other.ask_cancel(turn.session_id, turn.number, owner=LOCAL_OWNER)
     await until(lambda: turn.is_over, "the turn is over")
-    assert (await other.last_turn(turn.session_id)).status is TurnStatus.CANCELLED
+    assert (
+        await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
+    ).status is TurnStatus.CANCELLED
 
 
 async def test_a_model_that_does_not_load_fails_the_turn_and_keeps_the_message(
@@ -77,7 +82,7 @@ async def test_a_model_that_does_not_load_fails_the_turn_and_keeps_the_message(
     with pytest.raises(TurnFailedError, match=r"did not start.*exit code 3") as failure:
         await turn.deliver()
     assert f"This was turn 1 of session {turn.session_id}." in str(failure.value)
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.message, archived.status) == ("first of all", TurnStatus.FAILED)
     assert archived.error and "exit code 3" in archived.error
     idle_room.set_faults()
@@ -105,7 +110,7 @@ async def test_a_process_that_ends_while_the_model_loads_leaves_its_turn_where_r
     async with open_room(finish_seconds=finish_seconds, linger_seconds=600) as room:
         turn = await begin_waiting(room, "hello")
         room.services.announce_shutdown()
-    assert (await other.last_turn(turn.session_id)).status is status
+    assert (await other.last_turn(turn.session_id, owner=LOCAL_OWNER)).status is status
 
 
 async def test_what_was_not_sent_waits_for_somebody_as_long_as_a_reply_would_go_on(
@@ -126,7 +131,9 @@ async def test_a_schema_that_cannot_be_kept_to_is_told_once_the_model_has_loaded
     idle_room: Room,
 ) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
-    request = ChatRequest(message="a number", sampling=Sampling(json_schema=schema))
+    request = ChatRequest(
+        message="a number", sampling=Sampling(json_schema=schema), owner=LOCAL_OWNER
+    )
     refusal = {"code": 400, "body": {"error": {"code": 400, "message": "failed to parse grammar"}}}
     idle_room.set_faults(**HELD)
     turn = await idle_room.in_flight.take_turn(request)

@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.records import Message, TurnStatus
 from llama_mcp.turns import calls
@@ -18,7 +19,7 @@ from tests.fake_llama_server.install import received_requests
 from tests.support.processes import until
 from tests.turns.conftest import HANGING, PART, SENTENCE, Room
 
-REQUEST = ChatRequest(message="hello")
+REQUEST = ChatRequest(message="hello", owner=LOCAL_OWNER)
 
 needs_posix = pytest.mark.posix  # not tried with the batch file that is the stand-in on Windows
 
@@ -144,6 +145,7 @@ def test_calls_are_the_same_when_all_that_is_asked_is_the_same() -> None:
         system_prompt="Be brief.",
         history=[Message(role="user", content="a"), Message(role="assistant", content="b")],
         sampling=Sampling(temperature=0.5, stop=("x",), json_schema={"type": "object", "a": 1}),
+        owner=LOCAL_OWNER,
     )
     changes: list[dict[str, Any]] = [
         {"message": "hello "},
@@ -180,7 +182,7 @@ async def test_a_call_that_its_client_cancelled_goes_on_with_its_turn_when_it_is
     rest = again.turn.reply.latest_usage()
     for whole, part, more in zip(reply.usage, cut_off, rest, strict=True):
         assert None not in (part[1], more[1]) and whole[1] == part[1] + more[1], whole[0]
-    (found,) = (await room.services.archive.list_sessions("jumps")).sessions
+    (found,) = (await room.services.archive.list_sessions("jumps", owner=LOCAL_OWNER)).sessions
     assert found.session_id == turn.session_id and found.turns == 1
     assert not (await room.in_flight.ask(REQUEST)).is_joined
 
@@ -208,14 +210,16 @@ async def test_a_cancelled_turn_stays_as_it_is_where_it_cannot_or_should_not_go_
 ) -> None:
     call, turn = await ask(room)
     if what == "stopped on purpose":
-        await room.in_flight.answered(call, await room.in_flight.cancel(turn.session_id))
+        await room.in_flight.answered(
+            call, await room.in_flight.cancel(turn.session_id, owner=LOCAL_OWNER)
+        )
     await room.in_flight.withdraw(call)
     room.set_faults(no_continuation=what == "a build that cannot")
     if what == "gone on since":
         await room.complete("and?", turn.session_id)
     again = await room.in_flight.ask(REQUEST)
     assert not again.is_joined and again.session_id != turn.session_id
-    kept = (await room.services.archive.turns(turn.session_id)).turns[0]
+    kept = (await room.services.archive.turns(turn.session_id, owner=LOCAL_OWNER)).turns[0]
     assert (kept.reply, kept.status) == (PART, TurnStatus.CANCELLED)
 
 
@@ -249,7 +253,7 @@ async def test_a_turn_that_went_on_and_is_cancelled_again_has_all_that_came(room
     assert turn is not None
     await until(lambda: turn.reply.text != PART, "more has come")
     await room.in_flight.withdraw(again)
-    kept = await room.services.archive.last_turn(turn.session_id)
+    kept = await room.services.archive.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert kept.status is TurnStatus.CANCELLED and kept.reply.startswith(PART)
     assert len(kept.reply) > len(PART)
 
@@ -265,10 +269,10 @@ async def test_who_cancelled_a_turn_hears_of_it_as_it_stands_when_another_proces
     assert again.is_joined and again.session_id == turn.session_id
     gone_on = again.turn
     assert gone_on is not None
-    assert await room.in_flight.latest(turn.session_id) is None
-    reply = await room.in_flight.archived_reply(turn.session_id, wait_seconds=0)
+    assert await room.in_flight.latest(turn.session_id, owner=LOCAL_OWNER) is None
+    reply = await room.in_flight.archived_reply(turn.session_id, wait_seconds=0, owner=LOCAL_OWNER)
     assert reply.status is TurnStatus.IN_PROGRESS
-    stopped = await room.in_flight.cancel(turn.session_id)
+    stopped = await room.in_flight.cancel(turn.session_id, owner=LOCAL_OWNER)
     assert stopped.status is TurnStatus.CANCELLED and stopped.reply.startswith(PART)
     await until(lambda: gone_on.is_over, "it is over where it was generated, too")
 
@@ -287,9 +291,9 @@ async def test_a_call_that_is_cancelled_before_its_turn_goes_on_leaves_it_as_it_
         await until(lambda: len(received_requests(room.fake_folder)) > before, "it is asked")
         tasks.cancel_scope.cancel()
     assert room.in_flight.open_turns() == []
-    listed = await room.services.archive.list_sessions()
+    listed = await room.services.archive.list_sessions(owner=LOCAL_OWNER)
     assert [session.session_id for session in listed.sessions] == [turn.session_id]
-    kept = await room.services.archive.last_turn(turn.session_id)
+    kept = await room.services.archive.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (kept.reply, kept.status) == (PART, TurnStatus.CANCELLED)
 
 
@@ -301,10 +305,10 @@ async def test_a_turn_whose_session_changes_before_it_goes_on_is_left_alone(
     call, turn = await ask(room)
     await room.in_flight.withdraw(call)
     archive = room.services.archive
-    cut_off = await archive.cut_off_call(digest_of(REQUEST))
+    cut_off = await archive.cut_off_call(digest_of(REQUEST), owner=LOCAL_OWNER)
     assert cut_off is not None
     if what == "deleted":
-        await archive.delete_session(turn.session_id)
+        await archive.delete_session(turn.session_id, owner=LOCAL_OWNER)
     else:
         await (await room.begin("and?", turn.session_id)).cancel()
     server = await room.services.supervisor.ready_server()

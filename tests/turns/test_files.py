@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns import file_check
@@ -24,7 +25,7 @@ NOTES = Attachment(AttachedFile(name="notes.md", size_bytes=9, sha256="1"), "two
 PICTURE = Attachment(
     AttachedFile(name="sea.png", media_type="image/png", size_bytes=3, sha256="2"), b"abc"
 )
-REQUEST = ChatRequest(message="hello", files=(NOTES,))
+REQUEST = ChatRequest(message="hello", files=(NOTES,), owner=LOCAL_OWNER)
 ASKED = user_message("hello", [NOTES])
 GOES_ON: dict[str, Any] = {"by_text": {"continue_final_message": {}}}
 
@@ -43,7 +44,9 @@ def sent(room: Room) -> list[list[dict[str, Any]]]:
 
 async def test_later_turns_begin_with_the_same_bytes(room: Room) -> None:
     first = await complete(room, REQUEST)
-    await complete(room, ChatRequest(message="and?", session_id=first.session_id))
+    await complete(
+        room, ChatRequest(message="and?", session_id=first.session_id, owner=LOCAL_OWNER)
+    )
     answer = {"role": "assistant", "content": SENTENCE}
     assert sent(room) == [[ASKED], [ASKED, answer, user_message("and?")]]
 
@@ -79,15 +82,19 @@ async def test_a_second_try_has_the_files_too(room: Room) -> None:
         reply_tokens=['{"n": 9}'], by_text={"Answer once more": {"reply_tokens": ['{"n": 1}']}}
     )
     sampling = Sampling(json_schema=schema)
-    await complete(room, ChatRequest(message="hello", files=(NOTES,), sampling=sampling))
+    await complete(
+        room, ChatRequest(message="hello", files=(NOTES,), sampling=sampling, owner=LOCAL_OWNER)
+    )
     first, second = sent(room)
     assert first == second[:1] == [ASKED]
 
 
 async def test_a_picture_is_refused_before_anything_is_kept(room: Room) -> None:
     with pytest.raises(CannotSeeError, match=r"sea\.png is a picture"):
-        await room.in_flight.take_turn(ChatRequest(message="hello", files=(NOTES, PICTURE)))
-    assert (await room.services.archive.list_sessions()).total == 0
+        await room.in_flight.take_turn(
+            ChatRequest(message="hello", files=(NOTES, PICTURE), owner=LOCAL_OWNER)
+        )
+    assert (await room.services.archive.list_sessions(owner=LOCAL_OWNER)).total == 0
 
 
 LONG = Attachment(NOTES.file, "word " * 4000)
@@ -96,25 +103,27 @@ LONG = Attachment(NOTES.file, "word " * 4000)
 async def test_files_that_do_not_fit_are_refused_before_anything_is_kept(idle_room: Room) -> None:
     # The model is waited for, because without it nobody can count.
     with pytest.raises(FilesFullError, match=r"notes\.md \(\d+\)"):
-        await idle_room.in_flight.take_turn(ChatRequest(message="hello", files=(LONG,)))
-    assert (await idle_room.services.archive.list_sessions()).total == 0
+        await idle_room.in_flight.take_turn(
+            ChatRequest(message="hello", files=(LONG,), owner=LOCAL_OWNER)
+        )
+    assert (await idle_room.services.archive.list_sessions(owner=LOCAL_OWNER)).total == 0
 
 
 async def test_files_that_fit_only_without_the_history_are_refused_before_anything_is_kept(
     room: Room,
 ) -> None:
     half = Attachment(NOTES.file, "word " * 2500)
-    request = ChatRequest(message="hello", files=(half,), overflow="error")
+    request = ChatRequest(message="hello", files=(half,), overflow="error", owner=LOCAL_OWNER)
     first = await complete(room, request)
     with pytest.raises(HistoryFullError, match="its oldest turn"):
         await room.in_flight.take_turn(replace(request, session_id=first.session_id))
-    assert (await room.services.archive.last_turn(first.session_id)).turn == 1
+    assert (await room.services.archive.last_turn(first.session_id, owner=LOCAL_OWNER)).turn == 1
 
 
 async def test_a_model_that_was_fetched_by_llama_server_is_asked_whether_it_sees(
     room: Room,
 ) -> None:
-    request = ChatRequest(message="hello", files=(PICTURE,))
+    request = ChatRequest(message="hello", files=(PICTURE,), owner=LOCAL_OWNER)
     for modalities in ({"vision": True}, {}):
         room.set_faults(props={"modalities": modalities})
         await complete(room, request)
@@ -127,7 +136,9 @@ async def test_a_model_that_takes_long_to_load_says_later_that_they_do_not_fit(
 ) -> None:
     monkeypatch.setattr(file_check, "LOAD_SECONDS", 0.0)
     idle_room.set_faults(load_held=True)
-    turn = await idle_room.in_flight.take_turn(ChatRequest(message="hello", files=(LONG,)))
+    turn = await idle_room.in_flight.take_turn(
+        ChatRequest(message="hello", files=(LONG,), owner=LOCAL_OWNER)
+    )
     idle_room.set_faults()
     await until(lambda: turn.is_over, "the turn is over")
     assert isinstance(turn.error, FilesFullError)
@@ -138,7 +149,7 @@ async def test_a_reply_that_cannot_be_written_is_whole_in_its_session(
 ) -> None:
     folder = tmp_path / "out"
     save_to = SaveTo(path=str(folder / "reply.md"), folder=str(folder))
-    request = ChatRequest(message="hello", save_to=save_to)
+    request = ChatRequest(message="hello", save_to=save_to, owner=LOCAL_OWNER)
     folder.write_text("no folder any more")
     turn = await complete(room, request)
     reply = await turn.deliver()
@@ -153,7 +164,7 @@ async def test_a_place_that_has_become_a_link_is_not_followed(room: Room, tmp_pa
     elsewhere.write_text("theirs")
     (folder / "reply.md").symlink_to(elsewhere)
     save_to = SaveTo(path=str(folder / "reply.md"), folder=str(folder), overwrite=True)
-    await complete(room, ChatRequest(message="hello", save_to=save_to))
+    await complete(room, ChatRequest(message="hello", save_to=save_to, owner=LOCAL_OWNER))
     assert elsewhere.read_text() == "theirs"
 
 
@@ -163,7 +174,7 @@ async def test_a_file_that_was_written_before_its_process_was_killed_counts(
     path = tmp_path / "reply.md"
     path.write_text(SENTENCE)
     save_to = SaveTo(path=str(path), folder=str(tmp_path))
-    turn = await complete(room, ChatRequest(message="hello", save_to=save_to))
+    turn = await complete(room, ChatRequest(message="hello", save_to=save_to, owner=LOCAL_OWNER))
     assert (await turn.deliver()).saved_bytes == len(SENTENCE)
 
 
@@ -172,6 +183,6 @@ async def test_an_empty_reply_takes_no_file_s_place(room: Room, tmp_path: Path) 
     path.write_text("theirs")
     room.set_faults(reply_tokens=[" "])
     save_to = SaveTo(path=str(path), folder=str(tmp_path), overwrite=True)
-    turn = await complete(room, ChatRequest(message="hello", save_to=save_to))
+    turn = await complete(room, ChatRequest(message="hello", save_to=save_to, owner=LOCAL_OWNER))
     assert path.read_text() == "theirs"
     assert any("the reply is empty" in note for note in (await turn.deliver()).notes)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.models.starter_model import starter_model_path
@@ -194,7 +195,9 @@ async def test_what_a_reply_tells_of_its_prompt_is_what_is_counted(
     tmp_path: Path, engine: str, starter_model: Path, sampling: dict[str, Any]
 ) -> None:
     async with talking(tmp_path / "home", engine, starter_model) as process:
-        turn = await complete(process, ChatRequest(message="hello", sampling=Sampling(**sampling)))
+        turn = await complete(
+            process, ChatRequest(message="hello", sampling=Sampling(**sampling), owner=LOCAL_OWNER)
+        )
         server = await process.supervisor.ready_server()
         messages = said(server.system_prompt, [], "hello")
         assert turn.reply.usage().prompt_tokens == await server.count_tokens(messages)
@@ -218,9 +221,9 @@ async def test_a_session_is_cut_where_it_would_be_if_every_prompt_were_counted(
         known = process.in_flight.known_prompts
         for number in range(16):
             message = f"{number}. Tell me more about this one thing, please. " * (1 + number % 3)
-            request = ChatRequest(message=message, session_id=session_id)
+            request = ChatRequest(message=message, session_id=session_id, owner=LOCAL_OWNER)
             if session_id is not None:
-                begun = await process.archive.next_turn(session_id)
+                begun = await process.archive.next_turn(session_id, owner=LOCAL_OWNER)
                 before = known.of(session_id, server.serving_id)
                 counted = await fit_prompt(begun, request, server)
                 assert await fit_prompt(begun, request, server, before) == counted

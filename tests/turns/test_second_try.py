@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
@@ -22,7 +23,9 @@ AGAIN = "Answer once more"
 
 
 async def begin(room: Room, **sampling: Any) -> Turn:
-    request = ChatRequest(message="hello", sampling=Sampling(json_schema=SCHEMA, **sampling))
+    request = ChatRequest(
+        message="hello", sampling=Sampling(json_schema=SCHEMA, **sampling), owner=LOCAL_OWNER
+    )
     return await room.in_flight.take_turn(request)
 
 
@@ -48,7 +51,7 @@ async def test_the_second_reply_counts_and_the_first_is_kept(room: Room, other: 
     assert second["response_format"] == first["response_format"]
     assert [message["content"] for message in second["messages"][:2]] == ["hello", MISSED]
     assert "9 is greater than the maximum of 5" in second["messages"][2]["content"]
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.reply, archived.usage) == (KEPT, reply.usage)
     assert MISSED in (archived.reasoning or "")
     # Both are paid for; the window holds the second one only.
@@ -92,9 +95,9 @@ async def test_a_cancel_during_the_second_try_leaves_the_first_reply_complete(
     room.set_faults(reply_tokens=[MISSED], by_text={AGAIN: {"hang_at_token": 0}})
     turn = await begin(room)
     await until(lambda: len(chats(room)) == 2, "the second try has begun")
-    given = await room.in_flight.cancel(turn.session_id)
+    given = await room.in_flight.cancel(turn.session_id, owner=LOCAL_OWNER)
     assert (given.status, given.reply, given.parsed) == (TurnStatus.COMPLETE, MISSED, {"n": 9})
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.status, archived.reply) == (TurnStatus.COMPLETE, MISSED)
 
 

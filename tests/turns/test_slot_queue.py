@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.turns.slot_queue import Place, SlotQueue
 
 
@@ -20,7 +23,9 @@ class Visits:
 
     async def visit(self, number: int) -> None:
         self.places[number], self.doors[number] = [], anyio.Event()
-        async with self.queue.slot(str(number), self.slots, self.places[number].append):
+        async with self.queue.slot(
+            str(number), self.slots, self.places[number].append, owner=LOCAL_OWNER
+        ):
             self.entered.append(number)
             await self.doors[number].wait()
 
@@ -54,6 +59,8 @@ def test_a_place_names_the_next_three_before_it_and_counts_the_others() -> None:
     assert str(Place(None, ("a",))) == "behind a"
     assert str(Place(1, ("a", "b", "c"))) == "at place 1, behind a, b, c"
     assert str(Place(2, ("a", "b", "c", "d", "e"))) == "at place 2, behind a, b, c and 2 more"
+    assert str(Place(2, ("a",), 3)) == "at place 2, behind a and 3 of others"
+    assert str(Place(1, (), 1)) == "at place 1, behind 1 of others"
 
 
 async def test_one_that_stops_waiting_gives_its_place_to_the_next() -> None:
@@ -94,7 +101,9 @@ async def test_pieces_of_jobs_wait_until_no_conversation_does() -> None:
 
     async def visit(name: str, session_id: str, *, is_piece: bool) -> None:
         doors[name], places[name] = anyio.Event(), []
-        async with queue.slot(session_id, 1, places[name].append, is_piece=is_piece):
+        async with queue.slot(
+            session_id, 1, places[name].append, is_piece=is_piece, owner=LOCAL_OWNER
+        ):
             entered.append(name)
             await doors[name].wait()
 
@@ -120,16 +129,100 @@ async def test_pieces_of_jobs_wait_until_no_conversation_does() -> None:
 async def test_a_piece_that_stops_waiting_leaves_the_queue() -> None:
     queue, tells = SlotQueue(), list[Place | None]()
     async with (
-        queue.slot("chat", 1, tells.append),
+        queue.slot("chat", 1, tells.append, owner=LOCAL_OWNER),
         anyio.create_task_group() as tasks,
     ):
 
         async def wait() -> None:
-            async with queue.slot("job", 1, tells.append, is_piece=True):
+            async with queue.slot("job", 1, tells.append, is_piece=True, owner=LOCAL_OWNER):
                 raise AssertionError("it has no slot")
 
         tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
-    async with queue.slot("chat", 1, tells.append):
+    async with queue.slot("chat", 1, tells.append, owner=LOCAL_OWNER):
         assert queue.waiting == 0
+
+
+async def test_one_owner_cannot_fill_the_queue_and_no_session_of_another_is_named() -> None:
+    queue, entered, doors = SlotQueue(), list[str](), dict[str, anyio.Event]()
+    places: dict[str, list[Place | None]] = {}
+
+    async def visit(name: str, owner: str) -> None:
+        doors[name], places[name] = anyio.Event(), []
+        async with queue.slot(name, 1, places[name].append, owner=owner):
+            entered.append(name)
+            await doors[name].wait()
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(4):
+            tasks.start_soon(visit, f"ann {number}", "ann")
+            await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(visit, "bob 0", "bob")
+        await anyio.wait_all_tasks_blocked()
+        assert places["bob 0"] == [Place(1, (), 1)]
+        assert places["ann 1"][-1] == Place(2, ("ann 0",), 1)
+        for name in ("ann 0", "bob 0", "ann 1", "ann 2", "ann 3"):
+            doors[name].set()
+            await anyio.wait_all_tasks_blocked()
+    assert entered == ["ann 0", "bob 0", "ann 1", "ann 2", "ann 3"]
+    assert not queue.is_used
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Whose it is, and how, when and how fast it leaves."""
+
+    owner: str
+    is_piece: bool
+    is_cancelled: bool
+    leaves_at: int
+    others_go_meanwhile: bool
+
+
+VISITORS = st.lists(
+    st.builds(
+        Visitor,
+        owner=st.sampled_from(["ann", "bob", "eve"]),
+        is_piece=st.booleans(),
+        is_cancelled=st.booleans(),
+        leaves_at=st.integers(0, 9),
+        others_go_meanwhile=st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=40)
+@given(VISITORS, st.integers(1, 3))
+async def test_whoever_is_cancelled_at_any_moment_no_slot_is_lost(
+    visitors: list[Visitor], slots: int
+) -> None:
+    queue, inside, scopes = SlotQueue(), set[int](), dict[int, anyio.CancelScope]()
+    doors = [anyio.Event() for _ in visitors]
+
+    async def visit(number: int, visitor: Visitor) -> None:
+        owner, is_piece = visitor.owner, visitor.is_piece
+        tell: list[object] = []
+        with anyio.CancelScope() as scopes[number]:
+            async with queue.slot(str(number), slots, tell.append, owner=owner, is_piece=is_piece):
+                inside.add(number)
+                assert len(inside) <= slots
+                try:
+                    await doors[number].wait()
+                finally:
+                    inside.discard(number)
+
+    async with anyio.create_task_group() as tasks:
+        for number, visitor in enumerate(visitors):
+            tasks.start_soon(visit, number, visitor)
+        await anyio.wait_all_tasks_blocked()
+        assert len(inside) == min(slots, len(visitors))
+        for number, visitor in sorted(enumerate(visitors), key=lambda each: each[1].leaves_at):
+            if visitor.is_cancelled:
+                scopes[number].cancel()
+            else:
+                doors[number].set()
+            if visitor.others_go_meanwhile:
+                await anyio.wait_all_tasks_blocked()
+    assert not queue.is_used

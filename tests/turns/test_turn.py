@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.llama_server.ready_server import ANY_SERVER, ReadyServer, WantedServer
 from llama_mcp.llama_server.supervisor import Supervisor
 from llama_mcp.sessions.archive import Archive
@@ -58,7 +59,7 @@ async def test_a_turn_is_in_the_archive_before_its_followers_hear_that_it_is_ove
         assert turn.snapshot().status is TurnStatus.IN_PROGRESS
     with anyio.fail_after(PATIENCE_SECONDS):
         await turn.following.wait_until_over()
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.status, archived.reply) == (TurnStatus.COMPLETE, SENTENCE)
     result = await turn.deliver()
     assert result.usage == archived.usage and result.receipt == archived.receipt
@@ -88,10 +89,10 @@ ENDLESS = Sampling(json_schema={"pattern": "^(a|a)*$"})
 async def begin_endless_check(room: Room, other: Archive) -> Turn:
     """Begin a turn and return it once its reply is whole, saved and being checked."""
     room.set_faults(reply_tokens=[ENDLESS_REPLY])
-    request = ChatRequest(message="hello", sampling=ENDLESS)
+    request = ChatRequest(message="hello", sampling=ENDLESS, owner=LOCAL_OWNER)
     turn = await room.in_flight.take_turn(request)
     with anyio.fail_after(PATIENCE_SECONDS):
-        while (await other.last_turn(turn.session_id)).reply != ENDLESS_REPLY:
+        while (await other.last_turn(turn.session_id, owner=LOCAL_OWNER)).reply != ENDLESS_REPLY:
             await anyio.sleep(0.01)
     return turn
 
@@ -100,17 +101,17 @@ async def test_a_cancel_while_the_whole_reply_is_checked_leaves_it_complete(
     room: Room, other: Archive
 ) -> None:
     turn = await begin_endless_check(room, other)
-    given = await room.in_flight.cancel(turn.session_id)
+    given = await room.in_flight.cancel(turn.session_id, owner=LOCAL_OWNER)
     assert (given.status, given.reply) == (TurnStatus.COMPLETE, ENDLESS_REPLY)
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.status, archived.reply) == (TurnStatus.COMPLETE, ENDLESS_REPLY)
 
 
 async def test_a_whole_reply_is_kept_before_it_is_checked(room: Room, other: Archive) -> None:
     turn = await begin_endless_check(room, other)
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.status, archived.reply) == (TurnStatus.IN_PROGRESS, ENDLESS_REPLY)
-    await room.in_flight.cancel(turn.session_id)
+    await room.in_flight.cancel(turn.session_id, owner=LOCAL_OWNER)
 
 
 async def test_a_follower_that_leaves_does_not_end_the_turn(room: Room) -> None:
@@ -124,7 +125,7 @@ async def test_a_follower_that_leaves_does_not_end_the_turn(room: Room) -> None:
 async def test_what_a_caller_was_given_is_in_the_archive(room: Room, other: Archive) -> None:
     turn = await room.begin_hanging("hello")
     given = await turn.deliver()
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (given.reply, archived.reply) == (PART, PART)
     assert archived.status is TurnStatus.IN_PROGRESS
 
@@ -136,7 +137,7 @@ async def test_a_reply_that_breaks_off_is_an_error_and_archived_as_far_as_it_cam
     turn = await room.complete("hello")
     with pytest.raises(TurnFailedError, match=rf"(?s)SIGKILL.*{PART}"):
         await turn.deliver()
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.status, archived.reply) == (TurnStatus.FAILED, PART)
     assert "SIGKILL" in (archived.error or "")
 
@@ -158,7 +159,7 @@ async def test_a_reply_that_is_cancelled_as_it_breaks_off_is_no_failure(
         await anyio.wait_all_tasks_blocked()
         is_let_go.set()
     assert (await turn.deliver()).status is TurnStatus.CANCELLED
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.status, archived.reply) == (TurnStatus.CANCELLED, PART)
     assert archived.error is None
 
@@ -170,7 +171,7 @@ async def test_a_process_that_ends_leaves_its_turn_interrupted_with_what_came(
         await room.start_llama_server()
         turn: Turn = await room.begin_hanging("hello")
         room.services.announce_shutdown()
-    archived = await other.last_turn(turn.session_id)
+    archived = await other.last_turn(turn.session_id, owner=LOCAL_OWNER)
     assert (archived.status, archived.reply) == (TurnStatus.INTERRUPTED, PART)
     assert "ask the model to go on" in archived.notes[-1]
 
@@ -195,12 +196,12 @@ async def test_a_bug_ends_one_turn_and_no_other(
         archive = room.services.archive
         left = room.in_flight.left
         buggy = InFlight(servers, left, archive, tasks, traces_content=False)
-        broken = await buggy.take_turn(ChatRequest(message="hello"))
+        broken = await buggy.take_turn(ChatRequest(message="hello", owner=LOCAL_OWNER))
         with anyio.fail_after(PATIENCE_SECONDS):
             await broken.following.wait_until_over()
     with pytest.raises(TurnFailedError, match=BUG):
         await broken.deliver()
-    assert (await other.last_turn(broken.session_id)).status is TurnStatus.FAILED
+    assert (await other.last_turn(broken.session_id, owner=LOCAL_OWNER)).status is TurnStatus.FAILED
     assert "TypeError" in caplog.text
     assert not healthy.is_over
-    assert (await room.in_flight.cancel(healthy.session_id)).reply == PART
+    assert (await room.in_flight.cancel(healthy.session_id, owner=LOCAL_OWNER)).reply == PART

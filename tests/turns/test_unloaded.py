@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.files.border import FileBorder
 from llama_mcp.llama_server.left_replies import LeftRunReplies
 from llama_mcp.llama_server.ready_server import ANY_SERVER, ReadyServer, WantedServer
@@ -74,7 +75,7 @@ async def desk(request: pytest.FixtureRequest, open_room: Any) -> AsyncIterator[
 
 
 async def test_a_chat_is_answered_with_no_word_of_a_failure(desk: Desk) -> None:
-    turn = await desk.in_flight.take_turn(ChatRequest(message="hello"))
+    turn = await desk.in_flight.take_turn(ChatRequest(message="hello", owner=LOCAL_OWNER))
     await until(lambda: turn.is_over, "the turn is over")
     reply = await turn.deliver()
     assert (reply.status, reply.reply) == (TurnStatus.COMPLETE, SENTENCE)
@@ -87,7 +88,7 @@ async def test_a_chat_is_answered_with_no_word_of_a_failure(desk: Desk) -> None:
 
 
 async def test_a_chat_whose_schema_is_checked_first_is_answered_too(desk: Desk) -> None:
-    request = ChatRequest(message="hello", sampling=Sampling(json_schema=SCHEMA))
+    request = ChatRequest(message="hello", sampling=Sampling(json_schema=SCHEMA), owner=LOCAL_OWNER)
     desk.room.set_faults(reply='"yes"')
     turn = await desk.in_flight.take_turn(request)
     await until(lambda: turn.is_over, "the turn is over")
@@ -108,6 +109,7 @@ async def test_a_job_asks_all_of_its_questions(
         files=(str(folder / "*.md"),),
         each=True,
         sampling=Sampling(json_schema=schema),
+        owner=LOCAL_OWNER,
     )
     job = await desk.jobs.begin(request, FileBorder((folder,), (), folder))
     await until(lambda: job.is_over, "the job is over")

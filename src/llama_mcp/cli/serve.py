@@ -32,12 +32,15 @@ def serve(end_early_answers: Callable[[], Handover]) -> int:
     keep_private()
     _check_telemetry()
 
+    from llama_mcp.callers import LOCAL_OWNER
     from llama_mcp.sessions.changes import SessionMark
     from llama_mcp.surface.server import build_server
     from llama_mcp.surface.stdio.serving import serve_stdio
 
     handover = end_early_answers()
-    list_told = SessionMark(*handover.list_told) if handover.list_told else None
+    list_told = (
+        SessionMark.of_owner(LOCAL_OWNER, *handover.list_told) if handover.list_told else None
+    )
     server = build_server(settings, list_told=list_told)
     anyio.run(serve_stdio, server, server.announce_shutdown, server.tell_rest, handover)
     return 0

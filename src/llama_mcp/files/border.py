@@ -20,6 +20,9 @@ from llama_mcp.settings import FileSettings
 
 READ_SETTING = "LLAMA_MCP_FILE_DIRS"
 SAVE_SETTING = "LLAMA_MCP_SAVE_DIRS"
+# What the same is called in the file of tokens.
+READ_OF_TOKEN = "file_dirs of this token"
+SAVE_OF_TOKEN = "save_dirs of this token"
 # What lies here looks like files and is the kernel, or a device.
 _OF_THE_KERNEL = ("/proc", "/sys", "/dev")
 
@@ -39,14 +42,18 @@ class FileBorder:
     """The same of folders to write to."""
     own: tuple[Path, ...] = ()
     """Folders of llama-mcp's own records, closed unless an open folder lies in them."""
+    read_setting: str = READ_SETTING
+    """By what the operator opens folders to read from."""
+    save_setting: str = SAVE_SETTING
+    """The same of folders to write to."""
 
     def check_readable(self, real: Path, name: object) -> None:
         """Raise a FileRefusedError unless callers may read this path; it has no links in it."""
-        _check(real, name, self.reading_folders(), READ_SETTING, self)
+        _check(real, name, self.reading_folders(), self.read_setting, self)
 
     def check_writable(self, real: Path, name: object) -> None:
         """Raise a FileRefusedError unless callers may write this path; it has no links in it."""
-        _check(real, name, self.saving_folders(), SAVE_SETTING, self)
+        _check(real, name, self.saving_folders(), self.save_setting, self)
 
     def check_name(self, path: Path, name: object) -> None:
         """Raise SecretFileError when the path by which a file is named says that it is secret."""
@@ -57,13 +64,13 @@ class FileBorder:
     def reading_folders(self) -> tuple[Path, ...]:
         """Return the folders to read from; raises NoFoldersError when there is none."""
         if not self.read_dirs:
-            raise NoFoldersError(self.why_none, READ_SETTING)
+            raise NoFoldersError(self.why_none, self.read_setting)
         return self.read_dirs
 
     def saving_folders(self) -> tuple[Path, ...]:
         """Return the folders to write to; raises NoFoldersError when there is none."""
         if not self.save_dirs:
-            raise NoFoldersError(self.why_none_to_save, SAVE_SETTING)
+            raise NoFoldersError(self.why_none_to_save, self.save_setting)
         return self.save_dirs
 
     def bases(self, folders: Iterable[Path]) -> list[Path]:
@@ -77,7 +84,11 @@ class FileBorder:
 
 
 def border_of(
-    settings: FileSettings, client_folders: Sequence[Path], own: Sequence[Path] = ()
+    settings: FileSettings,
+    client_folders: Sequence[Path],
+    own: Sequence[Path] = (),
+    file_dirs: Sequence[Path] | None = None,
+    save_dirs: Sequence[Path] | None = None,
 ) -> FileBorder:
     """Return the border that the operator's settings and the client's folders make.
 
@@ -87,6 +98,8 @@ def border_of(
             that holds too much (a root of the file system, the home folder, or one above it) is
             left out.
         own: folders of llama-mcp's records.
+        file_dirs: folders of the caller's token, in the place of all others; None without them.
+        save_dirs: the same of folders to write to.
 
     Raises:
         WrongSettingsError: one of these settings is wrong.
@@ -94,25 +107,42 @@ def border_of(
     settings.check(tuple(FileSettings.model_fields))
     secrets = patterns_of(settings.secret_files)
     clients, why = _of_client(client_folders, secrets)
-    read = clients if settings.file_dirs is None else _real(settings.file_dirs)
-    save = clients if settings.save_dirs is None else _real(settings.save_dirs)
+    reads = _Opened(READ_OF_TOKEN, file_dirs).or_else(READ_SETTING, settings.file_dirs)
+    saves = _Opened(SAVE_OF_TOKEN, save_dirs).or_else(SAVE_SETTING, settings.save_dirs)
+    read = clients if reads.folders is None else _real(reads.folders)
+    save = clients if saves.folders is None else _real(saves.folders)
     base = next((folder for folder in clients if place_in(folder, read)), None)
     # Without any folder nothing is found, wherever relative paths begin.
-    base = base or next(
-        iter((*read, *clients, *_real(client_folders))), Path(os.path.abspath(os.sep))
-    )
+    begins = (*read, *clients, *save, *_real(client_folders))
+    base = base or next(iter(begins), Path(os.path.abspath(os.sep)))
     return FileBorder(
         *(read, save, base, secrets),
-        why_none=_why_none(READ_SETTING, settings.file_dirs, why),
-        why_none_to_save=_why_none(SAVE_SETTING, settings.save_dirs, why),
+        why_none=reads.why_none(why),
+        why_none_to_save=saves.why_none(why),
         own=tuple(Path(os.path.realpath(folder)) for folder in own),
+        read_setting=reads.setting,
+        save_setting=saves.setting,
     )
 
 
-def _why_none(setting: str, folders: tuple[Path, ...] | None, why_of_client: str) -> str:
-    if folders is None:
-        return why_of_client
-    return f"{setting} names none that is there" if folders else f"{setting} says so"
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The folders that the operator has opened, and by what."""
+
+    setting: str
+    folders: Sequence[Path] | None
+    """None: those of the client."""
+
+    def or_else(self, setting: str, folders: Sequence[Path] | None) -> "_Opened":
+        """Return it, or what a setting says where it says nothing."""
+        return _Opened(setting, folders) if self.folders is None else self
+
+    def why_none(self, why_of_client: str) -> str:
+        """Return why there is no folder, where there is none."""
+        if self.folders is None:
+            return why_of_client
+        names_none = f"{self.setting} names none that is there"
+        return names_none if self.folders else f"{self.setting} says so"
 
 
 def place_in(real: Path, folders: Iterable[Path]) -> tuple[Path, tuple[str, ...]] | None:

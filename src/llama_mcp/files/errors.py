@@ -73,10 +73,14 @@ class NoFoldersError(LlamaMCPError):
     """No folder is open at all."""
 
     def __init__(self, why: str, setting: str) -> None:
+        by = (
+            f"setting {setting} to them, in the environment of llama-mcp, and starting llama-mcp "
+            "again."
+        )
         super().__init__(
-            f"No file can be {'written' if 'SAVE' in setting else 'read'}, because {why}. Only the "
-            f"operator can open folders: by setting {setting} to them, in the environment of "
-            "llama-mcp, and starting llama-mcp again."
+            f"No file can be {'written' if 'save' in setting.lower() else 'read'}, because {why}. "
+            "Only the operator can open folders: by "
+            + (by if setting.isupper() else f"{setting}, in the file of tokens.")
         )
 
 

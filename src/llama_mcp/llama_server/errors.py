@@ -144,6 +144,10 @@ class StillLoadingError(LlamaMCPError):
         )
 
 
+_LATER = "Call again when they are done, or {force_stop}."
+_IDLE = "{Force_stop} to stop it all the same: no reply is lost, and it can be started again."
+
+
 class InUseError(LlamaMCPError):
     """Other clients or turns use the llama-server that is to be stopped."""
 
@@ -156,14 +160,16 @@ class InUseError(LlamaMCPError):
             uses: sessions that generate, clients, or what is known of them in words.
             model: its name; None where it is not known.
         """
-        is_generating = any(isinstance(use, str) or use.session for use in uses)
-        idle = (
-            "{Force_stop} to stop it all the same: no reply is lost, and it can be started again."
-        )
+        others = [use for use in uses if isinstance(use, Use) and use.session == ""]
+        told = [str(use) for use in uses if use not in others]
+        if others:
+            have = "has a reply" if len(others) == 1 else "have replies"
+            told.append(f"{counted(len(others), 'other')} {have} under way")
+        is_own = any(isinstance(use, str) or use.session for use in uses)
         super().__init__(
-            f"llama-server{f' with {model}' if model else ''} is in use: "
-            f"{'; '.join(map(str, uses))}. Nothing was stopped.",
-            next_step=None if is_generating else idle,
+            f"llama-server{f' with {model}' if model else ''} is in use: {'; '.join(told)}. "
+            "Nothing was stopped.",
+            next_step=None if is_own else _LATER if others else _IDLE,
         )
 
 

@@ -12,7 +12,8 @@ class Use:
     """Who uses a llama-server: a session that generates a reply, or an idle client."""
 
     session: str | None = None
-    """The session's id and title; None for a client that generates nothing."""
+    """The session's id and title, empty where it may not be named; None for a client that generates
+    nothing."""
     pid: int | None = None
     """The llama-mcp process; None when it is not known."""
     seconds: float | None = None
@@ -35,13 +36,14 @@ class Use:
         lasted = "" if self.seconds is None else lasting(self.seconds)
         if self.session is None:
             return f"{whose}{lasted and f', which last asked for it {lasted} ago'}"
+        session = f"session {self.session}" if self.session else "a session"
         if self.is_left:
             for_so_long = lasted and f", for {lasted}"
-            return f"session {self.session} gets a reply whose llama-mcp has ended{for_so_long}"
+            return f"{session} gets a reply whose llama-mcp has ended{for_so_long}"
         whose = "this llama-mcp" if self.pid == os.getpid() else whose
         what = "waits for a slot" if self.is_waiting else "generates a reply"
         what = "waits for the model to load" if self.is_loading else what
-        return f"session {self.session} {what} in {whose}{lasted and f', for {lasted}'}"
+        return f"{session} {what} in {whose}{lasted and f', for {lasted}'}"
 
 
 # Returns the turns that are not over, of all processes.

@@ -46,6 +46,11 @@ class HeaderUnreadableError(LlamaMCPError):
 class ModelsFileError(LlamaMCPError):
     """The operator's file of named models cannot be read, or is wrong."""
 
+    discreet = (
+        "The operator's file of models is wrong. Ask the operator to set it right; until then no "
+        "model can be named."
+    )
+
     def __init__(self, file: Path, problems: Sequence[str]) -> None:
         """Take what is wrong.
 

@@ -128,6 +128,23 @@ def find_model(model_path: str | None, library: Library, survey: Survey | None =
     raise missing_refused(path, survey, library)
 
 
+def check_is_name(text: str, library: Library) -> None:
+    """Raise ModelUnusableError for a text that is no name of an entry or of the library.
+
+    It is for who may not name paths: that which is only a path is not looked for.
+
+    Raises:
+        ModelsFileError: it may be an entry's name, and their file is wrong.
+    """
+    plain = plain_text(text)
+    if can_be_name(plain) and library.named_models.beginning(plain):
+        return
+    survey = library.survey()
+    if any(row.model.name == text for row in survey.rows) or _by_name(plain, survey):
+        return
+    raise ModelUnusableError(plain, "no model has that name", offer(plain, survey.models, library))
+
+
 def _default_name(library: Library) -> str:
     """Return what the operator's default can be called by; empty without one.
 

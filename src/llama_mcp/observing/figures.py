@@ -31,4 +31,6 @@ class SlotsReport(BaseModel, frozen=True):
     slots: list[Slot] = []
     generating: list[OpenTurn] = []
     waiting: list[OpenTurn] = []
+    turns_of_others: int | None = None
+    """How many turns of other owners generate or wait; None for none."""
     missing: list[str] = []

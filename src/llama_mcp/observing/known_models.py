@@ -82,6 +82,17 @@ class KnownModels:
         look = await self._look()
         return await anyio.to_thread.run_sync(self._details, name, look)
 
+    async def check_is_name(self, text: str) -> None:
+        """Raise a LlamaMCPError for a text that names no model; what is only a path names none."""
+        started = await self._supervisor.started_models()
+        if text.strip().casefold() not in map(str.casefold, started):
+            await anyio.to_thread.run_sync(self._check_is_name, text)
+
+    def _check_is_name(self, text: str) -> None:
+        from llama_mcp.models.naming import check_is_name
+
+        check_is_name(text, self._library)
+
     async def names(self, part: str) -> tuple[str, ...]:
         """Return the names that begin with a text, then those that contain it."""
         return await anyio.to_thread.run_sync(self._names, part)

@@ -14,6 +14,7 @@ from llama_mcp.llama_server.diagnosis.log import read_log
 from llama_mcp.llama_server.runs.run_state import RunState
 from llama_mcp.llama_server.status import Level, ServerConfig, ServerLog, ServerState, ServerStatus
 from llama_mcp.observing.figures import OpenTurn, ServerMetrics, SlotsReport
+from llama_mcp.observing.uses import with_own_clients
 from llama_mcp.sessions.records import TurnStatistics
 
 if TYPE_CHECKING:
@@ -64,30 +65,40 @@ class Observer:
                 So it is for all that follows, and an unknown name raises UnknownModelError.
         """
         status = await self._supervisor.status(model)
-        return status.model_copy(update={"waiting_turns": self._waiting_turns() or None})
+        waiting = {"waiting_turns": self._waiting_turns() or None}
+        return with_own_clients(status, self._open_turns()).model_copy(update=waiting)
 
     async def config(self, model: str | None = None) -> ServerConfig:
         """Return the running server's settings, else those that a start would use now."""
         return await self._supervisor.config(model)
 
-    async def metrics(self, model: str | None = None) -> ServerMetrics:
-        """Return llama-server's figures with what our own turns saw; also while none runs."""
-        return await self._with_turns(await self._reading(model))
+    async def metrics(self, model: str | None = None, *, owner: str | None) -> ServerMetrics:
+        """Return llama-server's figures with what our own turns saw; also while none runs.
 
-    async def prometheus_text(self) -> str:
-        """Return llama-server's own metrics and ours, as a Prometheus server scrapes them."""
+        Args:
+            model: of which model.
+            owner: whose turns; None for those of all.
+        """
+        return await self._with_turns(await self._reading(model), owner)
+
+    async def prometheus_text(self, *, owner: str | None) -> str:
+        """Return llama-server's own metrics and ours, as a Prometheus server scrapes them.
+
+        Args:
+            owner: whose turns; None for those of all.
+        """
         from llama_mcp.observing.prometheus import prometheus_text
 
         if self._may_run_several:
-            return await self._prometheus_text_of_models()
+            return await self._prometheus_text_of_models(owner)
         reading = await self._reading(None)
-        metrics = await self._with_turns(reading)
+        metrics = await self._with_turns(reading, owner)
         # On a thread: the first import of what writes it takes a while.
         return await anyio.to_thread.run_sync(
             prometheus_text, metrics, reading.cpu_seconds, reading.text
         )
 
-    async def _prometheus_text_of_models(self) -> str:
+    async def _prometheus_text_of_models(self, owner: str | None) -> str:
         from llama_mcp.observing.prometheus import ModelFigures, prometheus_text_of_models
 
         found: dict[str, ModelFigures] = {}
@@ -103,17 +114,18 @@ class Observer:
             for state in states:
                 tasks.start_soon(look, state)
         models = [found[state.run.launch.alias] for state in states]
-        own_turns = await self._own_turns() or []
+        own_turns = await self._own_turns(owner) or []
         # On a thread: the first import of what writes it takes a while.
         return await anyio.to_thread.run_sync(
             prometheus_text_of_models, models, self._waiting_turns(), own_turns
         )
 
-    async def slots(self, model: str | None = None) -> SlotsReport:
-        """Return what each slot is doing, and which sessions generate or wait."""
+    async def slots(self, model: str | None = None, *, owner: str) -> SlotsReport:
+        """Return what each slot is doing, and which sessions of the owner generate or wait."""
         seen = await self._supervisor.observe(model)
         state, look = await self._metrics_reader(_model_of(seen)).read_slots(seen)
-        turns = await self._turns_with(seen)
+        all_turns = await self._turns_with(seen)
+        turns = [turn for turn in all_turns if turn.owner == owner]
         waiting = [turn for turn in turns if turn.reply.is_waiting]
         is_untold = look.slots is None and not look.is_sleeping and state is ServerState.READY
         return SlotsReport(
@@ -122,6 +134,7 @@ class Observer:
             slots=look.slots or [],
             generating=[_open_turn(turn) for turn in turns if turn not in waiting],
             waiting=sorted(map(_open_turn, waiting), key=lambda turn: turn.place or math.inf),
+            turns_of_others=len(all_turns) - len(turns) or None,
             missing=["slots"] if is_untold else [],
         )
 
@@ -151,29 +164,32 @@ class Observer:
 
     async def _turns_with(self, seen: "State | None") -> "list[Turn | Job]":
         """Return the turns of this process that are not over, but those of other models' runs."""
-        in_flight = self._in_flight()
-        turns = in_flight.open_turns() if in_flight else []
+        turns = self._open_turns()
         states = await self._supervisor.observe_all() if turns else []
         others = {state.run.name for state in states if seen is None or state.run != seen.run}
         return [turn for turn in turns if turn.serving_id not in others]
+
+    def _open_turns(self) -> "list[Turn | Job]":
+        in_flight = self._in_flight()
+        return in_flight.open_turns() if in_flight else []
 
     def _waiting_turns(self) -> int:
         in_flight = self._in_flight()
         return in_flight.waiting if in_flight else 0
 
-    async def _with_turns(self, reading: "Reading") -> ServerMetrics:
+    async def _with_turns(self, reading: "Reading", owner: str | None) -> ServerMetrics:
         figures = reading.figures.model_dump()
-        own_turns = await self._own_turns()
+        own_turns = await self._own_turns(owner)
         if own_turns is None:
             figures["missing"] = [*figures["missing"], "own_turns"]
         return ServerMetrics(
             **figures, waiting_turns=self._waiting_turns(), own_turns=own_turns or []
         )
 
-    async def _own_turns(self) -> list[TurnStatistics] | None:
+    async def _own_turns(self, owner: str | None) -> list[TurnStatistics] | None:
         """Return what turns saw, for each model; None where that cannot be read."""
         try:
-            return list(await self._archive().turn_statistics())
+            return list(await self._archive().turn_statistics(owner=owner))
         except LlamaMCPError as error:
             logger.warning("Figures of earlier turns are missing: %s", error)
             return None

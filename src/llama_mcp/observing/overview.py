@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.status import ServerState, ServerStatus, Slot
 from llama_mcp.observing.figures import ServerMetrics
@@ -20,6 +21,8 @@ class UnderwayRow(BaseModel, frozen=True):
 
     session_id: str
     title: str
+    owner: str
+    """Whose the session is."""
     seconds: float
     """How long it has been under way."""
     pid: int | None = None
@@ -44,7 +47,9 @@ class Overview(BaseModel, frozen=True):
 async def overview(
     observer: "Observer", archive: "Callable[[], Archive | None]", model: str | None = None
 ) -> Overview:
-    """Return what is going on; nothing is started, woken or made for it.
+    """Return what is going on, for the person whose machine this is.
+
+    Nothing is started, woken or made for it.
 
     Args:
         observer: tells it.
@@ -55,8 +60,8 @@ async def overview(
     slots: list[Slot] = []
     metrics = None
     if status.state is ServerState.READY:
-        slots = (await observer.slots(model)).slots
-        metrics = await observer.metrics(model)
+        slots = (await observer.slots(model, owner=LOCAL_OWNER)).slots
+        metrics = await observer.metrics(model, owner=None)
     try:
         known = archive()
         turns = [_row(turn) for turn in await known.turns_underway()] if known else []
@@ -69,6 +74,7 @@ def _row(turn: TurnUnderway) -> UnderwayRow:
     return UnderwayRow(
         session_id=turn.session_id,
         title=turn.title,
+        owner=turn.owner,
         seconds=round(turn.age_seconds, 1),
         pid=turn.writer_pid,
         is_left=turn.is_left or None,

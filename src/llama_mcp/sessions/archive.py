@@ -1,281 +1,161 @@
-"""The archive as the rest of the program sees it: asynchronous, opened on first use.
+"""The archive as the rest of the program sees it: asynchronous, opened on first use."""
 
-An ending that cannot be written is written later (sqlite/database.py).
-"""
-
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection
 from pathlib import Path
 
-import anyio
 import anyio.to_thread
 
-from llama_mcp.sessions.attachments import Attachment, SaveTo
-from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.changes import SessionChanges, SessionMark
-from llama_mcp.sessions.job_archive import JobArchive
-from llama_mcp.sessions.left_turns import AdoptedTurn, CutOffCall, LeftTurn, StreamPoint
-from llama_mcp.sessions.patience import (
-    ENDING_SECONDS,
-    PARTIAL_SECONDS,
-    waiting_at_most,
-)
 from llama_mcp.sessions.records import (
     ArchivedTurn,
-    Message,
-    NewTurn,
     Session,
     SessionList,
     TranscriptPage,
-    TurnEnding,
     TurnStatistics,
     TurnUnderway,
 )
-from llama_mcp.sessions.serving_archive import ServingArchive
-from llama_mcp.sessions.session_ids import is_whole, parse_session_id
+from llama_mcp.sessions.session_ids import parse_session_id
 from llama_mcp.sessions.sqlite import (
-    calls,
     changing,
-    leaving,
     naming,
     reading,
-    reopening,
     searching,
     underway,
-    writing,
 )
 from llama_mcp.sessions.sqlite.newest import NewestSession, newest_sessions
 from llama_mcp.sessions.sqlite.statistics import Statistics
-
-# Called with the session_id after a change of this process, and whether the session is new or gone.
-OnChange = Callable[[str, bool], None]
+from llama_mcp.sessions.turn_archive import OnChange, TurnArchive
 
 
-class Archive(JobArchive, ServingArchive):
+class Archive(TurnArchive):
     """All sessions, in one file that several processes may use at once.
 
-    Every method that takes a session_id takes an unambiguous beginning of it, and raises
-    SessionNotFoundError or SessionAmbiguousError for another text; those that write a turn that was
-    begun take only what begin_turn returned. All asynchronous methods raise ArchiveError when the
-    file cannot be opened, read or written.
+    Whatever a caller can name is looked up with its owner: another's session is one that never was.
+    Every method that takes a session_id and an owner takes an unambiguous beginning of the id, and
+    raises SessionNotFoundError or SessionAmbiguousError for another text. All asynchronous methods
+    raise ArchiveError when the file cannot be opened, read or written.
     """
 
     def __init__(
         self, path: Path, on_change: OnChange | None = None, *, may_replace: bool = True
     ) -> None:
-        super().__init__(path, may_replace=may_replace)
-        self._on_change = on_change
-        self._statistics = Statistics()
+        super().__init__(path, on_change, may_replace=may_replace)
+        # By owner; None for all together.
+        self._statistics: dict[str | None, Statistics] = {}
 
-    async def begin_turn(
-        self,
-        session_id: str | None,
-        message: str,
-        *,
-        system_prompt: str | None = None,
-        history: Sequence[Message] = (),
-        model: str | None = None,
-        run: str | None = None,
-        sampling: Mapping[str, object] | None = None,
-        call: str | None = None,
-        stream_id: str | None = None,
-        attached: Sequence[Attachment] = (),
-        save_to: SaveTo | None = None,
-    ) -> BegunTurn:
-        """Write the message down, in a new session when none is named.
-
-        A call is what the same call of a client is known by when it is made again. With a
-        stream_id, another process may take the turn over when this one has ended.
-
-        Raises:
-            SessionBusyError: A reply is being generated in the session.
-            SessionUnderwayError: system_prompt or history, and the session has begun.
-            InvalidArgumentError: The history's roles are not those of a conversation.
-        """
-        session_id = None if session_id is None else await self.find_id(session_id)
-        texts = message, system_prompt, tuple(history)
-        files = tuple(attached), save_to
-        new = NewTurn(*texts, model, run, sampling or {}, call, stream_id, *files)
-        begun = await self._run(writing.begin_turn, session_id, new)
-        self._note_change(begun.session.session_id, session_id is None)
-        return begun
-
-    async def save_partial(
-        self,
-        session_id: str,
-        turn: int,
-        reply: str,
-        reasoning: str,
-        point: StreamPoint | None = None,
-    ) -> None:
-        """Write down what was received of the reply so far, both texts whole.
-
-        Args:
-            session_id: The session.
-            turn: The turn.
-            reply: The reply so far.
-            reasoning: Its reasoning so far.
-            point: Where another process can read on; None when none can.
-        """
-        with waiting_at_most(PARTIAL_SECONDS):
-            await self._run(writing.save_partial, session_id, turn, reply, reasoning, point)
-
-    async def end_turn(self, session_id: str, turn: int, ending: TurnEnding) -> None:
-        """Write down how the turn ended; also while the caller is being cancelled."""
-        with anyio.CancelScope(shield=True), waiting_at_most(ENDING_SECONDS, ENDING_SECONDS):
-            await self._patiently(lambda: self._database.end_turn(session_id, turn, ending))
-        self._note_change(session_id, False)
-
-    async def ask_cancel(self, session_id: str, turn: int) -> StreamPoint | None:
-        """Let the process that receives the reply know that it should stop; return its stream."""
-        return await self._run(writing.ask_cancel, session_id, turn)
-
-    async def is_cancel_asked(self, session_id: str, turn: int) -> bool:
-        """Return whether another process wants this one to stop the reply."""
-        return await self._run(underway.is_cancel_asked, session_id, turn)
-
-    async def note_told(self, session_id: str, turn: int) -> None:
-        """Write down that the turn's caller has had a result, and knows its session."""
-        await self._run(calls.note_told, session_id, turn)
-
-    async def cut_off_call(self, call: str) -> CutOffCall | None:
-        """Return the same call if its caller was gone before it could have a result."""
-        return await self._run(calls.cut_off_call, call) if self.exists() else None
-
-    async def next_turn(self, session_id: str) -> BegunTurn:
-        """Return the turn that would begin in the session, without its message."""
-        return await self._run(writing.next_turn, await self.find_id(session_id))
-
-    async def begun_again(self, session_id: str) -> tuple[BegunTurn, ArchivedTurn]:
-        """Return the session's last turn as it was begun, and what had come of it."""
-        return await self._run(reopening.begun_again, session_id)
-
-    async def reopen_turn(self, begun: BegunTurn, run: str) -> bool:
-        """Have a cancelled turn under way once more; False if it can be so no longer."""
-        is_open = await self._run(reopening.reopen_turn, begun, run)
-        self._note_change(begun.session.session_id, False)
-        return is_open
-
-    async def left_turns(self) -> tuple[LeftTurn, ...]:
-        """Return the turns whose process has ended, and whose replies may have gone on."""
-        return await self._run(leaving.left_turns) if self.exists() else ()
-
-    async def left_turn(self, session_id: str) -> LeftTurn | None:
-        """Return the session's last turn if it is one of them."""
-        return await self._run(leaving.left_turn, await self.find_id(session_id))
-
-    async def stream_ids(self) -> frozenset[str]:
-        """Return the ids of the streams of all turns under way, whoever receives them."""
-        return await self._run(leaving.stream_ids) if self.exists() else frozenset()
-
-    async def adopt_turn(self, session_id: str) -> AdoptedTurn | None:
-        """Take over the session's turn if its process has ended; None if there is nothing to take.
-
-        Of several processes one takes it over.
-        """
-        return await self._run(leaving.adopt_turn, await self.find_id(session_id))
-
-    async def find_id(self, session_id: str) -> str:
-        """Return the whole id that is meant; a whole one is not looked up."""
-        parsed = parse_session_id(session_id)
-        if parsed is not None and is_whole(parsed):
-            return parsed
-        return await self._run(naming.find_id, session_id)
-
-    async def session(self, session_id: str) -> Session:
+    async def session(self, session_id: str, *, owner: str) -> Session:
         """Return the session without its turns."""
-        return await self._run(reading.read_session, await self.find_id(session_id))
+        session_id = await self.find_id(session_id, owner=owner)
+        return await self._run(reading.read_session, session_id, owner)
 
-    async def check_idle(self, session_id: str) -> None:
+    async def check_idle(self, session_id: str, *, owner: str) -> None:
         """Return when a turn can begin in the session.
 
         Raises:
             SessionBusyError: A reply is being generated in it.
         """
-        await self._run(underway.check_idle, await self.find_id(session_id))
+        session_id = await self.find_id(session_id, owner=owner)
+        await self._run(underway.check_idle, session_id, owner)
 
     async def turns_underway(self) -> tuple[TurnUnderway, ...]:
-        """Return the turns whose replies are being generated, by all processes, oldest first."""
+        """Return the turns whose replies are being generated, oldest first.
+
+        They are those of all processes and all owners: each says whose it is.
+        """
         return await self._run(underway.turns_underway) if self.exists() else ()
 
-    async def last_turn(self, session_id: str) -> ArchivedTurn:
+    async def last_turn(self, session_id: str, *, owner: str) -> ArchivedTurn:
         """Return the session's last turn.
 
         Raises:
             NoReplyUnderwayError: The session has no turn.
         """
-        return await self._run(reading.read_last_turn, await self.find_id(session_id))
+        session_id = await self.find_id(session_id, owner=owner)
+        return await self._run(reading.read_last_turn, session_id, owner)
 
-    async def last_model(self, session_id: str) -> str | None:
+    async def last_model(self, session_id: str, *, owner: str) -> str | None:
         """Return the name of the model that served the session last; None when none did."""
-        return await self._run(reading.last_model, await self.find_id(session_id))
+        session_id = await self.find_id(session_id, owner=owner)
+        return await self._run(reading.last_model, session_id, owner)
 
-    async def earlier_underway(self, session_id: str, run: str) -> tuple[str, ...]:
-        """Return the sessions whose turns with that launch began before its own, and go on."""
-        return await self._run(underway.earlier_underway, session_id, run)
-
-    async def turns(self, session_id: str, offset: int = 0, limit: int = 50) -> TranscriptPage:
+    async def turns(
+        self, session_id: str, offset: int = 0, limit: int = 50, *, owner: str
+    ) -> TranscriptPage:
         """Return up to limit turns after the first offset ones; fewer where they are long."""
-        return await self._run(reading.read_page, await self.find_id(session_id), offset, limit)
+        session_id = await self.find_id(session_id, owner=owner)
+        return await self._run(reading.read_page, session_id, offset, limit, owner)
 
     async def list_sessions(
-        self, query: str | None = None, limit: int = 20, before: str | None = None
+        self,
+        query: str | None = None,
+        limit: int = 20,
+        before: str | None = None,
+        *,
+        owner: str,
     ) -> SessionList:
-        """Return the sessions that changed last, or those of them that match the query."""
+        """Return the owner's sessions that changed last, or those of them that match the query."""
         cursor = reading.parse_before(before)
-        return await self._run(searching.search_sessions, query or "", max(1, limit), cursor)
+        asked = query or "", max(1, limit), cursor
+        return await self._run(searching.search_sessions, *asked, owner)
 
-    async def newest_sessions(self, limit: int) -> list[NewestSession]:
-        """Return the sessions that changed last, by name only; newest first."""
-        return await self._run(lambda store: newest_sessions(store.connection, limit))
+    async def newest_sessions(self, limit: int, *, owner: str) -> list[NewestSession]:
+        """Return the owner's sessions that changed last, by name only; newest first."""
+        return await self._run(lambda store: newest_sessions(store.connection, limit, owner))
 
-    async def unfinished(self, session_ids: Collection[str]) -> dict[str, str]:
-        """Return how the last turn stands of those of the sessions whose reply is not whole."""
-        return await self._run(reading.unfinished, session_ids)
+    async def unfinished(self, session_ids: Collection[str], *, owner: str) -> dict[str, str]:
+        """Return how the last turn stands of those of the owner's whose reply is not whole."""
+        return await self._run(reading.unfinished, session_ids, owner)
 
     async def update_session(
-        self, session_id: str, title: str | None = None, system_prompt: str | None = None
+        self,
+        session_id: str,
+        title: str | None = None,
+        system_prompt: str | None = None,
+        *,
+        owner: str,
     ) -> Session:
         """Change title or system prompt; None keeps it, an empty system prompt removes it."""
-        session_id = await self.find_id(session_id)
-        session = await self._run(changing.update_session, session_id, title, system_prompt)
-        self._note_change(session_id, False)
+        session_id = await self.find_id(session_id, owner=owner)
+        values = session_id, title, system_prompt, owner
+        session = await self._run(changing.update_session, *values)
+        self._note_change(session_id, owner, False)
         return session
 
-    async def fork_session(self, session_id: str, at_turn: int | None = None) -> Session:
+    async def fork_session(
+        self, session_id: str, at_turn: int | None = None, *, owner: str
+    ) -> Session:
         """Copy the session up to a turn; up to the last one that has ended when none is named."""
-        fork = await self._run(changing.fork_session, await self.find_id(session_id), at_turn)
-        self._note_change(fork.session_id, True)
+        session_id = await self.find_id(session_id, owner=owner)
+        fork = await self._run(changing.fork_session, session_id, at_turn, owner)
+        self._note_change(fork.session_id, owner, True)
         return fork
 
-    async def delete_session(self, session_id: str) -> Session:
+    async def delete_session(self, session_id: str, *, owner: str) -> Session:
         """Remove the session with all its turns and return what it was.
 
         Raises:
             SessionBusyError: A reply is being generated in it.
         """
-        deleted = await self._run(changing.delete_session, await self.find_id(session_id))
-        self._note_change(deleted.session_id, True)
+        session_id = await self.find_id(session_id, owner=owner)
+        deleted = await self._run(changing.delete_session, session_id, owner)
+        self._note_change(deleted.session_id, owner, True)
         return deleted
 
-    async def set_cut(self, session_id: str, first_turn_in_prompt: int) -> None:
-        """Leave the turns before this one out of later prompts; a cut never moves back."""
-        await self._run(changing.set_cut, session_id, first_turn_in_prompt)
-
-    async def complete_ids(self, prefix: str, limit: int = 100) -> tuple[str, ...]:
-        """Return the ids that begin with the prefix, the session that changed last first."""
+    async def complete_ids(self, prefix: str, limit: int = 100, *, owner: str) -> tuple[str, ...]:
+        """Return the owner's ids that begin with the prefix, what changed last first."""
         beginning = parse_session_id(prefix) if prefix.strip() else ""
         if beginning is None:
             return ()
-        return await self._run(naming.complete_ids, beginning, limit)
+        return await self._run(naming.complete_ids, beginning, limit, owner)
 
     async def existing_ids(self, session_ids: Collection[str]) -> frozenset[str]:
-        """Return those of the ids that are sessions; the others were deleted or never were."""
+        """Return those of the ids that are sessions of any owner; the others are no longer."""
         if not self.exists():
             return frozenset()
         return await self._run(reading.existing_ids, session_ids)
 
     async def changes_since(self, mark: SessionMark | None) -> SessionChanges:
-        """Return which sessions any process has changed since the mark, and a mark of now.
+        """Return which sessions any process has changed since the mark, and whose each is.
 
         An archive that does not exist is not created, and has no sessions.
 
@@ -286,13 +166,17 @@ class Archive(JobArchive, ServingArchive):
             return reading.changes_without_archive(mark)
         return await self._run(reading.changes_since, mark)
 
-    async def turn_statistics(self) -> tuple[TurnStatistics, ...]:
-        """Return what the newest turns saw, model by model; no turn waits for this to be read."""
-        self._statistics = await anyio.to_thread.run_sync(
-            self._database.statistics, self._statistics
-        )
-        return self._statistics.of_models
+    async def owners(self) -> tuple[str, ...]:
+        """Return who has sessions, by name; for the person whose machine this is."""
+        return await self._run(reading.read_owners) if self.exists() else ()
 
-    def _note_change(self, session_id: str, comes_or_goes: bool) -> None:
-        if self._on_change is not None:
-            self._on_change(session_id, comes_or_goes)
+    async def turn_statistics(self, *, owner: str | None) -> tuple[TurnStatistics, ...]:
+        """Return what the newest turns saw, model by model; no turn waits for this to be read.
+
+        Args:
+            owner: Whose turns; None for those of all.
+        """
+        known = self._statistics.get(owner, Statistics())
+        read = await anyio.to_thread.run_sync(self._database.statistics, known, owner)
+        self._statistics[owner] = read
+        return read.of_models

@@ -43,6 +43,8 @@ class BegunTurn:
     """A turn that is in the archive and has no reply yet."""
 
     session: Session
+    owner: str
+    """Whose the session is."""
     turn: int
     earlier: tuple[EarlierTurn, ...]
     """The turns that belong in the prompt, oldest first."""

@@ -15,18 +15,21 @@ class SessionNotFoundError(LlamaMCPError):
 
     next_step = "{List_sessions} to find it."
 
-    def __init__(self, session_id: str, others: Mapping[str, str], *, are_alike: bool) -> None:
+    def __init__(
+        self, session_id: str, others: Mapping[str, str] | None, *, are_alike: bool
+    ) -> None:
         """Take what was looked for.
 
         Args:
             session_id: what the caller passed.
-            others: titles of sessions by their ids.
+            others: titles of sessions of the same owner by their ids; None names none.
             are_alike: whether their ids are like the one that was passed; else they are the newest.
         """
         self.session_id = shown_text(session_id)
         which = "Nearest" if are_alike else "The newest"
-        others_text = f"{which}: {_listed(others)}." if others else "There is no session yet."
-        super().__init__(f"There is no session {self.session_id!r}. {others_text}")
+        others_text = f" {which}: {_listed(others)}." if others else " There is no session yet."
+        others_text = "" if others is None else others_text
+        super().__init__(f"There is no session {self.session_id!r}.{others_text}")
 
 
 class SessionAmbiguousError(LlamaMCPError):

@@ -42,10 +42,10 @@ class JobArchive(ArchiveFile):
         with anyio.CancelScope(shield=True), waiting_at_most(PARTIAL_SECONDS):
             await self._run(jobs.forget_pieces, session_id, turn)
 
-    async def job(self, session_id: str, turn: int) -> KeptJob | None:
+    async def job(self, session_id: str, turn: int, *, owner: str) -> KeptJob | None:
         """Return the job that a turn is; None for a turn of a conversation."""
-        return await self._run(jobs.read_job, session_id, turn)
+        return await self._run(jobs.read_job, session_id, turn, owner)
 
-    async def pieces_left(self, call: str) -> tuple[FinishedPiece, ...]:
-        """Return what was finished of the last job of the same call, if it was not completed."""
-        return await self._run(jobs.pieces_left, call) if self.exists() else ()
+    async def pieces_left(self, call: str, *, owner: str) -> tuple[FinishedPiece, ...]:
+        """Return what was finished of the owner's last job of the same call, if not complete."""
+        return await self._run(jobs.pieces_left, call, owner) if self.exists() else ()

@@ -25,6 +25,8 @@ class LeftTurn:
     """A turn whose process has ended, and whose reply llama-server may have gone on with."""
 
     session_id: str
+    owner: str
+    """Whose the session is."""
     point: StreamPoint
     age_seconds: float
     """How long it has been under way."""

@@ -200,6 +200,8 @@ class TurnUnderway:
 
     session_id: str
     title: str
+    owner: str
+    """Whose the session is."""
     started_at_utc: str
     writer_pid: int | None
     """The process that generates it; None when an older llama-mcp does."""
@@ -222,6 +224,16 @@ class TurnUnderway:
             return f"for {lasted} now"
         pid = f" (pid {self.writer_pid})" if self.writer_pid else ""
         return f"for {lasted} now, by another llama-mcp process{pid}"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierUnderway:
+    """The turns that began before one, with the same launch of llama-server, and go on."""
+
+    own: tuple[str, ...] = ()
+    """The sessions of the same owner, oldest first."""
+    others: int = 0
+    """How many turns of other owners there are."""
 
 
 class TranscriptPage(BaseModel, frozen=True):

@@ -1,8 +1,9 @@
-"""Which launches of llama-server have served a session, asynchronous."""
+"""Which launches of llama-server have served a session, and what turns took, asynchronous."""
 
 from llama_mcp.sessions.archive_file import ArchiveFile
 from llama_mcp.sessions.records import Usage
-from llama_mcp.sessions.sqlite import serving
+from llama_mcp.sessions.spent import SpentTokens
+from llama_mcp.sessions.sqlite import serving, spending
 
 
 class ServingArchive(ArchiveFile):
@@ -25,6 +26,13 @@ class ServingArchive(ArchiveFile):
         No more are counted than MOST_OTHER_SESSIONS.
         """
         return await self._run(serving.count_other_sessions, session_id, turn)
+
+    async def spent_since(self, owner: str, moment_utc: str) -> SpentTokens:
+        """Return what the owner's turns took in tokens that ended since then, deleted ones too.
+
+        Nothing is known of the local owner, who has no limit.
+        """
+        return await self._run(spending.spent_since, owner, moment_utc)
 
     async def note_run(self, session_id: str, turn: int, run: str) -> None:
         """Write down that a turn under way is served by another launch than it was begun with."""

@@ -3,11 +3,15 @@
 Roots are of the initialize era (MCP 2024-11-05 to 2025-11-25, client/roots); a client of 2026-07-28
 tells none. They are asked for when they are first needed, and again after the client has said that
 they changed. A client that does not answer is no error: it has told nothing.
+
+Over HTTP they name folders of the client's machine, and our working folder is nobody's there: then
+it has none.
 """
 
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +24,19 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import ListRootsRequest, ListRootsResult
 from pydantic import ValidationError
 
+from llama_mcp.callers import LOCAL
 from llama_mcp.setting_values import as_folder
+from llama_mcp.surface.calling import current_caller
 
 logger = logging.getLogger(__name__)
 
 MODERN = "2026-07-28"
 # A client that is busy answers later than that only if it never does.
 ROOTS_SECONDS = 10.0
+
+
+# The SDK tells a completion nothing of its request.
+_is_over_http: ContextVar[bool] = ContextVar("is_over_http", default=False)
 
 
 @dataclass
@@ -48,7 +58,8 @@ class ClientFolders:
     async def __call__(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
-        """Note a change of roots; let everything pass."""
+        """Note a change of roots, and how the request has come; let everything pass."""
+        _is_over_http.set(ctx.request is not None)
         if ctx.method == "notifications/roots/list_changed":
             client = self._client(ctx.session)
             client.roots, client.changes = None, client.changes + 1
@@ -57,8 +68,11 @@ class ClientFolders:
     async def of(self, session: ServerSession) -> tuple[Path, ...]:
         """Return the folders of the client behind a session: its roots, else our working folder.
 
-        Waits for the client at most ROOTS_SECONDS. Empty when the working folder is gone.
+        Waits for the client at most ROOTS_SECONDS. Empty when the working folder is gone, and for
+        whoever is not at this machine.
         """
+        if _is_over_http.get() or current_caller() is not LOCAL:
+            return ()
         client = self._client(session)
         async with client.asking:
             while client.roots is None:

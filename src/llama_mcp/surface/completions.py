@@ -18,6 +18,7 @@ from mcp.types import (
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.prompts.typed_files import is_typable, last_name
 from llama_mcp.surface.resources.uris import MODEL_TEMPLATE, OF_MODEL
@@ -64,7 +65,8 @@ class Completions:
         of = ref.name if isinstance(ref, PromptReference) else ref.uri
         is_session = name == "session_id"
         if is_session and (of == "go_on" or isinstance(ref, ResourceTemplateReference)):
-            return await self._services().archive.complete_ids(typed, MAX_VALUES + 1)
+            owner = current_caller().owner
+            return await self._services().archive.complete_ids(typed, MAX_VALUES + 1, owner=owner)
         if (of, name) == (MODEL_TEMPLATE, "name"):
             return await self._services().known_models.names(typed)
         if of in OF_MODEL and name == "name":
@@ -84,11 +86,12 @@ class Completions:
         session = _session.get()
         folders = await self._client_folders.of(session) if session else ()
         before, name = last_name(typed)
+        caller = current_caller()
 
         def look() -> list[str]:
             from llama_mcp.files.completing import names_from
 
-            border = self._services().file_border(folders)
+            border = self._services().file_border(folders, caller)
             return names_from(name, border, MAX_VALUES + 1, is_typable)
 
         try:

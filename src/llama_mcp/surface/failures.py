@@ -6,7 +6,7 @@ model a generic text.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from mcp.server.mcpserver.exceptions import (
@@ -31,7 +31,6 @@ from llama_mcp.llama_server.status import ServerStatus, with_step
 from llama_mcp.models.errors import ModelUnusableError
 from llama_mcp.sessions.errors import SessionAmbiguousError, SessionNotFoundError
 from llama_mcp.sessions.texts import clean_text
-from llama_mcp.settings import Settings
 from llama_mcp.surface.sizes import cut_middle
 from llama_mcp.toolsets import TOOLS
 from llama_mcp.visible_text import visible
@@ -64,15 +63,13 @@ OF_SEVERAL: Words = {
     Step.FORCE_STOP: f"{TOOL_WORDS[Step.FORCE_STOP]}{_ITS_NAME}",
 }
 
+# Leaves out of a text what its caller may not see; None leaves all.
+Discreetly = Callable[[str], str] | None
+
 # Steps whose words name no tool, with the one that takes them.
 _TAKEN_BY = {Step.REPLACE: "start_llama_server"}
 # What a client can do without a tool.
 _WITHOUT_A_TOOL = {Step.WAIT: PLAIN_WORDS[Step.WAIT]}
-
-
-def words_of(settings: Settings) -> Words:
-    """Return the words for the clients of an operator who has set this."""
-    return words_for(settings.offered_tools, has_several_models=settings.max_models > 1)
 
 
 def words_for(offered: Collection[str], *, has_several_models: bool = False) -> Words:
@@ -85,13 +82,13 @@ def words_for(offered: Collection[str], *, has_several_models: bool = False) -> 
     return words
 
 
-def explain_tool_failure(failure: ToolError, words: Words = TOOL_WORDS) -> ToolError:
+def explain_tool_failure(
+    failure: ToolError, words: Words = TOOL_WORDS, discreetly: Discreetly = None
+) -> ToolError:
     """Return the failure with the text that the model should read."""
-    cause = anticipated_cause(failure)
-    if cause is not None:
-        return ToolError(_shown(cause.told(words)))
-    if isinstance(failure.__cause__, OSError):
-        return ToolError(_shown(describe_refusal(failure.__cause__)))
+    text = _told(failure, words, discreetly)
+    if text is not None:
+        return ToolError(text)
     is_crash = isinstance(failure, UnexpectedToolError)
     if isinstance(failure.__cause__, ValidationError) and not is_crash:
         return ToolError(_shown(describe_arguments(failure.__cause__)))
@@ -104,28 +101,31 @@ def explain_tool_failure(failure: ToolError, words: Words = TOOL_WORDS) -> ToolE
     return failure
 
 
-def explain_resource_failure(failure: ResourceError, words: Words = TOOL_WORDS) -> ResourceError:
+def explain_resource_failure(
+    failure: ResourceError, words: Words = TOOL_WORDS, discreetly: Discreetly = None
+) -> ResourceError:
     """Return the failure with the text that the client should read."""
-    cause = anticipated_cause(failure)
-    if cause is None and isinstance(failure.__cause__, OSError):
-        return ResourceError(_shown(describe_refusal(failure.__cause__)))
-    if cause is None:
+    text = _told(failure, words, discreetly)
+    if text is None:
         return failure
+    cause = anticipated_cause(failure)
     is_missing = isinstance(cause, SessionNotFoundError | ModelUnusableError | UnknownModelError)
-    kind = ResourceNotFoundError if is_missing else ResourceError
-    return kind(_shown(cause.told(words)))
+    return (ResourceNotFoundError if is_missing else ResourceError)(text)
 
 
-def explain_prompt_failure(failure: Exception, words: Words = TOOL_WORDS) -> MCPError | Exception:
+def explain_prompt_failure(
+    failure: Exception, words: Words = TOOL_WORDS, discreetly: Discreetly = None
+) -> MCPError | Exception:
     """Return the failure as the JSON-RPC error that the client should read; a bug as it is."""
     cause = anticipated_cause(failure)
-    if cause is None:
+    text = None if cause is None else _told(failure, words, discreetly)
+    if text is None:
         return failure
     is_wrong = isinstance(
         cause, SessionNotFoundError | SessionAmbiguousError | InvalidArgumentError
     )
     code = INVALID_PARAMS if is_wrong else INTERNAL_ERROR
-    return MCPError(code, _shown(cause.told(words)))
+    return MCPError(code, text)
 
 
 def prompt_arguments(
@@ -204,6 +204,18 @@ def check_names(tool: str, arguments: Mapping[str, Any], known: Iterable[str]) -
 def unknown_tool(name: str, known: Iterable[str]) -> ToolError:
     """Return the error for a tool that there is not."""
     return ToolError(_shown(f"Unknown tool: {name[:200]}. There are: {', '.join(known)}."))
+
+
+def _told(failure: Exception, words: Words, discreetly: Discreetly) -> str | None:
+    """Return what is told of an anticipated failure, or of what the system refuses."""
+    cause = anticipated_cause(failure)
+    if cause is not None:
+        told = cause.told(words) if discreetly is None else cause.told_discreetly(words)
+    elif isinstance(failure.__cause__, OSError):
+        told = describe_refusal(failure.__cause__)
+    else:
+        return None
+    return _shown(told if discreetly is None else discreetly(told))
 
 
 def _shown(text: str) -> str:

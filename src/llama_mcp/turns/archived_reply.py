@@ -13,25 +13,28 @@ from llama_mcp.turns.replies.reply_building import reply_from_archive
 POLL_SECONDS = 0.5
 
 
-async def archived_reply(archive: Archive, session_id: str, wait_seconds: float) -> ChatReply:
+async def archived_reply(
+    archive: Archive, session_id: str, wait_seconds: float, *, owner: str
+) -> ChatReply:
     """Return the session's last reply; one that another process generates is waited for.
 
     Args:
         archive: The sessions.
         session_id: The session.
         wait_seconds: How long to wait for the end of the reply.
+        owner: Whose the session must be.
 
     Raises:
         NoReplyUnderwayError: The session has no turn.
         TurnFailedError: The last turn broke off.
     """
-    session_id = await archive.find_id(session_id)
-    last = await archive.last_turn(session_id)
+    session_id = await archive.find_id(session_id, owner=owner)
+    last = await archive.last_turn(session_id, owner=owner)
     with anyio.move_on_after(wait_seconds):
         while last.status is TurnStatus.IN_PROGRESS:
             await anyio.sleep(POLL_SECONDS)
-            last = await archive.last_turn(session_id)
-    job = await archive.job(session_id, last.turn)
+            last = await archive.last_turn(session_id, owner=owner)
+    job = await archive.job(session_id, last.turn, owner=owner)
     # Of a job that broke off, the finished pieces are a result.
     if last.error and not (job and last.reply):
         raise TurnFailedError(session_id, last.turn, LlamaMCPError(last.error), last.reply)

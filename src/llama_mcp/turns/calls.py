@@ -16,6 +16,7 @@ from typing import Any
 
 import anyio
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.turn import Turn
 
@@ -46,6 +47,7 @@ class Call:
     """One call of chat: the session whose last turn it waits for."""
 
     session_id: str
+    owner: str
     asked: Asked | None
     """None for a turn that another process has begun."""
     number: int = 1
@@ -78,7 +80,7 @@ class Calls:
         known = (a for a in self._latest if not a.turn.is_over or _was_answered(a, now))
         asked = Asked(digest, turn, callers=callers)
         self._latest = deque([*known, asked], maxlen=KEPT_CALLS)
-        return Call(turn.session_id, asked, callers)
+        return Call(turn.session_id, turn.owner, asked, callers)
 
     async def settle(self, digest: str) -> None:
         """Wait until turns of the same call are over whose clients are cancelling them."""
@@ -97,7 +99,7 @@ class Calls:
             return None
         (asked,) = underway
         asked.callers += 1
-        return Call(asked.turn.session_id, asked, asked.callers)
+        return Call(asked.turn.session_id, asked.turn.owner, asked, asked.callers)
 
 
 def _was_answered(asked: Asked, now: float) -> bool:
@@ -109,6 +111,8 @@ def digest_of(request: ChatRequest) -> str:
     """Return what is the same for two calls that ask the same; how they wait is no part of it."""
     asked: Mapping[str, Any] = {
         "message": request.message,
+        # A process of an older version knows no owner, and the calls of one.
+        **({"owner": request.owner} if request.owner != LOCAL_OWNER else {}),
         "session_id": request.session_id,
         **({"model": request.model} if request.model else {}),
         "system_prompt": request.system_prompt,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from llama_mcp.callers import NO_LIMITS, Limits
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.ranges import MaxTokens, Seed, Share, StopText, Temperature, TopK
 from llama_mcp.sessions.attachments import Attachment, SaveTo
@@ -56,6 +57,10 @@ class ChatRequest:
     """One call of chat."""
 
     message: str
+    owner: str
+    """Who asks: the session is one of its own, or becomes one."""
+    limits: Limits = NO_LIMITS
+    """What the owner's turns may take."""
     session_id: str | None = None
     model: str | None = None
     """The only model that will do, by path or name; None for the session's, or what runs."""

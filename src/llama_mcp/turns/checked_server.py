@@ -49,7 +49,9 @@ async def server_for_turn(
     Raises:
         LlamaMCPError: why there is none, or what is wrong with the files or the json_schema.
     """
-    before = await archive.last_model(request.session_id) if request.session_id else None
+    before = None
+    if request.session_id:
+        before = await archive.last_model(request.session_id, owner=request.owner)
     patience = Patience(request.wait_seconds, tell_wait)
     wanted = WantedServer(request.model, usual_model=before, patience=patience)
 

@@ -1,12 +1,14 @@
 """What can go wrong with one turn."""
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions.errors import SessionBusyError, SessionNotFoundError
-from llama_mcp.wording import counted
+from llama_mcp.sessions.texts import utc_text
+from llama_mcp.wording import counted, first_few, lasting
 
 # How much of a broken reply an error repeats; the archive has the rest.
 SHOWN = 2000
@@ -168,6 +170,34 @@ class TurnFailedError(LlamaMCPError):
     def without_reply(self) -> "TurnFailedError":
         """Return the same for somebody who has seen what had come."""
         return TurnFailedError(self.session_id, self.turn, self._cause, "")
+
+
+class TooManyTurnsError(LlamaMCPError):
+    """An owner has as many turns under way as the token allows."""
+
+    next_step = "{Wait} or {cancel} in one of these sessions, then call again."
+
+    def __init__(self, limit: int, sessions: Sequence[str]) -> None:
+        """Take how many may be under way, and the sessions of those that are."""
+        shown = f" ({first_few(sessions, 3)})" if sessions else ""
+        super().__init__(
+            f"This token may have {counted(limit, 'turn')} under way at once, waiting ones "
+            f"included, and has them{shown}. Nothing was sent or kept."
+        )
+
+
+class DayIsSpentError(LlamaMCPError):
+    """An owner's turns of a day took as many tokens as the token allows."""
+
+    next_step = "Call again then, or let the operator allow more."
+
+    def __init__(self, limit: int, used: int, seconds: float) -> None:
+        """Take the limit, what is used of it, and after how many seconds there is more."""
+        again = utc_text(time.time() + seconds)
+        super().__init__(
+            f"This token may use {limit:,} tokens in 24 hours, read and written, and has used "
+            f"{used:,}. There is more in {lasting(seconds)}, at {again}. Nothing was sent or kept."
+        )
 
 
 class ReplyElsewhereError(LlamaMCPError):

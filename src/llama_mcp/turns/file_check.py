@@ -71,7 +71,7 @@ async def _check_sight(files: Sequence[Attachment], server: ReadyServer) -> None
 
 async def _next_turn(request: ChatRequest, archive: Archive) -> BegunTurn:
     """Return the turn as it would begin."""
-    begun = await archive.next_turn(request.session_id or "")
+    begun = await archive.next_turn(request.session_id or "", owner=request.owner)
     return replace(begun, attached={**begun.attached, begun.turn: request.files})
 
 
@@ -79,7 +79,8 @@ async def _alone(request: ChatRequest, server: ReadyServer, archive: Archive) ->
     """Return the prompt without any history."""
     system_prompt = request.system_prompt
     if request.session_id is not None:
-        system_prompt = (await archive.session(request.session_id)).system_prompt
+        session = await archive.session(request.session_id, owner=request.owner)
+        system_prompt = session.system_prompt
     system_prompt = system_prompt or server.system_prompt
     head = [{"role": "system", "content": system_prompt}] if system_prompt else []
     return [*head, user_message(request.message, request.files)]

@@ -203,7 +203,8 @@ class Generation:
         if self._second_try is not None:
             prompt = replace(prompt, messages=self._second_try.messages(prompt.messages))
         slots, queue = self._server.total_slots, self._parts.queues.of(self._server.serving_id)
-        async with queue.slot(self._session_id, slots, self._note_place):
+        owner = self._parts.begun.owner
+        async with queue.slot(self._session_id, slots, self._note_place, owner=owner):
             await self._receive(self._rest or prompt)
         if self._rest is None and self._second_try is None:
             known, reader = self._parts.known_prompts, self._server.serving_id

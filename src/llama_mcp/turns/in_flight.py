@@ -12,6 +12,7 @@ from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.left_turns import CutOffCall
 from llama_mcp.sessions.records import TurnStatus
+from llama_mcp.turns.admission import Admission
 from llama_mcp.turns.archived_reply import archived_reply
 from llama_mcp.turns.calls import JOINED, Call, Calls, digest_of
 from llama_mcp.turns.chat_request import ChatRequest
@@ -52,6 +53,7 @@ class InFlight:
         self._archive = archive
         self._tasks = tasks
         self._own = OwnTurns(tasks)
+        self.admission = Admission(archive, self.open_turns)
         self.left = left
         self._calls = Calls()
         self.queues = SlotQueues()
@@ -81,16 +83,16 @@ class InFlight:
         await self._calls.settle(digest)
         if joined := self._calls.join(digest):
             return joined
-        cut_off = await self._archive.cut_off_call(digest)
+        cut_off = await self._archive.cut_off_call(digest, owner=request.owner)
         if cut_off is None or cut_off.is_cancelled:
             turn = await self.take_turn(request, digest, cut_off, tell_wait)
             before = (cut_off.session_id, cut_off.turn) if cut_off else None
             is_same = (turn.session_id, turn.number) == before
             return self._calls.note(digest, turn, 2 if is_same else 1)
-        left = await self.latest(cut_off.session_id)
+        left = await self.latest(cut_off.session_id, owner=request.owner)
         if isinstance(left, Turn):
             return self._calls.note(digest, left, 2)
-        return Call(cut_off.session_id, None)
+        return Call(cut_off.session_id, request.owner, None)
 
     async def answered(self, call: Call, reply: ChatReply) -> ChatReply:
         """Return the reply as the call gives it; from now on its caller has had a result."""
@@ -126,43 +128,46 @@ class InFlight:
             LlamaMCPError: One of its kinds; nothing was archived then.
         """
         request.check()
-        request, schema_notes = await with_schema_read(request)
-        request_notes = [*schema_notes, *request.file_notes]
-        if request.session_id is not None:
-            with new_session_offered():
-                await self._check_session(request.session_id)
-        to_know = self._servers, self._archive, tell_wait
-        server, model_notes = await server_for_turn(request, *to_know)
-        request_notes += model_notes
-        if cancelled is not None:
-            again = await reopen(self._archive, cancelled, request, server)
-            if again is not None:
-                notes = [*server.notes, *request_notes, *again.notes]
-                return self._start(again.begun, request, server, notes, reopened=again)
-        return await self._begin(request, server, request_notes, digest)
+        request, request_notes = await with_schema_read(request)
+        async with self.admission.beginning(request.owner, request.limits):
+            if request.session_id is not None:
+                with new_session_offered():
+                    await self._check_session(request.session_id, request.owner)
+            to_know = self._servers, self._archive, tell_wait
+            server, model_notes = await server_for_turn(request, *to_know)
+            request_notes = [*request_notes, *request.file_notes, *model_notes]
+            if cancelled is not None:
+                again = await reopen(self._archive, cancelled, request, server)
+                if again is not None:
+                    notes = [*server.notes, *request_notes, *again.notes]
+                    return self._start(again.begun, request, server, notes, reopened=again)
+            return await self._begin(request, server, request_notes, digest)
 
-    async def latest(self, session_id: str) -> Turn | Job | None:
+    async def latest(self, session_id: str, *, owner: str) -> Turn | Job | None:
         """Return the session's last turn or job if this process began and still knows it whole.
 
         Raises:
-            SessionNotFoundError: There is no such session.
+            SessionNotFoundError: The owner has no such session.
         """
-        session_id = await self._archive.find_id(session_id)
-        turn = self._own.last_of(session_id)
+        session_id = await self._archive.find_id(session_id, owner=owner)
+        turn = self._own.last_of(session_id, owner)
         if turn is None or (turn.is_over and turn.is_saved):
-            turn = await self.take_over(session_id) or turn
+            turn = await self.take_over(session_id, owner=owner) or turn
         if turn is None or not turn.is_over or not turn.is_saved:
             return turn
         # Another process may have gone on with the session, or with a turn that was cancelled here.
-        known, last = turn.snapshot(), await self._archive.last_turn(session_id)
+        known = turn.snapshot()
+        last = await self._archive.last_turn(session_id, owner=owner)
         is_last = (turn.number, known.status, known.reply) == (last.turn, last.status, last.reply)
         return turn if is_last else None
 
-    async def archived_reply(self, session_id: str, wait_seconds: float) -> ChatReply:
+    async def archived_reply(
+        self, session_id: str, wait_seconds: float, *, owner: str
+    ) -> ChatReply:
         """Return the session's last reply, whoever receives it: archived_reply.py."""
-        return await archived_reply(self._archive, session_id, wait_seconds)
+        return await archived_reply(self._archive, session_id, wait_seconds, owner=owner)
 
-    async def cancel(self, session_id: str) -> ChatReply:
+    async def cancel(self, session_id: str, *, owner: str) -> ChatReply:
         """Stop the reply that is being generated in the session, and return what came of it.
 
         Raises:
@@ -170,24 +175,26 @@ class InFlight:
             NoReplyUnderwayError: The session has no turn.
             TurnFailedError: The last turn broke off before it could be stopped.
         """
-        turn = await self.latest(session_id)
+        turn = await self.latest(session_id, owner=owner)
         if turn is not None and not turn.is_over:
             await turn.cancel()
             return await turn.deliver()
         over = turn and await turn.deliver()
-        reply = over or await self.archived_reply(session_id, wait_seconds=0)
+        reply = over or await self.archived_reply(session_id, 0, owner=owner)
         if reply.status is TurnStatus.IN_PROGRESS:
-            point = await self._archive.ask_cancel(reply.session_id, reply.turn)
+            point = await self._archive.ask_cancel(reply.session_id, reply.turn, owner=owner)
             if point is not None:
                 # Its slot is free at once, however long the other process takes to look.
                 await self.left.stop(point)
-            reply = await self.archived_reply(reply.session_id, CANCEL_SECONDS)
+            reply = await self.archived_reply(reply.session_id, CANCEL_SECONDS, owner=owner)
             if reply.status is TurnStatus.IN_PROGRESS:
                 raise ReplyElsewhereError(reply.session_id, CANCEL_SECONDS)
             return reply
         return reply.model_copy(update={"notes": [*reply.notes, NOTHING_STOPPED]})
 
-    async def take_over(self, session_id: str, *, is_asked_for: bool = True) -> Turn | None:
+    async def take_over(
+        self, session_id: str, *, owner: str, is_asked_for: bool = True
+    ) -> Turn | None:
         """Read on with the session's reply if the process that received it has ended.
 
         Returns:
@@ -195,7 +202,9 @@ class InFlight:
         """
         # Shielded: what was taken over must be read.
         with anyio.CancelScope(shield=True):
-            left = await adopt(self._archive, self.left, session_id, is_asked_for=is_asked_for)
+            left = await adopt(
+                self._archive, self.left, session_id, owner=owner, is_asked_for=is_asked_for
+            )
             if left is None:
                 return None
             turn = self._start(left.begun, left.request, left.server, left.notes, left)
@@ -213,7 +222,7 @@ class InFlight:
                 point, left.age_seconds
             )
             if not is_open:
-                await self.take_over(left.session_id, is_asked_for=False)
+                await self.take_over(left.session_id, owner=left.owner, is_asked_for=False)
         await self.left.clear(await self._archive.stream_ids())
 
     async def withdraw(self, call: Call) -> None:
@@ -221,16 +230,17 @@ class InFlight:
 
         Not during shutdown, nor when another call has joined the turn since.
         """
-        turn = call.turn or self._own.last_of(call.session_id)
+        turn = call.turn or self._own.last_of(call.session_id, call.owner)
         if turn is not None and call.is_latest and not self.is_shutting_down:
             with anyio.CancelScope(shield=True):
                 await turn.cancel()
 
-    async def _check_session(self, session_id: str) -> None:
-        session_id = await self._archive.find_id(session_id)
-        if last := await self.take_over(session_id) or self._own.last_of(session_id):
+    async def _check_session(self, session_id: str, owner: str) -> None:
+        session_id = await self._archive.find_id(session_id, owner=owner)
+        taken_over = await self.take_over(session_id, owner=owner)
+        if last := taken_over or self._own.last_of(session_id, owner):
             await last.wait_if_cancelled()
-        await self._archive.check_idle(session_id)
+        await self._archive.check_idle(session_id, owner=owner)
 
     async def _begin(
         self,
@@ -245,6 +255,7 @@ class InFlight:
             begun = await self._archive.begin_turn(
                 request.session_id,
                 request.message,
+                owner=request.owner,
                 system_prompt=request.system_prompt,
                 history=request.history,
                 model=server.model,

@@ -20,9 +20,10 @@ class OwnTurns:
         """Return those that are not over, oldest first."""
         return [turn for turn in self._turns.values() if not turn.is_over]
 
-    def last_of(self, session_id: str) -> Turn | Job | None:
-        """Return the session's last one, if this process has run it and still knows it whole."""
-        return self._turns.get(session_id)
+    def last_of(self, session_id: str, owner: str) -> Turn | Job | None:
+        """Return the last one of the owner's session, if this process still knows it whole."""
+        turn = self._turns.get(session_id)
+        return turn if turn is not None and turn.owner == owner else None
 
     def start(self, turn: Turn | Job) -> None:
         """Have one that is in the archive generated, and know it until it is over."""

@@ -42,7 +42,8 @@ class Turn(Underway):
         before = left or parts.reopened
         reply = before.reply if before else PartialReply(model=server.model, load=server.load)
         run = server.serving_id
-        super().__init__(begun.session.session_id, begun.turn, reply, parts.archive, notes, run)
+        of_session = begun.session.session_id, begun.owner, begun.turn
+        super().__init__(*of_session, reply, parts.archive, notes, run)
         self._sampling = parts.request.sampling
         self._save_to = parts.request.save_to
         self._written = Written()
@@ -141,7 +142,9 @@ class Turn(Underway):
             earlier = await self._archive.earlier_underway(self.session_id, self._server.serving_id)
         except ArchiveError:
             return None
-        return Place(None, earlier) if len(earlier) >= self._server.total_slots else None
+        behind = len(earlier.own) + earlier.others
+        is_behind = behind >= self._server.total_slots
+        return Place(None, earlier.own, earlier.others) if is_behind else None
 
     async def _generate(self, second_try: SecondTry | None = None) -> TurnStatus:
         if second_try is None and self._is_first_try_over:

@@ -26,6 +26,7 @@ class Underway:
     def __init__(
         self,
         session_id: str,
+        owner: str,
         number: int,
         reply: PartialReply,
         archive: Archive,
@@ -33,6 +34,7 @@ class Underway:
         run: str,
     ) -> None:
         self.session_id = session_id
+        self.owner = owner
         self.number = number
         self.reply = reply
         self.following = Following(reply)

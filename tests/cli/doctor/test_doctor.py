@@ -182,7 +182,7 @@ def archive(llama_mcp: LlamaMCP) -> Path:
     made += "import anyio, pathlib, sys\n"
     made += "async def make():\n"
     made += "    archive = Archive(pathlib.Path(sys.argv[1]))\n"
-    made += "    await archive.begin_turn(None, 'hello ' * 10000)\n"
+    made += "    await archive.begin_turn(None, 'hello ' * 10000, owner='local')\n"
     made += "    await archive.close()\n"
     made += "anyio.run(make)\n"
     path = llama_mcp.home / "sessions.db"

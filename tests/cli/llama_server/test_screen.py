@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.display.columns import width_of
 from llama_mcp.cli.llama_server.screen import screen
 from llama_mcp.cli.terminal import Terminal
@@ -37,7 +38,9 @@ STATUS = ServerStatus(
 SEEN = Overview(
     status=STATUS,
     slots=[Slot(id=0, is_processing=True, ctx_size=1000, tokens=500)],
-    turns=[UnderwayRow(session_id="k7m2-q9x4-tbhz", title=EVIL, seconds=3.0, pid=99)],
+    turns=[
+        UnderwayRow(session_id="k7m2-q9x4-tbhz", title=EVIL, seconds=3.0, pid=99, owner=LOCAL_OWNER)
+    ],
     metrics=ServerMetrics(state=ServerState.READY, generated_tokens_per_second=12.34),
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from tests.cli.running import run, terminal
@@ -21,7 +22,7 @@ async def talks(llama_mcp: LlamaMCP) -> list[str]:
     archive = Archive(llama_mcp.home / "sessions.db")
     ids = []
     for message, reply in (("about apples", "Apples are red."), (f"pears {EVIL}", EVIL)):
-        begun = await archive.begin_turn(None, message)
+        begun = await archive.begin_turn(None, message, owner=LOCAL_OWNER)
         ending = TurnEnding(status=TurnStatus.COMPLETE, reply=reply, model="tiny")
         await archive.end_turn(begun.session.session_id, begun.turn, ending)
         ids.append(begun.session.session_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.surface.sizes import MAX_FRAME_BYTES
@@ -32,7 +33,7 @@ async def session_id(shared_llama_mcp: LlamaMCP) -> str:
     session: str | None = None
     for message in MESSAGES:
         prompt = None if session else PROMPT
-        begun = await archive.begin_turn(session, message, system_prompt=prompt)
+        begun = await archive.begin_turn(session, message, system_prompt=prompt, owner=LOCAL_OWNER)
         session = begun.session.session_id
         failed = TurnEnding(status=TurnStatus.FAILED, error="too long")
         await archive.end_turn(session, begun.turn, failed)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.keeper import kv_files
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.status import LaunchArguments
@@ -46,7 +47,9 @@ class Home:
     async def say(self, message: str, session_id: str | None = None) -> ChatReply:
         """Have a whole turn, always drawn the same way."""
         sampling = Sampling(temperature=0, max_tokens=8)
-        request = ChatRequest(message=message, session_id=session_id, sampling=sampling)
+        request = ChatRequest(
+            message=message, session_id=session_id, sampling=sampling, owner=LOCAL_OWNER
+        )
         turn = await self.services.in_flight.take_turn(request)
         await until(lambda: turn.is_over, "the turn is over")
         assert turn.error is None

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.keeper import kv_files, run_dir
 from llama_mcp.llama_server.errors import LlamaServerLostError
 from llama_mcp.llama_server.restored_prompt import FROM_DISK, INEFFECTIVE, KeptPrompt, ServedTurn
@@ -132,7 +133,7 @@ async def test_a_file_with_which_llama_server_was_lost_is_not_tried_again(
     await home.stop()
     await home.start()
     ready, archive = await home.ready(), home.services.archive
-    begun = await archive.begin_turn(session, "Go on.")
+    begun = await archive.begin_turn(session, "Go on.", owner=LOCAL_OWNER)
     reply = PartialReply(model=ready.model)
     body = {"messages": [{"role": "user", "content": LONG}]}
     with pytest.raises(LlamaServerLostError):
@@ -201,7 +202,7 @@ async def test_deleting_a_session_deletes_what_is_saved_and_has_no_more_saved(ho
     assert len(home.proved()) == 2  # as many as there are slots
     await home.say("Go on.", gone)
     await home.say("Go on.", lively)
-    await home.services.delete_session(gone)
+    await home.services.delete_session(gone, owner=LOCAL_OWNER)
     assert not [path for path in home.files() if path.stem == gone]
     await home.say("And on.", lively)
     await home.stop()
@@ -215,14 +216,14 @@ async def test_deleting_deletes_what_is_not_known_whose_it_is(home: Home) -> Non
     sessions = [(await home.say(name + LONG)).session_id for name in "AB"]
     await home.stop()
     assert len(home.proved()) == 2
-    await home.services.delete_session(sessions[0])
+    await home.services.delete_session(sessions[0], owner=LOCAL_OWNER)
     assert not home.files()
 
 
 async def test_a_fork_has_no_part_in_what_is_saved(home: Home) -> None:
     origin = (await home.say(LONG)).session_id
     await home.stop()
-    fork = (await home.services.archive.fork_session(origin)).session_id
+    fork = (await home.services.archive.fork_session(origin, owner=LOCAL_OWNER)).session_id
     assert (await home.say("Go on.", fork)).receipt.restore is None
     assert (await home.say("Go on.", origin)).receipt.restore == FROM_DISK
 
@@ -238,7 +239,7 @@ async def test_a_session_with_the_same_beginning_takes_nothing_from_another(
         assert (await home.say("Go on.", first)).receipt.restore == FROM_DISK
         assert not [path for path in home.files() if path.stem == first]
         assert (await home.say("Go on.", second)).receipt.restore == FROM_DISK
-        await home.services.delete_session(second)
+        await home.services.delete_session(second, owner=LOCAL_OWNER)
         assert not home.files()
 
 
@@ -308,9 +309,9 @@ async def test_once_it_is_switched_off_nothing_is_saved_of_what_was_launched_bef
 async def test_what_is_saved_of_a_session_that_cannot_be_deleted_now_stays(home: Home) -> None:
     session = (await home.say(LONG)).session_id
     await home.stop()
-    await home.services.archive.begin_turn(session, "Go on.")
+    await home.services.archive.begin_turn(session, "Go on.", owner=LOCAL_OWNER)
     with pytest.raises(SessionBusyError):
-        await home.services.delete_session(session)
+        await home.services.delete_session(session, owner=LOCAL_OWNER)
     assert len(home.proved()) == 1
 
 
@@ -323,7 +324,7 @@ async def test_what_is_saved_of_sessions_that_are_gone_is_swept(
         await home.say("Go on.", session)
         assert [path.stem for path in home.files()] == [session]
         # By a version that knows nothing of them.
-        await home.services.archive.delete_session(session)
+        await home.services.archive.delete_session(session, owner=LOCAL_OWNER)
     async with open_home() as home:
         await home.services.supervisor.status()
         await until(lambda: session not in {path.stem for path in home.files()}, "it is swept")

@@ -11,6 +11,7 @@ import anyio
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError, ArchiveLockedError
 from llama_mcp.sessions.patience import waiting_at_most
@@ -28,7 +29,9 @@ from llama_mcp.sessions.archive import Archive
 
 async def main():
     archive = Archive(Path(sys.argv[1]))
-    for attempt in (archive.begin_turn(None, "hello"), archive.list_sessions()):
+    for attempt in (
+        archive.begin_turn(None, "hello", owner="local"), archive.list_sessions(owner="local")
+    ):
         try:
             await attempt
         except ArchiveError as error:
@@ -47,11 +50,11 @@ from llama_mcp.sessions.archive import Archive
 async def main():
     archive, session_id = Archive(Path(sys.argv[1])), sys.argv[2]
     for attempt, count in (
-        (archive.list_sessions(), lambda found: found.total),
-        (archive.turns(session_id), lambda page: page.total),
-        (archive.list_sessions("message"), lambda found: found.total),
-        (archive.turn_statistics(), lambda models: 1),
-        (archive.delete_session(session_id), lambda session: "deleted"),
+        (archive.list_sessions(owner="local"), lambda found: found.total),
+        (archive.turns(session_id, owner="local"), lambda page: page.total),
+        (archive.list_sessions("message", owner="local"), lambda found: found.total),
+        (archive.turn_statistics(owner="local"), lambda models: 1),
+        (archive.delete_session(session_id, owner="local"), lambda session: "deleted"),
     ):
         try:
             print(count(await attempt))
@@ -69,9 +72,9 @@ from llama_mcp.sessions.archive import Archive
 
 async def main():
     archive = Archive(Path(sys.argv[1]))
-    print((await archive.list_sessions()).total, flush=True)
+    print((await archive.list_sessions(owner="local")).total, flush=True)
     sys.stdin.readline()
-    print((await archive.list_sessions()).total, flush=True)
+    print((await archive.list_sessions(owner="local")).total, flush=True)
 
 anyio.run(main)
 """
@@ -176,7 +179,7 @@ async def test_what_others_write_to_an_archive_that_may_only_be_read_is_seen(
 async def test_a_path_that_is_too_long_for_sqlite_is_said_to_be(tmp_path: Path) -> None:
     path = tmp_path.joinpath(*["a" * 200] * 3, "sessions.db")
     with pytest.raises(ArchiveError, match=rf"its path has {len(str(path))} bytes.*shorter path"):
-        await Archive(path).list_sessions()
+        await Archive(path).list_sessions(owner=LOCAL_OWNER)
 
 
 async def test_a_file_that_stays_locked_is_an_error_and_the_archive_works_afterwards(
@@ -189,28 +192,28 @@ async def test_a_file_that_stays_locked_is_an_error_and_the_archive_works_afterw
             waiting_at_most(0),
             pytest.raises(ArchiveLockedError, match="locked by another .* Nothing that was saved"),
         ):
-            await archive.begin_turn(session_id, "hello")
-        assert (await archive.turns(session_id)).total == 1
+            await archive.begin_turn(session_id, "hello", owner=LOCAL_OWNER)
+        assert (await archive.turns(session_id, owner=LOCAL_OWNER)).total == 1
 
-    assert (await archive.begin_turn(session_id, "hello")).turn == 2
+    assert (await archive.begin_turn(session_id, "hello", owner=LOCAL_OWNER)).turn == 2
 
 
 async def test_an_ending_that_found_the_file_locked_is_written_by_the_next_call(
     archive: Archive, other: Archive, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llama_mcp.sessions.archive.ENDING_SECONDS", 0.0)
-    session_id = (await archive.begin_turn(None, "hello")).session.session_id
+    monkeypatch.setattr("llama_mcp.sessions.turn_archive.ENDING_SECONDS", 0.0)
+    session_id = (await archive.begin_turn(None, "hello", owner=LOCAL_OWNER)).session.session_id
     ending = TurnEnding(status=TurnStatus.COMPLETE, reply="the whole reply")
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(ArchiveError):
             await archive.end_turn(session_id, 1, ending)
         with waiting_at_most(0), pytest.raises(ArchiveLockedError):
-            await archive.begin_turn(session_id, "next")
+            await archive.begin_turn(session_id, "next", owner=LOCAL_OWNER)
 
     await archive.close()
 
-    assert (await other.last_turn(session_id)).reply == "the whole reply"
+    assert (await other.last_turn(session_id, owner=LOCAL_OWNER)).reply == "the whole reply"
 
 
 async def test_who_waits_for_a_busy_writer_holds_up_nobody_and_succeeds(
@@ -220,14 +223,14 @@ async def test_who_waits_for_a_busy_writer_holds_up_nobody_and_succeeds(
     begun: list[int] = []
 
     async def begin() -> None:
-        begun.append((await archive.begin_turn(session_id, "hello")).turn)
+        begun.append((await archive.begin_turn(session_id, "hello", owner=LOCAL_OWNER)).turn)
 
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(begin)
             for _ in range(3):
-                assert (await archive.list_sessions()).total == 1
+                assert (await archive.list_sessions(owner=LOCAL_OWNER)).total == 1
             assert not begun
             writer.execute("COMMIT")
     assert begun == [2]
@@ -242,8 +245,8 @@ async def test_a_file_that_is_locked_from_the_beginning_is_opened_when_it_is_fre
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")
         holder.execute("BEGIN EXCLUSIVE")
         with waiting_at_most(0), pytest.raises(ArchiveLockedError):
-            await other.list_sessions()
-    assert (await other.list_sessions()).total == 1
+            await other.list_sessions(owner=LOCAL_OWNER)
+    assert (await other.list_sessions(owner=LOCAL_OWNER)).total == 1
 
 
 async def test_a_process_that_ends_waits_for_nobody(archive: Archive, path: Path) -> None:
@@ -258,23 +261,23 @@ async def test_a_process_that_ends_waits_for_nobody(archive: Archive, path: Path
                     anyio.fail_after(PATIENCE_SECONDS / 2),
                     pytest.raises(ArchiveLockedError),
                 ):
-                    await archive.begin_turn(session_id, "hello")
+                    await archive.begin_turn(session_id, "hello", owner=LOCAL_OWNER)
 
             tasks.start_soon(begin)
-            await archive.list_sessions()
+            await archive.list_sessions(owner=LOCAL_OWNER)
             archive.shorten_waits()
 
 
 async def test_a_folder_in_the_place_of_the_file_is_an_error(archive: Archive, path: Path) -> None:
     os.makedirs(path)
     with pytest.raises(ArchiveError):
-        await archive.list_sessions()
+        await archive.list_sessions(owner=LOCAL_OWNER)
 
 
 async def test_a_file_in_the_place_of_the_folder_is_an_error(archive: Archive, path: Path) -> None:
     put(path.parent, b"")
     with pytest.raises(ArchiveError, match="has no folder to lie in"):
-        await archive.list_sessions()
+        await archive.list_sessions(owner=LOCAL_OWNER)
 
 
 def test_an_error_without_a_number_is_still_told_with_a_next_step() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.sqlite import migrations
 from llama_mcp.sessions.sqlite.migrations import MIGRATIONS, Migration, applied_count, migrate
@@ -93,7 +94,7 @@ async def test_every_word_of_an_older_archive_is_found_in_any_spelling(
 
 
 async def _found(archive: Archive, *queries: str) -> list[int]:
-    return [(await archive.list_sessions(query)).total for query in queries]
+    return [(await archive.list_sessions(query, owner=LOCAL_OWNER)).total for query in queries]
 
 
 def _insert_turn(connection: sqlite3.Connection, session_key: int, reply: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError, SessionNotFoundError
 from llama_mcp.sessions.sqlite.migrations import MIGRATIONS
@@ -43,9 +44,9 @@ async def test_a_damaged_file_that_another_program_holds_open_stays_where_it_is(
     before = snapshot(path.parent)
     archive = Archive(path)
     with path.open("rb"), pytest.raises(ArchiveError, match="is locked by another program"):
-        await archive.list_sessions()
+        await archive.list_sessions(owner=LOCAL_OWNER)
     assert snapshot(path.parent) == before
-    await archive.list_sessions()
+    await archive.list_sessions(owner=LOCAL_OWNER)
     assert len(damaged_files(path)) == 1
     await archive.close()
 
@@ -72,7 +73,7 @@ async def test_everything_is_private_to_its_owner_whatever_the_umask(path: Path)
 async def test_a_file_that_others_could_read_is_made_private(path: Path) -> None:
     put(path, b"", mode=0o644)
     archive = Archive(path)
-    await archive.list_sessions()
+    await archive.list_sessions(owner=LOCAL_OWNER)
     assert mode_of(path) == 0o600
     await archive.close()
 
@@ -80,7 +81,7 @@ async def test_a_file_that_others_could_read_is_made_private(path: Path) -> None
 async def test_a_closed_archive_opens_again_with_all_that_was_in_it(archive: Archive) -> None:
     session_id = await have_session(archive, turns=2)
     await archive.close()
-    assert (await archive.turns(session_id)).total == 2
+    assert (await archive.turns(session_id, owner=LOCAL_OWNER)).total == 2
 
 
 async def test_a_newer_file_is_refused_and_left_as_it_is(path: Path) -> None:
@@ -96,7 +97,7 @@ async def test_a_newer_file_is_refused_and_left_as_it_is(path: Path) -> None:
     before = snapshot(path.parent)
 
     with pytest.raises(ArchiveError, match="newer llama-mcp.*Update llama-mcp"):
-        await archive.list_sessions()
+        await archive.list_sessions(owner=LOCAL_OWNER)
 
     assert snapshot(path.parent) == before
     assert damaged_files(path) == []
@@ -113,7 +114,7 @@ async def test_a_database_of_another_program_is_refused_and_left_as_it_is(
     before = snapshot(path.parent)
 
     with pytest.raises(ArchiveError, match="another program"):
-        await archive.begin_turn(None, "hello")
+        await archive.begin_turn(None, "hello", owner=LOCAL_OWNER)
 
     assert snapshot(path.parent) == before
 
@@ -139,7 +140,7 @@ async def test_a_damaged_file_is_moved_aside_whole_and_a_fresh_one_opened(
     assert moved.read_bytes() == content
     assert str(moved) in (archive.notice() or "")
     assert archive.notice() is None
-    assert (await archive.last_turn(session_id)).reply == "hi"
+    assert (await archive.last_turn(session_id, owner=LOCAL_OWNER)).reply == "hi"
 
 
 async def test_that_a_damaged_file_was_moved_aside_is_logged_once_with_its_new_path(
@@ -157,7 +158,7 @@ async def test_a_file_cut_short_is_moved_aside(archive: Archive, path: Path) -> 
     await archive.close()
     os.truncate(path, 6000)
 
-    assert (await archive.list_sessions()).total == 0
+    assert (await archive.list_sessions(owner=LOCAL_OWNER)).total == 0
 
     assert [moved.stat().st_size for moved in damaged_files(path)] == [6000]
     assert str(damaged_files(path)[0]) in (archive.notice() or "")
@@ -171,14 +172,14 @@ async def test_damage_found_while_in_use_is_reported_and_the_next_call_works(
     content = damage_index(path, SESSION_INDEX)
 
     with pytest.raises(ArchiveError, match="damaged") as failure:
-        await archive.begin_turn(session_id, "hello again")
+        await archive.begin_turn(session_id, "hello again", owner=LOCAL_OWNER)
 
     (moved,) = damaged_files(path)
     assert str(moved) in str(failure.value)
     assert moved.read_bytes() == content
     await say(archive, "a new beginning", "yes")
     with pytest.raises(SessionNotFoundError):
-        await archive.session(session_id)
+        await archive.session(session_id, owner=LOCAL_OWNER)
 
 
 @pytest.mark.posix
@@ -189,13 +190,13 @@ async def test_two_archives_that_find_the_same_damage_move_one_file_aside(
     await archive.close()
     damage_index(path, SESSION_INDEX)
     # Opens the damaged file before the first one moves it.
-    assert (await other.list_sessions()).total == 1
+    assert (await other.list_sessions(owner=LOCAL_OWNER)).total == 1
     with pytest.raises(ArchiveError, match="damaged"):
-        await archive.session(session_id)
+        await archive.session(session_id, owner=LOCAL_OWNER)
 
     new = await say(archive, "a new beginning", "yes")
 
-    assert (await other.session(new)).title == "a new beginning"
+    assert (await other.session(new, owner=LOCAL_OWNER)).title == "a new beginning"
     assert len(damaged_files(path)) == 1
 
 
@@ -212,7 +213,7 @@ async def test_processes_that_open_a_damaged_file_at_once_share_one_fresh_archiv
         writer.kill()
         writer.communicate()
 
-    assert (await archive.list_sessions()).total == 8
+    assert (await archive.list_sessions(owner=LOCAL_OWNER)).total == 8
     assert [moved.read_bytes() for moved in damaged_files(path)] == [b"damaged" * 1000]
 
 
@@ -224,7 +225,7 @@ async def test_an_archive_that_was_deleted_while_in_use_is_begun_again(
     for suffix in ("", "-wal", "-shm"):
         os.unlink(f"{path}{suffix}")
 
-    assert (await archive.list_sessions()).total == 0
+    assert (await archive.list_sessions(owner=LOCAL_OWNER)).total == 0
     assert "moved or deleted" in (archive.notice() or "")
 
 
@@ -233,7 +234,7 @@ async def test_who_only_looks_leaves_a_damaged_archive_as_it_is(tmp_path: Path) 
     path.write_bytes(b"no database at all " * 100)
     archive = Archive(path, may_replace=False)
     with pytest.raises(ArchiveError, match="is damaged .* and was left as it is"):
-        await archive.list_sessions()
+        await archive.list_sessions(owner=LOCAL_OWNER)
     await archive.close()
     assert path.read_bytes() == b"no database at all " * 100
     assert not any("damaged" in name for name in os.listdir(tmp_path))

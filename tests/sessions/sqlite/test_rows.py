@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.attachments import AttachedFile, Attachment, SaveTo
 from llama_mcp.sessions.begun_turns import BegunTurn
@@ -76,6 +77,7 @@ async def begun(archive: Archive) -> BegunTurn:
         sampling={"seed": 1},
         attached=[TEXT],
         save_to=SAVE_TO,
+        owner=LOCAL_OWNER,
     )
     await archive.end_turn(begun.session.session_id, begun.turn, whole_ending())
     return begun
@@ -104,7 +106,7 @@ async def test_an_ending_writes_every_column_that_it_has(begun: BegunTurn, path:
 
 
 async def test_what_was_written_is_read(archive: Archive, begun: BegunTurn) -> None:
-    turn = await archive.last_turn(begun.session.session_id)
+    turn = await archive.last_turn(begun.session.session_id, owner=LOCAL_OWNER)
     expected = {
         "turn": 2, "message": "message", "sampling": {"seed": 1}, "imported": False,
         "files": (TEXT.file,), "save_to": SAVE_TO,
@@ -119,7 +121,7 @@ async def test_what_was_written_is_read(archive: Archive, begun: BegunTurn) -> N
 async def test_a_copy_has_every_column_but_those_that_are_left_out_on_purpose(
     archive: Archive, begun: BegunTurn, path: Path
 ) -> None:
-    await archive.fork_session(begun.session.session_id)
+    await archive.fork_session(begun.session.session_id, owner=LOCAL_OWNER)
 
     rows = rows_of(path, ", ".join(TURN_COLUMNS))
     assert rows[:2] == rows[2:]
@@ -129,7 +131,7 @@ async def test_a_copy_has_every_column_but_those_that_are_left_out_on_purpose(
 async def test_every_column_of_a_file_is_written_and_copied(
     archive: Archive, begun: BegunTurn, path: Path
 ) -> None:
-    await archive.fork_session(begun.session.session_id)
+    await archive.fork_session(begun.session.session_id, owner=LOCAL_OWNER)
 
     with closing(sqlite3.connect(path)) as connection:
         first, copy = connection.execute("SELECT * FROM attachments ORDER BY turn_key").fetchall()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.records import SessionList
 from llama_mcp.sessions.sqlite import walking
@@ -22,11 +23,11 @@ async def test_titles_messages_and_replies_are_searched_and_the_piece_is_shown(
     session_id = await say(archive, "How do I bake bread?", "With flour, water and patience.")
 
     for query in ("bread", "patience"):
-        (session,) = (await archive.list_sessions(query)).sessions
+        (session,) = (await archive.list_sessions(query, owner=LOCAL_OWNER)).sessions
         assert session.session_id == session_id
         assert query in (session.match or "")
-    await archive.update_session(session_id, title="Sourdough")
-    (session,) = (await archive.list_sessions("sourdough")).sessions
+    await archive.update_session(session_id, title="Sourdough", owner=LOCAL_OWNER)
+    (session,) = (await archive.list_sessions("sourdough", owner=LOCAL_OWNER)).sessions
     assert session.match == "Sourdough"
 
 
@@ -36,7 +37,7 @@ async def test_a_session_is_found_when_it_has_all_words_in_whatever_turns(
     found = await say(archive, "apples", "and pears")
     await say(archive, "cherries", "and grapes", found)
     await say(archive, "apples", "and plums")
-    page = await archive.list_sessions("pears apples cherries")
+    page = await archive.list_sessions("pears apples cherries", owner=LOCAL_OWNER)
     assert [session.session_id for session in page.sessions] == [found]
     assert (page.total, page.note) == (1, None)
     # The turn that has most of the words is shown.
@@ -51,9 +52,9 @@ async def test_without_a_session_that_has_all_words_those_with_most_come_first(
     await say(archive, "one word, later", "the capital")
     await say(archive, "no word", "nothing")
 
-    page = await archive.list_sessions("Italian capital of yesterday", limit=2)
+    page = await archive.list_sessions("Italian capital of yesterday", limit=2, owner=LOCAL_OWNER)
     rest = await archive.list_sessions(
-        "Italian capital of yesterday", limit=2, before=page.next_before
+        "Italian capital of yesterday", limit=2, before=page.next_before, owner=LOCAL_OWNER
     )
 
     assert titles(page) == ["two words", "one word, later"]
@@ -63,29 +64,37 @@ async def test_without_a_session_that_has_all_words_those_with_most_come_first(
 
 
 async def test_a_search_that_finds_nothing_says_among_how_many_sessions(archive: Archive) -> None:
-    assert (await archive.list_sessions("pear")).note == "Searched 0 sessions: none has this word."
+    assert (
+        await archive.list_sessions("pear", owner=LOCAL_OWNER)
+    ).note == "Searched 0 sessions: none has this word."
     await say(archive, "apple", "")
-    assert (await archive.list_sessions("pear")).note == "Searched 1 session: none has this word."
-    assert (await archive.list_sessions("a pear")).note == (
+    assert (
+        await archive.list_sessions("pear", owner=LOCAL_OWNER)
+    ).note == "Searched 1 session: none has this word."
+    assert (await archive.list_sessions("a pear", owner=LOCAL_OWNER)).note == (
         "Searched 1 session: none has any of these words."
     )
-    assert (await archive.list_sessions("!?")).note == "Searched 1 session: none has this text."
+    assert (
+        await archive.list_sessions("!?", owner=LOCAL_OWNER)
+    ).note == "Searched 1 session: none has this text."
 
 
 async def test_only_so_many_words_are_looked_for_and_it_is_said(archive: Archive) -> None:
     words = [f"word{number}" for number in range(5000)]
     await say(archive, "many", " ".join(words))
-    page = await archive.list_sessions(" ".join(words))
+    page = await archive.list_sessions(" ".join(words), owner=LOCAL_OWNER)
     assert titles(page) == ["many"]
     assert page.note == "Only the first 16 of the 5000 words were looked for."
-    (long_word,) = (await archive.list_sessions("长" * 100_000 + " many")).sessions
+    (long_word,) = (
+        await archive.list_sessions("长" * 100_000 + " many", owner=LOCAL_OWNER)
+    ).sessions
     assert long_word.title == "many"
 
 
 async def test_a_session_is_listed_once_with_the_newest_of_its_matches(archive: Archive) -> None:
     session_id = await say(archive, "first tomato", "reply")
     await say(archive, "second tomato", "reply", session_id)
-    (session,) = (await archive.list_sessions("tomato")).sessions
+    (session,) = (await archive.list_sessions("tomato", owner=LOCAL_OWNER)).sessions
     assert session.match == "second tomato"
 
 
@@ -110,7 +119,7 @@ async def test_a_session_is_listed_once_with_the_newest_of_its_matches(archive: 
 async def test_words_are_found_in_any_script(archive: Archive, text: str, query: str) -> None:
     await say(archive, "other", text)
     await say(archive, "unrelated", "nothing of it")
-    assert titles(await archive.list_sessions(query)) == ["other"]
+    assert titles(await archive.list_sessions(query, owner=LOCAL_OWNER)) == ["other"]
 
 
 async def test_a_search_is_paged_like_the_list(archive: Archive) -> None:
@@ -118,8 +127,10 @@ async def test_a_search_is_paged_like_the_list(archive: Archive) -> None:
         await say(archive, f"session {number}", "a needle")
         await say(archive, f"hay {number}", "a straw")
 
-    first = await archive.list_sessions("needle", limit=3)
-    second = await archive.list_sessions("needle", limit=3, before=first.next_before)
+    first = await archive.list_sessions("needle", limit=3, owner=LOCAL_OWNER)
+    second = await archive.list_sessions(
+        "needle", limit=3, before=first.next_before, owner=LOCAL_OWNER
+    )
 
     assert titles(first) == ["session 4", "session 3", "session 2"]
     assert titles(second) == ["session 1", "session 0"]
@@ -128,7 +139,7 @@ async def test_a_search_is_paged_like_the_list(archive: Archive) -> None:
 
 async def test_a_blank_query_lists_everything(archive: Archive) -> None:
     await say(archive, "hello", "hi!!")
-    assert (await archive.list_sessions("  ")).total == 1
+    assert (await archive.list_sessions("  ", owner=LOCAL_OWNER)).total == 1
 
 
 @pytest.mark.parametrize("query", ["!!", "(x)[0]", "…", '"', "\u0301", "😀", "%", "€", "C++"])
@@ -136,23 +147,24 @@ async def test_what_has_no_word_is_searched_for_as_it_is(archive: Archive, query
     await say(archive, "found", f"before{query}after and {query}")
     await say(archive, query, "a title")
     await say(archive, "unrelated", "C and x, one two")
-    page = await archive.list_sessions(query)
+    page = await archive.list_sessions(query, owner=LOCAL_OWNER)
     assert sorted(titles(page)) == sorted(["found", query])
     assert all(query in (session.match or "") for session in page.sessions)
 
 
 async def test_the_index_stays_in_step_with_titles_forks_and_deletions(archive: Archive) -> None:
     session_id = await say(archive, "walnut", "hazelnut")
-    fork = (await archive.fork_session(session_id)).session_id
-    assert (await archive.list_sessions("hazelnut")).total == 2
-    await archive.update_session(session_id, title="almond")
-    await archive.update_session(session_id, title="chestnut")
-    assert (await archive.list_sessions("almond")).total == 0
-    await archive.delete_session(session_id)
-    assert (await archive.list_sessions("chestnut")).total == 0
-    assert [session.session_id for session in (await archive.list_sessions("walnut")).sessions] == [
-        fork
-    ]
+    fork = (await archive.fork_session(session_id, owner=LOCAL_OWNER)).session_id
+    assert (await archive.list_sessions("hazelnut", owner=LOCAL_OWNER)).total == 2
+    await archive.update_session(session_id, title="almond", owner=LOCAL_OWNER)
+    await archive.update_session(session_id, title="chestnut", owner=LOCAL_OWNER)
+    assert (await archive.list_sessions("almond", owner=LOCAL_OWNER)).total == 0
+    await archive.delete_session(session_id, owner=LOCAL_OWNER)
+    assert (await archive.list_sessions("chestnut", owner=LOCAL_OWNER)).total == 0
+    assert [
+        session.session_id
+        for session in (await archive.list_sessions("walnut", owner=LOCAL_OWNER)).sessions
+    ] == [fork]
 
 
 async def test_a_damaged_search_index_is_built_anew_and_the_archive_stays(
@@ -164,7 +176,7 @@ async def test_a_damaged_search_index_is_built_anew_and_the_archive_stays(
         connection.execute("DELETE FROM search_data WHERE id > 10")
         connection.commit()
 
-    page = await archive.list_sessions("hazelnut")
+    page = await archive.list_sessions("hazelnut", owner=LOCAL_OWNER)
 
     assert [session.session_id for session in page.sessions] == [session_id]
     assert archive.notice() is None
@@ -184,9 +196,13 @@ async def test_of_a_common_word_the_newest_sessions_are_counted_and_it_is_said_t
     for number in range(8):
         await say(archive, f"session {number}", "an apple" if number % 2 else "apples and a pear")
 
-    first = await archive.list_sessions("appl", limit=2)
-    second = await archive.list_sessions("appl", limit=2, before=first.next_before)
-    last = await archive.list_sessions("appl", limit=9, before=second.next_before)
+    first = await archive.list_sessions("appl", limit=2, owner=LOCAL_OWNER)
+    second = await archive.list_sessions(
+        "appl", limit=2, before=first.next_before, owner=LOCAL_OWNER
+    )
+    last = await archive.list_sessions(
+        "appl", limit=9, before=second.next_before, owner=LOCAL_OWNER
+    )
 
     assert titles(first) + titles(second) == [f"session {number}" for number in (7, 6, 5, 4)]
     assert titles(last) == [f"session {number}" for number in (3, 2, 1, 0)]
@@ -205,7 +221,7 @@ async def test_a_session_that_has_changed_since_comes_first_among_those_with_a_c
         await say(archive, f"session {number}", "an apple")
     await say(archive, "pears", "none of it")
     await say(archive, "more", "apples", oldest)
-    page = await archive.list_sessions("apple", limit=2)
+    page = await archive.list_sessions("apple", limit=2, owner=LOCAL_OWNER)
     assert titles(page) == ["oldest", "session 7"]
 
 
@@ -217,7 +233,7 @@ async def test_common_words_that_few_sessions_have_together_are_searched_for_eve
     for number in range(8):
         await say(archive, f"session {number}", "an apple" if number % 2 else "a pear")
     await say(archive, "more", "apple pear apple pear", both)
-    page = await archive.list_sessions("apple pear")
+    page = await archive.list_sessions("apple pear", owner=LOCAL_OWNER)
     assert (titles(page), page.total, page.note) == (["both"], 1, None)
 
 
@@ -225,6 +241,9 @@ async def test_the_beginning_of_very_many_words_finds_all_of_them(archive: Archi
     words = [f"conversation{number}" for number in range(60)]
     await say(archive, "many", " ".join(words))
     await say(archive, "one", words[-1])
-    assert titles(await archive.list_sessions("conversation")) == ["one", "many"]
-    assert titles(await archive.list_sessions("conversation59")) == ["one", "many"]
-    assert titles(await archive.list_sessions("conversation58")) == ["many"]
+    assert titles(await archive.list_sessions("conversation", owner=LOCAL_OWNER)) == ["one", "many"]
+    assert titles(await archive.list_sessions("conversation59", owner=LOCAL_OWNER)) == [
+        "one",
+        "many",
+    ]
+    assert titles(await archive.list_sessions("conversation58", owner=LOCAL_OWNER)) == ["many"]

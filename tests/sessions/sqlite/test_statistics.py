@@ -6,6 +6,7 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import ArchiveError
 from llama_mcp.sessions.records import (
@@ -30,7 +31,7 @@ async def have_turn(
     status: TurnStatus = TurnStatus.COMPLETE,
     session_id: str | None = None,
 ) -> str:
-    begun = await archive.begin_turn(session_id, "message", model=model)
+    begun = await archive.begin_turn(session_id, "message", model=model, owner=LOCAL_OWNER)
     timing = Timing(first_token_ms=first_token_ms, tokens_per_second=rate)
     ending = TurnEnding(status=status, reply="reply", timing=timing)
     await archive.end_turn(begun.session.session_id, begun.turn, ending)
@@ -47,7 +48,7 @@ def percentile_95(values: list[float]) -> float:
 
 
 def test_an_archive_that_does_not_exist_has_no_turns_and_is_not_created(path: Path) -> None:
-    assert read_statistics(path, Statistics()) == Statistics()
+    assert read_statistics(path, Statistics(), owner=None) == Statistics()
     assert not path.exists()
 
 
@@ -58,7 +59,7 @@ async def test_medians_and_percentiles_are_those_of_the_turns(archive: Archive, 
     session_id = None
     for time, rate in zip(times, rates, strict=True):
         session_id = await have_turn(archive, time, rate, session_id=session_id)
-    assert await archive.turn_statistics() == (
+    assert await archive.turn_statistics(owner=None) == (
         TurnStatistics(
             model="m",
             turns=count,
@@ -73,7 +74,7 @@ async def test_each_model_has_its_own_figures_the_most_used_first(archive: Archi
     await have_turn(archive, 10, 1, model="seldom")
     for time in (20, 40):
         await have_turn(archive, time, 2, model="often")
-    often, seldom = await archive.turn_statistics()
+    often, seldom = await archive.turn_statistics(owner=None)
     assert (often.model, often.turns, median(often.first_token_ms)) == ("often", 2, 30)
     assert (seldom.model, seldom.turns, median(seldom.first_token_ms)) == ("seldom", 1, 10)
 
@@ -85,29 +86,31 @@ async def test_what_did_not_get_a_reply_is_a_failure_and_a_cancelled_turn_is_not
     await have_turn(archive, 30, None, status=TurnStatus.CANCELLED)
     await have_turn(archive, status=TurnStatus.FAILED)
     await have_turn(archive, status=TurnStatus.INTERRUPTED)
-    (found,) = await archive.turn_statistics()
+    (found,) = await archive.turn_statistics(owner=None)
     assert (found.turns, found.failures) == (4, 2)
     assert (median(found.first_token_ms), median(found.tokens_per_second)) == (20, 5)
 
 
 async def test_turns_without_a_figure_have_no_median(archive: Archive) -> None:
     await have_turn(archive, status=TurnStatus.FAILED)
-    (found,) = await archive.turn_statistics()
+    (found,) = await archive.turn_statistics(owner=None)
     assert found.first_token_ms is None and found.tokens_per_second is None
 
 
 async def test_only_turns_that_happened_here_count(archive: Archive) -> None:
     session_id = await have_turn(archive, 10, 5)
-    fork = await archive.fork_session(session_id)
+    fork = await archive.fork_session(session_id, owner=LOCAL_OWNER)
     await have_turn(archive, 20, 5, session_id=fork.session_id)
     history = [Message(role="user", content="Hi"), Message(role="assistant", content="Hello")]
-    begun = await archive.begin_turn(None, "under way", history=history, model="m")
-    (found,) = await archive.turn_statistics()
+    begun = await archive.begin_turn(
+        None, "under way", history=history, model="m", owner=LOCAL_OWNER
+    )
+    (found,) = await archive.turn_statistics(owner=None)
     assert (found.turns, median(found.first_token_ms)) == (2, 15)
     await archive.end_turn(
         begun.session.session_id, begun.turn, TurnEnding(status=TurnStatus.COMPLETE)
     )
-    (found,) = await archive.turn_statistics()
+    (found,) = await archive.turn_statistics(owner=None)
     assert found.turns == 3
 
 
@@ -115,26 +118,26 @@ async def test_what_another_process_writes_or_deletes_is_seen(
     archive: Archive, other: Archive
 ) -> None:
     session_id = await have_turn(other, 10, 5)
-    assert [found.turns for found in await archive.turn_statistics()] == [1]
+    assert [found.turns for found in await archive.turn_statistics(owner=None)] == [1]
     await have_turn(other, 20, 5, session_id=session_id)
-    assert [found.turns for found in await archive.turn_statistics()] == [2]
-    await other.delete_session(session_id)
-    assert await archive.turn_statistics() == ()
+    assert [found.turns for found in await archive.turn_statistics(owner=None)] == [2]
+    await other.delete_session(session_id, owner=LOCAL_OWNER)
+    assert await archive.turn_statistics(owner=None) == ()
 
 
 async def test_what_has_not_changed_is_not_read_again(archive: Archive, path: Path) -> None:
     await have_turn(archive, 10, 5)
-    known = read_statistics(path, Statistics())
-    assert read_statistics(path, known) is known
+    known = read_statistics(path, Statistics(), owner=None)
+    assert read_statistics(path, known, owner=None) is known
     await have_turn(archive, 10, 5)
-    assert read_statistics(path, known) is not known
+    assert read_statistics(path, known, owner=None) is not known
 
 
 async def test_every_write_of_anybody_changes_the_last_change_and_reading_does_not(
     archive: Archive, other: Archive
 ) -> None:
     seen = [archive.last_change()]
-    begun = await other.begin_turn(None, "message")
+    begun = await other.begin_turn(None, "message", owner=LOCAL_OWNER)
     seen.append(archive.last_change())
     await other.save_partial(begun.session.session_id, begun.turn, "rep", "")
     seen.append(archive.last_change())
@@ -143,8 +146,8 @@ async def test_every_write_of_anybody_changes_the_last_change_and_reading_does_n
     )
     seen.append(archive.last_change())
     assert len(set(seen)) == 4
-    await archive.turn_statistics()
-    await archive.list_sessions()
+    await archive.turn_statistics(owner=None)
+    await archive.list_sessions(owner=LOCAL_OWNER)
     assert archive.last_change() == seen[-1]
 
 
@@ -154,14 +157,14 @@ async def test_only_the_newest_turns_are_looked_at(archive: Archive, path: Path)
     new = await have_turn(archive, 4, 1)
     await have_turn(archive, 8, 1, session_id=new)
     await have_turn(archive, 16, 1, session_id=old)
-    (found,) = read_statistics(path, Statistics(), newest_turns=2).of_models
+    (found,) = read_statistics(path, Statistics(), newest_turns=2, owner=None).of_models
     assert (found.turns, median(found.first_token_ms)) == (2, 9)
 
 
 async def test_an_archive_that_cannot_be_read_says_so(archive: Archive, path: Path) -> None:
     put(path, b"SQLite format 3\0" + b"\xff" * 5000)
     with pytest.raises(ArchiveError, match="archive"):
-        await archive.turn_statistics()
+        await archive.turn_statistics(owner=None)
 
 
 async def test_statistics_are_read_whatever_the_folder_is_called(tmp_path: Path) -> None:
@@ -170,7 +173,7 @@ async def test_statistics_are_read_whatever_the_folder_is_called(tmp_path: Path)
     archive = Archive(folder / "sessions.db")
     await have_turn(archive)
     await archive.close()
-    (of_model,) = read_statistics(folder / "sessions.db", Statistics(), 10).of_models
+    (of_model,) = read_statistics(folder / "sessions.db", Statistics(), None, 10).of_models
     assert of_model.turns == 1
 
 

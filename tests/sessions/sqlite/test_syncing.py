@@ -7,6 +7,7 @@ from sys import executable
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.records import NewTurn, TurnEnding, TurnStatus
 from llama_mcp.sessions.sqlite.store import Store
 from llama_mcp.sessions.sqlite.writing import begin_turn, end_turn, save_partial
@@ -68,7 +69,7 @@ def test_the_end_of_a_reply_is_synced_and_with_it_what_was_committed_before(path
     said: list[str] = []
     store.connection.set_trace_callback(said.append)
     for _ in range(2):
-        session_id = begin_turn(store, None, NewTurn("hello")).session.session_id
+        session_id = begin_turn(store, None, NewTurn("hello"), owner=LOCAL_OWNER).session.session_id
         save_partial(store, session_id, 1, "a", "")
         end_turn(store, session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="a reply"))
     store.connection.set_trace_callback(None)
@@ -88,7 +89,7 @@ def test_the_log_of_writes_stays_short_while_a_long_reply_is_saved_again_and_aga
     path: Path,
 ) -> None:
     store = Store(path)
-    session_id = begin_turn(store, None, NewTurn("hello")).session.session_id
+    session_id = begin_turn(store, None, NewTurn("hello"), owner=LOCAL_OWNER).session.session_id
     for number in range(80):
         save_partial(store, session_id, 1, "text " * 100_000 + str(number), "")
     assert Path(f"{path}-wal").stat().st_size < 20_000_000

@@ -12,6 +12,7 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.services import Services, open_services
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.settings import Settings
@@ -36,7 +37,7 @@ class Watched:
         """Wait until the watch has seen what there is: only what differs from that is a change."""
         await anyio.wait_all_tasks_blocked()
         # The archive does one thing after the other, and the watch has asked it before.
-        await self.services.archive.list_sessions()
+        await self.services.archive.list_sessions(owner=LOCAL_OWNER)
 
     def told_uris(self) -> list[str]:
         return [event.uri for event in self.told if isinstance(event, ResourceUpdated)]
@@ -82,7 +83,7 @@ async def test_a_session_deleted_elsewhere_is_told_to_its_own_listeners(watched:
     markdown, _ = session_uris(session_id)
     async with watched.client.listen(resource_subscriptions=[markdown]):
         await watched.until_it_watches()
-        await watched.elsewhere.delete_session(session_id)
+        await watched.elsewhere.delete_session(session_id, owner=LOCAL_OWNER)
         await until(lambda: watched.list_changes() > 0, "the list is told of, after its end")
         assert markdown in watched.told_uris()
         assert watched.list_changes() == 1
@@ -97,7 +98,7 @@ async def test_a_change_of_this_process_is_told_once_also_while_it_is_watched(
     async with watched.client.listen(resource_subscriptions=[markdown]):
         await watched.until_it_watches()
         for count in (1, 2):
-            await archive.update_session(session_id, title=f"Title {count}")
+            await archive.update_session(session_id, title=f"Title {count}", owner=LOCAL_OWNER)
             await until(lambda: markdown in watched.told_uris(), "the change is told")
             other = await have_session(watched.elsewhere, turns=1)
             last = session_uris(other)[0]
@@ -109,6 +110,6 @@ async def test_a_change_of_this_process_is_told_once_also_while_it_is_watched(
 async def test_while_nobody_listens_a_change_of_this_process_is_told_and_no_archive_is_begun(
     watched: Watched,
 ) -> None:
-    watched.watcher.note("k7m2-q9x4-tbhz", True)
+    watched.watcher.note("k7m2-q9x4-tbhz", LOCAL_OWNER, True)
     await until(lambda: watched.list_changes() == 1, "the list is told of")
     assert not watched.services.settings.archive_path.exists()

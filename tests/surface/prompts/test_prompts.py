@@ -7,7 +7,8 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
 
 from llama_mcp.settings import Settings
-from llama_mcp.surface.server import LlamaMCPServer, build_server
+from llama_mcp.surface.mcp_server import LlamaMCPServer
+from llama_mcp.surface.server import build_server
 from llama_mcp.toolsets import TOOL_OF_PROMPT, TOOLS, TOOLSETS, prompts_of, tools_of
 
 CHOICES = [some for count in range(1, len(TOOLSETS) + 1) for some in combinations(TOOLSETS, count)]

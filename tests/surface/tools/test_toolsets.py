@@ -16,10 +16,12 @@ from llama_mcp.models.download.download import Download
 from llama_mcp.reading_settings import read_settings
 from llama_mcp.sessions.records import Session, SessionList, TranscriptPage
 from llama_mcp.settings import Settings
-from llama_mcp.surface.failures import TOOL_WORDS, with_next_step, words_for, words_of
+from llama_mcp.surface.failures import TOOL_WORDS, with_next_step, words_for
+from llama_mcp.surface.mcp_server import LlamaMCPServer, instructions_of
 from llama_mcp.surface.results.downloads import told_download
 from llama_mcp.surface.results.session_results import copied, told_list, told_page
-from llama_mcp.surface.server import LlamaMCPServer, build_server, instructions_of
+from llama_mcp.surface.scopes import words_of
+from llama_mcp.surface.server import build_server
 from llama_mcp.toolsets import TOOLS, TOOLSETS, tools_of
 
 MAX_BYTES_OF_THE_FIRST = 8 * 1024

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.turn import Turn
@@ -22,7 +23,7 @@ GOES_ON: dict[str, Any] = {"by_text": {"continue_final_message": {}}}
 async def crash(room: Room, sampling: Sampling | None = None, **faults: Any) -> Turn:
     """Have a turn whose llama-server dies after three tokens, and is started again."""
     room.set_faults(**DEATH, **faults)
-    request = ChatRequest(message="hello", sampling=sampling or Sampling())
+    request = ChatRequest(message="hello", sampling=sampling or Sampling(), owner=LOCAL_OWNER)
     turn = await room.in_flight.take_turn(request)
     await until(lambda: turn.is_over, "the turn is over")
     return turn
@@ -106,7 +107,7 @@ async def test_a_cancel_while_llama_server_is_started_again_ends_the_turn(room: 
     room.set_faults(**DEATH, load_held=True)
     turn = await room.begin("hello")
     await until(lambda: len(recorded_launches(room.fake_folder)) == 2, "it is started again")
-    given = await room.in_flight.cancel(turn.session_id)
+    given = await room.in_flight.cancel(turn.session_id, owner=LOCAL_OWNER)
     assert (given.status, given.reply) == (TurnStatus.CANCELLED, PART)
     room.set_faults()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.jobs import JOB_INTERRUPTED
 from llama_mcp.sessions.records import TurnStatus
@@ -52,7 +53,7 @@ async def test_a_job_whose_llama_server_is_stopped_ends_with_what_is_finished(
     assert reply.status is TurnStatus.FAILED and reply.job is not None
     assert [result.file for result in reply.job.results] == ["a.md"]
     assert any("was stopped" in note for note in reply.notes)
-    archived = await desk.room.in_flight.archived_reply(reply.session_id, 0)
+    archived = await desk.room.in_flight.archived_reply(reply.session_id, 0, owner=LOCAL_OWNER)
     assert archived.job == reply.job and archived.reply == reply.reply == f"## a.md\n\n{SENTENCE}"
 
 
@@ -63,7 +64,7 @@ async def test_a_cancelled_job_keeps_what_is_finished_and_the_same_call_asks_for
     desk.room.set_faults(by_text={"This is a.": {}}, hold_at_token=2)
     job = await desk.begin("*.md", each=True)
     await until(lambda: has_finished_one(job, desk.room), "one piece is finished")
-    cancelled = await desk.room.in_flight.cancel(job.session_id)
+    cancelled = await desk.room.in_flight.cancel(job.session_id, owner=LOCAL_OWNER)
     assert cancelled.status is TurnStatus.CANCELLED and cancelled.job is not None
     assert [result.file for result in cancelled.job.results] == ["a.md"]
     desk.room.set_faults()
@@ -96,7 +97,7 @@ async def test_a_cancelled_job_tells_the_pieces_of_files_that_have_no_result_yet
     assert len(of_b) == job.state.done - 1 and of_b[0].lines is not None
     assert of_b[0].lines.startswith("1-") and {piece.file for piece in of_b} == {"b.md"}
     assert reply.reply.count(SENTENCE) == reply.job.coverage.pieces == len(reply.job.results)
-    archived = await desk.room.in_flight.archived_reply(reply.session_id, 0)
+    archived = await desk.room.in_flight.archived_reply(reply.session_id, 0, owner=LOCAL_OWNER)
     assert (archived.job, archived.reply) == (reply.job, reply.reply)
 
 
@@ -117,7 +118,7 @@ async def test_another_process_stops_a_job(desk: Desk, other: Archive) -> None:
     desk.write(a_md="first")
     desk.room.set_faults(hold_at_token=2)
     job = await desk.begin("a.md")
-    await other.ask_cancel(job.session_id, job.number)
+    await other.ask_cancel(job.session_id, job.number, owner=LOCAL_OWNER)
     await until(lambda: job.is_over, "the job is over")
     reply = job.snapshot()
     assert reply.status is TurnStatus.CANCELLED and STOPPED_ELSEWHERE in reply.notes

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.sessions.jobs import Coverage, JobState, LeftOutPart
 from llama_mcp.sessions.records import TurnStatus
@@ -202,7 +203,7 @@ async def test_without_a_text_nothing_is_begun(desk: Desk) -> None:
     desk.write(empty_md="")
     with pytest.raises(NothingToReadError, match=r"empty\.md: it is empty"):
         await desk.begin("empty.md")
-    assert (await desk.room.services.archive.list_sessions()).total == 0
+    assert (await desk.room.services.archive.list_sessions(owner=LOCAL_OWNER)).total == 0
     for asked in ({"instruction": " "}, {"files": ()}):
         with pytest.raises(InvalidArgumentError):
             await desk.begin(*asked.pop("files", ("a.md",)), **asked)
@@ -215,7 +216,7 @@ async def test_another_model_than_the_one_that_runs_is_refused_before_anything_i
     other = tmp_path / "other.gguf"
     with pytest.raises(LlamaMCPError):
         await desk.begin("a.md", model=str(other))
-    assert (await desk.room.services.archive.list_sessions()).total == 0
+    assert (await desk.room.services.archive.list_sessions(owner=LOCAL_OWNER)).total == 0
 
 
 async def test_an_instruction_that_leaves_no_room_for_a_text_is_refused(desk: Desk) -> None:
@@ -298,11 +299,11 @@ async def test_a_line_for_each_file_needs_a_result_for_each(desk: Desk) -> None:
 async def test_what_a_job_covers_is_in_its_transcript(desk: Desk) -> None:
     desk.write(a_md="first")
     reply = await desk.complete("a.md", "gone.md")
-    turn = await desk.room.services.archive.last_turn(reply.session_id)
+    turn = await desk.room.services.archive.last_turn(reply.session_id, owner=LOCAL_OWNER)
     assert turn.message == "Sum it up." and turn.reply == SENTENCE
     assert any(note.startswith("Files: a.md; read: 1 piece, ") for note in turn.notes)
     assert any(note.startswith("Left out: gone.md (") for note in turn.notes)
-    archived = await desk.room.in_flight.archived_reply(reply.session_id, 0)
+    archived = await desk.room.in_flight.archived_reply(reply.session_id, 0, owner=LOCAL_OWNER)
     assert archived.job == reply.job and archived.notes == reply.notes
 
 

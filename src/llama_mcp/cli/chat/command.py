@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from anyio.from_thread import BlockingPortal
 from pydantic import ValidationError
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.chat.conversation import converse
 from llama_mcp.cli.chat.given_files import piped_message, read_piped
 from llama_mcp.cli.chat.loop_thread import use_rooms_beside
@@ -104,7 +105,8 @@ def _begin(talk: Talk, arguments: Namespace) -> None:
 
 
 async def _last_session(services: Services) -> str:
-    newest = await services.archive.newest_sessions(1) if services.archive.exists() else []
+    archive = services.archive
+    newest = await archive.newest_sessions(1, owner=LOCAL_OWNER) if archive.exists() else []
     if not newest:
         raise InvalidArgumentError(
             "-c", "goes on in the last session", "There is none yet: leave it out."

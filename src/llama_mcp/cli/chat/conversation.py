@@ -2,6 +2,7 @@
 
 import sys
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.chat.events import END, Event, Failed, Over, Withdrawn
 from llama_mcp.cli.chat.one_answer import stopped_text, without_the_reply
 from llama_mcp.cli.chat.slash_commands import Leave, obey, show_session
@@ -56,9 +57,12 @@ def _take(talk: Talk, typed: Typed) -> None:
 def _go_on_in(talk: Talk, session_id: str) -> None:
     """Show the session that was named, and the reply that may be under way in it."""
     try:
-        session = talk.told(lambda services: services.archive.session(session_id))
+        session = talk.told(
+            lambda services: services.archive.session(session_id, owner=LOCAL_OWNER)
+        )
         show_session(talk, session)
-        underway = talk.told(lambda services: services.unfinished([session.session_id]))
+        ids = [session.session_id]
+        underway = talk.told(lambda services: services.unfinished(ids, owner=LOCAL_OWNER))
         if underway.get(session.session_id) in (TurnStatus.IN_PROGRESS.value, "waiting"):
             _report(talk, talk.wait())
     except LlamaMCPError as error:

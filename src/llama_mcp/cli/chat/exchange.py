@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.chat.events import (
     Broken,
     Event,
@@ -70,7 +71,7 @@ class Exchange:
             await self._turn.cancel()
         elif self._session_id is not None:
             try:
-                await self._services.in_flight.cancel(self._session_id)
+                await self._services.in_flight.cancel(self._session_id, owner=LOCAL_OWNER)
             except LlamaMCPError as error:  # the other process goes on, and so does the waiting
                 self._tell_line(error.situation)
         elif self._scope is not None:
@@ -91,13 +92,13 @@ class Exchange:
     async def _answer(self, request: ChatRequest) -> ChatReply:
         in_flight = self._services.in_flight
         call = await in_flight.ask(request, self._tell_wait)
-        turn = call.turn or await in_flight.latest(call.session_id)
+        turn = call.turn or await in_flight.latest(call.session_id, owner=LOCAL_OWNER)
         if turn is None:
             return await in_flight.answered(call, await self._received(call.session_id))
         return await in_flight.answered(call, await self._follow(turn))
 
     async def _rest(self, session_id: str) -> ChatReply:
-        turn = await self._services.in_flight.latest(session_id)
+        turn = await self._services.in_flight.latest(session_id, owner=LOCAL_OWNER)
         return await (self._received(session_id) if turn is None else self._follow(turn))
 
     async def _follow(self, turn: "Turn | Job") -> ChatReply:
@@ -113,7 +114,9 @@ class Exchange:
         """Return the reply that another process receives, once it is over."""
         self._session_id = session_id
         while True:
-            reply = await self._services.in_flight.archived_reply(session_id, POLL_SECONDS)
+            reply = await self._services.in_flight.archived_reply(
+                session_id, POLL_SECONDS, owner=LOCAL_OWNER
+            )
             self._tell_text(reply.reply[self._characters :])
             if reply.is_over:
                 return reply

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.chat.talk import Talk
 from llama_mcp.cli.models.model_table import model_lines
 from llama_mcp.cli.sessions.listing import session_lines, sessions_found
@@ -49,7 +50,9 @@ def show_session(talk: Talk, session: Session) -> None:
     talk.terminal.line(f"Session {session.session_id}: {session.title}")
     if not session.turns:
         return
-    turn = talk.told(lambda services: services.archive.last_turn(session.session_id))
+    turn = talk.told(
+        lambda services: services.archive.last_turn(session.session_id, owner=LOCAL_OWNER)
+    )
     dim = talk.terminal.coloured
     talk.terminal.write(dim(f"> {shortened(turn.message, _SHOWN_CHARACTERS)}", Colour.DIM) + "\n")
     if turn.status is not TurnStatus.IN_PROGRESS:
@@ -91,7 +94,9 @@ def _system(talk: Talk, text: str) -> None:
         return
     prompt = talk.system_prompt
     if session_id := talk.session_id:
-        session = talk.told(lambda services: services.archive.session(session_id))
+        session = talk.told(
+            lambda services: services.archive.session(session_id, owner=LOCAL_OWNER)
+        )
         prompt = session.system_prompt
     shown = f"System prompt: {prompt}" if prompt else "There is no system prompt."
     talk.terminal.line(f"{shown}\n/system TEXT sets it, /system none removes it.")

@@ -8,6 +8,7 @@ from typing import TypeVar
 import anyio.to_thread
 from anyio.from_thread import BlockingPortal
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.chat.asking import Asking
 from llama_mcp.cli.chat.events import Event, Over
 from llama_mcp.cli.chat.given_files import files_given
@@ -66,7 +67,9 @@ class Talk:
 
     def resume(self, session_id: str) -> Session:
         """Go on in a session from now on; return it. Raises LlamaMCPError."""
-        session = self.told(lambda services: services.archive.session(session_id))
+        session = self.told(
+            lambda services: services.archive.session(session_id, owner=LOCAL_OWNER)
+        )
         self.begin_anew()
         self.session_id = session.session_id
         return session
@@ -80,13 +83,18 @@ class Talk:
         if (session_id := self.session_id) is None:
             self.system_prompt = text or None
         else:
-            self.told(lambda services: services.archive.update_session(session_id, None, text))
+            self.told(
+                lambda services: services.archive.update_session(
+                    session_id, None, text, owner=LOCAL_OWNER
+                )
+            )
 
     async def _request(self, message: str) -> ChatRequest:
         taken = await anyio.to_thread.run_sync(files_given, self.services, self.files, self.piped)
         is_new = self.session_id is None
         return ChatRequest(
             message=message,
+            owner=LOCAL_OWNER,
             session_id=self.session_id,
             model=self.model,
             system_prompt=self.system_prompt if is_new else None,

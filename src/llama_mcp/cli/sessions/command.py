@@ -1,8 +1,9 @@
 """`llama-mcp sessions`: list, search, show, export and delete what was said."""
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.display.json_output import json_argument
 from llama_mcp.cli.display.numbers import whole_number
 from llama_mcp.cli.sessions.deleting import delete_sessions
@@ -24,6 +25,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.description = "List, search, show, export or delete conversations, also assistants'."
     parser.epilog = _EXAMPLES
     parser.set_defaults(act=list_sessions, words=[], limit=20, json=False)
+    parser.set_defaults(owner=LOCAL_OWNER, all_owners=False)
     actions = parser.add_subparsers(metavar="list | search | show | export | delete")
 
     def action(name: str, help_text: str) -> ArgumentParser:
@@ -46,6 +48,7 @@ def configure(parser: ArgumentParser) -> None:
             metavar="N",
             help="at most so many (20)",
         )
+        _owner_argument(each, may_be_all=True)
     _configure_one(action)
 
 
@@ -60,10 +63,24 @@ def _configure_one(action: Callable[[str, str], ArgumentParser]) -> None:
     export.add_argument("-o", "--output", metavar="FILE", help="a new file; else stdout")
     for each in (show, export):
         each.add_argument("id", metavar="ID")
+        _owner_argument(each)
     delete = action("delete", "delete some for good")
     delete.add_argument("ids", nargs="+", metavar="ID")
     delete.add_argument("-y", "--yes", action="store_true", help="without asking")
+    _owner_argument(delete)
     delete.set_defaults(act=delete_sessions)
+
+
+def _owner_argument(parser: ArgumentParser, *, may_be_all: bool = False) -> None:
+    """Say whose sessions are meant: by default those of this machine's own clients."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--owner", default=SUPPRESS, metavar="NAME", help="those of a token of `serve --http`"
+    )
+    if may_be_all:
+        group.add_argument(
+            "--all-owners", action="store_true", default=SUPPRESS, help="those of everybody"
+        )
 
 
 def run(arguments: Namespace) -> int:

@@ -25,13 +25,14 @@ def delete_sessions(arguments: Namespace) -> int:
         return WRONG_ARGUMENTS
 
     sessions: list[Session] = []
+    owner: str = arguments.owner
 
     async def find(services: Services) -> int:
-        sessions.extend(await _meant(services, arguments.ids))
+        sessions.extend(await _meant(services, arguments.ids, owner))
         return 0
 
     async def delete(services: Services) -> int:
-        deleted = [await services.delete_session(each.session_id) for each in sessions]
+        deleted = [await services.delete_session(each.session_id, owner=owner) for each in sessions]
         if arguments.json:
             print_json({"deleted": [structure_of(each) for each in deleted]})
         else:
@@ -47,7 +48,7 @@ def delete_sessions(arguments: Namespace) -> int:
     return use_rooms(delete)
 
 
-async def _meant(services: Services, ids: list[str]) -> list[Session]:
+async def _meant(services: Services, ids: list[str], owner: str) -> list[Session]:
     """Return the sessions, each once.
 
     Raises:
@@ -57,9 +58,9 @@ async def _meant(services: Services, ids: list[str]) -> list[Session]:
     for each in ids:
         if not services.archive.exists():
             raise SessionNotFoundError(each, {}, are_alike=False)
-        await services.read_on(each)
-        session = await services.archive.session(each)
-        await services.archive.check_idle(session.session_id)
+        await services.read_on(each, owner=owner)
+        session = await services.archive.session(each, owner=owner)
+        await services.archive.check_idle(session.session_id, owner=owner)
         found[session.session_id] = session
     return list(found.values())
 

@@ -2,11 +2,14 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
+from typing import Any
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.cli.display.columns import Column, table, wrapped
 from llama_mcp.cli.display.json_output import print_json
 from llama_mcp.cli.rooms import use_rooms
 from llama_mcp.cli.terminal import Colour, Terminal
+from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import Session, SessionList
 from llama_mcp.sessions.texts import seconds_since
@@ -28,18 +31,29 @@ def list_sessions(arguments: Namespace) -> int:
     """List the sessions that changed last, or those that match; return the exit code."""
 
     async def show(services: Services) -> int:
-        found = await sessions_found(services, " ".join(arguments.words), arguments.limit)
+        query, limit = " ".join(arguments.words), arguments.limit
+        owners = [arguments.owner]
+        if arguments.all_owners:
+            owners = [*await services.archive.owners()]
+        found = {each: await sessions_found(services, query, limit, each) for each in owners}
         if arguments.json:
-            print_json(found if found.sessions else {"sessions": [], "total": found.total})
-        else:
-            terminal = Terminal(inherited_environment())
-            terminal.write("\n".join(session_lines(found, terminal)) + "\n")
+            listed = {owner: _data(of_owner) for owner, of_owner in found.items()}
+            print_json({"owners": listed} if arguments.all_owners else listed[arguments.owner])
+            return 0
+        terminal = Terminal(inherited_environment())
+        lines = []
+        for owner, of_owner in found.items():
+            lines += [f"Of {visible_line(owner)}:"] if arguments.all_owners else []
+            lines += session_lines(of_owner, terminal)
+        terminal.write("\n".join(lines or [NONE_YET]) + "\n")
         return 0
 
     return use_rooms(show, only_looks=True)
 
 
-async def sessions_found(services: Services, query: str, limit: int) -> SessionList:
+async def sessions_found(
+    services: Services, query: str, limit: int, owner: str = LOCAL_OWNER
+) -> SessionList:
     """Return the sessions that changed last, or those that match, with how replies stand.
 
     An archive that does not exist is not made.
@@ -47,14 +61,20 @@ async def sessions_found(services: Services, query: str, limit: int) -> SessionL
     archive = services.archive
     if not archive.exists():
         return SessionList(total=0, note=NONE_YET)
-    found = await archive.list_sessions(query or None, limit)
-    states = await services.unfinished([each.session_id for each in found.sessions])
+    found = await archive.list_sessions(query or None, limit, owner=owner)
+    ids = [each.session_id for each in found.sessions]
+    states = await services.unfinished(ids, owner=owner)
     rows = tuple(
         each.model_copy(update={"system_prompt": None, "unfinished": states.get(each.session_id)})
         for each in found.sessions
     )
-    note = found.note if rows or query else NONE_YET
+    none_yet = NONE_YET if owner == LOCAL_OWNER else f"{visible_line(owner)} has no session."
+    note = found.note if rows or query else none_yet
     return found.model_copy(update={"sessions": rows, "note": note})
+
+
+def _data(found: SessionList) -> dict[str, Any]:
+    return structure_of(found) if found.sessions else {"sessions": [], "total": found.total}
 
 
 def session_lines(found: SessionList, terminal: Terminal) -> list[str]:

@@ -32,7 +32,7 @@ def show_session(arguments: Namespace) -> int:
     """Show all that was said in a session; return the exit code."""
 
     async def show(services: Services) -> int:
-        session, turns = await whole_session(services, arguments.id)
+        session, turns = await whole_session(services, arguments.id, arguments.owner)
         _write(_document(session, turns, is_json=arguments.json))
         return 0
 
@@ -47,7 +47,7 @@ def export_session(arguments: Namespace) -> int:
         is_json = is_json or output.suffix.lower() == ".json"
 
     async def export(services: Services) -> int:
-        session, turns = await whole_session(services, arguments.id)
+        session, turns = await whole_session(services, arguments.id, arguments.owner)
         document = _document(session, turns, is_json=is_json)
         if output is None:
             _write(document)
@@ -59,8 +59,10 @@ def export_session(arguments: Namespace) -> int:
     return use_rooms(export, only_looks=True)
 
 
-async def whole_session(services: Services, session_id: str) -> tuple[Session, list[ArchivedTurn]]:
-    """Return a session with all of its turns, brought up to date.
+async def whole_session(
+    services: Services, session_id: str, owner: str
+) -> tuple[Session, list[ArchivedTurn]]:
+    """Return a session of the owner with all of its turns, brought up to date.
 
     Raises:
         SessionNotFoundError, SessionAmbiguousError: no session is meant, or several.
@@ -68,11 +70,11 @@ async def whole_session(services: Services, session_id: str) -> tuple[Session, l
     archive = services.archive
     if not archive.exists():
         raise SessionNotFoundError(session_id, {}, are_alike=False)
-    await services.read_on(session_id)
-    page = await archive.turns(session_id, 0, _TURNS_PER_READ)
+    await services.read_on(session_id, owner=owner)
+    page = await archive.turns(session_id, 0, _TURNS_PER_READ, owner=owner)
     turns = list(page.turns)
     while len(turns) < page.total:
-        more = await archive.turns(session_id, len(turns), _TURNS_PER_READ)
+        more = await archive.turns(session_id, len(turns), _TURNS_PER_READ, owner=owner)
         if not more.turns:
             break
         turns += more.turns

@@ -5,7 +5,7 @@ llama-server while this process lives.
 """
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -208,6 +208,22 @@ class Attachment:
             await held.release()
             if had_lease:
                 await self._end_what_is_left(held.run)
+
+    async def give_back(self, in_use: Collection[str], unused_seconds: float) -> None:
+        """Give back the leases on runs that no process has used for so long.
+
+        Args:
+            in_use: the names of runs that turns of this process use, or wait for.
+            unused_seconds: since when.
+        """
+        for held in list(self._held.values()):
+            run = held.run
+            if held.lease is None or not isinstance(run, Run) or run.name in in_use:
+                continue
+            is_loading = run.outcome() is None
+            if is_loading or self.promises.is_made(run) or run.quiet_seconds() < unused_seconds:
+                continue
+            await self.release(run)
 
     async def release_all(self) -> None:
         """Close all connections and give back all leases; the keepers do the rest."""

@@ -13,7 +13,7 @@ _CUT_OFF = """
 SELECT session_id, turn, writer_id, is_left, turns.status = 'cancelled' AS is_cancelled
 FROM recent_calls JOIN turns USING (turn_key) JOIN sessions USING (session_key)
     LEFT JOIN underway USING (turn_key)
-WHERE call = ?1 AND NOT is_told AND (
+WHERE call = ?1 AND +owner = ?3 AND NOT is_told AND (
     writer_id IS NOT NULL
     OR is_left AND turns.status = 'complete' AND ended_at_utc >= ?2
     OR turns.status = 'cancelled' AND turn = turn_count AND ended_at_utc >= ?2
@@ -47,8 +47,8 @@ def note_told(store: Store, session_id: str, turn: int) -> None:
         connection.execute(_TOLD, (turn, session_id))
 
 
-def cut_off_call(store: Store, call: str) -> CutOffCall | None:
-    """Return the same call whose caller was gone before it could be told anything.
+def cut_off_call(store: Store, call: str, owner: str) -> CutOffCall | None:
+    """Return the owner's same call whose caller was gone before it could be told anything.
 
     Either its process has ended, and its reply goes on or was taken into the archive by another
     process in the last minute; or its client has cancelled it in the last minute.
@@ -56,7 +56,7 @@ def cut_off_call(store: Store, call: str) -> CutOffCall | None:
     if store.is_read_only:
         return None
     settle_dead_turns(store)
-    rows = store.connection.execute(_CUT_OFF, (call, _kept_since())).fetchall()
+    rows = store.connection.execute(_CUT_OFF, (call, _kept_since(), owner)).fetchall()
     left = (
         CutOffCall(row["session_id"], row["turn"], bool(row["is_cancelled"]))
         for row in rows

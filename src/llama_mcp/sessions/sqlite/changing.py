@@ -7,7 +7,7 @@ from llama_mcp.sessions.errors import SessionBusyError
 from llama_mcp.sessions.records import Session
 from llama_mcp.sessions.session_ids import mint_session_id
 from llama_mcp.sessions.sqlite.attaching import copy_attached
-from llama_mcp.sessions.sqlite.naming import find_session
+from llama_mcp.sessions.sqlite.naming import find_begun, find_session
 from llama_mcp.sessions.sqlite.rows import TURN_COLUMNS, build_turn_key, to_session
 from llama_mcp.sessions.sqlite.store import Store, settle_dead_turns
 from llama_mcp.sessions.sqlite.underway import read_underway, refuse_busy
@@ -16,19 +16,23 @@ from llama_mcp.wording import counted
 
 
 def insert_session(
-    connection: sqlite3.Connection, title: str, system_prompt: str | None, turn_count: int
+    connection: sqlite3.Connection,
+    title: str,
+    system_prompt: str | None,
+    turn_count: int,
+    owner: str,
 ) -> sqlite3.Row:
-    """Begin a session and return its row; its turns are the caller's business."""
+    """Begin an owner's session and return its row; its turns are the caller's business."""
     session_id = mint_session_id()
     connection.execute(
         """
         INSERT INTO sessions (session_id, title, system_prompt, created_at_utc, updated_at_utc,
-            last_change, turn_count)
-        VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)
+            last_change, turn_count, owner)
+        VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)
         """,
-        (session_id, title, system_prompt, utc_now(), _count_change(connection), turn_count),
+        (session_id, title, system_prompt, utc_now(), _count_change(connection), turn_count, owner),
     )
-    return find_session(connection, session_id)
+    return find_begun(connection, session_id)
 
 
 def touch(connection: sqlite3.Connection, session_key: int, turn_count: int | None = None) -> None:
@@ -52,7 +56,7 @@ def _count_change(connection: sqlite3.Connection) -> int:
 
 
 def update_session(
-    store: Store, session_id: str, title: str | None, system_prompt: str | None
+    store: Store, session_id: str, title: str | None, system_prompt: str | None, owner: str
 ) -> Session:
     """Change title or system prompt; None keeps it, an empty system prompt removes it."""
     if title is None and system_prompt is None:
@@ -60,7 +64,7 @@ def update_session(
     if title is not None and not (title := clean_title(title)):
         raise InvalidArgumentError("title", "has no text", "Pass a short line, or leave it out.")
     with store.writing() as connection:
-        session = find_session(connection, session_id)
+        session = find_session(connection, session_id, owner)
         if title is not None:
             connection.execute(
                 "UPDATE sessions SET title = ? WHERE session_key = ?",
@@ -73,13 +77,13 @@ def update_session(
                 (clean_text(system_prompt) or None, session["session_key"]),
             )
         touch(connection, session["session_key"])
-        return to_session(find_session(connection, session_id))
+        return to_session(find_begun(connection, session_id))
 
 
 def set_cut(store: Store, session_id: str, first_turn_in_prompt: int) -> None:
     """Leave the turns before this one out of later prompts; a cut never moves back."""
     with store.writing_unsynced() as connection:
-        find_session(connection, session_id)
+        find_begun(connection, session_id)
         connection.execute(
             "UPDATE sessions SET first_turn_in_prompt = max(first_turn_in_prompt, ?)"
             " WHERE session_id = ?",
@@ -87,13 +91,14 @@ def set_cut(store: Store, session_id: str, first_turn_in_prompt: int) -> None:
         )
 
 
-def fork_session(store: Store, session_id: str, at_turn: int | None) -> Session:
+def fork_session(store: Store, session_id: str, at_turn: int | None, owner: str) -> Session:
     """Copy the session up to a turn; up to the last one that has ended when none is named."""
     settle_dead_turns(store)
     with store.writing() as connection:
-        origin = find_session(connection, session_id)
+        origin = find_session(connection, session_id, owner)
         last = _last_turn_to_copy(store, origin, at_turn)
-        copy = insert_session(connection, origin["title"], origin["system_prompt"], last)
+        title, system_prompt = origin["title"], origin["system_prompt"]
+        copy = insert_session(connection, title, system_prompt, last, owner)
         # A cut that lies beyond the copy would leave all of it out.
         cut = origin["first_turn_in_prompt"]
         connection.execute(
@@ -102,14 +107,14 @@ def fork_session(store: Store, session_id: str, at_turn: int | None) -> Session:
             (session_id, last, cut if cut <= last else 1, copy["session_key"]),
         )
         _copy_turns(connection, origin["session_key"], copy["session_key"], last)
-        return to_session(find_session(connection, copy["session_id"]))
+        return to_session(find_begun(connection, copy["session_id"]))
 
 
-def delete_session(store: Store, session_id: str) -> Session:
+def delete_session(store: Store, session_id: str, owner: str) -> Session:
     """Remove the session with all its turns and return what it was."""
     settle_dead_turns(store)
     with store.writing() as connection:
-        session = find_session(connection, session_id)
+        session = find_session(connection, session_id, owner)
         refuse_busy(store, session)
         key = session["session_key"]
         connection.execute(

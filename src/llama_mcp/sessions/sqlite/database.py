@@ -62,23 +62,29 @@ class Database:
         with explained(self._path):
             return self._attempt(work)
 
-    def end_turn(self, session_id: str, turn: int, ending: TurnEnding) -> None:
+    def end_turn(self, session_id: str, turn: int, ending: TurnEnding) -> str:
         """Write down how the turn ended, now or as soon as it can be written.
+
+        Returns:
+            Whose it is.
 
         Raises:
             ArchiveError: It cannot be written now.
         """
         self._unwritten.pop((session_id, turn), None)  # of an attempt before this one
         try:
-            self.run(lambda store: end_turn(store, session_id, turn, ending))
+            return self.run(lambda store: end_turn(store, session_id, turn, ending))
         except ArchiveError as error:
             self._unwritten[session_id, turn] = (ending, error)
             raise
 
-    def statistics(self, known: Statistics) -> Statistics:
-        """Return the statistics of the turns, on a connection of its own. Any thread may ask."""
+    def statistics(self, known: Statistics, owner: str | None) -> Statistics:
+        """Return the statistics of an owner's turns, or of all, on a connection of its own.
+
+        Any thread may ask.
+        """
         with explained(self._path):
-            return read_statistics(self._path, known)
+            return read_statistics(self._path, known, owner)
 
     def last_change(self) -> Hashable:
         """Return a value that changes with every write; opens no file. Any thread may ask."""

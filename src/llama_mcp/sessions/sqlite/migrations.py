@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from llama_mcp.sessions.sqlite.file_tables import FILE_TABLES
 from llama_mcp.sessions.sqlite.job_tables import JOB_TABLES
+from llama_mcp.sessions.sqlite.owner_tables import OWNER_TABLES
+from llama_mcp.sessions.sqlite.spent_tables import SPENT_TABLES
 from llama_mcp.sessions.texts import utc_now
 
 # Says whose file it is: "llmc" in ASCII.
@@ -239,6 +241,8 @@ MIGRATIONS = (
         "keep the files of a turn: those that were sent with it, and the one its reply goes to",
         FILE_TABLES,
     ),
+    Migration("say whose each session is", OWNER_TABLES),
+    Migration("count the tokens of owners who have a limit", SPENT_TABLES),
 )
 
 

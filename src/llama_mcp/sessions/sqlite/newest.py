@@ -14,26 +14,29 @@ from llama_mcp.sessions.sqlite.migrations import APPLICATION_ID, MIGRATIONS, app
 
 _NEWEST = """
 SELECT session_id, title, turn_count, updated_at_utc FROM sessions
-ORDER BY last_change DESC LIMIT ?
+WHERE owner = ? ORDER BY last_change DESC LIMIT ?
 """
-MARK = """
-SELECT last_change, sessions, (SELECT coalesce(max(session_key), 0) FROM sessions) FROM totals
+_MARK = """
+SELECT totals.last_change, coalesce(owners.sessions, 0), coalesce(owners.newest_key, 0)
+FROM totals LEFT JOIN owners ON owner = ?
 """
 EMPTY_MARK = (0, 0, 0)
 
 # session_id, title, number of turns, time of the last change.
 NewestSession = tuple[str, str, int, str]
-# The values of a SessionMark (records.py).
+# The values of a SessionMark of one owner (changes.py).
 Mark = tuple[int, int, int]
 
 
-def newest_sessions(connection: sqlite3.Connection, limit: int) -> list[NewestSession]:
-    """Return the sessions that changed last, newest first."""
-    return [tuple(row) for row in connection.execute(_NEWEST, (limit,))]
+def newest_sessions(connection: sqlite3.Connection, limit: int, owner: str) -> list[NewestSession]:
+    """Return the owner's sessions that changed last, newest first."""
+    return [tuple(row) for row in connection.execute(_NEWEST, (owner, limit))]
 
 
-def read_newest_sessions(path: Path, limit: int) -> tuple[list[NewestSession], Mark] | None:
-    """Return the newest sessions and the mark of that moment, without opening the archive.
+def read_newest_sessions(
+    path: Path, limit: int, owner: str
+) -> tuple[list[NewestSession], Mark] | None:
+    """Return the owner's newest sessions and the mark of that moment; the archive is not opened.
 
     Returns:
         None when the file cannot be read as it is: it is locked, damaged, of another version or
@@ -44,9 +47,10 @@ def read_newest_sessions(path: Path, limit: int) -> tuple[list[NewestSession], M
     try:
         with closing(connect_to_read(path)) as connection:
             connection.execute("BEGIN")
-            owner = connection.execute("PRAGMA application_id").fetchone()[0]
-            if owner != APPLICATION_ID or applied_count(connection) != len(MIGRATIONS):
+            program = connection.execute("PRAGMA application_id").fetchone()[0]
+            if program != APPLICATION_ID or applied_count(connection) != len(MIGRATIONS):
                 return None
-            return newest_sessions(connection, limit), connection.execute(MARK).fetchone()
+            mark = connection.execute(_MARK, (owner,)).fetchone()
+            return newest_sessions(connection, limit, owner), mark
     except sqlite3.Error:
         return None

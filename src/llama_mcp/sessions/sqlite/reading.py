@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from llama_mcp.errors import InvalidArgumentError
-from llama_mcp.sessions.changes import SessionChanges, SessionMark
+from llama_mcp.sessions.changes import (
+    ChangedSession,
+    OwnersList,
+    SessionChanges,
+    SessionMark,
+)
 from llama_mcp.sessions.errors import NoReplyUnderwayError
 from llama_mcp.sessions.records import (
     INTERRUPTED,
@@ -19,7 +24,6 @@ from llama_mcp.sessions.records import (
 )
 from llama_mcp.sessions.sqlite.attaching import read_files
 from llama_mcp.sessions.sqlite.naming import find_session
-from llama_mcp.sessions.sqlite.newest import EMPTY_MARK, MARK
 from llama_mcp.sessions.sqlite.rows import (
     SELECT_SIZES,
     SELECT_TURNS,
@@ -35,7 +39,7 @@ from llama_mcp.wording import counted
 _UNFINISHED = """
 SELECT session_id, status FROM sessions JOIN json_each(?) ON session_id = value
 JOIN turns ON turn_key = (sessions.session_key << 20) + turn_count
-WHERE status IN ('in_progress', 'interrupted')
+WHERE +owner = ? AND status IN ('in_progress', 'interrupted')
 """
 # The greatest integer of SQLite. A test for NULL would keep the list from using its index.
 _AFTER_ALL_CHANGES = 2**63 - 1
@@ -43,7 +47,8 @@ _AFTER_ALL_TIMES = "~"
 
 # What of a session is in memory at once, unless one turn has more.
 _PAGE_BYTES = 2 * 1024 * 1024
-_EMPTY = SessionMark(*EMPTY_MARK)
+_EMPTY = SessionMark(0, ())
+_LISTS = "SELECT owner, sessions, newest_key FROM owners WHERE newest_key > 0 ORDER BY owner"
 
 
 def read_turns(
@@ -71,9 +76,9 @@ def _as_known(
     return (*turns[:-1], turns[-1].model_copy(update=left))
 
 
-def last_model(store: Store, session_id: str) -> str | None:
+def last_model(store: Store, session_id: str, owner: str) -> str | None:
     """Return the name of the model that served the session last; None when none did."""
-    session = find_session(store.connection, session_id)
+    session = find_session(store.connection, session_id, owner)
     key = session["session_key"]
     row = store.connection.execute(
         "SELECT model FROM turns WHERE turn_key BETWEEN ? AND ? AND model IS NOT NULL"
@@ -83,27 +88,27 @@ def last_model(store: Store, session_id: str) -> str | None:
     return None if row is None else row["model"]
 
 
-def read_session(store: Store, session_id: str) -> Session:
+def read_session(store: Store, session_id: str, owner: str) -> Session:
     """Return the session without its turns."""
-    return to_session(find_session(store.connection, session_id))
+    return to_session(find_session(store.connection, session_id, owner))
 
 
-def read_last_turn(store: Store, session_id: str) -> ArchivedTurn:
+def read_last_turn(store: Store, session_id: str, owner: str) -> ArchivedTurn:
     """Return the session's last turn."""
     settle_if_possible(store)
     with store.reading() as connection:
-        session = find_session(connection, session_id)
+        session = find_session(connection, session_id, owner)
         count = session["turn_count"]
         if not count:
             raise NoReplyUnderwayError(session_id)
         return _as_known(store, session, read_turns(connection, session, count, count))[0]
 
 
-def read_page(store: Store, session_id: str, offset: int, limit: int) -> TranscriptPage:
+def read_page(store: Store, session_id: str, offset: int, limit: int, owner: str) -> TranscriptPage:
     """Return up to limit turns after the first offset ones; fewer where they are long."""
     settle_if_possible(store)
     with store.reading() as connection:
-        session = find_session(connection, session_id)
+        session = find_session(connection, session_id, owner)
         total = session["turn_count"]
         first = min(max(0, offset), total)
         last = _last_of_page(connection, session, first + 1, first + max(0, limit))
@@ -146,23 +151,29 @@ class Before:
     time_utc: str = _AFTER_ALL_TIMES
 
 
-def list_sessions(store: Store, limit: int, before: Before) -> SessionList:
-    """Return the sessions that changed last, of those that changed before `before`."""
+def list_sessions(store: Store, limit: int, before: Before, owner: str) -> SessionList:
+    """Return the owner's sessions that changed last, of those that changed before `before`."""
     with store.reading() as connection:
-        total = count_sessions(connection)
+        total = count_sessions(connection, owner)
         rows = connection.execute(
-            "SELECT * FROM sessions WHERE last_change < ? AND updated_at_utc < ?"
+            "SELECT * FROM sessions WHERE owner = ? AND last_change < ? AND updated_at_utc < ?"
             " ORDER BY last_change DESC LIMIT ?",
-            (before.place, before.time_utc, limit + 1),
+            (owner, before.place, before.time_utc, limit + 1),
         ).fetchall()
     sessions = tuple(map(to_session, rows[:limit]))
     return SessionList(sessions=sessions, total=total, next_before=next_before(rows, limit))
 
 
-def count_sessions(connection: sqlite3.Connection) -> int:
-    """Return how many sessions there are."""
-    count: int = connection.execute("SELECT sessions FROM totals").fetchone()[0]
-    return count
+def count_sessions(connection: sqlite3.Connection, owner: str) -> int:
+    """Return how many sessions the owner has."""
+    row = connection.execute("SELECT sessions FROM owners WHERE owner = ?", (owner,)).fetchone()
+    return 0 if row is None else row["sessions"]
+
+
+def read_owners(store: Store) -> tuple[str, ...]:
+    """Return the owners that have sessions, by name."""
+    rows = store.connection.execute("SELECT owner FROM owners WHERE sessions > 0 ORDER BY owner")
+    return tuple(row["owner"] for row in rows)
 
 
 def next_before(rows: list[sqlite3.Row], limit: int) -> str | None:
@@ -194,14 +205,16 @@ def parse_before(before: str | None) -> Before:
 def changes_since(store: Store, mark: SessionMark | None) -> SessionChanges:
     """Return the sessions that changed since the mark; none when there is no mark."""
     with store.reading() as connection:
-        now = SessionMark(*connection.execute(MARK).fetchone())
+        last_change = connection.execute("SELECT last_change FROM totals").fetchone()[0]
+        lists = map(OwnersList._make, connection.execute(_LISTS))
+        now = SessionMark(last_change, tuple(lists))
         changed = () if mark in (None, now) else _changed_after(connection, mark or now, now)
-    return SessionChanges(changed, _is_list_changed(mark, now), now)
+    return SessionChanges(changed, _lists_changed(mark, now), now)
 
 
 def changes_without_archive(mark: SessionMark | None) -> SessionChanges:
     """Return the changes when there is no file, or no longer one."""
-    return SessionChanges((), _is_list_changed(mark, _EMPTY), _EMPTY)
+    return SessionChanges((), _lists_changed(mark, _EMPTY), _EMPTY)
 
 
 def existing_ids(store: Store, session_ids: Collection[str]) -> frozenset[str]:
@@ -213,26 +226,28 @@ def existing_ids(store: Store, session_ids: Collection[str]) -> frozenset[str]:
     return frozenset(row["session_id"] for row in rows)
 
 
-def unfinished(store: Store, session_ids: Collection[str]) -> dict[str, str]:
-    """Return the status of the last turn of those of the sessions whose reply is not whole."""
+def unfinished(store: Store, session_ids: Collection[str], owner: str) -> dict[str, str]:
+    """Return how the last turn stands of those of the owner's sessions whose reply is not whole."""
     settle_if_possible(store)
-    states = dict(store.connection.execute(_UNFINISHED, (json.dumps(list(session_ids)),)))
+    values = (json.dumps(list(session_ids)), owner)
+    states = dict(store.connection.execute(_UNFINISHED, values))
     known = {turn.session_id for turn in turns_underway(store)} if store.is_read_only else states
     return states | dict.fromkeys(states.keys() - known, TurnStatus.INTERRUPTED.value)
 
 
 def _changed_after(
     connection: sqlite3.Connection, mark: SessionMark, now: SessionMark
-) -> tuple[str, ...]:
+) -> tuple[ChangedSession, ...]:
     # A count that is lower than before is the count of another file.
     since = mark.last_change if mark.last_change <= now.last_change else 0
     rows = connection.execute(
-        "SELECT session_id FROM sessions WHERE last_change > ? ORDER BY last_change", (since,)
+        "SELECT session_id, owner FROM sessions WHERE last_change > ? ORDER BY last_change",
+        (since,),
     )
-    return tuple(row["session_id"] for row in rows)
+    return tuple(map(ChangedSession._make, rows))
 
 
-def _is_list_changed(mark: SessionMark | None, now: SessionMark) -> bool:
+def _lists_changed(mark: SessionMark | None, now: SessionMark) -> frozenset[str]:
     if mark is None:
-        return False
-    return (mark.sessions, mark.newest_key) != (now.sessions, now.newest_key)
+        return frozenset()
+    return frozenset(each.owner for each in {*mark.lists} ^ {*now.lists})

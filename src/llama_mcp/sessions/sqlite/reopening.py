@@ -6,7 +6,7 @@ from llama_mcp.sessions.begun_turns import BegunTurn
 from llama_mcp.sessions.records import ArchivedTurn
 from llama_mcp.sessions.sqlite.changing import touch
 from llama_mcp.sessions.sqlite.leaving import read_begun
-from llama_mcp.sessions.sqlite.naming import find_session
+from llama_mcp.sessions.sqlite.naming import find_begun
 from llama_mcp.sessions.sqlite.rows import build_turn_key
 from llama_mcp.sessions.sqlite.store import Store
 from llama_mcp.sessions.texts import utc_now
@@ -47,16 +47,16 @@ def reopen_turn(store: Store, begun: BegunTurn, run: str) -> bool:
         return False
     writer_id = store.writers.own_id()
     with store.writing_unsynced() as connection:
-        session = find_session(connection, begun.session.session_id)
+        session = find_begun(connection, begun.session.session_id)
         key = build_turn_key(session["session_key"], begun.turn)
         last = connection.execute(
             "SELECT 1 FROM turns WHERE turn_key = ? AND status = 'cancelled'", (key,)
         ).fetchone()
         if last is None or session["turn_count"] != begun.turn:
             return False
-        owner = writer_id, os.getpid(), utc_now(), begun.stream_id, run
+        writer = writer_id, os.getpid(), utc_now(), begun.stream_id, run
         connection.execute(_FORGET_WORDS, (key,))
-        connection.execute(_UNDERWAY, (key, *owner))
+        connection.execute(_UNDERWAY, (key, *writer))
         connection.execute(_REOPEN, (run, key))
         touch(connection, session["session_key"])
     return True

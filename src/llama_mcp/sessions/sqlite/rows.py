@@ -58,8 +58,8 @@ FROM_UNDERWAY = "FROM underway JOIN turns USING (turn_key) JOIN sessions USING (
 # After a crash, a turn goes on with another launch than it was begun with.
 RUN_UNDERWAY = "coalesce(underway.stream_run, turns.run)"
 SELECT_UNDERWAY = (
-    f"SELECT session_id, title, started_at_utc, {RUN_UNDERWAY} AS run, writer_pid, writer_id,"
-    " stream_id "
+    f"SELECT session_id, title, owner, started_at_utc, {RUN_UNDERWAY} AS run, writer_pid,"
+    " writer_id, stream_id "
     f"{FROM_UNDERWAY}"
 )
 

@@ -30,11 +30,13 @@ _WITH_NAME = """
 SELECT turn_key AS place, {} AS word FROM attachments
 WHERE instr(' ' || searchable(name, '') || ' ', ?)
 """
-# For punctuation, which the index does not have; every text is read.
+# For punctuation, which the index does not have; every text of the owner is read.
 _WITH_TEXT = """
-SELECT turn_key AS place, 0 AS word FROM turns WHERE status <> 'in_progress'
+SELECT turn_key AS place, 0 AS word FROM sessions CROSS JOIN turns
+    ON turn_key BETWEEN (sessions.session_key << 20) + 1 AND (sessions.session_key << 20) + 1048575
+    WHERE owner = ? AND status <> 'in_progress'
     AND instr(spelled(message || char(10) || reply), ?)
-UNION ALL SELECT session_key << 20, 0 FROM sessions WHERE instr(spelled(title), ?)
+UNION ALL SELECT session_key << 20, 0 FROM sessions WHERE owner = ? AND instr(spelled(title), ?)
 """
 
 
@@ -44,6 +46,8 @@ class _Search:
 
     words: tuple[QueryWord, ...]
     text: str
+    owner: str
+    """Whose sessions are searched."""
     matches: tuple[str, ...] = ()
     """What is asked of the index for each word, if that can be done without beginnings of words."""
 
@@ -68,7 +72,7 @@ class _Search:
         """The values of hits."""
         pairs = zip(self.matches or (word.match for word in self.words), self.words, strict=True)
         values = [value for match, word in pairs for value in (match, word.beginning)]
-        return values or [self.text, self.text]
+        return values or [self.owner, self.text] * 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +84,28 @@ class _Found:
     place: int
 
 
-def search_sessions(store: Store, query: str, limit: int, before: Before) -> SessionList:
-    """Return the sessions that have all words of the query; without one, those that have some."""
+def search_sessions(
+    store: Store, query: str, limit: int, before: Before, owner: str
+) -> SessionList:
+    """Return the owner's sessions that have all words of the query, else those that have some."""
     if not query.strip():
-        return list_sessions(store, limit, before)
+        return list_sessions(store, limit, before, owner)
     words = split_query(query)
     settle_dead_turns(store)
     store.connection.create_function("spelled", 1, spelled, deterministic=True)
     walking.prepare_walks(store.connection)
     with store.reading() as connection:
         matches = walking.whole_words(connection, words[:_MOST_WORDS])
-        search = _Search(words[:_MOST_WORDS], spelled(query.strip()), matches)
+        search = _Search(words[:_MOST_WORDS], spelled(query.strip()), owner, matches)
         newest = _newest(connection, search, limit, before)
+        are_more = bool(newest) and not walking.has_few(connection, owner)
         found = newest or _all(connection, search, before.time_utc)
         page = [each for each in found if each.place < before.place][: limit + 1]
         return SessionList(
             sessions=_read_matches(connection, search, page[:limit]),
             total=len(found),
             next_before=str(page[limit - 1].place) if len(page) > limit else None,
-            note=_note(search, len(words), found, bool(newest), count_sessions(connection)),
+            note=_note(search, len(words), found, are_more, count_sessions(connection, owner)),
         )
 
 
@@ -115,11 +122,16 @@ def _newest(
 ) -> list[_Found]:
     """Return the newest sessions with all words, if very many have them; there may be more."""
     with_all = search.size * _CHANGES
-    changed_before = replace(before, place=before.place - with_all)
     # The page must be there, and one session more.
     if limit >= walking.COUNTED_SESSIONS:
         return []
-    rows = walking.newest_with_all(connection, search.words, search.matches, changed_before)
+    # Of few sessions all are looked into, those of earlier pages too.
+    is_all = walking.has_few(connection, search.owner)
+    place = Before().place if is_all else before.place - with_all
+    changed_before = replace(before, place=place)
+    rows = walking.newest_with_all(
+        connection, search.words, search.matches, changed_before, search.owner
+    )
     return [_Found(key, search.size, with_all + change) for key, change in rows]
 
 
@@ -130,9 +142,10 @@ def _all(connection: sqlite3.Connection, search: _Search, time_utc: str) -> list
         WITH hits AS ({search.hits()})
         SELECT session_key, count(*) AS words, last_change
         FROM (SELECT DISTINCT place >> 20 AS session_key, word FROM hits)
-        JOIN sessions USING (session_key) WHERE updated_at_utc < ? GROUP BY session_key
+        JOIN sessions USING (session_key)
+        WHERE updated_at_utc < ? AND +owner = ? GROUP BY session_key
         """,
-        [*search.values, time_utc],
+        [*search.values, time_utc, search.owner],
     )
     found = [_Found(key, words, words * _CHANGES + change) for key, words, change in rows]
     found.sort(key=lambda each: -each.place)

@@ -4,7 +4,7 @@ import sqlite3
 
 from llama_mcp.sessions.begun_turns import MOST_OTHER_SESSIONS
 from llama_mcp.sessions.records import Usage
-from llama_mcp.sessions.sqlite.naming import find_session
+from llama_mcp.sessions.sqlite.naming import find_begun
 from llama_mcp.sessions.sqlite.rows import build_turn_key
 from llama_mcp.sessions.sqlite.store import Store
 
@@ -31,7 +31,7 @@ WHERE this.turn_key = :turn AND turns.run = before.run
 
 def runs_of(store: Store, session_id: str) -> frozenset[str]:
     """Return the launches of llama-server that have served turns of the session."""
-    session = find_session(store.connection, session_id)
+    session = find_begun(store.connection, session_id)
     rows = store.connection.execute(
         "SELECT DISTINCT run FROM turns WHERE turn_key BETWEEN ? AND ? AND run IS NOT NULL",
         (_key(session, 1), _key(session, session["turn_count"])),
@@ -41,7 +41,7 @@ def runs_of(store: Store, session_id: str) -> frozenset[str]:
 
 def served_before(store: Store, session_id: str, turn: int) -> dict[str, Usage]:
     """Return the launches that have served turns before that one, and each one's last turn."""
-    session = find_session(store.connection, session_id)
+    session = find_begun(store.connection, session_id)
     rows = store.connection.execute(
         "SELECT run, prompt_tokens, completion_tokens FROM turns"
         " WHERE turn_key BETWEEN ? AND ? AND run IS NOT NULL ORDER BY turn_key",
@@ -60,7 +60,7 @@ def count_other_sessions(store: Store, session_id: str, turn: int) -> int:
     stops at MOST_OTHER_SESSIONS.
     """
     with store.reading() as connection:
-        session = find_session(connection, session_id)
+        session = find_begun(connection, session_id)
         key = _key(session, turn)
         count: int = connection.execute(
             _COUNT_OTHER_SESSIONS, {"session": session["session_key"], "turn": key}
@@ -71,7 +71,7 @@ def count_other_sessions(store: Store, session_id: str, turn: int) -> int:
 def note_run(store: Store, session_id: str, turn: int, run: str) -> None:
     """Write down that a turn under way is served by another launch than it was begun with."""
     with store.writing_unsynced() as connection:
-        key = _key(find_session(connection, session_id), turn)
+        key = _key(find_begun(connection, session_id), turn)
         connection.execute("UPDATE turns SET run = ? WHERE turn_key = ?", (run, key))
 
 

@@ -4,11 +4,13 @@ They are read on a connection of their own, apart from the archive's one worker,
 waits for them.
 """
 
+import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.sessions.records import Quantiles, TurnStatistics
 from llama_mcp.sessions.sqlite.connecting import connect_to_read
 
@@ -24,6 +26,7 @@ WITH newest AS MATERIALIZED (
     FROM sessions CROSS JOIN turns
         ON turn_key BETWEEN (sessions.session_key << 20) + 1
             AND (sessions.session_key << 20) + 1048575
+    {whose}
     ORDER BY last_change DESC, turn_key DESC
     LIMIT ?
 ),
@@ -62,6 +65,9 @@ SELECT (SELECT max(last_change) FROM sessions), (SELECT max(session_key) FROM se
     (SELECT sessions FROM totals), (SELECT count(*) FROM underway)
 """
 
+# A file that no process of today has opened yet has no owners: all in it is the first one's.
+_HAS_OWNERS = "SELECT count(*) FROM pragma_table_info('sessions') WHERE name = 'owner'"
+
 Version = tuple[int | None, ...]
 
 
@@ -73,12 +79,15 @@ class Statistics:
     of_models: tuple[TurnStatistics, ...] = ()
 
 
-def read_statistics(path: Path, known: Statistics, newest_turns: int = NEWEST_TURNS) -> Statistics:
+def read_statistics(
+    path: Path, known: Statistics, owner: str | None, newest_turns: int = NEWEST_TURNS
+) -> Statistics:
     """Return the statistics of the archive; those that are known when nothing has changed.
 
     Args:
         path: the archive; one that does not exist is not created, and has no turns.
-        known: what was returned before.
+        known: what was returned before, of the same owner.
+        owner: whose turns; None for all.
         newest_turns: how many are read, of the sessions that changed last.
 
     Raises:
@@ -91,8 +100,20 @@ def read_statistics(path: Path, known: Statistics, newest_turns: int = NEWEST_TU
         version: Version = connection.execute(_VERSION).fetchone()
         if version == known.version:
             return known
-        rows = connection.execute(_STATISTICS, (newest_turns,)).fetchall()
+        rows = _read(connection, owner, newest_turns)
     return Statistics(version, tuple(map(_to_statistics, rows)))
+
+
+def _read(
+    connection: sqlite3.Connection, owner: str | None, newest_turns: int
+) -> list[tuple[Any, ...]]:
+    if owner is not None and not connection.execute(_HAS_OWNERS).fetchone()[0]:
+        if owner != LOCAL_OWNER:
+            return []
+        owner = None
+    whose, values = ("", ()) if owner is None else ("WHERE owner = ?", (owner,))
+    statement = _STATISTICS.format(whose=whose)
+    return connection.execute(statement, (*values, newest_turns)).fetchall()
 
 
 def _to_statistics(row: tuple[Any, ...]) -> TurnStatistics:

@@ -3,8 +3,8 @@
 import sqlite3
 
 from llama_mcp.sessions.errors import SessionBusyError
-from llama_mcp.sessions.records import TurnUnderway
-from llama_mcp.sessions.sqlite.naming import find_session
+from llama_mcp.sessions.records import EarlierUnderway, TurnUnderway
+from llama_mcp.sessions.sqlite.naming import find_begun, find_session
 from llama_mcp.sessions.sqlite.rows import (
     FROM_UNDERWAY,
     RUN_UNDERWAY,
@@ -53,20 +53,22 @@ def is_cancel_asked(store: Store, session_id: str, turn: int) -> bool:
     return row is not None and bool(row["is_cancel_asked"])
 
 
-def check_idle(store: Store, session_id: str) -> None:
+def check_idle(store: Store, session_id: str, owner: str) -> None:
     """Raise SessionBusyError while a reply is being generated in the session."""
     settle_if_possible(store)
     with store.reading() as connection:
-        refuse_busy(store, find_session(connection, session_id))
+        refuse_busy(store, find_session(connection, session_id, owner))
 
 
-def earlier_underway(store: Store, session_id: str, run: str) -> tuple[str, ...]:
-    """Return the sessions with a turn under way, with this launch, that began before this one's."""
+def earlier_underway(store: Store, session_id: str, run: str) -> EarlierUnderway:
+    """Return the turns under way, with this launch, that began before this session's."""
     settle_if_possible(store)
     began = f"SELECT started_at_utc {FROM_UNDERWAY} WHERE session_id = ?1"
     rows = store.connection.execute(
-        f"SELECT session_id {FROM_UNDERWAY} WHERE {RUN_UNDERWAY} = ?2"
+        f"SELECT session_id, owner {FROM_UNDERWAY} WHERE {RUN_UNDERWAY} = ?2"
         f" AND started_at_utc < ({began}) ORDER BY started_at_utc",
         (session_id, run),
-    )
-    return tuple(row["session_id"] for row in rows)
+    ).fetchall()
+    owner = find_begun(store.connection, session_id)["owner"] if rows else ""
+    own = tuple(row["session_id"] for row in rows if row["owner"] == owner)
+    return EarlierUnderway(own, len(rows) - len(own))

@@ -9,13 +9,15 @@ the beginnings of.
 import sqlite3
 from collections.abc import Iterator, Sequence
 
-from llama_mcp.sessions.sqlite.reading import Before
+from llama_mcp.sessions.sqlite.reading import Before, count_sessions
 from llama_mcp.sessions.sqlite.search_words import QueryWord
 
 # So many sessions are counted.
 COUNTED_SESSIONS = 300
 # A word is common that the index has more often; collecting fewer takes less time than a walk.
 _COMMON_ROWS = 200_000
+# To look into one session takes as long as to collect so many rows.
+_ROWS_PER_SESSION = 10
 # How many of the newest sessions are looked into before all of them are searched at once.
 _LOOKED_INTO = 600
 # A beginning of more words than these is searched for at once.
@@ -33,7 +35,8 @@ _HAS_WORD = f"""
         AND instr(' ' || searchable(name, '') || ' ', ?)))
 """
 _NEWEST = """
-SELECT session_key, last_change FROM sessions WHERE last_change < ? AND updated_at_utc < ?
+SELECT session_key, last_change FROM sessions
+WHERE owner = ? AND last_change < ? AND updated_at_utc < ?
 ORDER BY last_change DESC LIMIT ?
 """
 
@@ -54,25 +57,41 @@ def newest_with_all(
     words: Sequence[QueryWord],
     matches: Sequence[str],
     before: Before,
+    owner: str,
 ) -> list[sqlite3.Row]:
-    """Return session_key and last_change of the newest sessions that have all words.
+    """Return session_key and last_change of the owner's newest sessions that have all words.
 
     Returns:
-        COUNTED_SESSIONS of them, or none: a word is not so common, or not in so many of the newest.
+        COUNTED_SESSIONS of them; all that there are, when the owner has so few that each is looked
+        into; or none: a word is not so common, or not in so many of the newest.
     """
-    if not matches or not all(_is_common(connection, match) for match in matches):
+    if not matches or not _is_worth_it(connection, matches, owner):
         return []
     pairs = zip(matches, words, strict=True)
     rows = connection.execute(
         f"SELECT session_key, last_change FROM ({_NEWEST})"
         f" WHERE {' AND '.join([_HAS_WORD] * len(words))} ORDER BY last_change DESC LIMIT ?",
         (
-            *(before.place, before.time_utc, _LOOKED_INTO),
+            *(owner, before.place, before.time_utc, _LOOKED_INTO),
             *(value for match, word in pairs for value in (match, word.beginning)),
             COUNTED_SESSIONS,
         ),
     ).fetchall()
-    return rows if len(rows) == COUNTED_SESSIONS else []
+    return rows if len(rows) == COUNTED_SESSIONS or has_few(connection, owner) else []
+
+
+def _is_worth_it(connection: sqlite3.Connection, matches: Sequence[str], owner: str) -> bool:
+    """Tell whether it takes less time than to collect all that has the words."""
+    if has_few(connection, owner):
+        # Most of what is collected may be what others have said.
+        most = _ROWS_PER_SESSION * max(1, count_sessions(connection, owner))
+        return any(_is_common(connection, match, most) for match in matches)
+    return all(_is_common(connection, match, _COMMON_ROWS) for match in matches)
+
+
+def has_few(connection: sqlite3.Connection, owner: str) -> bool:
+    """Tell whether the owner has so few sessions that each of them can be looked into."""
+    return count_sessions(connection, owner) < COUNTED_SESSIONS
 
 
 def _whole_word(connection: sqlite3.Connection, word: QueryWord) -> str | None:
@@ -93,6 +112,6 @@ def _words_with(connection: sqlite3.Connection, beginning: str) -> Iterator[str]
         row = connection.execute(_NEXT_WORD, (row["term"] + _BEHIND,)).fetchone()
 
 
-def _is_common(connection: sqlite3.Connection, match: str) -> bool:
-    values = (_COMMON_ROWS, match, _COMMON_ROWS + 1)
+def _is_common(connection: sqlite3.Connection, match: str, rows: int) -> bool:
+    values = (rows, match, rows + 1)
     return bool(connection.execute(_COMMON, values).fetchone()[0])

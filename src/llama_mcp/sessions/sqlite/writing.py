@@ -13,7 +13,7 @@ from llama_mcp.sessions.sqlite.attaching import insert_attached, read_attached
 from llama_mcp.sessions.sqlite.beginning import read_cache_facts, read_earlier
 from llama_mcp.sessions.sqlite.calls import note_call
 from llama_mcp.sessions.sqlite.changing import insert_session, touch
-from llama_mcp.sessions.sqlite.naming import find_session
+from llama_mcp.sessions.sqlite.naming import find_begun, find_session
 from llama_mcp.sessions.sqlite.rows import (
     ENDING_COLUMNS,
     TURNS_PER_SESSION,
@@ -33,16 +33,16 @@ WHERE turn_key = :turn_key
 """
 
 
-def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
-    """Write the message down, in a new session when none is named."""
+def begin_turn(store: Store, session_id: str | None, new: NewTurn, owner: str) -> BegunTurn:
+    """Write the message down, in a new session of the owner's when none is named."""
     imported = import_history(new.system_prompt, new.history)
     settle_dead_turns(store)
     writer_id = store.writers.own_id()
     with store.writing_unsynced() as connection:
         if session_id is None:
-            session = _begin_session(connection, imported, new)
+            session = _begin_session(connection, imported, new, owner)
         else:
-            session = find_session(connection, session_id)
+            session = find_session(connection, session_id, owner)
             refuse_busy(store, session)
             _refuse_first_turn_parameters(session, new)
         begun = _next_turn(connection, session)
@@ -51,7 +51,7 @@ def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
         insert_attached(connection, key, new.attached)
         sent = read_attached(connection, session["session_key"], begun.turn, begun.turn)
         touch(connection, session["session_key"], turn_count=begun.turn)
-        changed = find_session(connection, session["session_id"])
+        changed = find_begun(connection, session["session_id"])
     return replace(
         begun,
         session=to_session(changed),
@@ -60,16 +60,17 @@ def begin_turn(store: Store, session_id: str | None, new: NewTurn) -> BegunTurn:
     )
 
 
-def next_turn(store: Store, session_id: str) -> BegunTurn:
+def next_turn(store: Store, session_id: str, owner: str) -> BegunTurn:
     """Return the turn that would begin in the session, without its message."""
     with store.reading() as connection:
-        return _next_turn(connection, find_session(connection, session_id))
+        return _next_turn(connection, find_session(connection, session_id, owner))
 
 
 def _next_turn(connection: sqlite3.Connection, session: sqlite3.Row) -> BegunTurn:
     last, first = session["turn_count"], session["first_turn_in_prompt"]
     return BegunTurn(
         session=to_session(session),
+        owner=session["owner"],
         turn=last + 1,
         earlier=read_earlier(connection, session, first, last),
         first_turn_in_prompt=first,
@@ -105,9 +106,10 @@ def save_partial(
             )
 
 
-def ask_cancel(store: Store, session_id: str, turn: int) -> StreamPoint | None:
+def ask_cancel(store: Store, session_id: str, turn: int, owner: str) -> StreamPoint | None:
     """Let the process that receives the reply know that it should stop; return its stream."""
     with store.writing_unsynced() as connection:
+        find_session(connection, session_id, owner)
         row = connection.execute(
             "UPDATE underway SET is_cancel_asked = 1 WHERE turn_key = ?"
             " RETURNING stream_id, stream_run",
@@ -117,14 +119,17 @@ def ask_cancel(store: Store, session_id: str, turn: int) -> StreamPoint | None:
         return StreamPoint(row["stream_id"], row["stream_run"]) if has_stream else None
 
 
-def end_turn(store: Store, session_id: str, turn: int, ending: TurnEnding) -> None:
-    """Write down how the turn ended."""
+def end_turn(store: Store, session_id: str, turn: int, ending: TurnEnding) -> str:
+    """Write down how the turn ended, and return whose it is."""
     with store.writing() as connection:
         key = _find_turn(store, session_id, turn)
         values = to_ending_values(ending) | {"ended_at_utc": utc_now(), "turn_key": key}
         connection.execute(_END_TURN, values)
         connection.execute("DELETE FROM underway WHERE turn_key = ?", (key,))
         touch(connection, key // TURNS_PER_SESSION)
+        row = connection.execute("SELECT owner FROM sessions WHERE session_id = ?", (session_id,))
+        owner: str = row.fetchone()["owner"]
+        return owner
 
 
 def _find_turn(store: Store, session_id: str, turn: int) -> int:
@@ -142,7 +147,7 @@ def _find_turn(store: Store, session_id: str, turn: int) -> int:
 
 
 def _begin_session(
-    connection: sqlite3.Connection, imported: ImportedHistory, new: NewTurn
+    connection: sqlite3.Connection, imported: ImportedHistory, new: NewTurn, owner: str
 ) -> sqlite3.Row:
     first_message = imported.exchanges[0][0] if imported.exchanges else new.message
     session = insert_session(
@@ -150,6 +155,7 @@ def _begin_session(
         title_from(first_message),
         _clean(imported.system_prompt),
         len(imported.exchanges),
+        owner,
     )
     now = utc_now()
     connection.executemany(

@@ -17,7 +17,7 @@ from llama_mcp.surface.http.address import Hosts
 from llama_mcp.surface.http.audit import Audit
 from llama_mcp.surface.http.calls import Calls
 from llama_mcp.surface.http.gate import EXCHANGE, Gate, Verify
-from llama_mcp.surface.server import LlamaMCPServer
+from llama_mcp.surface.mcp_server import LlamaMCPServer
 
 # As much as a message over stdio may have.
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -47,6 +47,7 @@ class HttpApp:
             routes: further ones, such as a page; they need no token.
         """
         self._server = server
+        server.never_ends = True
         own = [
             Route("/health", self._health, methods=["GET"]),
             Route("/ready", self._ready, methods=["GET"]),

@@ -12,7 +12,7 @@ import uvicorn
 
 from llama_mcp.surface.http.app import HttpApp
 from llama_mcp.surface.http.connections import TimedConnection
-from llama_mcp.surface.server import LlamaMCPServer
+from llama_mcp.surface.mcp_server import LlamaMCPServer
 from llama_mcp.surface.stdio.ending import call_when_asked_to_end
 from llama_mcp.tokens.known_tokens import KnownTokens
 

@@ -4,6 +4,7 @@ At most one every 50 ms, but for what nobody should wait for: that generation ha
 text, and the end of the text.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -32,19 +33,24 @@ MAX_MESSAGE_CHARACTERS = 1_000_000
 # result removes the handler before queued progress is handled).
 BEFORE_RESULT_SECONDS = 0.001
 Stream = Literal["chunks", "status", "off"]
+# Leaves out of a line of ours what its caller may not see.
+Told = Callable[[str], str]
 
 
 class RisingProgress:
     """Sends progress for one request; a value that does not rise is not sent."""
 
-    def __init__(self, ctx: Context[Services]) -> None:
+    def __init__(self, ctx: Context[Services], told: Told = str) -> None:
         self._ctx = ctx
+        self._told = told
         self.last = 0.0
 
     async def report_seconds(self, seconds: float, message: str) -> None:
         """Report how many seconds something has been going on."""
         await self.report(
-            max(round(seconds, 3), self.last + 0.001), None, visible_line(clean_text(message))
+            max(round(seconds, 3), self.last + 0.001),
+            None,
+            visible_line(clean_text(self._told(message))),
         )
 
     async def report(self, value: float, total: float | None, message: str | None) -> bool:
@@ -62,8 +68,11 @@ class ReplyProgress:
     With `chunks` the messages, joined, are exactly the text from first_piece on.
     """
 
-    def __init__(self, ctx: Context[Services], stream: Stream, first_piece: int = 0) -> None:
+    def __init__(
+        self, ctx: Context[Services], stream: Stream, first_piece: int = 0, told: Told = str
+    ) -> None:
         self._progress = RisingProgress(ctx)
+        self._told = told
         self._stream = stream
         self.sent_pieces = first_piece
         self._sent_at = anyio.current_time()
@@ -97,7 +106,7 @@ class ReplyProgress:
         if self._stream == "chunks":
             message = "".join(reply.pieces[self.sent_pieces : pieces])
         else:
-            message = line_of(reply)
+            message = self._told(line_of(reply))
         total = reply.prompt_total
         if total is not None:
             total = total + reply.max_tokens if reply.max_tokens else None
@@ -132,15 +141,16 @@ class ReplyProgress:
 class JobProgress:
     """Sends how far a job is: pieces that are over, and a line for a person."""
 
-    def __init__(self, ctx: Context[Services]) -> None:
+    def __init__(self, ctx: Context[Services], told: Told = str) -> None:
         self._progress = RisingProgress(ctx)
+        self._told = told
         self._sent_at = anyio.current_time()
         self._line = ""
 
     async def tell_wait(self, wait: ModelLoad) -> None:
         """Send that the call waits for something before its job begins."""
         if anyio.current_time() - self._sent_at >= SAME_LINE_SECONDS:
-            line = visible_line(clean_text(wait.line))
+            line = visible_line(clean_text(self._told(wait.line)))
             if await self._progress.report(self._progress.last + 0.001, None, line):
                 self._sent_at, self._line = anyio.current_time(), line
 
@@ -154,7 +164,7 @@ class JobProgress:
         total = state.planned if state.is_planned else None
         if job.reply.is_waiting:
             # Nothing is done meanwhile, and a line still has to rise.
-            value, total, line = self._progress.last + 0.001, None, line_of(job.reply)
+            value, total, line = self._progress.last + 0.001, None, self._told(line_of(job.reply))
         early_seconds = self._sent_at + SAME_LINE_SECONDS - anyio.current_time()
         if line == self._line and early_seconds > 0:
             # Another line does not wait for so long.

@@ -5,13 +5,13 @@ times are read a few times a second, and the archive itself only after they have
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import anyio
 
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.services import Services
-from llama_mcp.sessions.changes import SessionMark
+from llama_mcp.sessions.changes import ChangedSession, SessionMark
 from llama_mcp.surface.notifications.subscriptions import LATER_SECONDS, Subscriptions
 from llama_mcp.surface.resources.uris import SESSIONS, session_id_of, session_uris
 
@@ -41,22 +41,24 @@ class SessionWatcher:
         self._services = services
         self._list_told = list_told
         self._is_watching = False
-        # What this process has changed and the watch has not told yet.
-        self._own_changes: dict[str, bool] = {}
+        # What this process has changed and the watch has not told yet, and whose lists.
+        self._own_changes: dict[ChangedSession, None] = {}
+        self._own_lists: set[str] = set()
         self._own_change_came = anyio.Event()
 
-    def note(self, session_id: str, comes_or_goes: bool) -> None:
+    def note(self, session_id: str, owner: str, comes_or_goes: bool) -> None:
         """Note a change that this process has made, and whether the session is new or gone."""
-        self._own_changes[session_id] = comes_or_goes or self._own_changes.get(session_id, False)
+        self._own_changes[ChangedSession(session_id, owner)] = None
+        self._own_lists |= {owner} if comes_or_goes else set()
         if self._is_watching:
             # The watch reads the archive for it, which has this change too: it is told once.
             self._own_change_came.set()
         else:
-            self._tell((), has_list_changed=False)
+            self._tell()
 
     async def tell_rest(self) -> None:
         """Tell at once what was to be told a little later."""
-        self._tell((), has_list_changed=False)
+        self._tell()
         await self._subscriptions.tell_now()
 
     async def watch(self) -> None:
@@ -100,26 +102,33 @@ class SessionWatcher:
         try:
             changes = await archive.changes_since(mark)
             gone: set[str] = set()
-            if changes.came_or_went:
+            if changes.lists_changed:
                 ids = {found for uri in self._heard() if (found := session_id_of(uri))}
                 gone = ids - await archive.existing_ids(ids)
         except LlamaMCPError as error:
             # A tool that meets the same fault says what is wrong.
             logger.debug("Changes of sessions are not known: %s", error)
-            self._tell((), has_list_changed=False)
+            self._tell()
             return mark
-        self._tell([*changes.changed, *gone], has_list_changed=changes.came_or_went)
+        # Whose a session was that is gone is not known: one of theirs whose list has changed.
+        went = [ChangedSession(each, owner) for each in gone for owner in changes.lists_changed]
+        self._tell([*changes.changed, *went], changes.lists_changed)
         return changes.mark
 
-    def _tell(self, session_ids: Iterable[str], *, has_list_changed: bool) -> None:
+    def _tell(
+        self, changed: Iterable[ChangedSession] = (), lists: Collection[str] = frozenset()
+    ) -> None:
+        """Tell each owner of changed sessions, of their index, and whether the list changed."""
         own, self._own_changes = self._own_changes, {}
-        changed = dict.fromkeys([*session_ids, *own])
-        if not changed and not has_list_changed:
-            return
-        uris = [uri for session_id in changed for uri in session_uris(session_id)]
-        self._subscriptions.note(
-            [*uris, SESSIONS], has_list_changed=has_list_changed or any(own.values())
-        )
+        lists, self._own_lists = {*lists, *self._own_lists}, set()
+        by_owner: dict[str, dict[str, None]] = {owner: {} for owner in lists}
+        for session_id, owner in (*changed, *own):
+            by_owner.setdefault(owner, {})[session_id] = None
+        for owner, ids in by_owner.items():
+            uris = [uri for session_id in ids for uri in session_uris(session_id)]
+            self._subscriptions.note(
+                [*uris, SESSIONS], owner=owner, has_list_changed=owner in lists
+            )
 
     def _heard(self) -> list[str]:
         """Return the URIs of sessions, and of their list, that somebody listens to."""

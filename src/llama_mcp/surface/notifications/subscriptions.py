@@ -1,30 +1,38 @@
 """Which client listens to which resource, and telling it of changes, in both eras.
 
-2026-07-28 clients listen on `subscriptions/listen`, which the SDK serves from its bus. Clients of
+2026-07-28 clients listen on `subscriptions/listen`, which the SDK serves from the bus. Clients of
 the initialize era use `resources/subscribe`, which the SDK does not serve: this middleware answers
 those two methods, and says so in `initialize`.
 
-Changes are only noted here; one task tells the clients, so that a client that has stopped reading
-delays nobody who changes something. What costs something to watch (session_watcher.py,
+What is somebody's, only that owner's clients are told; what needs a scope, only those who have it.
+A subscription to another's session is one to a session that never was: nothing comes.
+
+Changes are only noted here; tasks tell the clients, each for itself, so that a client that has
+stopped reading delays nobody. What costs something to watch (session_watcher.py,
 llama_server_watcher.py) is watched only while somebody listens.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 from mcp.server.connection import Connection
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.session import ServerSession
-from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp.types import INVALID_PARAMS
 
+from llama_mcp.callers import Caller
+from llama_mcp.errors import ScopeNeededError
+from llama_mcp.surface.calling import current_caller
+from llama_mcp.surface.notifications.owners_bus import OwnersBus
 from llama_mcp.surface.resources.uris import SESSIONS
+from llama_mcp.surface.scopes import check, scope_of_uri
 
 MODERN = "2026-07-28"
 # A turn begins with a change, and its first text goes first. What changes meanwhile is told once.
@@ -33,27 +41,63 @@ LATER_SECONDS = 0.05
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _LegacyClient:
     """One connection of the initialize era."""
 
     # The SDK makes a session for each request; all of one connection speak on the same channel.
     session: ServerSession
+    caller: Caller
     uris: set[str] = field(default_factory=set)
+    # In the order in which they changed; no more than it listens to, however slowly it reads.
+    untold: dict[str, None] = field(default_factory=dict)
+    has_untold_list: bool = False
+    is_being_told: bool = False
+
+    def take(self, news: "_News") -> None:
+        """Keep what it is to be told."""
+        for uri, owner in news.changed:
+            if uri in self.uris and owner in (None, self.caller.owner):
+                self.untold[uri] = None
+        self.has_untold_list |= self.caller.owner in news.lists or None in news.lists
+
+    async def tell(self) -> None:
+        """Tell it what it was not told yet; raises one of GONE when it has gone."""
+        if self.is_being_told:
+            return
+        self.is_being_told = True
+        try:
+            while self.untold or self.has_untold_list:
+                if self.untold:
+                    uri = next(iter(self.untold))
+                    del self.untold[uri]
+                    await self.session.send_resource_updated(uri)
+                else:
+                    self.has_untold_list = False
+                    await self.session.send_resource_list_changed()
+        finally:
+            self.is_being_told = False
+
+
+@dataclass(slots=True)
+class _News:
+    """What has changed since clients were told; whose it is, or None for what is nobody's."""
+
+    # In the order in which they were noted; a dict, so that each is told once.
+    changed: dict[tuple[str, str | None], None] = field(default_factory=dict)
+    lists: dict[str | None, None] = field(default_factory=dict)
 
 
 class Subscriptions:
     """Notes changes and tells clients; as a middleware it serves the initialize era."""
 
     def __init__(self) -> None:
-        self.bus = InMemorySubscriptionBus()
+        self.bus = OwnersBus()
         self._legacy: dict[Connection, _LegacyClient] = {}
         # How many listeners of 2026-07-28 each resource has.
         self._listened: Counter[str] = Counter()
         self._listener_came = anyio.Event()
-        # In the order in which they were noted; a dict, so that each is told once.
-        self._changed_uris: dict[str, None] = {}
-        self._has_list_changed = False
+        self._news = _News()
         self._noted = anyio.Event()
 
     async def __call__(
@@ -78,10 +122,19 @@ class Subscriptions:
             result["capabilities"]["resources"] = {"subscribe": True, "listChanged": True}
         return result
 
-    def note(self, uris: Iterable[str], *, has_list_changed: bool = False) -> None:
-        """Note that these resources changed, and whether the list of resources did."""
-        self._changed_uris |= dict.fromkeys(uris)
-        self._has_list_changed |= has_list_changed
+    def note(
+        self, uris: Iterable[str], *, owner: str | None = None, has_list_changed: bool = False
+    ) -> None:
+        """Note that resources changed.
+
+        Args:
+            uris: them.
+            owner: whose they are; None for what is nobody's.
+            has_list_changed: the owner's list of resources is another one.
+        """
+        self._news.changed |= dict.fromkeys((uri, owner) for uri in uris)
+        if has_list_changed:
+            self._news.lists[owner] = None
         self._noted.set()
 
     def heard(self) -> set[str]:
@@ -100,26 +153,41 @@ class Subscriptions:
 
     async def tell(self) -> None:
         """Tell clients a little later of what is noted, until it is cancelled."""
-        while True:
-            await self._noted.wait()
-            await anyio.sleep(LATER_SECONDS)
-            await self.tell_now()
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await self._noted.wait()
+                await anyio.sleep(LATER_SECONDS)
+                await self._tell_all(tasks)
 
     async def tell_now(self) -> None:
         """Tell clients of what is noted and was not told yet."""
+        async with anyio.create_task_group() as tasks:
+            await self._tell_all(tasks)
+
+    async def _tell_all(self, tasks: TaskGroup) -> None:
         self._noted = anyio.Event()
-        uris, self._changed_uris = self._changed_uris, {}
-        has_list_changed, self._has_list_changed = self._has_list_changed, False
-        for uri in uris:
-            await self._tell_updated(uri)
-        if has_list_changed:
-            await self._tell_list_changed()
+        news, self._news = self._news, _News()
+        for client in self._legacy.values():
+            client.take(news)
+        for uri, owner in news.changed:
+            await self.bus.publish(ResourceUpdated(uri=uri), owner)
+        for owner in news.lists:
+            await self.bus.publish(ResourcesListChanged(), owner)
+        for connection, client in list(self._legacy.items()):
+            if client.untold or client.has_untold_list:
+                tasks.start_soon(self._tell_one, connection, client)
+
+    async def _tell_one(self, connection: Connection, client: _LegacyClient) -> None:
+        try:
+            await client.tell()
+        except GONE:
+            self._legacy.pop(connection, None)
 
     def _client(self, ctx: ServerRequestContext[Any, Any]) -> _LegacyClient:
         # Nothing public tells connections apart, or when one ends.
         connection = ctx.session._connection
         if connection not in self._legacy:
-            self._legacy[connection] = _LegacyClient(ctx.session)
+            self._legacy[connection] = _LegacyClient(ctx.session, current_caller())
             connection.exit_stack.callback(self._legacy.pop, connection, None)
             self._wake_watchers()
         return self._legacy[connection]
@@ -138,19 +206,6 @@ class Subscriptions:
         finally:
             self._listened.subtract(uris)
 
-    async def _tell_updated(self, uri: str) -> None:
-        await self.bus.publish(ResourceUpdated(uri=uri))
-        for client in list(self._legacy.values()):
-            if uri in client.uris:
-                with suppress(*GONE):
-                    await client.session.send_resource_updated(uri)
-
-    async def _tell_list_changed(self) -> None:
-        await self.bus.publish(ResourcesListChanged())
-        for client in list(self._legacy.values()):
-            with suppress(*GONE):
-                await client.session.send_resource_list_changed()
-
 
 def _listened_uris(ctx: ServerRequestContext[Any, Any]) -> list[str]:
     """Return what a request listens to while it lasts; the SDK refuses what has another shape."""
@@ -160,7 +215,8 @@ def _listened_uris(ctx: ServerRequestContext[Any, Any]) -> list[str]:
     if not isinstance(notifications, dict):
         return []
     uris = notifications.get("resourceSubscriptions")
-    listened = [uri for uri in uris if isinstance(uri, str)] if isinstance(uris, list) else []
+    named = [uri for uri in uris if isinstance(uri, str)] if isinstance(uris, list) else []
+    listened = [uri for uri in named if current_caller().may(scope_of_uri(uri))]
     # The list of resources changes when sessions come or go.
     return [*listened, SESSIONS] if notifications.get("resourcesListChanged") else listened
 
@@ -169,4 +225,8 @@ def _uri(ctx: ServerRequestContext[Any, Any]) -> str:
     uri = (ctx.params or {}).get("uri")
     if not isinstance(uri, str):
         raise MCPError(INVALID_PARAMS, "uri is missing")
+    try:
+        check(current_caller(), scope_of_uri(uri), uri)
+    except ScopeNeededError as error:
+        raise MCPError(INVALID_PARAMS, str(error)) from None
     return uri

@@ -10,7 +10,7 @@ from mcp.server.mcpserver.prompts.base import Prompt, PromptArgument
 from llama_mcp.errors import InvalidArgumentError, LlamaMCPError
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
-from llama_mcp.surface.failures import words_of
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.prompts.messages import (
     ask_message,
     go_on_message,
@@ -18,8 +18,10 @@ from llama_mcp.surface.prompts.messages import (
     why_slow_message,
 )
 from llama_mcp.surface.prompts.typed_files import files_in
+from llama_mcp.surface.results.discretion import Discretion
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.texts import config_text, metrics_text, status_text
+from llama_mcp.surface.scopes import words_of
 from llama_mcp.toolsets import TOOL_OF_PROMPT
 
 Seen = TypeVar("Seen")
@@ -103,23 +105,24 @@ class Prompts:
         Raises:
             LlamaMCPError: there is no such session.
         """
-        session = await self._services().archive.session(session_id)
+        session = await self._services().archive.session(session_id, owner=current_caller().owner)
         return go_on_message(session, message, self._offered)
 
     async def why_slow(self) -> str:
         """Return what asks why replies are slow, with the figures that there are."""
-        observer = self._services().observer
+        observer, whose = self._services().observer, current_caller().whose_figures
+        told = Discretion.towards(current_caller(), self._services().settings)
         facts = [
-            await self._fact(observer.status, status_text),
-            await self._fact(observer.config, config_text),
-            await self._fact(observer.metrics, metrics_text),
+            await self._fact(observer.status, lambda seen: status_text(told.status(seen))),
+            await self._fact(observer.config, lambda seen: config_text(told.config(seen))),
+            await self._fact(partial(observer.metrics, owner=whose), metrics_text),
             *await self._of_the_others(),
         ]
         return why_slow_message(facts, self._offered)
 
     async def _of_the_others(self) -> list[str]:
         """Return the figures of the models that run beside the first, which may slow it down."""
-        observer = self._services().observer
+        observer, whose = self._services().observer, current_caller().whose_figures
         try:
             status = await observer.status()
         except LlamaMCPError:  # it was told above
@@ -130,7 +133,7 @@ class Prompts:
             return metrics_text(metrics.model_copy(update={"own_turns": []}))
 
         return [
-            await self._fact(partial(observer.metrics, other.name), figures_of)
+            await self._fact(partial(observer.metrics, other.name, owner=whose), figures_of)
             for other in status.models or []
             if other.name != status.model
         ]
@@ -142,4 +145,5 @@ class Prompts:
         try:
             return text_of(await look())
         except LlamaMCPError as error:
-            return error.told(words_of(self._services().settings))
+            settings, caller = self._services().settings, current_caller()
+            return Discretion.towards(caller, settings).error(error, words_of(settings, caller))

@@ -6,6 +6,7 @@ Made to be imported quickly: only the standard library and platformdirs.
 import json
 from typing import Any
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.home_folders import (
     archive_in,
     data_folder,
@@ -30,7 +31,7 @@ def complete_list(listed: str) -> tuple[str, object] | None:
     """
     try:
         home = home_of_environment()
-        read = read_newest_sessions(archive_in(data_folder(home)), TRANSCRIPTS_LISTED)
+        read = read_newest_sessions(archive_in(data_folder(home)), TRANSCRIPTS_LISTED, LOCAL_OWNER)
         state_at, log_at = plain_run_times(runs_in(state_folder(home)))
     except (LookupError, OSError, RuntimeError, ValueError):
         return None

@@ -7,6 +7,7 @@ from mcp.types import Annotations
 
 from llama_mcp.errors import Words
 from llama_mcp.services import Services
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.failures import with_next_step
 from llama_mcp.surface.resources.uris import (
     CONFIG,
@@ -21,6 +22,7 @@ from llama_mcp.surface.resources.uris import (
     STATUS,
     STATUS_OF_MODEL,
 )
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.tool_results import JSON, json_text
 
 PLAIN = "text/plain"
@@ -34,7 +36,7 @@ FOR_PROGRAMS = Annotations(audience=["user"], priority=0.1)
 class LlamaServerResources:
     """Status, settings, figures and log of llama-server, and of that of each model."""
 
-    def __init__(self, services: Callable[[], Services], words: Words) -> None:
+    def __init__(self, services: Callable[[], Services], words: Callable[[], Words]) -> None:
         self._services = services
         self._words = words
 
@@ -76,19 +78,20 @@ class LlamaServerResources:
 
     async def config(self) -> str:
         """The settings of llama-server, its own or those of the next start."""
-        return json_text(await self._services().observer.config())
+        return await self._config(None)
 
     async def metrics(self) -> str:
         """Tokens, speed, load and memory."""
-        return json_text(await self._services().observer.metrics())
+        return await self._metrics(None)
 
     async def prometheus(self) -> str:
         """llama-server's own metrics and ours, as a Prometheus server scrapes them."""
-        return await self._services().observer.prometheus_text()
+        whose = current_caller().whose_figures
+        return await self._services().observer.prometheus_text(owner=whose)
 
     async def slots(self) -> str:
         """What each slot of llama-server is doing, and which sessions generate or wait."""
-        return json_text(await self._services().observer.slots())
+        return await self._slots(None)
 
     async def log(self) -> str:
         """The end of llama-server's log."""
@@ -100,15 +103,15 @@ class LlamaServerResources:
 
     async def config_of(self, name: str) -> str:
         """The settings of a model's llama-server, its own or those of its next start."""
-        return json_text(await self._services().observer.config(name))
+        return await self._config(name)
 
     async def metrics_of(self, name: str) -> str:
         """Tokens, speed, load and memory of a model's llama-server."""
-        return json_text(await self._services().observer.metrics(name))
+        return await self._metrics(name)
 
     async def slots_of(self, name: str) -> str:
         """What each slot of a model's llama-server is doing, and for which sessions."""
-        return json_text(await self._services().observer.slots(name))
+        return await self._slots(name)
 
     async def log_of(self, name: str) -> str:
         """The end of the log of a model's llama-server."""
@@ -116,7 +119,20 @@ class LlamaServerResources:
 
     async def _status(self, model: str | None) -> str:
         status = await self._services().observer.status(model)
-        return json_text(with_next_step(status, self._words))
+        told = discretion_of(self._services()).status(with_next_step(status, self._words()))
+        return json_text(told)
+
+    async def _config(self, model: str | None) -> str:
+        config = await self._services().observer.config(model)
+        return json_text(discretion_of(self._services()).config(config))
+
+    async def _metrics(self, model: str | None) -> str:
+        whose = current_caller().whose_figures
+        return json_text(await self._services().observer.metrics(model, owner=whose))
+
+    async def _slots(self, model: str | None) -> str:
+        owner = current_caller().owner
+        return json_text(await self._services().observer.slots(model, owner=owner))
 
     async def _log(self, model: str | None) -> str:
         log = await self._services().observer.log_end(LOG_LINES, model=model)

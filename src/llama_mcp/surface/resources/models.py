@@ -7,6 +7,7 @@ from mcp.types import Annotations
 
 from llama_mcp.services import Services
 from llama_mcp.surface.resources.uris import MODEL_TEMPLATE, MODELS
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.tool_results import JSON, json_text
 
 MODELS_IN_INDEX = 100
@@ -29,8 +30,11 @@ class ModelResources:
 
     async def index(self) -> str:
         """The models of this machine, the best first."""
-        return json_text(await self._services().known_models.list("", MODELS_IN_INDEX))
+        services = self._services()
+        models = await services.known_models.list("", MODELS_IN_INDEX)
+        return json_text(discretion_of(services).models(models))
 
     async def model(self, name: str) -> str:
         """A model: what is known of it, and its files."""
-        return json_text(await self._services().known_models.details(name))
+        services = self._services()
+        return json_text(discretion_of(services).details(await services.known_models.details(name)))

@@ -1,6 +1,7 @@
 """The resources that show what was said: sessions and their transcripts."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from mcp.server.mcpserver import MCPServer
@@ -12,6 +13,7 @@ from llama_mcp.services import Services
 from llama_mcp.sessions.records import ArchivedTurn, Session
 from llama_mcp.sessions.texts import clean_text
 from llama_mcp.sessions.transcript import transcript
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.resources.listing import MARKDOWN, TRANSCRIPTS_LISTED, transcript_entry
 from llama_mcp.surface.resources.uris import (
     SESSION_DATA_PAGE_TEMPLATE,
@@ -21,6 +23,7 @@ from llama_mcp.surface.resources.uris import (
     SESSIONS,
     session_uris,
 )
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.pages import page_of, turns_before, with_short_prompt
 from llama_mcp.surface.results.tool_results import JSON, json_text
 from llama_mcp.surface.results.unfinished import list_with_unfinished, with_unfinished
@@ -65,7 +68,9 @@ class SessionResources:
     async def index(self) -> str:
         """The sessions that changed last, newest first."""
         services = self._services()
-        page = await services.archive.list_sessions(limit=SESSIONS_IN_INDEX)
+        page = await services.archive.list_sessions(
+            limit=SESSIONS_IN_INDEX, owner=current_caller().owner
+        )
         return json_text(await list_with_unfinished(services, page))
 
     async def data(self, session_id: str) -> str:
@@ -94,16 +99,18 @@ class SessionResources:
         self, session_id: str, offset: int
     ) -> tuple[Session, list[ArchivedTurn], int | None]:
         """Return the session, the turns of the page, and the offset of the next if there is one."""
-        archive = self._services().archive
-        await self._services().read_on(session_id)
-        page = await archive.turns(session_id, turns_before(offset), TURNS_PER_READ)
+        archive, owner = self._services().archive, current_caller().owner
+        await self._services().read_on(session_id, owner=owner)
+        read = partial(archive.turns, session_id, limit=TURNS_PER_READ, owner=owner)
+        page = await read(offset=turns_before(offset))
         shown, next_offset, used_bytes = page_of(page.turns, offset)
         # All that was read fits, and there is more.
         while shown and next_offset == page.next_offset:
-            page = await archive.turns(session_id, next_offset, TURNS_PER_READ)
+            page = await read(offset=next_offset)
             more, next_offset, used_bytes = page_of(page.turns, next_offset, used_bytes)
             shown += more
         is_last = next_offset == page.total or not shown
+        shown = [*discretion_of(self._services()).turns(shown)]
         # A system prompt is told once, at the beginning.
         session = page.session.model_copy(update={"system_prompt": None} if offset else {})
         session = await with_unfinished(self._services(), session)
@@ -118,5 +125,7 @@ async def newest_transcripts(services: Services) -> list[Resource]:
     """
     if not services.archive.exists():
         return []
-    sessions = await services.archive.newest_sessions(TRANSCRIPTS_LISTED)
+    sessions = await services.archive.newest_sessions(
+        TRANSCRIPTS_LISTED, owner=current_caller().owner
+    )
     return [Resource.model_validate(transcript_entry(*session)) for session in sessions]

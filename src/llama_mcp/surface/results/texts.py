@@ -13,6 +13,7 @@ from llama_mcp.llama_server.status import (
 )
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.sessions.records import Session, SessionList, TurnStatistics
+from llama_mcp.surface.results.discretion import ConfigByName
 from llama_mcp.wording import counted, lasting
 
 
@@ -55,15 +56,18 @@ def _model_line(model: ModelStatus) -> str:
     return f"{'Is idle' if is_idle else 'Runs'}: {model.name} ({_joined(parts)})"
 
 
-def config_text(config: ServerConfig) -> str:
+def config_text(config: ServerConfig | ConfigByName) -> str:
     """Return a ServerConfig in words."""
     whose = "The running llama-server has" if config.running else "A start would use now"
     layers = "automatic" if config.n_gpu_layers is None else str(config.n_gpu_layers)
-    settings = (
-        f"{whose}: llama_cpp_path={config.llama_cpp_path}, model_path={config.model_path}, "
-        f"port={config.port}, ctx_size={config.ctx_size}, parallel={config.parallel}, "
-        f"n_gpu_layers={layers}, extra_args={json.dumps(config.extra_args)}."
-    )
+    sizes = f"ctx_size={config.ctx_size}, parallel={config.parallel}, n_gpu_layers={layers}"
+    if isinstance(config, ConfigByName):
+        settings = f"{whose}: model_path={config.model_path}, {sizes}."
+    else:
+        settings = (
+            f"{whose}: llama_cpp_path={config.llama_cpp_path}, model_path={config.model_path}, "
+            f"port={config.port}, {sizes}, extra_args={json.dumps(config.extra_args)}."
+        )
     about = about_text(config.about_model)
     lines = [settings, f"The model: {about}." if about else ""]
     return "\n".join(filter(None, [*lines, *(f"Note: {note}" for note in config.notes)]))

@@ -2,6 +2,7 @@
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import WAITING, Session, SessionList, TurnStatus
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.results.hints import hint
 
 _UNDERWAY = frozenset({TurnStatus.IN_PROGRESS.value, WAITING})
@@ -11,7 +12,8 @@ _READ = ("read_session", "has what had come of one that was interrupted.")
 
 async def list_with_unfinished(services: Services, sessions: SessionList) -> SessionList:
     """Return the list with how the last reply of each stands, and a note on what to do."""
-    states = await services.unfinished([each.session_id for each in sessions.sessions])
+    ids = [each.session_id for each in sessions.sessions]
+    states = await services.unfinished(ids, owner=current_caller().owner)
     found = set(states.values())
     offered = services.settings.offered_tools
     notes = [
@@ -26,7 +28,8 @@ async def list_with_unfinished(services: Services, sessions: SessionList) -> Ses
 
 async def with_unfinished(services: Services, session: Session) -> Session:
     """Return the session with how its last reply stands."""
-    return _marked(session, await services.unfinished([session.session_id]))
+    owner = current_caller().owner
+    return _marked(session, await services.unfinished([session.session_id], owner=owner))
 
 
 def _marked(session: Session, states: dict[str, str]) -> Session:

@@ -11,9 +11,10 @@ from pydantic import Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.patience import waiting_at_most
 from llama_mcp.sessions.records import Message
-from llama_mcp.surface.calling import has_client_gone, was_cancelled
+from llama_mcp.surface.calling import current_caller, has_client_gone, was_cancelled
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress, ReplyProgress, Stream
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.hints import Offered
 from llama_mcp.surface.results.replies import NOTHING, Telling, ToldReply
 from llama_mcp.surface.tools.file_parameters import files_of_call
@@ -118,6 +119,8 @@ class ConversationTools:
         )
         request = ChatRequest(
             message=message,
+            owner=current_caller().owner,
+            limits=current_caller().limits,
             session_id=session_id or None,
             model=model or None,
             system_prompt=system_prompt or None,
@@ -139,7 +142,9 @@ class ConversationTools:
             save_to=of_call.save_to,
             wait_seconds=max(0.0, deadline - anyio.current_time()),
         )
-        reply = await self._take_turn(request, deadline, ReplyProgress(ctx, stream))
+        told = discretion_of(services)
+        progress = ReplyProgress(ctx, stream, told=told.text)
+        reply = told.reply(await self._take_turn(request, deadline, progress))
         return with_link(self.telling.tell(reply, NOTHING), reply, ctx.protocol_version)
 
     async def wait_for_reply(
@@ -154,14 +159,16 @@ class ConversationTools:
         from llama_mcp.turns.jobs.job import Job  # imported with the turns
 
         patience = self._services().settings.patience(wait_seconds)
-        turn = await in_flight.latest(session_id)
+        owner, told = current_caller().owner, discretion_of(self._services())
+        turn = await in_flight.latest(session_id, owner=owner)
         if turn is None:
-            reply = await in_flight.archived_reply(session_id, patience)
+            reply = await in_flight.archived_reply(session_id, patience, owner=owner)
         elif isinstance(turn, Job):
-            reply = await follow_job(turn, patience, JobProgress(ctx))
+            reply = await follow_job(turn, patience, JobProgress(ctx, told.text))
         else:
-            progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces)
+            progress = ReplyProgress(ctx, "chunks", turn.following.told_pieces, told.text)
             reply = await _follow(turn, patience, progress)
+        reply = told.reply(reply)
         return with_link(self.telling.tell(reply, before), reply, ctx.protocol_version)
 
     async def cancel_reply(self, session_id: SessionId) -> ReplyResult:
@@ -170,8 +177,8 @@ class ConversationTools:
         What has come of it is kept; gives what was not told yet.
         """
         before = self.telling.so_far
-        reply = await self._services().in_flight.cancel(session_id)
-        return self.telling.tell(reply, before)
+        reply = await self._services().in_flight.cancel(session_id, owner=current_caller().owner)
+        return self.telling.tell(discretion_of(self._services()).reply(reply), before)
 
     async def _take_turn(
         self, request: ChatRequest, deadline: float, progress: ReplyProgress
@@ -180,10 +187,11 @@ class ConversationTools:
         with waiting_at_most(max(0.0, deadline - anyio.current_time())):
             call = await in_flight.ask(request, progress.tell_wait)
         try:
-            turn = call.turn or await in_flight.latest(call.session_id)
+            owner = request.owner
+            turn = call.turn or await in_flight.latest(call.session_id, owner=owner)
             left_seconds = max(0.0, deadline - anyio.current_time())
             if turn is None:
-                reply = await in_flight.archived_reply(call.session_id, left_seconds)
+                reply = await in_flight.archived_reply(call.session_id, left_seconds, owner=owner)
             else:
                 reply = await _follow(turn, left_seconds, progress)
             if has_client_gone():  # the same call, made again, joins the turn

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,6 +11,7 @@ from mcp.server.session import ServerSession
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.attachments import Attachment, SaveTo
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.turns.errors import FilesTakeLongError
 
@@ -60,8 +60,8 @@ async def files_of_call(
     """
     if not files and not save_to:
         return FilesOfCall()
-    folders = await client_folders.of(session)
-    take = partial(_take, services.file_border, folders, files, save_to, overwrite=overwrite)
+    border_of = partial(services.file_border, await client_folders.of(session), current_caller())
+    take = partial(_take, border_of, files, save_to, overwrite=overwrite)
     return await in_time(max(READ_SECONDS, deadline - anyio.current_time()), take)
 
 
@@ -79,8 +79,7 @@ async def in_time(seconds: float, take: Callable[[], FilesOfCall]) -> FilesOfCal
 
 
 def _take(
-    border_of: "Callable[[Sequence[Path]], FileBorder]",
-    folders: Sequence[Path],
+    border_of: "Callable[[], FileBorder]",
     files: Sequence[str],
     save_to: str,
     *,
@@ -89,7 +88,7 @@ def _take(
     # Imported when it is first needed, as all rooms.
     from llama_mcp.turns.attaching import place_to_save, take_files
 
-    border = border_of(folders)
+    border = border_of()
     place = place_to_save(save_to, border, overwrite=overwrite) if save_to else None
     taken = take_files(files, border)
     return FilesOfCall(taken.files, taken.notes, place)

@@ -13,9 +13,10 @@ from pydantic import BeforeValidator, Field
 from llama_mcp.services import Services
 from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.sessions.patience import waiting_at_most
-from llama_mcp.surface.calling import was_cancelled
+from llama_mcp.surface.calling import current_caller, was_cancelled
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import JobProgress
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.files import ToldFiles
 from llama_mcp.surface.results.replies import NOTHING, Telling
 from llama_mcp.surface.tools.links import with_link
@@ -91,10 +92,12 @@ class FileTools:
         folders = await self._client_folders.of(ctx.session)
         # Abandoned with the call: a folder on a network may hang.
         border = await anyio.to_thread.run_sync(
-            services.file_border, folders, abandon_on_cancel=True
+            services.file_border, folders, current_caller(), abandon_on_cancel=True
         )
         request = JobRequest(
             instruction=instruction,
+            owner=current_caller().owner,
+            limits=current_caller().limits,
             files=files,
             each=each,
             model=model or None,
@@ -105,13 +108,14 @@ class FileTools:
             save_to=await _place(save_to, border, overwrite=overwrite),
         )
         jobs = Jobs(services.in_flight, services.supervisor, services.archive)
-        progress = JobProgress(ctx)
+        told = discretion_of(services)
+        progress = JobProgress(ctx, told.text)
         with waiting_at_most(max(0.0, deadline - anyio.current_time())):
             job = await jobs.begin(request, border, progress.tell_wait)
         job.calls = call = job.calls + 1
         try:
             left_seconds = max(0.0, deadline - anyio.current_time())
-            reply = await follow_job(job, left_seconds, progress)
+            reply = told.reply(await follow_job(job, left_seconds, progress))
         except anyio.get_cancelled_exc_class():
             # Not when the same call has been made again since: that one waits for the job.
             is_last = job.calls == call and not services.in_flight.is_shutting_down

@@ -11,6 +11,7 @@ from llama_mcp.llama_server.status import LaunchArguments, ServerConfig, ServerS
 from llama_mcp.services import Services
 from llama_mcp.surface.failures import with_next_step
 from llama_mcp.surface.notifications.progress import RisingProgress
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.texts import config_text, status_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import (
@@ -38,7 +39,7 @@ ConfigResult = Annotated[CallToolResult, ServerConfig]
 class LifecycleTools:
     """Starting, stopping and showing llama-server."""
 
-    def __init__(self, services: Callable[[], Services], words: Words) -> None:
+    def __init__(self, services: Callable[[], Services], words: Callable[[], Words]) -> None:
         self._services = services
         self._words = words
 
@@ -87,7 +88,7 @@ class LifecycleTools:
             replace=replace,
             wait_seconds=services.settings.patience(wait_seconds),
             timeout_seconds=timeout_seconds,
-            progress=RisingProgress(ctx).report_seconds,
+            progress=RisingProgress(ctx, discretion_of(services).text).report_seconds,
         )
         return self._status_result(status)
 
@@ -112,8 +113,9 @@ class LifecycleTools:
     async def get_config(self, model: ModelName = "") -> ConfigResult:
         """Show the running server's settings, or those that start_llama_server would use now."""
         config = await self._services().observer.config(model or None)
-        return tool_result(config_text(config), config)
+        told = discretion_of(self._services()).config(config)
+        return tool_result(config_text(told), told)
 
     def _status_result(self, status: ServerStatus) -> CallToolResult:
-        told = with_next_step(status, self._words)
+        told = discretion_of(self._services()).status(with_next_step(status, self._words()))
         return tool_result(status_text(told), told)

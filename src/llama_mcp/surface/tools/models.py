@@ -11,6 +11,7 @@ from llama_mcp.models.download.download import Download, download_line
 from llama_mcp.observing.model_list import ModelList
 from llama_mcp.services import Services
 from llama_mcp.surface.notifications.progress import RisingProgress
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.downloads import download_text, told_download
 from llama_mcp.surface.results.models import models_text
 from llama_mcp.surface.results.tool_results import tool_result
@@ -42,7 +43,8 @@ class ModelTools:
         What runs comes first, then what fits and can converse. needs_bytes is with its default
         settings.
         """
-        models = await self._services().known_models.list(query, limit)
+        services = self._services()
+        models = discretion_of(services).models(await services.known_models.list(query, limit))
         return tool_result(models_text(models), models)
 
     async def download_model(
@@ -70,4 +72,5 @@ class ModelTools:
             patience = services.settings.patience(wait_seconds)
             download = await services.downloads.fetch(model, wait_seconds=patience, report=report)
         told = told_download(download, services.settings.offered_tools)
+        told = discretion_of(services).download(told)
         return tool_result(download_text(told), told)

@@ -10,6 +10,7 @@ from pydantic import Field
 from llama_mcp.llama_server.status import MAX_LOG_LINES, Level, ServerLog
 from llama_mcp.observing.figures import ServerMetrics
 from llama_mcp.services import Services
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.results.texts import log_text, metrics_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import READ_ONLY, ModelName
@@ -36,7 +37,8 @@ class ObservingTools:
 
         For why it is slow, not whether it runs.
         """
-        metrics = await self._services().observer.metrics(model or None)
+        whose = current_caller().whose_figures
+        metrics = await self._services().observer.metrics(model or None, owner=whose)
         return tool_result(metrics_text(metrics), metrics)
 
     async def server_log(

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from llama_mcp.ranking.ranking import Ranking, RankRequest
 from llama_mcp.services import Services
+from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import RisingProgress
 from llama_mcp.surface.results.ranking import ranking_text
@@ -83,10 +84,10 @@ class RankingTools:
 
         if not files:
             return Passages(texts)
-        folders = await self._client_folders.of(ctx.session)
+        folders, caller = await self._client_folders.of(ctx.session), current_caller()
 
         def look() -> "Passages":
-            border = self._services().file_border(folders)
+            border = self._services().file_border(folders, caller)
             found = find(files, border, strict=False)
             if not (found.files or texts):
                 found = find(files, border)  # which says why there is none, and what to do

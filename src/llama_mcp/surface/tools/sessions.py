@@ -9,6 +9,8 @@ from pydantic import Field
 
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import SessionList, TranscriptPage
+from llama_mcp.surface.calling import current_caller
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.pages import turns_before
 from llama_mcp.surface.results.replies import page_structure
 from llama_mcp.surface.results.session_results import (
@@ -71,7 +73,9 @@ class SessionTools:
         With query, those with all its words, else with most; match shows what was found.
         """
         services = self._services()
-        found = await services.archive.list_sessions(query or None, limit, before or None)
+        found = await services.archive.list_sessions(
+            query or None, limit, before or None, owner=current_caller().owner
+        )
         told = told_list(found, query, before, services.settings.offered_tools)
         sessions = await list_with_unfinished(services, told)
         return tool_result(list_text(sessions), sessions)
@@ -83,11 +87,14 @@ class SessionTools:
 
         To go on, pass its session_id with a message.
         """
-        services = self._services()
-        await services.read_on(session_id)
-        read = await services.archive.turns(session_id, turns_before(offset), limit)
+        services, owner = self._services(), current_caller().owner
+        await services.read_on(session_id, owner=owner)
+        skipped = turns_before(offset)
+        read = await services.archive.turns(session_id, skipped, limit, owner=owner)
         session = await with_unfinished(services, read.session)
         read = read.model_copy(update={"session": session})
+        turns = discretion_of(services).turns(read.turns)
+        read = read.model_copy(update={"turns": turns})
         page = told_page(cut_page(read, offset), offset, services.settings.offered_tools)
         return tool_result(page_text(page), page_structure(page))
 
@@ -99,14 +106,16 @@ class SessionTools:
         A new system prompt has the next turn read all again.
         """
         archive = self._services().archive
-        session = await archive.update_session(session_id, title or None, system_prompt)
+        session = await archive.update_session(
+            session_id, title or None, system_prompt, owner=current_caller().owner
+        )
         return _session_result(told_session(session, CHANGED))
 
     async def fork_session(self, session_id: SessionId, at_turn: LastTurn = None) -> SessionResult:
         """Copy a session up to a turn into a new one, to go on differently."""
-        services = self._services()
-        await services.read_on(session_id)
-        session = await services.archive.fork_session(session_id, at_turn)
+        services, owner = self._services(), current_caller().owner
+        await services.read_on(session_id, owner=owner)
+        session = await services.archive.fork_session(session_id, at_turn, owner=owner)
         note = copied(session, services.settings.offered_tools)
         return _session_result(told_session(session, note))
 
@@ -115,8 +124,9 @@ class SessionTools:
 
         Refused while it generates.
         """
-        await self._services().read_on(session_id)
-        session = await self._services().delete_session(session_id)
+        services, owner = self._services(), current_caller().owner
+        await services.read_on(session_id, owner=owner)
+        session = await services.delete_session(session_id, owner=owner)
         return _session_result(told_session(session, DELETED))
 
 

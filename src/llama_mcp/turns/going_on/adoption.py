@@ -55,7 +55,7 @@ def state_text(reply: PartialReply, state: TurnState) -> str:
 
 
 async def adopt(
-    archive: Archive, replies: LeftReplies, session_id: str, *, is_asked_for: bool
+    archive: Archive, replies: LeftReplies, session_id: str, *, owner: str, is_asked_for: bool
 ) -> Left | None:
     """Take over the session's turn when its process has ended; None when there is nothing to take.
 
@@ -65,15 +65,16 @@ async def adopt(
         archive: the sessions.
         replies: what was left.
         session_id: the session.
+        owner: whose it must be.
         is_asked_for: whether somebody has come for the reply.
 
     Raises:
         ArchiveError: the archive cannot be read or written.
     """
-    left = await archive.left_turn(session_id)
+    left = await archive.left_turn(session_id, owner=owner)
     if left is None or await replies.is_out_of_reach(left.point):
         return None
-    adopted = await archive.adopt_turn(session_id)
+    adopted = await archive.adopt_turn(session_id, owner=owner)
     if adopted is None:
         return None
     server, stream = await replies.find(adopted.point)
@@ -96,6 +97,7 @@ def _left_of(adopted: AdoptedTurn, server: ReadyServer, stream: ReplyStream) -> 
         ),
         request=ChatRequest(
             message=archived.message,
+            owner=begun.owner,
             session_id=begun.session.session_id,
             sampling=_sampling_of(archived.sampling),
             save_to=archived.save_to,

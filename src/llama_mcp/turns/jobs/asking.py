@@ -61,6 +61,7 @@ class Asker:
     """Asks the questions of one job."""
 
     session_id: str
+    owner: str
     server: ReadyServer
     """The one that answers now."""
     servers: ReadyServers
@@ -169,7 +170,7 @@ class Asker:
         async def stream() -> None:
             slots, body = server.total_slots, build_body(messages, sampling)
             queue = self.queues.of(server.serving_id)
-            async with queue.slot(self.session_id, slots, note, is_piece=True):
+            async with queue.slot(self.session_id, slots, note, owner=self.owner, is_piece=True):
                 with tracing.span_of_call(self.session_id, server, sampling):
                     async with server.stream_chat(body) as chunks:
                         async for chunk in chunks:

@@ -43,6 +43,12 @@ class Jobs:
         digest = request.digest()
         if same := self._underway(digest, request.save_to):
             return same
+        async with self._in_flight.admission.beginning(request.owner, request.limits):
+            return await self._begin(request, border, digest, tell_wait)
+
+    async def _begin(
+        self, request: JobRequest, border: FileBorder, digest: str, tell_wait: TellWait | None
+    ) -> Job:
         sampling, notes = await _checked(request)
         # Abandoned with the call: a folder on a network may hang.
         found = await anyio.to_thread.run_sync(
@@ -54,7 +60,7 @@ class Jobs:
                 [*((each.name, each.why) for each in found.left_out), *without_text]
             )
         server = await server_for_job(sampling, request, self._servers, tell_wait)
-        kept = await self._archive.pieces_left(digest)
+        kept = await self._archive.pieces_left(digest, owner=request.owner)
         if same := self._underway(digest, request.save_to):  # begun meanwhile
             return same
         with anyio.CancelScope(shield=True):
@@ -89,6 +95,7 @@ class Jobs:
         begun = await self._archive.begin_turn(
             None,
             request.instruction,
+            owner=request.owner,
             model=server.model,
             run=server.serving_id,
             sampling=sampling.given(),
@@ -109,6 +116,8 @@ def _why_no_text(file: NamedFile) -> str | None:
 
 async def _checked(request: JobRequest) -> tuple[Sampling, list[str]]:
     """Return the sampling with the schema that json_schema means, and notes about it."""
-    as_chat = ChatRequest(message=request.instruction, sampling=request.sampling)
+    as_chat = ChatRequest(
+        message=request.instruction, owner=request.owner, sampling=request.sampling
+    )
     read, notes = await with_schema_read(as_chat)
     return read.sampling, list(notes)

@@ -64,7 +64,8 @@ class Job(Underway):
     def __init__(self, parts: JobParts) -> None:
         task, server = parts.task, parts.server
         reply = PartialReply(model=server.model, load=server.load)
-        of_session = task.session_id, task.turn, reply, parts.archive
+        owner = task.request.owner
+        of_session = task.session_id, owner, task.turn, reply, parts.archive
         super().__init__(*of_session, parts.notes, server.serving_id)
         self.digest = parts.digest
         self.calls = 0
@@ -74,7 +75,8 @@ class Job(Underway):
         self._written = Written()
         self._result: ChatReply | None = None
         self._asker = Asker(
-            *(self.session_id, parts.server, parts.servers, parts.queues, self._note_change),
+            *(self.session_id, owner, parts.server, parts.servers, parts.queues),
+            on_change=self._note_change,
             kept={piece.digest: piece for piece in parts.kept},
         )
         self._work = Work(parts.task, self._asker, parts.archive, self._note_change)

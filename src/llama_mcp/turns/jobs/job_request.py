@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from llama_mcp.callers import LOCAL_OWNER, NO_LIMITS, Limits
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.sessions.attachments import SaveTo
 from llama_mcp.turns.chat_request import Sampling
@@ -18,6 +19,10 @@ class JobRequest:
     """One call of run_on_files."""
 
     instruction: str
+    owner: str
+    """Who asks: the session of the job becomes one of its own."""
+    limits: Limits = NO_LIMITS
+    """What the owner's turns may take."""
     files: Sequence[str]
     """Paths and patterns, as the caller names them."""
     each: bool = False
@@ -64,5 +69,7 @@ class JobRequest:
             "each": self.each,
             "model": self.model,
             "sampling": self.sampling.given(),
+            # A process of an older version knows no owner, and the calls of one.
+            **({"owner": self.owner} if self.owner != LOCAL_OWNER else {}),
         }
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
