@@ -16,7 +16,7 @@ from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.sessions.errors import SessionNotFoundError
-from llama_mcp.sessions.jobs import JobState
+from llama_mcp.sessions.jobs import FinishedPiece, JobState
 from llama_mcp.sessions.left_turns import StreamPoint
 from llama_mcp.sessions.records import Session, TurnEnding, TurnStatus
 from llama_mcp.sessions.session_ids import mint_session_id
@@ -231,6 +231,36 @@ async def test_another_ones_session_is_one_that_never_was(archive: Archive) -> N
     with pytest.raises(SessionNotFoundError):
         await archive.begin_turn(session_id, "more", owner="bob")
     assert (await archive.session(session_id, owner="alice")).turns == 1
+
+
+async def test_what_a_process_has_left_is_taken_over_for_its_owner_only(
+    archive: Archive, other: Archive
+) -> None:
+    begun = await archive.begin_turn(
+        None, "a secret", owner="alice", stream_id="s", run="r", call="call"
+    )
+    session_id = begun.session.session_id
+    await archive.close()  # and so its process has ended
+    assert await other.left_turn(session_id, owner="bob") is None
+    assert await other.cut_off_call("call", owner="bob") is None
+    assert await other.adopt_turn(session_id, owner="bob") is None
+    (left,) = await other.left_turns()
+    assert (left.session_id, left.owner) == (session_id, "alice")
+    assert await other.left_turn(session_id, owner="alice") is not None
+    assert await other.cut_off_call("call", owner="alice") is not None
+    adopted = await other.adopt_turn(left.session_id, owner=left.owner)
+    assert adopted is not None and adopted.begun.owner == "alice"
+
+
+async def test_the_pieces_of_a_job_that_broke_off_are_those_of_its_owner(archive: Archive) -> None:
+    begun = await archive.begin_turn(None, "sum up", owner="alice")
+    of_turn = begun.session.session_id, begun.turn
+    await archive.begin_job(*of_turn, "call", JobState())
+    piece = FinishedPiece(level=0, number=1, digest="d", file="a", lines=None, reply="a secret")
+    await archive.save_piece(*of_turn, piece, JobState())
+    await archive.end_turn(*of_turn, TurnEnding(status=TurnStatus.CANCELLED))
+    assert await archive.pieces_left("call", owner="bob") == ()
+    assert await archive.pieces_left("call", owner="alice") == (piece,)
 
 
 async def test_those_who_wait_behind_others_know_how_many_and_not_who(archive: Archive) -> None:

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class UnderwayRow(BaseModel, frozen=True):
     """A reply that is being generated, by whichever llama-mcp process."""
 
-    session_id: str
-    title: str
+    session_id: str | None = None
+    """Of a session of this machine's own clients; others are not named."""
+    title: str | None = None
     owner: str
     """Whose the session is."""
     seconds: float
@@ -71,9 +72,10 @@ async def overview(
 
 
 def _row(turn: TurnUnderway) -> UnderwayRow:
+    is_named = turn.owner == LOCAL_OWNER
     return UnderwayRow(
-        session_id=turn.session_id,
-        title=turn.title,
+        session_id=turn.session_id if is_named else None,
+        title=turn.title if is_named else None,
         owner=turn.owner,
         seconds=round(turn.age_seconds, 1),
         pid=turn.writer_pid,

@@ -73,6 +73,12 @@ def test_the_screen_shows_state_model_port_memory_slots_turns_and_figures() -> N
         assert text in shown
 
 
+def test_a_reply_of_another_owner_is_shown_without_its_session() -> None:
+    row = UnderwayRow(seconds=3.0, pid=99, owner="alice")
+    shown = "\n".join(screen(SEEN.model_copy(update={"turns": [row]}), FakeTerminal(None)))
+    assert "one of alice" in shown and "k7m2" not in shown
+
+
 @pytest.mark.parametrize("columns", [10, 25, 40, 60, 100])
 def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
     assert all(width_of(line) <= columns for line in screen(SEEN, FakeTerminal(columns)))

@@ -143,3 +143,30 @@ async def test_a_narrow_terminal_gets_lines_that_fit(
     lines = shown.shown.replace("\r", "").splitlines()
     assert lines and all(len(line) <= columns for line in lines)
     assert "\x1b" not in shown.shown
+
+
+async def test_sessions_of_an_owner_are_listed_shown_and_deleted_when_the_owner_is_named(
+    llama_mcp: LlamaMCP, talks: list[str]
+) -> None:
+    archive = Archive(llama_mcp.home / "sessions.db")
+    begun = await archive.begin_turn(None, "of alice", owner="alice")
+    session_id = begun.session.session_id
+    await archive.end_turn(session_id, 1, TurnEnding(status=TurnStatus.COMPLETE, reply="hi"))
+    await archive.close()
+    assert session_id not in run(llama_mcp, "sessions").stdout
+    assert run(llama_mcp, "sessions", "show", session_id).returncode == 1
+    listed = run(llama_mcp, "sessions", "list", "--owner", "alice").stdout
+    assert session_id in listed and talks[0] not in listed
+    everybody = run(llama_mcp, "sessions", "list", "--all-owners").stdout
+    assert everybody.index("Of alice:") < everybody.index(session_id)
+    assert everybody.index("Of local:") < everybody.index(talks[0])
+    data = json.loads(
+        run(llama_mcp, "sessions", "search", "alice", "--all-owners", "--json").stdout
+    )
+    totals = {owner: found["total"] for owner, found in data["owners"].items()}
+    assert totals == {"alice": 1, "local": 0}
+    assert "of alice" in run(llama_mcp, "sessions", "export", session_id, "--owner", "alice").stdout
+    deleted = run(llama_mcp, "sessions", "delete", session_id, "-y", "--owner", "alice")
+    assert deleted.returncode == 0, deleted.stderr
+    none = run(llama_mcp, "sessions", "list", "--owner", "alice").stdout
+    assert none == "alice has no session.\n"

@@ -86,11 +86,12 @@ def _slots(slots: list[Slot]) -> Iterator[str]:
 def _turns(turns: list[UnderwayRow], width: int | None) -> Iterator[str]:
     if turns:
         columns = (Column("REPLY FOR"), Column("SESSION", is_flexible=True), Column("PROCESS"))
-        rows = [
-            (lasting(each.seconds), f"{each.session_id} {each.title}", _whose(each))
-            for each in turns
-        ]
+        rows = [(lasting(each.seconds), _session(each), _whose(each)) for each in turns]
         yield from table(columns, rows, width)
+
+
+def _session(turn: UnderwayRow) -> str:
+    return f"{turn.session_id} {turn.title}" if turn.session_id else f"one of {turn.owner}"
 
 
 def _whose(turn: UnderwayRow) -> str:
