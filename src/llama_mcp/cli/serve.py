@@ -66,14 +66,8 @@ def serve_over_http(
     keep_private()
     _check_telemetry()
 
-    import anyio
-
     from llama_mcp.surface.http.address import Hosts, address_in, listening_at
-    from llama_mcp.surface.http.app import HttpApp
-    from llama_mcp.surface.http.audit import Audit
     from llama_mcp.surface.http.one_process import only_process
-    from llama_mcp.surface.http.serving import serve_http
-    from llama_mcp.surface.server import build_server
     from llama_mcp.tokens.known_tokens import KnownTokens
 
     address = address_in(at)
@@ -81,6 +75,14 @@ def serve_over_http(
     with listening_at(address) as bound:
         url = f"http://{address.with_port(bound.getsockname()[1])}"
         with only_process(settings.state_dir, url):
+            # What is wrong was said before anybody waited for these.
+            import anyio
+
+            from llama_mcp.surface.http.app import HttpApp
+            from llama_mcp.surface.http.audit import Audit
+            from llama_mcp.surface.http.serving import serve_http
+            from llama_mcp.surface.server import build_server
+
             server = build_server(settings)
             app = HttpApp(server, known.caller_of, Hosts(address, hosts), Audit(audit))
             print(f"llama-mcp serves MCP at {url}/mcp", file=sys.stderr)

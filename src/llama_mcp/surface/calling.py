@@ -22,6 +22,8 @@ class Exchange:
     """By which its token is known."""
     is_stream: bool = False
     """Whether its response ends only with its client: changes are told on it."""
+    is_get: bool = False
+    """Whether that is the stream of a session of the initialize era."""
     has_client_gone: bool = False
     """Whether its connection was closed before the response was whole."""
     is_cancelled: Callable[[], bool] = lambda: False

@@ -48,8 +48,7 @@ async def test_a_dropped_connection_leaves_the_reply_in_progress_and_the_rest_ca
 ) -> None:
     session_id = await dropped_in_mid_reply(RawCaller(server, "ann", each_era))
     async with server.connect("ann", each_era) as again:
-        session = {"session_id": session_id}
-        part = await again.call("wait_for_reply", **session, wait_seconds=0)
+        part = await again.call("wait_for_reply", session_id=session_id, wait_seconds=0)
         assert part["status"] == "in_progress"
         set_faults(fake_folder)
         whole = await again.rest_of_reply(part)
@@ -128,8 +127,7 @@ async def test_a_client_that_ends_its_session_in_mid_reply_leaves_the_reply_unde
         gone = await http.post(server.mcp, json=caller.message("ping"), headers=headers)
         assert gone.status_code == 404
     async with server.connect("ann") as again:
-        session = {"session_id": session_id}
-        part = await again.call("wait_for_reply", **session, wait_seconds=0)
+        part = await again.call("wait_for_reply", session_id=session_id, wait_seconds=0)
         assert part["status"] == "in_progress"
         set_faults(fake_folder)
         whole = await again.rest_of_reply(part)

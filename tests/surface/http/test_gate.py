@@ -42,12 +42,13 @@ async def test_a_token_lets_in(shared_server: HttpServer) -> None:
 async def test_without_a_good_token_only_that_one_is_needed_is_told(
     shared_server: HttpServer, given: str | None
 ) -> None:
-    headers = {} if given is None else {"Authorization": given.encode()}
+    headers = [(name.encode(), value.encode()) for name, value in POST.items()]
+    headers += [] if given is None else [(b"Authorization", given.encode())]
     async with shared_server.http() as http:
         answer = await http.post(
             shared_server.mcp,
             json=INITIALIZING,
-            headers={name: value.encode() for name, value in POST.items()} | headers,
+            headers=headers,
         )
     assert answer.status_code == 401
     # A client that is pointed to metadata begins OAuth and forgets the token it was given.

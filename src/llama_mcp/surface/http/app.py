@@ -84,9 +84,9 @@ class HttpApp:
         """Answer a request."""
         await self.gate(scope, receive, send)
 
-    def drain(self) -> None:
-        """Take nothing new, and let listeners know that they hear nothing more."""
-        self.gate.is_draining = True
+    def end_listening(self) -> None:
+        """Let listeners know that they hear nothing more; their responses end soon."""
+        self.gate.end_gets()
         entry = self._server._lowlevel_server.get_request_handler("subscriptions/listen")
         handler = getattr(entry, "handler", None)
         if isinstance(handler, ListenHandler):

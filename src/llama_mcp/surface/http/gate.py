@@ -77,10 +77,15 @@ class Gate:
                 exchange.end()
                 scope.cancel()
 
-    def end_streams(self) -> None:
-        """End the responses that would go on for ever: those on which changes are told."""
+    @property
+    def streams(self) -> int:
+        """How many responses are open on which changes are told."""
+        return len(self._exchanges) - self.underway
+
+    def end_gets(self) -> None:
+        """End the streams of the initialize era, which have no end of their own."""
         for exchange, scope in self._exchanges.items():
-            if exchange.is_stream:
+            if exchange.is_get:
                 scope.cancel()
 
     def end_all(self) -> None:
@@ -107,7 +112,7 @@ class Gate:
         elif self.is_draining and not _ends_something(scope, headers):
             await _answer(send, _NOTHING_NEW)
         else:
-            await self._let_in(scope, receive, send, Exchange(*known, is_stream=_is_stream(scope)))
+            await self._let_in(scope, receive, send, _exchange(scope, *known))
 
     def _misled(self, headers: Headers) -> "_Refusal | None":
         """Return the refusal of what was led here by a page of somebody else."""
@@ -232,9 +237,10 @@ def _why_ended(exchange: Exchange, listening: _Listening) -> _Refusal:
     return _NO_TOKEN if exchange.is_ended else _NOTHING_NEW
 
 
-def _is_stream(scope: Scope) -> bool:
-    """Tell whether the response ends only with its client: changes are told on it."""
-    return scope["method"] == "GET" or Headers(scope=scope).get(_METHOD_HEADER) == _LISTEN
+def _exchange(scope: Scope, caller: Caller, digest: bytes) -> Exchange:
+    is_get = scope["method"] == "GET"
+    is_stream = is_get or Headers(scope=scope).get(_METHOD_HEADER) == _LISTEN
+    return Exchange(caller, digest, is_stream=is_stream, is_get=is_get)
 
 
 def _ends_something(scope: Scope, headers: Headers) -> bool:

@@ -93,10 +93,12 @@ async def serve_http(
 
 async def _drain(app: HttpApp, server: LlamaMCPServer, grace_seconds: float) -> None:
     """Let what is under way end, or end it."""
-    app.drain()
+    app.gate.is_draining = True
     with anyio.move_on_after(_SLOWEST_GOODBYE_SECONDS):
         await server.tell_rest()
-    app.gate.end_streams()
+        app.end_listening()
+        while app.gate.streams:
+            await anyio.sleep(_POLL_SECONDS)
     with anyio.move_on_after(grace_seconds):
         while app.gate.underway:
             await anyio.sleep(_POLL_SECONDS)
