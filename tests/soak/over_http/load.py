@@ -16,7 +16,7 @@ import psutil
 from anyio.abc import Process
 
 from llama_mcp.tokens.writing import add_token
-from tests.soak.client import GoneError, HangError, SoakClient, soak_client
+from tests.soak.client import Era, GoneError, HangError, SoakClient, soak_client
 from tests.soak.ledger import Ledger
 from tests.soak.load import era
 from tests.soak.over_http.prying import pry, strange_in
@@ -123,6 +123,15 @@ class HttpSoak:
             with anyio.CancelScope(shield=True):
                 await process.wait()
 
+    @asynccontextmanager
+    async def bridge(self, person: str, era: Era) -> AsyncIterator[SoakClient]:
+        """Run a bridge for somebody, of whom all is looked at that it shows."""
+        argv = [COMMAND, "connect", f"http://127.0.0.1:{self.port}"]
+        argv += ["--token-file", str(self.folder / person)]
+        async with soak_client(argv, self.environment, era, self.stderr) as client:
+            client.heed = self._heeding(person)
+            yield client
+
     async def _until_it_serves(self, process: Process) -> None:
         with anyio.fail_after(PATIENCE_SECONDS):
             while process.returncode is None:
@@ -162,7 +171,8 @@ class HttpSoak:
             if self._server is not None and self._server.returncode is None:
                 with suppress(psutil.Error):
                     rss = psutil.Process(self._server.pid).memory_info().rss
-                    self.memory_mib[-1].append(round(rss / 2**20, 1))
+                    if rss:  # none is left of one that has just ended
+                        self.memory_mib[-1].append(round(rss / 2**20, 1))
 
     async def _end_in_time(self) -> None:
         await anyio.sleep(self.plan.seconds)
@@ -175,11 +185,8 @@ class HttpSoak:
         while not self._is_over:
             life += 1
             owner = f"{person}x{number}x{life}"
-            argv = [COMMAND, "connect", f"http://127.0.0.1:{self.port}"]
-            argv += ["--token-file", str(self.folder / person)]
-            client_of = soak_client(argv, self.environment, era(number + life), self.stderr)
+            client_of = self.bridge(person, era(number + life))
             async with client_of as client, anyio.create_task_group() as tasks:
-                client.heed = self._heeding(person)
                 tasks.start_soon(self._talk, owner, client)
                 with anyio.move_on_after(chance.uniform(0.1, 2) * self.plan.life_seconds):
                     while not self._is_over:

@@ -51,7 +51,7 @@ async def pry(
     tool, given = chance.choice(WAYS)
     filled = {name: _filled(value, owner) for name, value in given.items()}
     texts = [
-        (await client.call(tool, session_id=one, **filled)).text.replace(one, "ID")
+        _refusal((await client.call(tool, session_id=one, **filled)).text, one)
         for one in (session_id, NEVER)
     ]
     counts[f"tried another's session by {tool}"] += 1
@@ -64,9 +64,18 @@ async def _pry_by_uri(owner: str, client: SoakClient, ledger: Ledger, session_id
         await client.ask("resources/read", {"uri": f"llama://sessions/{one}"})
         for one in (session_id, NEVER)
     ]
-    errors = [json.dumps(frame.get("error")) for frame in frames]
-    if errors[0].replace(session_id, "ID") != errors[1].replace(NEVER, "ID"):
+    errors = [
+        _refusal(json.dumps(frame.get("error")), one)
+        for frame, one in zip(frames, (session_id, NEVER), strict=True)
+    ]
+    if errors[0] != errors[1]:
         ledger.fault(f"a resource tells {owner} of another's session: {errors[0][:300]}")
+
+
+def _refusal(text: str, session_id: str) -> str:
+    """Return what a refusal says, without the id and without one's own sessions that it names."""
+    told, _, _ = text.replace(session_id, "ID").partition(" The newest: ")
+    return told
 
 
 def _filled(value: Any, owner: str) -> Any:
