@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from llama_mcp.callers import Limits, Scope
 from llama_mcp.cli.chat.slash_commands import COMMANDS as SLASH_COMMANDS
 from llama_mcp.cli.commands import COMMANDS
 from llama_mcp.cli.demo import STEPS
@@ -15,6 +17,7 @@ from llama_mcp.files.naming.secrets import DEFAULT_SECRETS
 from llama_mcp.llama_server.engine.environment import KEPT
 from llama_mcp.setting_values import MODEL_PLACES
 from llama_mcp.settings import Settings
+from llama_mcp.surface.scopes import PARAMETER_SCOPES, RESOURCE_SCOPES, TOOL_SCOPES
 from llama_mcp.surface.server import build_server
 from llama_mcp.toolsets import ALL, TOOLSETS
 
@@ -106,6 +109,28 @@ async def test_the_resources_page_lists_every_resource_and_template() -> None:
     templates = [template.uri_template for template in await server.list_resource_templates()]
     rows = next(tables(text_of(DOCS / "resources.md")))
     assert sorted(quoted(row[0])[0] for row in rows) == sorted(resources + templates)
+
+
+def test_the_callers_page_lists_the_scope_of_every_tool_and_parameter() -> None:
+    of_scopes, of_tools, of_limits = tables(text_of(DOCS / "callers.md"))
+    assert [quoted(row[0]) for row in of_scopes] == [[scope.name.lower()] for scope in Scope]
+    scopes = {quoted(row[0])[0]: quoted(row[1]) for row in of_tools}
+    assert list(scopes.items()) == [
+        (tool, [scope.name.lower()]) for tool, scope in TOOL_SCOPES.items()
+    ]
+    more = {
+        (quoted(row[0])[0], parameter): quoted(row[2])[-1]
+        for row in of_tools
+        for parameter in quoted(row[2])[:-1]
+    }
+    assert more == {place: scope.name.lower() for place, scope in PARAMETER_SCOPES.items()}
+    assert [quoted(row[0]) for row in of_limits] == [[field.name] for field in fields(Limits)]
+
+
+def test_the_callers_page_names_the_resources_that_need_more() -> None:
+    told = text_of(DOCS / "callers.md", "Scopes").split("Of the [resources]")[1].split("need")[0]
+    admins = {uri for uri, scope in RESOURCE_SCOPES.items() if scope > Scope.CHAT}
+    assert set(quoted(told)) == admins
 
 
 def test_the_command_line_page_lists_every_command_in_order() -> None:

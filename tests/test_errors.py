@@ -23,6 +23,8 @@ MODULES = [
     "models.errors",
     "ranking.errors",
     "sessions.errors",
+    "surface.http.errors",
+    "tokens.errors",
     "turns.errors",
 ]
 CAUSE = errors.InvalidArgumentError("cause", "is {Start} data", "Braces in it are no step.")

@@ -7,7 +7,7 @@ import pytest
 
 from llama_mcp.errors import WrongSettingsError
 from llama_mcp.files.border import border_of
-from llama_mcp.files.errors import NoFoldersError, NotAFileError
+from llama_mcp.files.errors import NoFoldersError, NotAFileError, OutsideBorderError
 from llama_mcp.files.finding import find
 from llama_mcp.files.naming.opening import check_ordinary
 from llama_mcp.files.saving import check_save
@@ -136,3 +136,30 @@ def test_an_operator_who_opens_nothing_is_named_as_the_reason(opened: Path) -> N
         find(["a.txt"], border)
     with pytest.raises(NoFoldersError, match="because LLAMA_MCP_SAVE_DIRS says so"):
         check_save("a.txt", border)
+
+
+def test_a_token_s_folders_take_the_place_of_all_others(opened: Path, closed: Path) -> None:
+    settings = FileSettings(file_dirs=(opened,), save_dirs=(opened,))
+    border = border_of(settings, [], (), (closed,), (closed,))
+    assert (border.read_dirs, border.save_dirs, border.base) == ((closed,), (closed,), closed)
+    with pytest.raises(OutsideBorderError, match="open more, by file_dirs of this token"):
+        find([str(opened / "a.txt")], border)
+    with pytest.raises(OutsideBorderError, match="open more, by save_dirs of this token"):
+        check_save(str(opened / "new.txt"), border)
+    only_saves = border_of(settings, [], (), (), (closed,))
+    assert only_saves.base == closed
+
+
+def test_a_token_without_folders_has_none(opened: Path) -> None:
+    border = border_of(FileSettings(file_dirs=(opened,)), [opened], (), (), ())
+    with pytest.raises(NoFoldersError, match=r"file_dirs of this token says so.*file of tokens"):
+        find(["a.txt"], border)
+    with pytest.raises(NoFoldersError, match="No file can be written, because save_dirs of this"):
+        check_save("a.txt", border)
+
+
+def test_without_a_word_of_the_token_the_settings_count_and_no_client_s_folder(
+    opened: Path,
+) -> None:
+    border = border_of(FileSettings(file_dirs=(opened,)), [], (), None, None)
+    assert (border.read_dirs, border.save_dirs) == ((opened,), ())

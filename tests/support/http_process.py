@@ -1,6 +1,7 @@
 """llama-mcp over HTTP as its callers see it: the installed command, and people with tokens."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -78,13 +79,15 @@ async def serving(
     tokens = _made(tokens_file, people, scope)
     command = [*llama_mcp.command, "serve", "--http", "127.0.0.1:0", "--tokens", str(tokens_file)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(llama_mcp.home.parent / "user-home")}
+    if sys.platform == "win32":
+        environment = dict(os.environ)
     with stderr.open("wb") as file:
         process = await anyio.open_process(
             [*command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=file,
-            env=environment | llama_mcp.environment if sys.platform != "win32" else None,
+            env=environment | llama_mcp.environment,
         )
     server = HttpServer(process, "", tokens_file, stderr, tokens)
     try:

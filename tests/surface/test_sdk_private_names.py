@@ -21,11 +21,13 @@ from typing import Any, cast
 import mcp.server.mcpserver.server
 import mcp_types
 import pytest
+from mcp.server.auth.middleware.bearer_auth import AuthorizationContext
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.mcpserver import MCPServer
 from mcp.server.session import ServerSession
+from mcp.server.subscriptions import ListenHandler
 from mcp.shared.message import SessionMessage
 from packaging.requirements import Requirement
 
@@ -39,6 +41,9 @@ SOURCES = CHECKOUT / "src" / "llama_mcp"
 # Every private name of another package that our sources touch; each has its test below.
 KNOWN = {
     ("surface/stdio/serving.py", "_lowlevel_server"),
+    ("surface/http/app.py", "_lowlevel_server"),
+    ("surface/http/app.py", "_session_owners"),
+    ("surface/http/calls.py", "_request_outbound"),
     ("surface/notifications/subscriptions.py", "_connection"),
     ("surface/client_folders.py", "_connection"),
     ("cli/serve.py", "mcp.server.mcpserver.server"),
@@ -140,6 +145,46 @@ def test_middleware_is_still_called_with_what_changes_reads_of_a_request() -> No
     )
     assert isinstance(connection.exit_stack, AsyncExitStack), (
         "Connection has no exit_stack any more; Subscriptions forgets a client by it"
+    )
+
+
+def test_a_request_still_tells_whether_its_client_has_cancelled_it() -> None:
+    channel: Any = object()
+    session = ServerSession(channel, Connection.for_loop(channel))
+    assert getattr(session, "_request_outbound", None) is channel, (
+        "ServerSession keeps the channel of its request elsewhere; Calls (surface/http/calls.py) "
+        "asks it whether the client has cancelled, or has only gone"
+    )
+    for module, name in (
+        ("mcp.shared.jsonrpc_dispatcher", "_JSONRPCDispatchContext"),
+        ("mcp.server._streamable_http_modern", "_SingleExchangeDispatchContext"),
+    ):
+        kind: Any = getattr(import_module(module), name, None)
+        assert kind is not None, f"{module} has no {name} any more"
+        known = {field.name for field in fields(kind)}
+        assert "cancel_requested" in known, f"{name} has no cancel_requested any more"
+
+
+async def test_the_sdk_still_asks_for_what_the_app_over_http_gives_it() -> None:
+    server = build_server(Settings())
+    parameters = set(parameters_of(server._lowlevel_server.streamable_http_app))
+    needed = {"max_request_body_size", "session_idle_timeout", "max_sessions"}
+    needed |= {"custom_starlette_routes", "transport_security", "host"}
+    missing = needed - parameters
+    assert not missing, f"streamable_http_app takes no {sorted(missing)} any more"
+    entry = server._lowlevel_server.get_request_handler("subscriptions/listen")
+    assert isinstance(getattr(entry, "handler", None), ListenHandler), (
+        "the handler of subscriptions/listen is found elsewhere; HttpApp closes it at the end"
+    )
+    server._lowlevel_server.streamable_http_app()
+    owners = getattr(server._lowlevel_server.session_manager, "_session_owners", None)
+    assert owners == {} and "subject" in AuthorizationContext.__annotations__, (
+        "the session manager keeps elsewhere whose each session is; HttpApp counts them"
+    )
+    source = inspect.getsource(import_module("mcp.server._streamable_http_modern"))
+    assert 'receive()).get("type") != "http.disconnect"' in source, (
+        "a 2026-07-28 request learns of the end of its connection in another way; the gate "
+        "(surface/http/gate.py) keeps it from being cancelled by that"
     )
 
 

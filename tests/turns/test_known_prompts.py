@@ -254,7 +254,9 @@ async def test_a_long_session_is_counted_only_where_its_last_prompt_says_too_lit
         assert counts(room) == before
 
         # Its prompt begins otherwise.
-        await room.services.archive.update_session(turn.session_id, system_prompt="Be brief.")
+        await room.services.archive.update_session(
+            turn.session_id, system_prompt="Be brief.", owner=LOCAL_OWNER
+        )
         await room.complete("Go on.", turn.session_id)
         assert counts(room) == before + 1
         await room.complete("Go on.", turn.session_id)

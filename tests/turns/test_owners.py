@@ -57,7 +57,7 @@ async def test_who_is_told_that_llama_server_is_in_use_is_not_told_for_which_ses
     services = room.services
     (use,) = await services._turns_underway()
     assert f"session {turn.session_id} (a secret title) generates a reply" in str(use)
-    services.names_sessions_of = None
+    services._asked_by = lambda: "alice"
     (use,) = await services._turns_underway()
     assert str(use).startswith("a session generates a reply in this llama-mcp")
     slots = await services.observer.slots(owner="alice")

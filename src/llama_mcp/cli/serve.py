@@ -67,14 +67,14 @@ def serve_over_http(
     _check_telemetry()
 
     from llama_mcp.surface.http.address import Hosts, address_in, listening_at
-    from llama_mcp.surface.http.one_process import only_process
+    from llama_mcp.surface.http.one_process import only_process, this_process
     from llama_mcp.tokens.known_tokens import KnownTokens
 
     address = address_in(at)
     known = KnownTokens(tokens)
     with listening_at(address) as bound:
         url = f"http://{address.with_port(bound.getsockname()[1])}"
-        with only_process(settings.state_dir, url):
+        with only_process(settings.state_dir, this_process(url, tokens)):
             # What is wrong was said before anybody waited for these.
             import anyio
 
@@ -85,13 +85,13 @@ def serve_over_http(
 
             server = build_server(settings)
             app = HttpApp(server, known.caller_of, Hosts(address, hosts), Audit(audit))
-            print(f"llama-mcp serves MCP at {url}/mcp", file=sys.stderr)
             if not address.is_loopback:
                 print(
                     "llama-mcp: others can read what goes over the network: put TLS in front "
                     "(docs/http.md).",
                     file=sys.stderr,
                 )
+            print(f"llama-mcp serves MCP at {url}/mcp", file=sys.stderr)
             anyio.run(serve_http, app, server, bound, known, grace_seconds)
     return 0
 

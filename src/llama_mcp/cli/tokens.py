@@ -43,7 +43,7 @@ def configure(parser: ArgumentParser) -> None:
     adding.set_defaults(act=_add)
     listing = actions.add_parser("list", help="show the entries")
     json_argument(listing)
-    listing.set_defaults(act=_list)
+    listing.set_defaults(act=_list, json=False)
     removing = actions.add_parser("remove", help="its token is good no longer")
     removing.add_argument("name", metavar="NAME")
     removing.set_defaults(act=_remove)

@@ -150,9 +150,11 @@ class Archive(TurnArchive):
 
     async def existing_ids(self, session_ids: Collection[str]) -> frozenset[str]:
         """Return those of the ids that are sessions of any owner; the others are no longer."""
-        if not self.exists():
-            return frozenset()
-        return await self._run(reading.existing_ids, session_ids)
+        return frozenset(await self.owners_of(session_ids))
+
+    async def owners_of(self, session_ids: Collection[str]) -> dict[str, str]:
+        """Return whose each of the ids is that are sessions."""
+        return await self._run(reading.owners_of, session_ids) if self.exists() else {}
 
     async def changes_since(self, mark: SessionMark | None) -> SessionChanges:
         """Return which sessions any process has changed since the mark, and whose each is.

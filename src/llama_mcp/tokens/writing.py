@@ -67,6 +67,8 @@ def remove_token(file: Path, name: str) -> None:
     if end < len(lines):  # what stands above an entry is about that one
         while end > start + 1 and (not lines[end - 1] or lines[end - 1].startswith("#")):
             end -= 1
+    while end < len(lines) and not lines[end] and start and not lines[start - 1]:
+        end += 1  # no two blank lines where one was
     left = "\n".join([*lines[:start], *lines[end:]]).encode()
     parsed(left, file)
     _write(file, left)

@@ -16,5 +16,5 @@ async def shared_server(
 ) -> AsyncIterator[HttpServer]:
     fake = install_fake(shared_fake)
     llama_mcp = shared_llama_mcp.having(LLAMA_CPP_PATH=str(fake))
-    async with serving(llama_mcp, shared_folder / "http") as server:
+    async with serving(llama_mcp, shared_folder / "http", ["ann", "bob", "cid"]) as server:
         yield server

@@ -7,8 +7,10 @@ import anyio
 import httpx2
 import pytest
 
+from llama_mcp.surface.http.app import SESSIONS_OF_ONE_CALLER
+from llama_mcp.surface.http.gate import MOST_OF_ONE_CALLER
 from tests.support.http_process import ACCEPT, HttpServer, RawCaller
-from tests.support.processes import PATIENCE_SECONDS
+from tests.support.processes import PATIENCE_SECONDS, until
 from tests.support.raw_client import INITIALIZE
 
 INITIALIZING = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}
@@ -165,3 +167,33 @@ async def test_many_clients_of_two_people_call_side_by_side(shared_server: HttpS
                 tasks.start_soon(
                     ask, "ann" if number % 2 else "bob", "auto" if number % 4 else "legacy"
                 )
+
+
+async def test_one_caller_cannot_take_all_connections_or_sessions(
+    shared_server: HttpServer,
+) -> None:
+    listener = RawCaller(shared_server, "cid", "auto")
+    wants = {"notifications": {"resourcesListChanged": True}}
+    statuses: list[int] = []
+
+    async def listen() -> None:
+        async with listener.asked("subscriptions/listen", **wants) as response:
+            statuses.append(response.status_code)
+            await response.aread()
+
+    with anyio.fail_after(PATIENCE_SECONDS):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(MOST_OF_ONE_CALLER + 3):
+                tasks.start_soon(listen)
+            await until(lambda: statuses.count(429) >= 3, "cid has as many as he may")
+            assert (await posted(shared_server)).status_code == 200
+            tasks.cancel_scope.cancel()
+        # As long as the server has not noticed that the listeners are gone, it is the same answer.
+        opened = 0
+        while opened <= SESSIONS_OF_ONE_CALLER:
+            answer = await posted(shared_server, "cid")
+            opened += answer.status_code == 200
+            if "sessions" in answer.text and answer.status_code == 429:
+                break
+        assert opened == SESSIONS_OF_ONE_CALLER
+        assert (await posted(shared_server)).status_code == 200

@@ -1,10 +1,14 @@
 """The file of tokens changes while it is served: at once, in open sessions and streams too."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 import pytest
 
+from llama_mcp.cli.doctor.checks.http import look_at_http
+from llama_mcp.cli.doctor.findings import Circumstances, Finding, Level
+from llama_mcp.reading_settings import read_settings
 from llama_mcp.tokens.writing import add_token, remove_token
 from tests.fake_llama_server.install import install_fake
 from tests.support.client_process import LlamaMCP
@@ -88,10 +92,25 @@ async def test_a_broken_edit_keeps_the_tokens_of_before_and_is_told_in_the_log(
         good = server.tokens_file.read_text()
         server.tokens_file.write_text(good + '[bob]\nsha256 = "no hash"\n')
         await until(lambda: "line 5: sha256 has to be" in server.told(), "the log says it")
+        (found,) = await http_findings(llama_mcp, tmp_path)
+        assert found.level == Level.FAULT and "line 5: sha256 has to be" in found.text
+        assert f"process {server.process.pid} at {server.url}" in found.text
         ann = RawCaller(server, "ann", "auto")
         await status_until(ann, 200)
         server.tokens_file.write_text(good)
+        (found,) = await http_findings(llama_mcp, tmp_path)
+        assert found.level == Level.OK and found.text.endswith("to 1 token")
         server.tokens["bob"] = add_token(server.tokens_file, "bob", "chat")
         await status_until(RawCaller(server, "bob", "auto"), 200)
         for token in server.tokens.values():
             assert token not in server.told()
+        server.process.kill()
+        await server.process.wait()
+        (found,) = await http_findings(llama_mcp, tmp_path)
+        assert found.text == "no process of this home serves HTTP"
+
+
+async def http_findings(llama_mcp: LlamaMCP, folder: Path) -> Sequence[Finding]:
+    """Return what `llama-mcp doctor` finds of HTTP."""
+    settings = read_settings(llama_mcp.environment)
+    return await look_at_http(Circumstances(llama_mcp.environment, settings, folder))

@@ -44,7 +44,9 @@ async def desk(shared_llama_mcp: LlamaMCP, shared_folder: Path) -> AsyncIterator
             folder / "tokens.toml", "dan", "chat", ["turns_at_once = 1", "tokens_a_day = 30"]
         ),
     }
-    async with serving(shared_llama_mcp, folder, ("ann", "bob"), scope="chat") as server:
+    # A reply that has so much room lasts for seconds.
+    llama_mcp = shared_llama_mcp.having(CTX_SIZE="32768", PARALLEL="1")
+    async with serving(llama_mcp, folder, ("ann", "bob"), scope="chat") as server:
         server.tokens |= more
         async with server.connect("ann") as ann:
             await ann.call("chat", message="hello", max_tokens=1)
@@ -76,13 +78,17 @@ async def test_what_a_caller_may_not_use_is_not_listed_to_it(desk: HttpServer, e
         assert "stop_llama_server" not in instructions
 
 
-async def test_an_admin_is_offered_everything(desk: HttpServer, era: str) -> None:
+async def test_an_admin_is_offered_everything(
+    desk: HttpServer, shared_llama_mcp: LlamaMCP, tiny_model: Path, era: str
+) -> None:
     async with desk.connect("ada", era) as ada:
         offered = await listed(ada)
         assert offered.keys() == TOOL_SCOPES.keys()
         assert "extra_args" in offered["start_llama_server"]
         assert (await ada.call("server_log"))["lines"]
-        assert (await ada.call("status"))["pid"]
+        status = json.dumps(await ada.call("status"))
+        for word in hidden(desk, shared_llama_mcp, tiny_model)[2:4]:
+            assert word in status
         read = await ada.client.read_resource(PROMETHEUS)
         assert "llama_mcp_turns" in str(read)
         assert "ann" not in str(read)
@@ -249,3 +255,39 @@ async def test_limits_are_told_with_what_is_used_and_when_there_is_more(desk: Ht
         assert "There is more in 24 h, at 20" in told
         sessions = await dan.call("list_sessions")
         assert sessions["total"] == 1, "what was refused is not kept"
+
+
+async def test_what_others_do_is_counted_and_not_named(desk: HttpServer) -> None:
+    async with (
+        desk.connect("ann") as ann,
+        desk.connect("bob") as bob,
+        desk.connect("olga") as olga,
+    ):
+        long: dict[str, Any] = {"max_tokens": 20_000, "wait_seconds": 0}
+        first = await ann.call("chat", message="my secret", **long)
+        await ann.call_until(lambda told: told.get("slots", {}).get("busy"), "status")
+        second = await bob.call("chat", message="my own secret", **long)
+        assert second["status"] == "waiting"
+        assert "at place 1, behind 1 of others" in " ".join(second["notes"])
+        refused = await olga.refusal("stop_llama_server")
+        assert "is in use: 2 others have replies under way. Nothing was stopped." in refused
+        status = await olga.call("status")
+        assert status["clients"] == 2
+        slots = str(await olga.client.read_resource(SLOTS))
+        assert "turns_of_others" in slots
+        told = refused + json.dumps(status) + slots
+        for secret in (first["session_id"], second["session_id"], "secret", "ann", "bob"):
+            assert secret not in told
+        assert "other" not in await ann.refusal("delete_session", session_id=first["session_id"])
+        for connection, part in ((bob, second), (ann, first)):
+            await connection.call("cancel_reply", session_id=part["session_id"])
+        assert (await olga.call("stop_llama_server"))["state"] == "stopped"
+
+
+async def test_figures_of_turns_are_one_s_own(desk: HttpServer) -> None:
+    async with desk.connect("olga") as olga, desk.connect("ada") as ada:
+        before = await olga.call("server_metrics")
+        await ada.call("chat", message="hello", max_tokens=1)
+        assert "own_turns" not in before
+        assert "own_turns" not in await olga.call("server_metrics")
+        assert (await ada.call("server_metrics"))["own_turns"][0]["turns"] > 1

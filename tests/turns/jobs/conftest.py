@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.files.border import FileBorder
 from llama_mcp.turns.chat_request import Sampling
 from llama_mcp.turns.jobs.beginning import Jobs
@@ -38,7 +39,9 @@ class Desk:
     async def begin(self, *files: str, instruction: str = "Sum it up.", **asked: Any) -> Job:
         names = Sampling.model_fields.keys() & asked.keys()
         sampling = Sampling(**{name: asked.pop(name) for name in names})
-        request = JobRequest(instruction=instruction, files=files, sampling=sampling, **asked)
+        request = JobRequest(
+            instruction=instruction, owner=LOCAL_OWNER, files=files, sampling=sampling, **asked
+        )
         own = self.room.services
         jobs = Jobs(own.in_flight, own.supervisor, own.archive)
         return await jobs.begin(request, self.border)

@@ -137,7 +137,9 @@ async def test_a_job_whose_process_ends_is_interrupted_and_another_goes_on(
     room.set_faults()
     async with open_room() as room:
         await room.start_llama_server()
-        left = await room.in_flight.archived_reply(job.session_id, PATIENCE_SECONDS)
+        left = await room.in_flight.archived_reply(
+            job.session_id, PATIENCE_SECONDS, owner=LOCAL_OWNER
+        )
         assert (left.status, left.reply) == (TurnStatus.INTERRUPTED, f"## a.md\n\n{SENTENCE}")
         assert left.notes[-1] == JOB_INTERRUPTED and left.job is not None
         assert [result.reply for result in left.job.results] == [SENTENCE]

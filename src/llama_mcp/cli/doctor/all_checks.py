@@ -3,6 +3,7 @@
 from llama_mcp.cli.doctor.checks.archive import look_at_archive
 from llama_mcp.cli.doctor.checks.engine import look_at_engine
 from llama_mcp.cli.doctor.checks.home import look_at_home
+from llama_mcp.cli.doctor.checks.http import look_at_http
 from llama_mcp.cli.doctor.checks.installation import look_at_installation
 from llama_mcp.cli.doctor.checks.models import look_at_models
 from llama_mcp.cli.doctor.checks.port import look_at_port
@@ -28,6 +29,7 @@ CHECKS = (
     Check("model", look_at_models),
     Check("port", look_at_port),
     Check("run", look_at_runs),
+    Check("http", look_at_http),
     Check("start", make_a_trial, _TRIAL_SECONDS, starts_programs=True),
     Check("client", look_at_clients, _CLIENTS_SECONDS, starts_programs=True),
 )

@@ -217,13 +217,13 @@ def changes_without_archive(mark: SessionMark | None) -> SessionChanges:
     return SessionChanges((), _lists_changed(mark, _EMPTY), _EMPTY)
 
 
-def existing_ids(store: Store, session_ids: Collection[str]) -> frozenset[str]:
-    """Return those of the ids that are sessions."""
+def owners_of(store: Store, session_ids: Collection[str]) -> dict[str, str]:
+    """Return whose each of the ids is that are sessions."""
     rows = store.connection.execute(
-        "SELECT session_id FROM sessions JOIN json_each(?) ON session_id = value",
+        "SELECT session_id, owner FROM sessions JOIN json_each(?) ON session_id = value",
         (json.dumps(list(session_ids)),),
     )
-    return frozenset(row["session_id"] for row in rows)
+    return {row["session_id"]: row["owner"] for row in rows}
 
 
 def unfinished(store: Store, session_ids: Collection[str], owner: str) -> dict[str, str]:

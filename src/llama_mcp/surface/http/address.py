@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from llama_mcp.surface.http.errors import AddressError, ListenError
+from llama_mcp.surface.http.errors import AddressError, HostNameError, ListenError
 
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MOST_PORTS = 65535
@@ -93,8 +93,12 @@ class Hosts:
     """The names by which clients may call us; a page that brings another was led here."""
 
     def __init__(self, address: Address, named: Iterable[str] = ()) -> None:
-        """Take where we listen, and further names, such as that of a proxy."""
-        self._named = frozenset(name.strip().rstrip(".").lower() for name in named if name.strip())
+        """Take where we listen, and further names, such as that of a proxy.
+
+        Raises:
+            HostNameError: one of these is no name.
+        """
+        self._named = frozenset(_name(name.strip()) for name in named if name.strip())
         own = {address.host.lower()} if not address.is_every else set()
         local = _LOOPBACK_NAMES if address.is_loopback or address.is_every else ()
         self._allowed = self._named | own | set(local)
@@ -111,7 +115,16 @@ class Hosts:
         return is_web and _host_of(origin) in self._named
 
 
+def _name(given: str) -> str:
+    found = _host_of(given if "://" in given else f"//{given}")
+    if found is None or "*" in found:
+        raise HostNameError(given)
+    return found
+
+
 def _host_of(url: str) -> str | None:
+    if any(character.isspace() for character in url):
+        return None
     try:
         parts = urlsplit(url)
         _ = parts.port  # a ValueError when it is none

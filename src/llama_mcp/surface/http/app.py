@@ -8,6 +8,7 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.subscriptions import ListenHandler
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -23,6 +24,7 @@ from llama_mcp.surface.mcp_server import LlamaMCPServer
 MAX_BODY_BYTES = 64 * 1024 * 1024
 # Of clients of the initialize era; each takes some 43 KiB.
 MAX_SESSIONS = 1000
+SESSIONS_OF_ONE_CALLER = 200
 SESSION_IDLE_SECONDS = 30 * 60.0
 
 
@@ -98,7 +100,14 @@ class HttpApp:
             owner = exchange.caller.owner
             token = AccessToken(token="", client_id=owner, subject=owner, scopes=[])
             scope["user"] = AuthenticatedUser(token)
+            if _may_open_session(scope) and self._sessions_of(owner) >= SESSIONS_OF_ONE_CALLER:
+                await _TOO_MANY_SESSIONS(scope, receive, send)
+                return
         await self._sdk(scope, receive, send)
+
+    def _sessions_of(self, owner: str) -> int:
+        manager = self._server._lowlevel_server.session_manager
+        return sum(each["subject"] == owner for each in manager._session_owners.values())
 
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -107,3 +116,15 @@ class HttpApp:
         if self.gate.is_draining:
             return JSONResponse({"status": "ending"}, status_code=503)
         return JSONResponse({"status": "ready"})
+
+
+_TOO_MANY_SESSIONS = JSONResponse(
+    {"error": f"{SESSIONS_OF_ONE_CALLER} sessions of this token are open; end some"},
+    status_code=429,
+    headers={"retry-after": "60"},
+)
+
+
+def _may_open_session(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "mcp-session-id" not in headers and "mcp-method" not in headers

@@ -14,6 +14,17 @@ class AddressError(LlamaMCPError):
         )
 
 
+class HostNameError(LlamaMCPError):
+    """What --hosts names is no host."""
+
+    def __init__(self, received: str) -> None:
+        """Take what was given for a name."""
+        super().__init__(
+            f"{received} in --hosts is no name of a host. Give whole names with commas between, "
+            "such as llm.example.org,box.example.org."
+        )
+
+
 class ListenError(LlamaMCPError):
     """The system does not let us listen there."""
 

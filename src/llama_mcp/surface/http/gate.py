@@ -6,6 +6,7 @@ no token learns only that one is needed. A request that it lets in has an `Excha
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,6 +27,8 @@ MCP_PATH: Final = "/mcp"
 _WATCHED_PATHS: Final = ("/health", "/ready")
 # How long the next piece of a body may take.
 BODY_SECONDS = 20.0
+# Of one caller at once, listeners included, so that nobody takes all connections.
+MOST_OF_ONE_CALLER = 200
 # Named in answers while we end: by then a service manager has started us again.
 BACK_SECONDS = 15
 _BEARER = "bearer "
@@ -61,6 +64,7 @@ class Gate:
         self._hosts = hosts
         self._is_open = is_open
         self._exchanges: dict[Exchange, anyio.CancelScope] = {}
+        self._of_owners: Counter[str] = Counter()
         self.is_draining = False
         """Whether nothing new is taken any more."""
 
@@ -111,16 +115,18 @@ class Gate:
             await _answer(send, _NO_TOKEN)
         elif self.is_draining and not _ends_something(scope, headers):
             await _answer(send, _NOTHING_NEW)
+        elif self._of_owners[known[0].owner] >= MOST_OF_ONE_CALLER:
+            await _answer(send, _TOO_MANY)
         else:
             await self._let_in(scope, receive, send, _exchange(scope, *known))
 
     def _misled(self, headers: Headers) -> "_Refusal | None":
         """Return the refusal of what was led here by a page of somebody else."""
-        host = headers.get("host")
-        if host is None or not self._hosts.allow_host(host):
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._hosts.allow_host(hosts[0]):
             return _OTHER_HOST
-        origin = headers.get("origin")
-        if origin is not None and not self._hosts.allow_origin(origin, host):
+        origins = headers.getlist("origin")
+        if not all(self._hosts.allow_origin(origin, hosts[0]) for origin in origins):
             return _OTHER_ORIGIN
         return None
 
@@ -137,10 +143,12 @@ class Gate:
         with anyio.CancelScope() as answering:
             listening = _Listening(scope, receive, exchange, answering)
             self._exchanges[exchange] = answering
+            self._of_owners[exchange.caller.owner] += 1
             try:
                 await self._app(scope, listening, response)
             finally:
                 del self._exchanges[exchange]
+                self._of_owners -= Counter([exchange.caller.owner])
         if answering.cancelled_caught:
             with anyio.CancelScope(shield=True):
                 await response.finish(_why_ended(exchange, listening))
@@ -222,6 +230,11 @@ _NOTHING_NEW = _Refusal(
     503,
     f"llama-mcp ends, and takes nothing new; try again in {BACK_SECONDS} seconds",
     {"retry-after": str(BACK_SECONDS)},
+)
+_TOO_MANY = _Refusal(
+    429,
+    f"{MOST_OF_ONE_CALLER} requests of this token are being answered; end some, or wait for them",
+    {"retry-after": "1"},
 )
 _TOO_SLOW = _Refusal(408, "the body did not come in time", {"connection": "close"})
 _NOTHING_HERE = _Refusal(404, "there is nothing here")

@@ -6,6 +6,7 @@ times are read a few times a second, and the archive itself only after they have
 
 import logging
 from collections.abc import Callable, Collection, Iterable
+from itertools import starmap
 
 import anyio
 
@@ -45,6 +46,9 @@ class SessionWatcher:
         self._own_changes: dict[ChangedSession, None] = {}
         self._own_lists: set[str] = set()
         self._own_change_came = anyio.Event()
+        # The sessions that somebody listens to, and whose those are that there are.
+        self._looked_for: set[str] = set()
+        self._owners: dict[str, str] = {}
 
     def note(self, session_id: str, owner: str, comes_or_goes: bool) -> None:
         """Note a change that this process has made, and whether the session is new or gone."""
@@ -73,7 +77,7 @@ class SessionWatcher:
                 logger.debug("Sessions cannot be watched: %s", error)
                 await self._wait()
             finally:
-                self._is_watching = False
+                self._is_watching, self._owners = False, {}
 
     async def _catch_up(self) -> None:
         """Tell a client of the initialize era, which need not listen for that, of a new list."""
@@ -93,7 +97,7 @@ class SessionWatcher:
         while self._heard():
             await self._wait()
             now = archive.last_change()
-            if now != last_change or self._own_changes:
+            if now != last_change or self._own_changes or self._ids_heard() != self._looked_for:
                 last_change, mark = now, await self._tell_since(mark)
 
     async def _tell_since(self, mark: SessionMark | None) -> SessionMark | None:
@@ -101,18 +105,17 @@ class SessionWatcher:
         archive = self._services().archive
         try:
             changes = await archive.changes_since(mark)
-            gone: set[str] = set()
-            if changes.lists_changed:
-                ids = {found for uri in self._heard() if (found := session_id_of(uri))}
-                gone = ids - await archive.existing_ids(ids)
+            self._looked_for = self._ids_heard()
+            there_are = await archive.owners_of(self._looked_for)
         except LlamaMCPError as error:
             # A tool that meets the same fault says what is wrong.
             logger.debug("Changes of sessions are not known: %s", error)
             self._tell()
             return mark
-        # Whose a session was that is gone is not known: one of theirs whose list has changed.
-        went = [ChangedSession(each, owner) for each in gone for owner in changes.lists_changed]
-        self._tell([*changes.changed, *went], changes.lists_changed)
+        went = self._looked_for - there_are.keys()
+        gone = [each for each in self._owners.items() if each[0] in went]
+        self._owners = there_are
+        self._tell([*changes.changed, *starmap(ChangedSession, gone)], changes.lists_changed)
         return changes.mark
 
     def _tell(
@@ -133,6 +136,9 @@ class SessionWatcher:
     def _heard(self) -> list[str]:
         """Return the URIs of sessions, and of their list, that somebody listens to."""
         return [uri for uri in self._subscriptions.heard() if uri.startswith(SESSIONS)]
+
+    def _ids_heard(self) -> set[str]:
+        return {found for uri in self._heard() if (found := session_id_of(uri))}
 
     async def _wait(self) -> None:
         with anyio.move_on_after(POLL_SECONDS):

@@ -20,6 +20,7 @@ from llama_mcp.errors import EVIDENCE_HEADING, LlamaMCPError, Words, WrongSettin
 from llama_mcp.home_folders import home_of_user
 from llama_mcp.llama_server.status import AboutModel, ServerConfig, ServerStatus
 from llama_mcp.models.download.download import Download
+from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.rows.names import shown_name
 from llama_mcp.observing.model_list import ModelDetails, ModelList, ModelRow
 from llama_mcp.services import Services
@@ -35,16 +36,20 @@ _PATH = re.compile(
     """,
     re.VERBOSE,
 )
-# How status_report.py, use.py and the errors tell of processes, addresses and other machines.
+# How texts of ours tell of processes, addresses, other machines and the end of a log.
 _OF_MACHINE = (
     (re.compile(r" at https?://\S+(?= \(|\.(?: |$)| |$)"), ""),
     (re.compile(r" Last log line: .*", re.DOTALL), ""),
+    (re.compile(r"^(Loading .*?: [\d.]+ s\.).*", re.DOTALL), r"\1"),
     (re.compile(r" \((?:pid|host) [^)]*\)"), ""),
     (re.compile(r",? \bpid \d+"), ""),
     (re.compile(r"(\bprocess) \d+"), r"\1"),
     (re.compile(r" on port \d+"), ""),
 )
 
+_SETTING = "LLAMA_MCP_"
+# Where its file is wrong, a list of models tells what stands in it.
+_MODELS_FILE = "LLAMA_MCP_MODELS names"
 Row = TypeVar("Row", bound=ModelRow)
 
 
@@ -85,9 +90,7 @@ class Discretion:
             return text
         text = text.partition(EVIDENCE_HEADING)[0]
         for folder in self.hidden:
-            if not self._is_own(folder):
-                text = re.sub(rf"{re.escape(folder)}(?=[/\\])", "…", text)
-                text = re.sub(rf"{re.escape(folder)}(?![\w.-])", "…", text)
+            text = re.sub(rf"{re.escape(folder)}(?![\w-]|\.\w)", self._hidden_folder, text)
         for pattern, instead in _OF_MACHINE:
             text = pattern.sub(instead, text)
         return _PATH.sub(self._last_part, text)
@@ -130,7 +133,8 @@ class Discretion:
             parallel=config.parallel,
             n_gpu_layers=config.n_gpu_layers,
             about_model=config.about_model,
-            notes=tuple(self.texts(config.notes)),
+            # What is wrong with settings is told with their values.
+            notes=tuple(self.texts(note for note in config.notes if _SETTING not in note)),
         )
 
     def models(self, models: ModelList) -> ModelList:
@@ -138,7 +142,8 @@ class Discretion:
         if self.sees_machine:
             return models
         rows = tuple(self._row(row) for row in models.models if not os.path.isabs(row.model))
-        note = models.note and self.text(models.note)
+        is_of_file = models.note is not None and _MODELS_FILE in models.note
+        note = ModelsFileError.discreet if is_of_file else models.note and self.text(models.note)
         total = models.total - len(models.models) + len(rows)
         return models.model_copy(update={"models": rows, "note": note, "total": total})
 
@@ -180,12 +185,16 @@ class Discretion:
     def _row(self, row: Row) -> Row:
         return row.model_copy(update={"problem": row.problem and self.text(row.problem)})
 
-    def _is_own(self, path: str) -> bool:
-        return any(path == each or path.startswith((f"{each}/", f"{each}\\")) for each in self.own)
+    def _hidden_folder(self, found: "re.Match[str]") -> str:
+        return found[0] if self._is_own(found.string[found.start() :]) else "…"
 
     def _last_part(self, found: "re.Match[str]") -> str:
-        path = found[0]
-        return path if self._is_own(path) else f"…/{_last(path)}"
+        return found[0] if self._is_own(found[0]) else f"…/{_last(found[0])}"
+
+    def _is_own(self, path: str) -> bool:
+        """Tell whether what a text begins with lies in a folder of the caller."""
+        begun = (path[len(each) :] for each in self.own if path.startswith(each))
+        return any(not re.match(r"[\w-]|\.\w", rest) for rest in begun)
 
 
 def discretion_of(services: Services) -> Discretion:

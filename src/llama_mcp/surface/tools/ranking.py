@@ -13,6 +13,7 @@ from llama_mcp.services import Services
 from llama_mcp.surface.calling import current_caller
 from llama_mcp.surface.client_folders import ClientFolders
 from llama_mcp.surface.notifications.progress import RisingProgress
+from llama_mcp.surface.results.discretion import discretion_of
 from llama_mcp.surface.results.ranking import ranking_text
 from llama_mcp.surface.results.tool_results import tool_result
 from llama_mcp.surface.tools.parameters import ADDITIVE, ModelThatRanks
@@ -74,6 +75,8 @@ class RankingTools:
 
         request = RankRequest(query=query, top_n=top_n, model=model or None)
         ranking = await ranker.rank(request, passages, tell)
+        notes = tuple(discretion_of(services).texts(ranking.notes))
+        ranking = ranking.model_copy(update={"notes": notes})
         return tool_result(ranking_text(ranking), ranking)
 
     async def _passages(
