@@ -33,6 +33,9 @@ async def look_around(soak: HttpSoak) -> list[str]:
 async def _settle(soak: HttpSoak) -> None:
     """Let a last server bring what is unfinished to its end, and end it as an operator does."""
     async with soak.serving() as server:
+        async with soak.bridge(soak.plan.names[0], "modern") as client:
+            await client.hello()
+            await client.call("list_sessions")  # the archive is as this version has it
         for session_id, person in _underway(soak):
             async with soak.bridge(person, "modern") as client:
                 await client.hello()

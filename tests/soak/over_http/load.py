@@ -176,7 +176,15 @@ class HttpSoak:
 
     async def _end_in_time(self) -> None:
         await anyio.sleep(self.plan.seconds)
+        with anyio.move_on_after(PATIENCE_SECONDS):  # a short run on a busy machine has seen little
+            while not self._has_seen_something():
+                await anyio.sleep(0.2)
         self._is_over = True
+
+    def _has_seen_something(self) -> bool:
+        """Tell whether a reply has come, and the server was killed and started again."""
+        is_any_complete = any(said.status == "complete" for said in self.ledger.said.values())
+        return is_any_complete and len(self.memory_mib) > 1
 
     async def _live_and_die(self, person: str, number: int) -> None:
         """Run one bridge after another; each ends in the middle of something, in some way."""
