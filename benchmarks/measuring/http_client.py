@@ -61,9 +61,11 @@ def http_server(folder: Path, environment: Mapping[str, str]) -> Iterator[HttpSe
         assert process.stderr is not None
         said = process.stderr.readline().decode()
         port = int(said.rpartition(":")[2].partition("/")[0])
-        yield HttpServer(process, port, token_file)
-        process.terminate()
-        wait_for_end(process)
+        try:
+            yield HttpServer(process, port, token_file)
+        finally:
+            process.terminate()
+            wait_for_end(process)
 
 
 class HttpClient:

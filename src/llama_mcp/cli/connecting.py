@@ -14,7 +14,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.epilog = (
         "examples:\n"
         "  llama-mcp connect https://box.example.org --token-file ~/.config/llama-mcp/token\n"
-        "  LLAMA_MCP_TOKEN=... llama-mcp connect http://127.0.0.1:8321"
+        "  LLAMA_MCP_TOKEN=... llama-mcp connect http://127.0.0.1:8765"
     )
     parser.add_argument("url", metavar="URL", help="where it serves; without a path /mcp is added")
     parser.add_argument(

@@ -71,6 +71,7 @@ def serve_over_http(
     from llama_mcp.tokens.known_tokens import KnownTokens
 
     address = address_in(at)
+    names = Hosts(address, hosts)
     known = KnownTokens(tokens)
     with listening_at(address) as bound:
         url = f"http://{address.with_port(bound.getsockname()[1])}"
@@ -84,7 +85,7 @@ def serve_over_http(
             from llama_mcp.surface.server import build_server
 
             server = build_server(settings)
-            app = HttpApp(server, known.caller_of, Hosts(address, hosts), Audit(audit))
+            app = HttpApp(server, known.caller_of, names, Audit(audit))
             if not address.is_loopback:
                 print(
                     "llama-mcp: others can read what goes over the network: put TLS in front "

@@ -3,13 +3,11 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import anyio
 import pytest
 
 from tests.fake_llama_server.install import install_fake, set_faults
 from tests.support.client_process import LlamaMCP
 from tests.support.http_process import HttpServer, RawCaller, messages_of, serving
-from tests.support.processes import PATIENCE_SECONDS
 
 WHOLE = "The quick brown fox jumps over the lazy dog."
 ASK = {"name": "chat", "arguments": {"message": "Go on"}}
@@ -79,20 +77,12 @@ async def test_the_same_call_after_a_dropped_one_joins_its_turn(
     await caller.answer(
         "tools/call", name="wait_for_reply", arguments={"session_id": session_id, "wait_seconds": 3}
     )
-    with anyio.fail_after(PATIENCE_SECONDS):
-        async with anyio.create_task_group() as tasks:
-
-            async def go_on() -> None:
-                await caller.answer(
-                    "tools/call",
-                    name="wait_for_reply",
-                    arguments={"session_id": session_id, "wait_seconds": 0},
-                )
-                set_faults(fake_folder)
-
-            tasks.start_soon(go_on)
-            async with server.connect("ann", each_era) as again:
-                reply = await again.call("chat", message="Go on")
+    async with caller.asked("tools/call", **ASK, _meta={"progressToken": "again"}) as response:
+        async for message in messages_of(response):
+            if "id" in message:
+                reply = message["result"]["structuredContent"]
+            else:
+                set_faults(fake_folder)  # it has joined: it is told what had come
     assert (reply["session_id"], reply["turn"], reply["reply"]) == (session_id, 1, WHOLE)
     assert any(JOINED in note for note in reply["notes"])
 

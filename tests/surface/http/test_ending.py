@@ -117,7 +117,7 @@ async def test_a_reply_that_outlasts_the_grace_is_kept_and_goes_on_without_the_s
             assert await server.exit_code() == 0
             tasks.cancel_scope.cancel()
         assert "Traceback" not in server.told()
-    async with serving(command, tmp_path / "http2", ["cid"]) as server, server.connect("cid") as it:
+    async with serving(command, tmp_path / "http2", ["ann"]) as server, server.connect("ann") as it:
         session_id = (await it.call("list_sessions"))["sessions"][0]["session_id"]
         part = await it.call("wait_for_reply", session_id=session_id, wait_seconds=0)
         assert part["status"] in ("in_progress", "interrupted"), part

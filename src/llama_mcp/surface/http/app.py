@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from llama_mcp.surface.http.address import Hosts
 from llama_mcp.surface.http.audit import Audit
 from llama_mcp.surface.http.calls import Calls
-from llama_mcp.surface.http.gate import EXCHANGE, Gate, Verify
+from llama_mcp.surface.http.gate import EXCHANGE, Gate, Verify, is_modern
 from llama_mcp.surface.mcp_server import LlamaMCPServer
 
 # As much as a message over stdio may have.
@@ -127,4 +127,4 @@ _TOO_MANY_SESSIONS = JSONResponse(
 
 def _may_open_session(scope: Scope) -> bool:
     headers = Headers(scope=scope)
-    return "mcp-session-id" not in headers and "mcp-method" not in headers
+    return "mcp-session-id" not in headers and not is_modern(headers)

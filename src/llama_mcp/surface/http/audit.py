@@ -63,15 +63,16 @@ class Audit:
                 self._noted = anyio.Event()
                 await self._write_waiting()
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._write_waiting()
+            await self._write_waiting()
 
     async def _write_waiting(self) -> None:
         lines, self._waiting = self._waiting, []
         if self._file is None or not lines:
             return
         try:
-            await anyio.to_thread.run_sync(_append, self._file, "".join(lines))
+            # Shielded: what was taken is written.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(_append, self._file, "".join(lines))
         except OSError as error:
             told = error.strerror or error
             logger.error("%d calls are not noted in %s: %s", len(lines), self._file, told)

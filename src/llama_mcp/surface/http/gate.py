@@ -5,21 +5,19 @@ no token learns only that one is needed. A request that it lets in has an `Excha
 """
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import anyio
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llama_mcp.callers import Caller
 from llama_mcp.surface.calling import Exchange
 from llama_mcp.surface.http.address import Hosts
-
-logger = logging.getLogger(__name__)
 
 EXCHANGE: Final = "llama_mcp.exchange"
 MCP_PATH: Final = "/mcp"
@@ -73,6 +71,11 @@ class Gate:
         """How many requests are being answered that end by themselves."""
         return sum(not exchange.is_stream for exchange in self._exchanges)
 
+    @property
+    def streams(self) -> int:
+        """How many responses are open on which changes are told."""
+        return len(self._exchanges) - self.underway
+
     def end_tokens(self, digests: frozenset[bytes]) -> None:
         """End everything that was asked with these tokens."""
         for exchange, scope in list(self._exchanges.items()):
@@ -81,20 +84,15 @@ class Gate:
                 exchange.end()
                 scope.cancel()
 
-    @property
-    def streams(self) -> int:
-        """How many responses are open on which changes are told."""
-        return len(self._exchanges) - self.underway
-
     def end_gets(self) -> None:
         """End the streams of the initialize era, which have no end of their own."""
-        for exchange, scope in self._exchanges.items():
+        for exchange, scope in list(self._exchanges.items()):
             if exchange.is_get:
                 scope.cancel()
 
     def end_all(self) -> None:
         """End every request."""
-        for exchange, scope in self._exchanges.items():
+        for exchange, scope in list(self._exchanges.items()):
             exchange.end()
             scope.cancel()
 
@@ -168,8 +166,7 @@ class _Listening:
         self._is_body_whole = False
         # The SDK takes the end of the connection for a cancel (mcp 2.3, _streamable_http_modern);
         # a turn must not depend on the network. A listener has nothing else to end it.
-        is_modern = _METHOD_HEADER in Headers(scope=scope)
-        self._hears_of_end = exchange.is_stream or not is_modern
+        self._hears_of_end = exchange.is_stream or not is_modern(Headers(scope=scope))
 
     async def __call__(self) -> Message:
         if not self._is_body_whole:
@@ -252,6 +249,12 @@ def _why_ended(exchange: Exchange, listening: _Listening) -> _Refusal:
     if listening.is_too_slow:
         return _TOO_SLOW
     return _NO_TOKEN if exchange.is_ended else _NOTHING_NEW
+
+
+def is_modern(headers: Headers) -> bool:
+    """Tell whether the SDK takes a request for one of 2026-07-28 (mcp 2.3: by its version)."""
+    version = headers.get(_VERSION_HEADER)
+    return version is not None and version not in HANDSHAKE_PROTOCOL_VERSIONS
 
 
 def _exchange(scope: Scope, caller: Caller, digest: bytes) -> Exchange:

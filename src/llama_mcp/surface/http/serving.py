@@ -19,8 +19,8 @@ from llama_mcp.tokens.known_tokens import KnownTokens
 # A connection without a request; proxies keep theirs for as long.
 KEEP_ALIVE_SECONDS = 65
 MAX_CONNECTIONS = 2000
-# Beyond the grace: what closing services takes at most, and a little more.
-_CLOSE_SECONDS = 3.0
+# Beyond the grace: what listeners, connections and services take at most, and a little more.
+_CLOSE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 _SLOWEST_GOODBYE_SECONDS = 1.0
 
@@ -56,6 +56,7 @@ async def serve_http(
         http=TimedConnection,
         ws="none",
         log_config=None,
+        log_level="error",  # a line for each scanner that knocks helps nobody
         access_log=False,
         server_header=False,
         proxy_headers=False,

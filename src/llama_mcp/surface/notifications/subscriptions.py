@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
 from mcp.server.connection import Connection
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.session import ServerSession
@@ -52,7 +51,12 @@ class _LegacyClient:
     # In the order in which they changed; no more than it listens to, however slowly it reads.
     untold: dict[str, None] = field(default_factory=dict)
     has_untold_list: bool = False
-    is_being_told: bool = False
+    telling: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something that it was not told yet."""
+        return bool(self.untold) or self.has_untold_list
 
     def take(self, news: "_News") -> None:
         """Keep what it is to be told."""
@@ -63,11 +67,8 @@ class _LegacyClient:
 
     async def tell(self) -> None:
         """Tell it what it was not told yet; raises one of GONE when it has gone."""
-        if self.is_being_told:
-            return
-        self.is_being_told = True
-        try:
-            while self.untold or self.has_untold_list:
+        async with self.telling:
+            while self.has_news:
                 if self.untold:
                     uri = next(iter(self.untold))
                     del self.untold[uri]
@@ -75,8 +76,6 @@ class _LegacyClient:
                 else:
                     self.has_untold_list = False
                     await self.session.send_resource_list_changed()
-        finally:
-            self.is_being_told = False
 
 
 @dataclass(slots=True)
@@ -157,14 +156,21 @@ class Subscriptions:
             while True:
                 await self._noted.wait()
                 await anyio.sleep(LATER_SECONDS)
-                await self._tell_all(tasks)
+                await self._hand_out()
+                for connection, client in list(self._legacy.items()):
+                    # Who is being told is told this as well.
+                    if client.has_news and not client.telling.locked():
+                        tasks.start_soon(self._tell_one, connection, client)
 
     async def tell_now(self) -> None:
-        """Tell clients of what is noted and was not told yet."""
+        """Tell clients of what is noted and was not told yet, and wait until they are told."""
+        await self._hand_out()
         async with anyio.create_task_group() as tasks:
-            await self._tell_all(tasks)
+            for connection, client in list(self._legacy.items()):
+                tasks.start_soon(self._tell_one, connection, client)
 
-    async def _tell_all(self, tasks: TaskGroup) -> None:
+    async def _hand_out(self) -> None:
+        """Publish what is noted to listeners of 2026-07-28; keep it for each other client."""
         self._noted = anyio.Event()
         news, self._news = self._news, _News()
         for client in self._legacy.values():
@@ -173,9 +179,6 @@ class Subscriptions:
             await self.bus.publish(ResourceUpdated(uri=uri), owner)
         for owner in news.lists:
             await self.bus.publish(ResourcesListChanged(), owner)
-        for connection, client in list(self._legacy.items()):
-            if client.untold or client.has_untold_list:
-                tasks.start_soon(self._tell_one, connection, client)
 
     async def _tell_one(self, connection: Connection, client: _LegacyClient) -> None:
         try:
