@@ -20,6 +20,7 @@ import crowd
 import first_text
 import held_turns
 import old_sessions
+import over_http
 import resource_list
 import transport
 from measuring.kept_figures import (
@@ -43,6 +44,7 @@ PARTS = {
     "held_turns": held_turns.measure,
     "resource_list": resource_list.measure,
     "cold_start": cold_start.measure,
+    "over_http": over_http.measure,
 }
 
 

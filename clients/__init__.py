@@ -2,7 +2,7 @@
 
 `python -m clients` installs the npm packages that package.json names into clients/node_modules,
 lets every client take the same walk with the installed `llama-mcp` command over real stdio, in each
-era that it speaks, runs the official conformance suite on our own server object, and prints a
+era that it speaks, runs the official conformance suite on what `serve --http` serves, and prints a
 table. Then client programs as they ship are asked a question, with a scripted model behind them,
 and there is a second table; in a third, those that have a list of servers say what it shows after
 `llama-mcp install`. `--all` adds the programs that are slow to install. It exits with 1 when

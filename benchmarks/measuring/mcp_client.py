@@ -114,7 +114,7 @@ class Server:
         while True:
             message = self.receive()
             if message.get("id") == request_id and "method" not in message:
-                return _result(message)
+                return result_of(message)
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """Call a tool and return the structure of its result."""
@@ -138,7 +138,7 @@ class Server:
             elif message.get("id") in turns:
                 turn = turns[message["id"]]
                 turn.total = milliseconds(turn.begun_at)
-                _take_reply(turn, _result(message)["structuredContent"])
+                take_reply(turn, result_of(message)["structuredContent"])
                 left -= 1
         return list(turns.values())
 
@@ -147,14 +147,16 @@ class Server:
         self._stdin.flush()
 
 
-def _result(message: Mapping[str, Any]) -> dict[str, Any]:
+def result_of(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result that a message is."""
     result: dict[str, Any] = message.get("result") or {"isError": True}
     if result.get("isError"):
         raise RuntimeError(f"the server refused: {message}")
     return result
 
 
-def _take_reply(turn: Turn, reply: Mapping[str, Any]) -> None:
+def take_reply(turn: Turn, reply: Mapping[str, Any]) -> None:
+    """Note what the result of `chat` says."""
     usage = reply["usage"]
     turn.prompt_tokens, turn.tokens = usage["prompt_tokens"], usage["completion_tokens"]
     turn.cached_tokens = usage.get("cached_tokens", 0)

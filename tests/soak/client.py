@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +60,8 @@ class SoakClient:
         self.wire = Wire()
         self.changes_told = 0
         self.is_gone = False
+        self.heed: Callable[[Mapping[str, Any]], None] = lambda _: None
+        """Is shown each frame that comes."""
         self._lines = BufferedByteReceiveStream(process.stdout)
         self._pending: dict[int, _Pending] = {}
         self._last_id = 0
@@ -79,6 +81,7 @@ class SoakClient:
 
     def _take(self, frame: dict[str, Any]) -> None:
         self.wire.received(frame)
+        self.heed(frame)
         params = frame.get("params", {})
         if frame.get("method") == "notifications/progress":
             if pending := self._pending.get(params["progressToken"]):

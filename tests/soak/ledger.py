@@ -23,6 +23,8 @@ class Said:
     status: str | None = None
     reply: str | None = None
     is_deleted: bool = False
+    may_be_deleted: bool = False
+    """Whether its session was to be deleted, and nobody knows what came of that."""
 
 
 @dataclass
@@ -50,6 +52,12 @@ class Ledger:
         self.deleted_sessions.add(session_id)
         for said in self.said.values():
             said.is_deleted |= said.session_id == session_id
+
+    def doubt_session(self, session_id: str, *, is_in_doubt: bool) -> None:
+        """Note that a session is about to be deleted, or that it was not."""
+        for said in self.said.values():
+            if said.session_id == session_id:
+                said.may_be_deleted = is_in_doubt
 
     def check_transcript(self, owner: str, text: str) -> None:
         """Look for words of others in what somebody reads of his own session."""
@@ -113,7 +121,8 @@ def _differences(said: Said, kept: Kept | None, deleted_sessions: set[str]) -> I
     if said.session_id is None or said.is_deleted:
         return  # its sender never heard of it, or wanted it gone
     if kept is None:
-        yield "it is not in the archive"
+        if not said.may_be_deleted:
+            yield "it is not in the archive"
         return
     if (kept.session_id, kept.turn) != (said.session_id, said.turn):
         yield f"said in {said.session_id} {said.turn}, kept in {kept.session_id} {kept.turn}"

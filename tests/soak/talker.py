@@ -129,7 +129,9 @@ class Talker:
         session_id, self.session_id = self.session_id, None
         if session_id is None or self._random.random() < 0.5:
             return
+        self._ledger.doubt_session(session_id, is_in_doubt=True)
         deleted = await client.call("delete_session", session_id=session_id)
+        self._ledger.doubt_session(session_id, is_in_doubt=False)
         if deleted.is_error:
             self._count_error(deleted)  # what was taken back may still be ending
         else:

@@ -42,6 +42,7 @@ class Command:
 COMMANDS = (
     Command("serve", "serve MCP over stdin and stdout, or over HTTP", "serve_http"),
     Command("tokens", "who may call over HTTP", "tokens"),
+    Command("connect", "serve MCP by a llama-mcp that serves HTTP elsewhere", "connecting"),
     Command("install", "set a client up: add llama-mcp to its configuration", "install.adding"),
     Command("uninstall", "take llama-mcp out of a client's configuration", "install.removing"),
     Command(

@@ -19,6 +19,12 @@ _AS_CLIENTS_DO: tuple[list[str], ...] = ([], ["serve"])
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Serve, or run the command that argv names; return the exit code."""
     given = sys.argv[1:] if argv is None else list(argv)
+    if given[:1] == ["connect"]:
+        # Clients start this one too.
+        from llama_mcp.connect.command_line import connect_at_once
+
+        if (exit_code := connect_at_once(given[1:])) is not None:
+            return exit_code
     if given not in _AS_CLIENTS_DO:
         from llama_mcp.cli.commands import run_command
 

@@ -126,8 +126,8 @@ def words_of(settings: Settings, caller: Caller = LOCAL) -> Words:
 
 
 def scope_of_prompt(name: str) -> Scope:
-    """Return what a prompt needs: what its tool does."""
-    return TOOL_SCOPES[TOOL_OF_PROMPT[name]]
+    """Return what a prompt needs: what its tool does; one that is no prompt of ours, nothing."""
+    return TOOL_SCOPES.get(TOOL_OF_PROMPT.get(name, ""), Scope.CHAT)
 
 
 def scope_of_uri(uri: str) -> Scope:

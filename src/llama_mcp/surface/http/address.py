@@ -123,6 +123,8 @@ def _name(given: str) -> str:
 
 
 def _host_of(url: str) -> str | None:
+    if "?" in url or "#" in url:  # an empty query or fragment is none to urlsplit
+        return None
     if any(character.isspace() for character in url):
         return None
     try:

@@ -42,6 +42,10 @@ class TimedConnection(HttpToolsProtocol):
         if self._is_in_headers and self._header_bytes > MAX_HEADER_BYTES:
             self.send_400_response("The headers are too long.")
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header without the blanks around its value (RFC 9110 5.5), which llhttp leaves."""
+        super().on_header(name, value.strip(b" \t"))
+
     def on_headers_complete(self) -> None:
         """Go on to the body."""
         self._is_in_headers, self._header_bytes = False, 0

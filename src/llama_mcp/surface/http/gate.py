@@ -171,12 +171,16 @@ class _Listening:
     async def __call__(self) -> Message:
         if not self._is_body_whole:
             message = await self._in_time()
-            self._is_body_whole = not message.get("more_body", False)
+            is_piece = message["type"] == "http.request"
+            self._is_body_whole = is_piece and not message.get("more_body", False)
         else:
             message = await self._receive()
         if message["type"] == "http.disconnect":
             self._exchange.has_client_gone = True
-            if not self._hears_of_end and self._is_body_whole:
+            if not self._is_body_whole:
+                # Nobody waits for an answer. Starlette would make an error of it.
+                self._answering.cancel()
+            if not self._hears_of_end or not self._is_body_whole:
                 await anyio.sleep_forever()
         return message
 
