@@ -13,13 +13,13 @@ import psutil
 import pytest
 from pydantic import BaseModel
 
-from llama_mcp.early.catalogue import LEGACY, MODERN, Catalogue, read_catalogue
+from llama_mcp.early.catalogue import APPS, LEGACY, MODERN, Catalogue, read_catalogue
 from llama_mcp.early.offered import TOOLSETS as VARIABLE
 from llama_mcp.early.offered import offered_of
 from llama_mcp.settings import Settings
 from llama_mcp.surface.mcp_server import instructions_of
 from llama_mcp.surface.server import build_server
-from llama_mcp.toolsets import TOOLSETS
+from llama_mcp.toolsets import PAGE_TOOLS, TOOLSETS
 from tests.early.exchange import GREETING, INITIALIZED, answers, modern, request, started
 from tests.early.test_answering import LINES, NEEDED, run
 from tests.support.client_process import LlamaMCP
@@ -58,12 +58,17 @@ async def test_what_is_left_out_is_cut_from_both_eras_lists_and_instructions(
     early = offered_of(catalogue, {VARIABLE: ",".join(toolsets)})
     server = build_server(Settings(toolsets=toolsets))
     tools, prompts = dumped(await server.list_tools()), dumped(await server.list_prompts())
+    of_page = [tool for tool in tools if tool["name"] in PAGE_TOOLS]
+    assert json.loads(early[APPS, "tools/list"])["tools"] == of_page
+    tools = [tool for tool in tools if tool not in of_page]
     for era, greeting in ((LEGACY, "initialize"), (MODERN, "server/discover")):
         assert json.loads(early[era, "tools/list"])["tools"] == tools
         assert json.loads(early[era, "prompts/list"])["prompts"] == prompts
         greeted = json.loads(early[era, greeting])
         assert greeted["instructions"] == instructions_of(toolsets)
         assert ("prompts" in greeted["capabilities"]) == bool(prompts)
+        has_page = era == MODERN and bool(of_page)
+        assert ("extensions" in greeted["capabilities"]) == has_page
     cut = {"tools/list", "prompts/list", "initialize", "server/discover"}
     assert {key for key in catalogue if catalogue[key] != early[key]} <= {
         key for key in catalogue if key[1] in cut

@@ -15,6 +15,8 @@ TOOLSETS = "LLAMA_MCP_TOOLSETS"
 # what it takes, be that nothing.
 _BEGINNINGS = {"tools": '{"_meta":', "prompts": '{"arguments":'}
 _PROMPTS_CAPABILITY = '"prompts":{"listChanged":true},'
+# That there is a page (MCP Apps), told to clients of 2026-07-28.
+_PAGE_CAPABILITY = '"extensions":{"io.modelcontextprotocol/ui":{}},'
 
 
 def offered_of(catalogue: Catalogue, environment: "Mapping[str, str]") -> Catalogue:
@@ -34,6 +36,8 @@ def offered_of(catalogue: Catalogue, environment: "Mapping[str, str]") -> Catalo
     untold = [f" {text}" for name, text in INSTRUCTIONS.items() if name not in offered]
     if not prompts:
         untold.append(_PROMPTS_CAPABILITY)
+    if "dashboard" not in offered:
+        untold.append(_PAGE_CAPABILITY)
     left = {"tools/list": ("tools", tools), "prompts/list": ("prompts", prompts)}
     return {
         key: _with(result, *left[key[1]]) if key[1] in left else _without(result, untold)

@@ -48,12 +48,20 @@ RESULTS: tuple[type[BaseModel], ...] = (
     Ranking,
     ServerMetrics,
     ServerLog,
+    DashboardShown,
 )
+from llama_mcp.toolsets import PAGE_TOOLS
 
 
 @pytest.fixture
-async def tools() -> list[Tool]:
+async def all_tools() -> list[Tool]:
     return await build_server(Settings()).list_tools()
+
+
+@pytest.fixture
+async def tools(all_tools: list[Tool]) -> list[Tool]:
+    """Those that a model is shown."""
+    return [tool for tool in all_tools if tool.name not in PAGE_TOOLS]
 
 
 async def test_the_catalogue_is_no_larger_than_an_agent_can_pay_for(tools: list[Tool]) -> None:
@@ -77,16 +85,16 @@ async def test_a_host_that_shows_few_tools_shows_what_an_agent_needs_and_finds_t
         assert hint and len(hint) <= 50 and "\n" not in hint, name
 
 
-async def test_the_catalogue_is_the_same_whatever_an_operator_sets(tools: list[Tool]) -> None:
-    assert tools == await build_server(Settings(wait_seconds=5)).list_tools()
+async def test_the_catalogue_is_the_same_whatever_an_operator_sets(all_tools: list[Tool]) -> None:
+    assert all_tools == await build_server(Settings(wait_seconds=5)).list_tools()
 
 
-async def test_the_catalogue_is_the_same_whatever_was_called_before(tools: list[Tool]) -> None:
+async def test_the_catalogue_is_the_same_whatever_was_called_before(all_tools: list[Tool]) -> None:
     server = build_server(Settings())
     for called, complaint in (("status", "has no parameter"), ("nonsense", "There are: ")):
         with pytest.raises(ToolError, match=complaint):
             await server.call_tool(called, {"nonsense": 1})
-    assert tools == await server.list_tools()
+    assert all_tools == await server.list_tools()
 
 
 async def test_a_tool_that_can_end_or_overwrite_something_says_so(tools: list[Tool]) -> None:

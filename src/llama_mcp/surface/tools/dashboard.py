@@ -63,7 +63,7 @@ class DashboardTools:
     async def open_dashboard(self, ctx: Context[Services]) -> ShownResult:
         """Show the user a page with state, speed, turns, models and conversations.
 
-        For people; status tells you.
+        For people: it tells you no more than where it is shown.
         """
         services = self._services()
         status = discretion_of(services).status(await services.observer.status())
