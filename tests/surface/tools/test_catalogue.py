@@ -19,6 +19,8 @@ from llama_mcp.surface.results.files import ToldFiles
 from llama_mcp.surface.results.replies import ToldReply
 from llama_mcp.surface.results.session_results import ToldSession
 from llama_mcp.surface.server import build_server
+from llama_mcp.surface.tools.dashboard import DashboardShown
+from llama_mcp.toolsets import PAGE_TOOLS
 
 # What a model is given. For 19 tools the design allows 17 KiB, and 8 KiB for the two toolsets that
 # nobody does without.
@@ -50,7 +52,6 @@ RESULTS: tuple[type[BaseModel], ...] = (
     ServerLog,
     DashboardShown,
 )
-from llama_mcp.toolsets import PAGE_TOOLS
 
 
 @pytest.fixture
