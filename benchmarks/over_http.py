@@ -30,7 +30,7 @@ from measuring.scene import LLAMA_MCP, poor_environment, tiny_model
 CALL_ROUNDS, QUICK_CALL_ROUNDS = 300, 30
 TURN_ROUNDS, QUICK_TURN_ROUNDS = 60, 8
 START_ROUNDS, QUICK_START_ROUNDS = 20, 5
-TOKENS = 1000
+TOKENS = 300
 IDLE_CLIENTS = 200
 WARM_UP_ROUNDS = 5
 
@@ -127,7 +127,7 @@ def measure_idle(server: HttpServer) -> None:
         clients.append(listening)
     IDLE.add((process.memory_info().rss - before) / 1024 / IDLE_CLIENTS)
     for client in clients:
-        client.close()
+        client.leave()
 
 
 def measure(engine: str, folder: Path, is_quick: bool) -> list[Table]:
@@ -153,8 +153,6 @@ def measure(engine: str, folder: Path, is_quick: bool) -> list[Table]:
         for client in clients:
             client.call("start_llama_server")
         measure_turns(stdio, clients, QUICK_TURN_ROUNDS if is_quick else TURN_ROUNDS)
-        for client in clients:
-            client.call("stop_llama_server", force=True)
     return [
         Table("Over HTTP", "the same over stdio", [CALL, FIRST_TOKEN, TURN]),
         Table("The bridge", "HTTP without it", [BRIDGED, FORWARDED, RESIDENT, UNSHARED]),

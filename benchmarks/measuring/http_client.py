@@ -85,6 +85,13 @@ class HttpClient:
         """Close the connection."""
         self._connection.close()
 
+    def leave(self) -> None:
+        """End the session, and close the connection."""
+        self._connection.close()
+        self._connection.request("DELETE", "/mcp", headers=self._headers)
+        self._connection.getresponse().read()
+        self._connection.close()
+
     def hello(self) -> None:
         """Shake hands, where the era has that."""
         if not self._is_legacy:

@@ -2,7 +2,13 @@
 
 import threading
 
-from llama_mcp.connect.failures import BridgeError, broken_off, not_understood, refused
+from llama_mcp.connect.failures import (
+    CONNECTION_FAILED,
+    BridgeError,
+    broken_off,
+    not_understood,
+    refused,
+)
 from llama_mcp.connect.messages import (
     INITIALIZE,
     LISTEN,
@@ -86,6 +92,11 @@ class Requests:
             self._answer(request, error_line(request.id, failure.code, failure.text))
         except AbortedError:
             pass  # what was cancelled gets no answer
+        except Exception as error:
+            # A bug of ours; whoever waits must know, and the traceback belongs on stderr.
+            text = f"The bridge to {self._server.target.url} has failed: {error!r}."
+            self._answer(request, error_line(request.id, CONNECTION_FAILED, text))
+            raise
         finally:
             request.has_begun.set()
             self._forget(request)

@@ -1,5 +1,6 @@
 """Threads that do one thing after another, as many as there is to do at once."""
 
+import sys
 import threading
 
 TYPE_CHECKING = False
@@ -37,7 +38,10 @@ class Workers:
 
     def _run(self, work: "Work") -> None:
         while True:
-            work()
+            try:
+                work()
+            except Exception:
+                sys.excepthook(*sys.exc_info())
             del work
             with self._changed:
                 self._idle += 1
