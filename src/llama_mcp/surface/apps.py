@@ -26,6 +26,7 @@ def page_extension() -> Apps:
             uri=PAGE,
             name="dashboard",
             title="Dashboard",
+            description="The page that shows all, for clients that show apps.",
             mime_type=_MIME_TYPE,
             # Without domains in `csp` a host lets the page load nothing.
             meta={"ui": {"csp": {}, "prefersBorder": True}},

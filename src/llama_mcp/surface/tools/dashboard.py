@@ -1,7 +1,7 @@
 """The tools of the dashboard: one that shows it to the user, and those that feed it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal
+from typing import Annotated
 
 from mcp.server.apps import client_supports_apps
 from mcp.server.mcpserver import Context, MCPServer
@@ -9,7 +9,6 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
 
 from llama_mcp.callers import Caller, Scope
-from llama_mcp.llama_server.status import ServerState, ServerStatus
 from llama_mcp.observing.machine_checks import MachineChecks, check_machine
 from llama_mcp.observing.snapshot import Snapshot, snapshot
 from llama_mcp.services import Services
@@ -31,10 +30,7 @@ ShowInBrowser = Callable[[], Awaitable[str | None]]
 class DashboardShown(BaseModel, frozen=True):
     """Where the dashboard is, and what llama-server does."""
 
-    shown_in: Literal["chat", "browser"] | None = None
-    url: str | None = None
-    state: ServerState
-    model: str | None = None
+    message: str
 
 
 ShownResult = Annotated[CallToolResult, DashboardShown]
@@ -61,18 +57,17 @@ class DashboardTools:
             server.tool(title=title, annotations=READ_ONLY, meta=meta)(tool)
 
     async def open_dashboard(self, ctx: Context[Services]) -> ShownResult:
-        """Show the user a page with state, speed, turns, models and conversations.
-
-        For people: it tells you no more than where it is shown.
-        """
+        """Show the user a live page of all this."""
         services = self._services()
         status = discretion_of(services).status(await services.observer.status())
+        told = f"{await self._shown(ctx)} {status.message}"
+        return tool_result(told, DashboardShown(message=told))
+
+    async def _shown(self, ctx: Context[Services]) -> str:
         if client_supports_apps(ctx):
-            return _shown(status, IN_CHAT, "chat")
+            return IN_CHAT
         url = await self.show_in_browser() if self.show_in_browser else None
-        if url is None:
-            return _shown(status, NOT_SHOWN, None)
-        return _shown(status, IN_BROWSER.format(url=url), "browser", url)
+        return NOT_SHOWN if url is None else IN_BROWSER.format(url=url)
 
     async def dashboard_snapshot(self, since_utc: Since = "") -> SnapshotResult:
         """For the dashboard itself: what goes on, and what came since."""
@@ -91,13 +86,3 @@ class DashboardTools:
 def _whose(caller: Caller) -> str | None:
     """Return whose turns a caller may see; None for all."""
     return None if caller.may(Scope.ADMIN) else caller.owner
-
-
-def _shown(
-    status: ServerStatus,
-    told: str,
-    where: Literal["chat", "browser"] | None,
-    url: str | None = None,
-) -> CallToolResult:
-    shown = DashboardShown(shown_in=where, url=url, state=status.state, model=status.model)
-    return tool_result(f"{told}\n{status.message}", shown)

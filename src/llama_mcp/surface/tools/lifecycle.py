@@ -111,7 +111,7 @@ class LifecycleTools:
         return self._status_result(await self._services().observer.status(model or None))
 
     async def get_config(self, model: ModelName = "") -> ConfigResult:
-        """Show the running server's settings, or those that start_llama_server would use now."""
+        """Show the running server's settings, or those that a start would use."""
         config = await self._services().observer.config(model or None)
         told = discretion_of(self._services()).config(config)
         return tool_result(config_text(told), told)

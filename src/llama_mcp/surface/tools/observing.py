@@ -35,7 +35,7 @@ class ObservingTools:
     async def server_metrics(self, model: ModelName = "") -> MetricsResult:
         """Show tokens, speed, load, memory, and how long turns took.
 
-        For why it is slow, not whether it runs.
+        For why it is slow.
         """
         whose = current_caller().whose_figures
         metrics = await self._services().observer.metrics(model or None, owner=whose)
@@ -46,7 +46,7 @@ class ObservingTools:
     ) -> LogResult:
         """Show the end of llama-server's log, also after a stop or crash.
 
-        When its state or an error says too little.
+        When an error says too little.
         """
         log = await self._services().observer.log_end(lines, level, model or None)
         return tool_result(log_text(log), log)

@@ -70,7 +70,7 @@ class SessionTools:
     ) -> ListResult:
         """Find earlier conversations, newest first.
 
-        With query, those with all its words, else with most; match shows what was found.
+        With query, those with all its words, else with most; match shows it.
         """
         services = self._services()
         found = await services.archive.list_sessions(
