@@ -50,7 +50,7 @@ class DashboardTools:
     def register(self, server: MCPServer[Services]) -> None:
         """Add the tools to the server."""
         for title, meta, tool in (
-            ("Show the dashboard", OPENS_PAGE, self.open_dashboard),
+            ("Dashboard", OPENS_PAGE, self.open_dashboard),
             ("What the dashboard shows", FOR_PAGE, self.dashboard_snapshot),
             ("Checks for the dashboard", FOR_PAGE, self.dashboard_checks),
         ):
