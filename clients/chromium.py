@@ -15,7 +15,7 @@ ASK_SECONDS = 60
 def prepare() -> str | None:
     """Return the path of a Chromium; None, and a line that says so, where there is none."""
     found = _found()
-    if found is None and shutil.which("apt-get") and os.name == "posix" and os.geteuid() == 0:
+    if found is None and _may_install():
         print("Installing Debian's chromium with apt-get", file=sys.stderr)
         try:
             subprocess.run(INSTALL, check=True, capture_output=True, timeout=INSTALL_SECONDS)
@@ -34,6 +34,12 @@ def version_of(browser: str) -> str:
     )
     number = re.search(r"\d+(\.\d+)*", told.stdout)
     return number[0] if number else "unknown"
+
+
+def _may_install() -> bool:
+    if sys.platform == "win32":
+        return False
+    return bool(shutil.which("apt-get")) and os.geteuid() == 0
 
 
 def _found() -> str | None:
