@@ -26,8 +26,8 @@ from llama_mcp.toolsets import PAGE_TOOLS
 # nobody does without.
 MAX_BYTES = 17 * 1024
 MAX_BYTES_OF_THE_FIRST = 8 * 1024
-# Of what tells a host which tools to show, when, and with which page. No model is given it: it costs
-# the pipe only.
+# Of what tells a host which tools to show, when, and with which page. No model is given it: it
+# costs the pipe only.
 MAX_BYTES_OF_META = 1408
 FIRST = {
     "start_llama_server",
