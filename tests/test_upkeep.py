@@ -7,8 +7,9 @@ import pytest
 from llama_mcp import upkeep
 from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.llama_server.status import ServerState
+from llama_mcp.opening import open_services
 from llama_mcp.reading_settings import read_settings
-from llama_mcp.services import Services, open_services
+from llama_mcp.services import Services
 from llama_mcp.settings import inherited_environment
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from tests.support.processes import PATIENCE_SECONDS, has_llama_server, until

@@ -1,21 +1,18 @@
 """What the process owns while it serves: llama-server's supervisor, the archive, turns under way.
 
 Each room is imported and built when it is first asked for: clients start probes of us that they end
-at once (TypeScript SDK 2 spawns every stdio server twice), and the first answer on the wire should
-not wait for what it does not need.
+at once (TypeScript SDK 2 spawns every stdio server twice), and no answer waits for what is not its.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
 from anyio.abc import TaskGroup
 
 from llama_mcp import upkeep
-from llama_mcp.callers import LOCAL, LOCAL_OWNER, Caller
+from llama_mcp.callers import LOCAL, Caller
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.settings import Settings
 
@@ -36,11 +33,7 @@ if TYPE_CHECKING:
     from llama_mcp.turns.jobs.job import Job
     from llama_mcp.turns.turn import Turn
 
-# Clients wait 2 s after closing our stdin, then kill.
-CLOSE_SECONDS = 1.5
-
-# Called at once when this process has changed a session: its id, whose it is, and whether it is new
-# or gone.
+# Called at once when this process has changed a session: its id, its owner, and if it came or went.
 OnSessionChange = Callable[[str, str, bool], None]
 # Called at once when this process has done something to llama-server.
 OnLlamaServerChange = Callable[[], None]
@@ -78,8 +71,9 @@ class Services:
         from llama_mcp.llama_server.supervisor import Supervisor
 
         if not self._only_looks:
-            sweep = self.kept_prompts.sweep
-            self._tasks.start_soon(sweep, lambda ids: self.archive.existing_ids(ids))
+            self._tasks.start_soon(
+                self.kept_prompts.sweep, lambda ids: self.archive.existing_ids(ids)
+            )
         return Supervisor(
             self.settings,
             self._environment,
@@ -94,8 +88,8 @@ class Services:
         from llama_mcp.llama_server.elsewhere.engines import EnginesElsewhere
         from llama_mcp.llama_server.engines import Engines
 
-        elsewhere = EnginesElsewhere(self.settings, self._environment)
-        return Engines(self.settings, self.supervisor, elsewhere)
+        others = EnginesElsewhere(self.settings, self._environment)
+        return Engines(self.settings, self.supervisor, others)
 
     @cached_property
     def library(self) -> "Library":
@@ -176,15 +170,7 @@ class Services:
         """Models that are fetched, or were."""
         from llama_mcp.models.download.downloads import Downloads
 
-        return Downloads(self.settings, self._environment, self._available_bytes)
-
-    async def _available_bytes(self) -> int | None:
-        """Return how much memory a model may take; None where that cannot be told."""
-        try:
-            fits = await self.supervisor.fits()
-        except (LlamaMCPError, OSError):
-            return None
-        return fits.available.total_bytes
+        return Downloads(self.settings, self._environment, self.supervisor.available_bytes)
 
     def file_border(self, client_folders: Sequence[Path], caller: Caller = LOCAL) -> "FileBorder":
         """Return which files a caller may name; it looks at disks. Raises as `border_of` does."""
@@ -261,52 +247,3 @@ class Services:
             await self.supervisor.aclose()
         if "archive" in self.__dict__:
             await self.archive.close()
-
-
-@asynccontextmanager
-async def open_services(
-    settings: Settings,
-    environment: Mapping[str, str],
-    *,
-    on_session_change: OnSessionChange = lambda _session_id, _owner, _comes_or_goes: None,
-    on_llama_server_change: OnLlamaServerChange = lambda: None,
-    asked_by: AskedBy = lambda: LOCAL_OWNER,
-    only_looks: bool = False,
-    never_ends: bool = False,
-) -> AsyncIterator[Services]:
-    """Own the rooms until the context ends; turns under way are left to who can go on with them.
-
-    Args:
-        settings: the operator's.
-        environment: what llama-server's environment is built from.
-        on_session_change: called with each change of a session that this process makes.
-        on_llama_server_change: called when this process starts or stops llama-server.
-        asked_by: returns whose request is answered.
-        only_looks: nothing is taken over, cleared away or replaced by itself.
-        never_ends: leases are given back while nobody has a turn, as no end of us does it.
-    """
-    services: Services | None = None
-    try:
-        async with anyio.create_task_group() as tasks:
-            services = Services(
-                settings,
-                environment,
-                tasks,
-                on_session_change,
-                on_llama_server_change,
-                asked_by,
-                only_looks=only_looks,
-            )
-            if never_ends:
-                tasks.start_soon(upkeep.give_leases_back, services)
-            if not only_looks:
-                tasks.start_soon(upkeep.log_missing_folders, settings)
-                tasks.start_soon(upkeep.look_for_finished, services)
-            try:
-                yield services
-            finally:
-                tasks.cancel_scope.cancel()
-    finally:
-        with anyio.CancelScope(shield=True), anyio.move_on_after(CLOSE_SECONDS):
-            if services is not None:
-                await services.aclose()

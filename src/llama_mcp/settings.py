@@ -119,9 +119,7 @@ class RemoteSettings(SettingsGroup):
     """An engine that somebody else runs, and what answers where no other model is named."""
 
     url: Annotated[str | None, FromText(as_url)] = Field(
-        default=None,
-        description="http or https address of an engine that somebody else runs, which then "
-        "answers.",
+        default=None, description="Address of an engine that somebody else runs: it answers."
     )
     url_key_file: Annotated[Path | None, FromText(as_key_file)] = Field(
         default=None, description="File that holds the key of that engine."

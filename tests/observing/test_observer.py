@@ -4,7 +4,7 @@ from pathlib import Path
 
 from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.llama_server.status import ServerState
-from llama_mcp.services import open_services
+from llama_mcp.opening import open_services
 from llama_mcp.settings import Settings
 
 

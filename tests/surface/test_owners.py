@@ -9,7 +9,8 @@ from mcp.types import CompletionArgument, PromptReference
 
 from llama_mcp.callers import LOCAL, Caller, Scope
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.services import Services, open_services
+from llama_mcp.opening import open_services
+from llama_mcp.services import Services
 from llama_mcp.sessions.errors import SessionNotFoundError
 from llama_mcp.sessions.records import TurnEnding, TurnStatus
 from llama_mcp.settings import Settings

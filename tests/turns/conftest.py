@@ -10,7 +10,8 @@ import pytest
 
 from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.llama_server.status import LaunchArguments
-from llama_mcp.services import Services, open_services
+from llama_mcp.opening import open_services
+from llama_mcp.services import Services
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.turns.chat_request import ChatRequest

@@ -13,7 +13,8 @@ from llama_mcp.llama_server.ready_server import ANY_SERVER, WantedServer
 from llama_mcp.llama_server.remote.engine import RemoteEngine
 from llama_mcp.llama_server.remote.server import RemoteServer
 from llama_mcp.llama_server.remote.target import RemoteTarget
-from llama_mcp.services import Services, open_services
+from llama_mcp.opening import open_services
+from llama_mcp.services import Services
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.turns.chat_request import ChatRequest
 from llama_mcp.turns.in_flight import InFlight

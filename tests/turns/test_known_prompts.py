@@ -14,7 +14,8 @@ from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.llama_server.ready_server import ReadyServer
 from llama_mcp.llama_server.status import LaunchArguments
 from llama_mcp.models.starter_model import starter_model_path
-from llama_mcp.services import Services, open_services
+from llama_mcp.opening import open_services
+from llama_mcp.services import Services
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.known_prompts import KEPT_SESSIONS, KnownPrompts

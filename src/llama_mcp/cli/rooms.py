@@ -9,8 +9,9 @@ from llama_mcp.cli.failures import FAILED
 from llama_mcp.cli.signals import until_signal
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.file_modes import keep_private
+from llama_mcp.opening import open_services
 from llama_mcp.reading_settings import read_settings
-from llama_mcp.services import Services, open_services
+from llama_mcp.services import Services
 from llama_mcp.settings import inherited_environment
 
 UseOfRooms = Callable[[Services], Awaitable[int]]

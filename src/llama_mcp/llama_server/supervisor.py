@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
 
+from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.in_use import refuse_while_in_use
 from llama_mcp.llama_server.looking import Looks
 from llama_mcp.llama_server.ready_server import ANY_SERVER, WantedServer
@@ -183,6 +184,13 @@ class Supervisor:
     async def fits(self) -> "Fits":
         """Return what judges whether models fit, as the settings start them now."""
         return (await self._looks.fits([None]))[0]
+
+    async def available_bytes(self) -> int | None:
+        """Return how much memory a model may take; None where that cannot be told."""
+        try:
+            return (await self.fits()).available.total_bytes
+        except (LlamaMCPError, OSError):
+            return None
 
     async def fits_of(self, entries: "Sequence[NamedModel | None]") -> "list[Fits]":
         """Return the same for each of the entries, None for the settings, measured once for all."""

@@ -3,7 +3,7 @@
 Nothing is started for it, and nothing outside this machine is asked.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +32,6 @@ from llama_mcp.paths import is_same_file
 from llama_mcp.reading_settings import missing_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llama_mcp.llama_server.engines import Engines
     from llama_mcp.llama_server.remote.engine import RemoteEngine
     from llama_mcp.llama_server.remote.look import RemoteLook
@@ -243,8 +241,8 @@ class _Look:
 
         Where the entries are not known, any name could be one of theirs.
         """
-        taken = {folded(entry.name) for entry, _ in self.named}
-        taken |= {folded(row.model) for row, _ in self.remote}
+        elsewhere = [row.model for row, _ in self.remote]
+        taken = {folded(name) for name in [*elsewhere, *(entry.name for entry, _ in self.named)]}
         return [
             replace(model, name=str(model.path))
             if self.wrong_file or folded(model.name) in taken
@@ -296,7 +294,6 @@ def _with_entry(details: ModelDetails, entry: "Entry") -> ModelDetails:
 
 
 def _size(path: Path | None) -> int:
-    try:
+    with suppress(OSError):
         return path.stat().st_size if path else 0
-    except OSError:
-        return 0
+    return 0

@@ -9,7 +9,8 @@ import anyio
 from anyio.abc import TaskGroup
 from mcp.server.mcpserver import MCPServer
 
-from llama_mcp.services import Services, open_services
+from llama_mcp.opening import open_services
+from llama_mcp.services import Services
 from llama_mcp.sessions.changes import SessionMark
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.surface.apps import hide_page_from_others, page_extension

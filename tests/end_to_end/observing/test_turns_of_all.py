@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from llama_mcp.services import open_services
+from llama_mcp.opening import open_services
 from llama_mcp.sessions.recent_turns import Stage, UnderwayTurn
 from llama_mcp.settings import Settings
 from tests.cli.running import run

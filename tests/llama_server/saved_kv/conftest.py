@@ -12,7 +12,8 @@ from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.keeper import kv_files
 from llama_mcp.llama_server.ready_run import ReadyRun
 from llama_mcp.llama_server.status import LaunchArguments
-from llama_mcp.services import Services, open_services
+from llama_mcp.opening import open_services
+from llama_mcp.services import Services
 from llama_mcp.settings import Settings, inherited_environment
 from llama_mcp.turns.chat_request import ChatRequest, Sampling
 from llama_mcp.turns.replies.reply import ChatReply

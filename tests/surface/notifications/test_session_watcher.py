@@ -13,7 +13,8 @@ from mcp.server.mcpserver import MCPServer
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
 
 from llama_mcp.callers import LOCAL_OWNER
-from llama_mcp.services import Services, open_services
+from llama_mcp.opening import open_services
+from llama_mcp.services import Services
 from llama_mcp.sessions.archive import Archive
 from llama_mcp.settings import Settings
 from llama_mcp.surface.notifications.session_watcher import SessionWatcher

@@ -11,7 +11,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from llama_mcp.cli.signals import ENDED_BY_SIGNAL
 from llama_mcp.file_modes import keep_private
-from llama_mcp.services import Services, open_services
+from llama_mcp.opening import open_services
+from llama_mcp.services import Services
 from llama_mcp.settings import Settings, inherited_environment
 
 UseOfLoop = Callable[[BlockingPortal, Services], int]

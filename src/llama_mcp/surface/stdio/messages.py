@@ -20,7 +20,7 @@ from llama_mcp.surface.stdio.unanswered import Unanswered
 # What a client that has stopped reading may still get of what was written.
 LAST_WRITE_SECONDS = 0.5
 # What requests that came before the end of stdin still get to be answered. Clients kill a server
-# 2 s after the end, and closing takes up to 1.5 s (services.py).
+# 2 s after the end, and closing takes up to 1.5 s (opening.py).
 LAST_ANSWER_SECONDS = 0.4
 
 # What a client that listens is told at once (2026-07-28).
