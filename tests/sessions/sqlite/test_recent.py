@@ -14,7 +14,13 @@ from llama_mcp.sessions.jobs import Coverage, FinishedPiece, JobState, LeftOutPa
 from llama_mcp.sessions.recent_turns import RecentTurns, Stage, TurnProgress
 from llama_mcp.sessions.records import Message, Timing, TurnEnding, TurnStatus, Usage
 from llama_mcp.sessions.sqlite.migrations import MIGRATIONS, applied_count
-from llama_mcp.sessions.sqlite.recent import TAIL_CHARACTERS, Wanted, read_recent
+from llama_mcp.sessions.sqlite.recent import (
+    SESSIONS_OF_ALL,
+    SESSIONS_OF_ONE,
+    TAIL_CHARACTERS,
+    Wanted,
+    read_recent,
+)
 from tests.sessions.talk import have_session, put, say, start_writer
 
 PROGRESS = TurnProgress(
@@ -166,6 +172,18 @@ async def test_only_an_owners_turns_are_told_where_one_is_named(archive: Archive
     assert (len(everything.underway), len(everything.ended)) == (2, 2)
 
 
+@pytest.mark.parametrize("statement", [SESSIONS_OF_ALL, SESSIONS_OF_ONE])
+async def test_the_newest_sessions_are_found_without_sorting_all(
+    archive: Archive, path: Path, statement: str
+) -> None:
+    await archive.begin_turn(None, "hello", owner="ann")
+    with closing(sqlite3.connect(path)) as connection:
+        given = {"owner": "ann", "most": 8}
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall()
+    (step,) = (row[3] for row in plan)
+    assert "USING INDEX" in step and "SORT" not in step
+
+
 def test_a_turn_whose_process_was_killed_is_over(path: Path) -> None:
     writer = start_writer("stream", path, "-")
     assert writer.stdout is not None
@@ -193,7 +211,8 @@ async def test_a_file_of_an_older_llama_mcp_is_brought_up_to_date_and_read(path:
     await archive.close()
     with closing(sqlite3.connect(path)) as connection:
         assert applied_count(connection) == len(MIGRATIONS)
-        connection.execute("ALTER TABLE underway DROP COLUMN progress")
+        connection.execute("DROP TRIGGER turn_spent")
+        connection.execute("DROP TABLE spent")
         connection.execute("DELETE FROM migrations WHERE number = ?", (len(MIGRATIONS),))
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
         connection.commit()

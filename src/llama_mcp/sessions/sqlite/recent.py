@@ -50,11 +50,19 @@ SELECT session_id, title, turn, owner, model, started_at_utc,
 {FROM_UNDERWAY} LEFT JOIN jobs USING (turn_key)
 WHERE ?1 IS NULL OR owner = ?1 ORDER BY started_at_utc
 """
-_SESSIONS = """
-SELECT session_key, session_id, title, owner, updated_at_utc, turn_count,
-    coalesce(forked_at_turn, 0) AS copied
-FROM sessions WHERE ?1 IS NULL OR owner = ?1 ORDER BY last_change DESC LIMIT ?2
-"""
+
+
+# One statement for both would not use the index of an owner's sessions.
+def _sessions(where: str) -> str:
+    return f"""
+    SELECT session_key, session_id, title, owner, updated_at_utc, turn_count,
+        coalesce(forked_at_turn, 0) AS copied
+    FROM sessions {where} ORDER BY last_change DESC LIMIT :most
+    """
+
+
+SESSIONS_OF_ALL = _sessions("")
+SESSIONS_OF_ONE = _sessions("WHERE owner = :owner")
 # Only what stands before a turn's texts: these may be long, and what follows lies behind them.
 _FIGURES = (
     *("status", "model", "started_at_utc", "ended_at_utc", "prompt_tokens", "cached_tokens"),
@@ -137,7 +145,8 @@ def _newest(connection: sqlite3.Connection, wanted: Wanted) -> tuple[EndedTurn, 
     """
     newest: list[tuple[str, int, EndedTurn]] = []
     most = wanted.limit * _SESSIONS_PER_TURN
-    for session in connection.execute(_SESSIONS, (wanted.owner, most)):
+    sessions = SESSIONS_OF_ALL if wanted.owner is None else SESSIONS_OF_ONE
+    for session in connection.execute(sessions, {"owner": wanted.owner, "most": most}):
         after = wanted.since_utc
         if len(newest) == wanted.limit:
             after = max(after, newest[0][0])
