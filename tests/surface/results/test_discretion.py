@@ -8,9 +8,18 @@ from hypothesis import strategies as st
 
 from llama_mcp.callers import LOCAL, Caller
 from llama_mcp.errors import LlamaMCPError
+from llama_mcp.llama_server.elsewhere.telling import notes_on_url
+from llama_mcp.llama_server.model_errors import RunByOthersError
+from llama_mcp.llama_server.remote.errors import RemoteRefusedError, RemoteUnreachableError
 from llama_mcp.llama_server.status import ServerConfig
+from llama_mcp.llama_server.worker_errors import (
+    WorkerSilentError,
+    WorkersInDoubtError,
+    WorkersMissingError,
+    WorkersRefusedError,
+)
 from llama_mcp.models.errors import ModelsFileError
-from llama_mcp.observing.model_list import ModelList, ModelRow
+from llama_mcp.observing.model_list import ModelDetails, ModelList, ModelRow
 from llama_mcp.settings import Settings
 from llama_mcp.surface.failures import TOOL_WORDS
 from llama_mcp.surface.results.discretion import ConfigByName, Discretion
@@ -52,6 +61,40 @@ def test_of_a_path_the_last_part_is_left_and_of_processes_nothing(text: str, tol
 @given(st.text("ab /\\.…~:C", max_size=40))
 def test_what_is_told_is_told_again_as_it_is(text: str) -> None:
     assert TOLD.text(TOLD.text(text)) == TOLD.text(text)
+
+
+ENGINE = "http://10.1.2.3:8000/gw"
+ELSEWHERE: list[LlamaMCPError] = [
+    RemoteUnreachableError(ENGINE, f"GET {ENGINE}/v1/models was tried, and it was down"),
+    RemoteUnreachableError(ENGINE, "its host name gpu.corp is not known (no such name)"),
+    RemoteRefusedError(ENGINE, f"{ENGINE}/v1/models lists no models", "Wait."),
+    RemoteRefusedError(ENGINE, "it redirects to https://gpu.corp/, which is not followed", "Wait."),
+    RunByOthersError("m", ENGINE),
+    *(LlamaMCPError(note) for note in notes_on_url("http://gpu.corp:8000")),
+    WorkersMissingError(["10.1.2.3:50052: nothing listens there"], ["gpu.corp:50052"], 0),
+    WorkersRefusedError(["gpu.corp:50052: it is of another version"], "Wait.", ["a line"]),
+    WorkerSilentError("m", "10.1.2.3:50052", "it is silent"),
+    WorkersInDoubtError(3, "m", ["10.1.2.3:50052", "gpu.corp:50052"]),
+]
+
+
+@pytest.mark.parametrize("error", ELSEWHERE, ids=map(str, range(len(ELSEWHERE))))
+def test_where_engines_and_workers_are_is_not_told(error: LlamaMCPError) -> None:
+    whole, told = str(error), TOLD.error(error, TOOL_WORDS)
+    assert "10.1.2.3" in whole or "gpu.corp" in whole
+    assert "10.1.2.3" not in told and "gpu.corp" not in told
+    assert "http:" not in told and "https:" not in told
+    assert TOLD.text(told) == told
+
+
+def test_a_time_of_the_day_is_no_address() -> None:
+    text = "There is more at 2026-11-27T10:00:02.000Z, which is 10:00 here; llama3:8b waits."
+    assert TOLD.text(text) == text
+
+
+def test_of_a_model_elsewhere_its_address_is_not_told() -> None:
+    details = ModelDetails(model="m", size_bytes=0, source="remote", url=ENGINE)
+    assert TOLD.details(details).url is None
 
 
 def test_who_sees_the_machine_is_told_all() -> None:

@@ -46,6 +46,21 @@ _OF_MACHINE = (
     (re.compile(r"(\bprocess) \d+"), r"\1"),
     (re.compile(r" on port \d+"), ""),
     (re.compile(r"(\bworkers?) \S+:\d+(?:(?:,| and) \S+:\d+)*"), r"\1"),
+    # Of engines elsewhere: remote/errors.py, finding_out.py, wire/failures.py and telling.py.
+    (re.compile(r"\b(?:GET|POST) https?://\S+ was tried, and "), ""),
+    (re.compile(r"https?://\S+ (lists no models|gives no JSON)"), r"it \1"),
+    (re.compile(r"(\bit redirects) to \S+(?=, which is not followed)"), r"\1"),
+    (re.compile(r"(\bits host name) \S+(?= is not known)"), r"\1"),
+    (re.compile(r"(\bleave this machine), for \S+(?=\.(?: |$))"), r"\1"),
+    (re.compile(r"(\bThey go) to \S+(?= unencrypted \(http\))"), r"\1"),
+    # An RPC worker's address wherever it stands.
+    (
+        re.compile(
+            r"(?<![\w:/.-])(?:\d+(?:\.\d+){3}:\d+|\[[\da-fA-F:]+\]:\d+|[A-Za-z][\w.-]*:\d{3,5})"
+            r"(?!\w|[.:]\w)"
+        ),
+        "…",
+    ),
 )
 
 _SETTING = "LLAMA_MCP_"
@@ -152,7 +167,7 @@ class Discretion:
         """Return a model without what is hidden."""
         if self.sees_machine:
             return details
-        hidden = dict.fromkeys(("path", "projector", "models_file", "entry"))
+        hidden = dict.fromkeys(("path", "projector", "url", "models_file", "entry"))
         return self._row(details).model_copy(update=hidden)
 
     def download(self, download: Download) -> Download:
