@@ -59,7 +59,8 @@ async def test_what_is_left_out_is_cut_from_both_eras_lists_and_instructions(
     server = build_server(Settings(toolsets=toolsets))
     tools, prompts = dumped(await server.list_tools()), dumped(await server.list_prompts())
     of_page = [tool for tool in tools if tool["name"] in PAGE_TOOLS]
-    assert json.loads(early[APPS, "tools/list"])["tools"] == of_page
+    for era in (LEGACY, MODERN):
+        assert json.loads(early[APPS[era], "tools/list"])["tools"] == of_page
     tools = [tool for tool in tools if tool not in of_page]
     for era, greeting in ((LEGACY, "initialize"), (MODERN, "server/discover")):
         assert json.loads(early[era, "tools/list"])["tools"] == tools

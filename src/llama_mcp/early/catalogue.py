@@ -9,8 +9,8 @@ import sys
 
 LEGACY = "legacy"
 MODERN = "modern"
-# Holds what lists have besides for a client that shows apps, in both eras.
-APPS = "apps"
+# Under these stands what a list has besides for a client that shows apps.
+APPS = {LEGACY: "legacy-apps", MODERN: "modern-apps"}
 _FILE = os.path.join(os.path.dirname(__file__), "catalogue.txt")
 
 # Results as JSON, by era and method.

@@ -117,7 +117,7 @@ class Conversation:
         if shows_apps(told_capabilities(params)) if era == MODERN else self._shows_apps:
             if method == LIST_RESOURCES:  # it has the page in its place
                 return None
-            result = self._with_page(result) if method == LIST_TOOLS else result
+            result = self._with_page(era, result) if method == LIST_TOOLS else result
         if method == LIST_RESOURCES and (result := self._completed(result)) is None:
             return None
         if self._era is None:
@@ -137,9 +137,9 @@ class Conversation:
         newest = f'"protocolVersion":"{HANDSHAKE_VERSIONS[-1]}"'
         return greeting.replace(newest, f'"protocolVersion":"{params["protocolVersion"]}"')
 
-    def _with_page(self, result: str) -> str:
+    def _with_page(self, era: str, result: str) -> str:
         """Return the list of tools with those that only the page calls, at its end."""
-        entries = self._catalogue[APPS, LIST_TOOLS].partition("[")[2].rpartition("]")[0]
+        entries = self._catalogue[APPS[era], LIST_TOOLS].partition("[")[2].rpartition("]")[0]
         head, end, tail = result.rpartition("}]")
         return f"{head}}},{entries}]{tail}" if end and entries else result
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from llama_mcp.errors import LlamaMCPError
-from llama_mcp.observing.overview import Overview, overview
+from llama_mcp.observing.overview import Overview, overview, without_others
 from llama_mcp.observing.samples import Sample
 from llama_mcp.sessions.recent_turns import EndedTurn
 from llama_mcp.sessions.texts import utc_text
@@ -34,6 +34,7 @@ async def snapshot(
     since_utc: str,
     *,
     owner: str | None,
+    asker: str,
 ) -> Snapshot:
     """Return what goes on; nothing is started, woken or made for it.
 
@@ -43,14 +44,16 @@ async def snapshot(
         since_utc: of turns and samples only those after that moment, `at_utc` of an earlier look;
             empty for the newest.
         owner: whose turns; None for all.
+        asker: who asks; conversations of others are not named.
     """
     at_utc = utc_text(time.time())
-    seen = await overview(observer, archive, owner=owner)
+    seen = await overview(observer, archive, owner=owner, asker=asker)
     ended: list[EndedTurn] = []
     problems = list(seen.problems)
     try:
         if archive() is not None:
-            ended = list((await observer.recent_turns(MOST_ENDED, since_utc, owner=owner)).ended)
+            recent = await observer.recent_turns(MOST_ENDED, since_utc, owner=owner)
+            ended = [without_others(turn, asker) for turn in recent.ended]
     except LlamaMCPError as error:
         problems = list(dict.fromkeys([*problems, error.situation]))
     samples = observer.samples(seen.metrics.model or "").since(since_utc) if seen.metrics else []

@@ -25,6 +25,25 @@ test("hostile titles stay text", () => {
   assert.ok(textOf(tree).includes("<img src=x onerror=alert(1)>"));
 });
 
+test("with little room one turn under way is shown, and how many more there are", () => {
+  const turns = ["A", "B", "C"].map((title) => ({ session_id: title, title, seconds: 1 }));
+  const titles = (isShort) => elementsOf(UnderWay({ turns, open: () => {}, cancel: () => {}, isShort })).filter((each) => each.props.class === "link").map(textOf);
+  assert.deepEqual(titles(false), ["A", "B", "C"]);
+  assert.deepEqual(titles(true), ["A"]);
+  assert.ok(textOf(UnderWay({ turns, open: null, cancel: () => {}, isShort: true })).includes("and 2 more"));
+});
+
+test("a title leads nowhere where a conversation has no room", () => {
+  const tree = UnderWay({ turns: [{ session_id: "s", title: "T", seconds: 1 }], open: null, cancel: () => {}, isShort: true });
+  assert.deepEqual(elementsOf(tree).filter((each) => each.type === "button").map(textOf), ["Cancel"]);
+});
+
+test("a turn of somebody else's has no name, and nothing to press", () => {
+  const tree = UnderWay({ turns: [{ seconds: 1 }], open: () => {}, cancel: () => {} });
+  assert.ok(textOf(tree).includes("somebody else's"));
+  assert.deepEqual(elementsOf(tree).filter((each) => each.type === "button"), []);
+});
+
 test("what can be pressed depends on the state", () => {
   const buttons = (status) => elementsOf(Head({ status, isBusy: false, act: () => {} })).filter((each) => each.type === "button").map(textOf);
   assert.deepEqual(buttons({ state: "stopped", message: "" }), ["Start"]);

@@ -21,6 +21,7 @@ from llama_mcp.surface.resources.uris import (
 )
 from llama_mcp.surface.scopes import RESOURCE_SCOPES, TOOL_SCOPES
 from llama_mcp.tokens.writing import add_token
+from llama_mcp.toolsets import PAGE_TOOLS
 from tests.support.client_process import Connection, LlamaMCP, text_of
 from tests.support.http_process import HttpServer, serving
 
@@ -61,8 +62,9 @@ async def listed(connection: Connection) -> dict[str, Any]:
 async def test_what_a_caller_may_not_use_is_not_listed_to_it(desk: HttpServer, era: str) -> None:
     async with desk.connect("ann", era) as ann, desk.connect("olga", era) as olga:
         of_ann, of_olga = await listed(ann), await listed(olga)
-        assert of_ann.keys() == {name for name, scope in TOOL_SCOPES.items() if scope == 1}
-        assert of_olga.keys() == TOOL_SCOPES.keys() - {"server_log"}
+        of_chat = {name for name, scope in TOOL_SCOPES.items() if scope == 1}
+        assert of_ann.keys() == of_chat - PAGE_TOOLS
+        assert of_olga.keys() == TOOL_SCOPES.keys() - {"server_log"} - PAGE_TOOLS
         assert {"extra_args", "port", "llama_cpp_path"}.isdisjoint(of_olga["start_llama_server"])
         assert of_olga["stop_llama_server"].keys() == {"model"}
         resources = {str(each.uri) for each in (await ann.client.list_resources()).resources}
@@ -83,7 +85,7 @@ async def test_an_admin_is_offered_everything(
 ) -> None:
     async with desk.connect("ada", era) as ada:
         offered = await listed(ada)
-        assert offered.keys() == TOOL_SCOPES.keys()
+        assert offered.keys() == TOOL_SCOPES.keys() - PAGE_TOOLS
         assert "extra_args" in offered["start_llama_server"]
         assert (await ada.call("server_log"))["lines"]
         status = json.dumps(await ada.call("status"))
@@ -101,6 +103,7 @@ async def test_an_admin_is_offered_everything(
         ("stop_llama_server", {}, "stop_llama_server needs the scope operate"),
         ("download_model", {"model": "a/b"}, "download_model needs the scope operate"),
         ("server_log", {}, "server_log needs the scope admin"),
+        ("dashboard_checks", {}, "dashboard_checks needs the scope admin"),
     ],
 )
 async def test_what_is_called_all_the_same_is_refused_with_the_scope_that_it_needs(
@@ -291,3 +294,20 @@ async def test_figures_of_turns_are_one_s_own(desk: HttpServer) -> None:
         assert "own_turns" not in before
         assert "own_turns" not in await olga.call("server_metrics")
         assert (await ada.call("server_metrics"))["own_turns"][0]["turns"] > 1
+
+
+async def test_the_dashboard_names_one_s_own_turns_and_counts_those_of_others(
+    desk: HttpServer,
+) -> None:
+    async with desk.connect("ann") as ann, desk.connect("ada") as ada:
+        ended = await ann.call("chat", message="my secret", max_tokens=1)
+        open_one = await ann.call("chat", message="go on", max_tokens=20_000, wait_seconds=0)
+        of_ann, of_ada = [await each.call("dashboard_snapshot") for each in (ann, ada)]
+        await ann.call("cancel_reply", session_id=open_one["session_id"])
+    (under_way,), last = of_ann["turns"], of_ann["ended"][0]
+    assert under_way["session_id"] == open_one["session_id"] and under_way["title"]
+    assert "pid" not in under_way, "she is no admin"
+    assert last["session_id"] == ended["session_id"] and last["title"]
+    assert of_ada["turns"] and of_ada["ended"]
+    for secret in (ended["session_id"], open_one["session_id"], "secret"):
+        assert secret not in json.dumps(of_ada)

@@ -59,14 +59,19 @@ function App({ link, isInline }) {
       setDoing("");
     }
   };
-  const open = (sessionId) => { setChosen(sessionId); setView("Conversations"); };
+  // A conversation has room in the whole window only.
+  const open = isInline && !link.show ? null : (sessionId) => {
+    setChosen(sessionId);
+    setView("Conversations");
+    if (isInline) link.show("fullscreen").catch(() => {});
+  };
   const shown = { link, act, open, chosen, choose: setChosen, seen: seen.current, isInline };
   const { snapshot } = seen.current;
   return html`
     ${snapshot ? html`<${Head} status=${snapshot.status} isBusy=${doing !== ""} act=${act} />` : html`<p>Looking…</p>`}
     <${Troubles} status=${snapshot?.status} problems=${snapshot?.problems ?? []} error=${error} clear=${() => setError(null)} />
     ${snapshot && !isInline && html`<${Tabs} names=${VIEWS} chosen=${view} choose=${setView} />`}
-    ${snapshot && html`<div id="view" role=${isInline ? null : "tabpanel"} aria-labelledby=${isInline ? null : `tab-${view}`}>${viewOf(view, shown)}</div>`}
+    ${snapshot && html`<div id="view" ...${isInline ? { class: "short" } : { role: "tabpanel", "aria-labelledby": `tab-${view}` }}>${viewOf(isInline ? "Now" : view, shown)}</div>`}
     <footer class="quiet">llama-mcp in ${link.place} <span aria-live="polite">${doing && `${doing}…`}</span>
       ${isInline && link.show && html`<button class="link" onClick=${() => link.show("fullscreen").catch(() => {})}>Whole window</button>`}</footer>`;
 }
@@ -80,8 +85,8 @@ function viewOf(view, shown) {
   if (view === "Log") return html`<${Log} link=${link} isAwake=${isAwake} />`;
   if (view === "Setup") return html`<${Setup} link=${link} />`;
   const cancel = (sessionId) => act("Cancel", "cancel_reply", { session_id: sessionId });
-  return html`<${Tiles} seen=${seen} />
-    <${UnderWay} turns=${snapshot.turns} open=${open} cancel=${cancel} />
+  return html`<${Tiles} seen=${seen} isShort=${isInline} />
+    <${UnderWay} turns=${snapshot.turns} open=${open} cancel=${cancel} isShort=${isInline} />
     ${!isInline && html`<${Slots} slots=${snapshot.slots} />`}
     <${Plots} seen=${seen} isShort=${isInline} />
     ${!isInline && html`<${Ended} turns=${ended} open=${open} now=${snapshot.at} />`}`;

@@ -7,6 +7,8 @@ import { Plot } from "./plots.js";
 
 const LIVE = new Set(["ready", "starting", "unresponsive", "stopping", "idle"]);
 const SHOWN_ENDED = 8;
+// Of those under way, where there is little room.
+const SHOWN_SHORT = 1;
 
 export function Head({ status, isBusy, act }) {
   const isLive = LIVE.has(status.state);
@@ -37,22 +39,22 @@ function Tile({ name, value, unit = "", more = "" }) {
     ${more && html`<dd class="quiet">${more}</dd>`}</div>`;
 }
 
-export function Tiles({ seen }) {
+export function Tiles({ seen, isShort }) {
   const { status, metrics = {} } = seen.snapshot;
   const usual = (metrics.own_turns ?? []).find((turns) => turns.model === status.model);
   const gpu = metrics.gpu_memory?.[0];
   const slots = metrics.slots;
   return html`<dl class="tiles">
-    <${Tile} name="Writing" value=${number(speedNow(seen))} unit="tokens/s"
-      more=${usual?.tokens_per_second && `usually ${number(usual.tokens_per_second.median)}`} />
+    ${!isShort && html`<${Tile} name="Writing" value=${number(speedNow(seen))} unit="tokens/s"
+      more=${usual?.tokens_per_second && `usually ${number(usual.tokens_per_second.median)}`} />`}
     <${Tile} name="First token" value=${whole(usual?.first_token_ms?.median)} unit="ms"
       more=${usual?.first_token_ms && `one in twenty over ${whole(usual.first_token_ms.p95)}`} />
-    <${Tile} name="From the cache" value=${percent(metrics.cache_hit_share)} unit="of prompts" />
+    ${!isShort && html`<${Tile} name="From the cache" value=${percent(metrics.cache_hit_share)} unit="of prompts" />`}
     <${Tile} name="Slots" value=${slots ? `${slots.busy} of ${slots.total}` : "–"} unit="busy"
       more=${metrics.waiting_turns ? `${whole(metrics.waiting_turns)} waiting` : ""} />
     <${Tile} name="Memory" value=${bytes(metrics.memory_bytes)}
       more=${gpu ? `GPU ${bytes(gpu.used_bytes)} of ${bytes(gpu.total_bytes)}` : ""} />
-    <${Tile} name="Up" value=${duration(status.uptime_seconds)} more=${counted(status.clients ?? 0, "client")} />
+    ${!isShort && html`<${Tile} name="Up" value=${duration(status.uptime_seconds)} more=${counted(status.clients ?? 0, "client")} />`}
   </dl>`;
 }
 
@@ -73,17 +75,30 @@ function doingOf(slot) {
   return slot.speed ? `writes, ${number(slot.speed)} tokens/s` : "writes";
 }
 
-export function UnderWay({ turns, open, cancel }) {
+export function UnderWay({ turns, open, cancel, isShort }) {
   if (turns.length === 0) return null;
+  const shown = isShort ? turns.slice(0, SHOWN_SHORT) : turns;
+  const left = turns.length - shown.length;
   return html`<section aria-labelledby="underway"><h2 id="underway">Under way</h2>
-    <ul class="rows">${turns.map((turn) => html`<li key=${turn.session_id}>
-      <button class="link" onClick=${() => open(turn.session_id)}>${turn.title || turn.session_id}</button>
+    <ul class="rows">${shown.map((turn) => html`<li key=${turn.session_id ?? turn.started_at_utc}>
+      ${subject(turn, open)}
       <span class="quiet">${stageOf(turn)}</span>
       <${Stage} turn=${turn} />
-      <button class="small" aria-label="Cancel the reply in ${turn.title}" onClick=${() => cancel(turn.session_id)}>Cancel</button>
+      ${turn.session_id && html`<button class="small" aria-label="Cancel the reply in ${turn.title}" onClick=${() => cancel(turn.session_id)}>Cancel</button>`}
       ${turn.tail && html`<span class="tail">${turn.tail}</span>`}
     </li>`)}</ul>
+    ${left > 0 && html`<p class="quiet">and ${whole(left)} more</p>`}
   </section>`;
+}
+
+// Of another's conversation nobody is told more than figures.
+function subjectOf(turn) {
+  return turn.title || turn.session_id || "somebody else's";
+}
+
+function subject(turn, open) {
+  if (!open || !turn.session_id) return html`<span>${subjectOf(turn)}</span>`;
+  return html`<button class="link" onClick=${() => open(turn.session_id)}>${subjectOf(turn)}</button>`;
 }
 
 export function stageOf(turn) {
@@ -137,7 +152,7 @@ export function Plots({ seen, isShort }) {
 }
 
 function whatOf(turn) {
-  return `${turn.title || turn.session_id}, ${moment(turn.at)}: ${turn.status}, ${number(turn.tokens_per_second)} tokens/s, first token after ${whole(turn.first_token_ms)} ms`;
+  return `${subjectOf(turn)}, ${moment(turn.at)}: ${turn.status}, ${number(turn.tokens_per_second)} tokens/s, first token after ${whole(turn.first_token_ms)} ms`;
 }
 
 export function Ended({ turns, open, now }) {
@@ -146,8 +161,8 @@ export function Ended({ turns, open, now }) {
   return html`<section aria-labelledby="ended"><h2 id="ended">Last turns</h2>
     <div class="scroll" tabindex="0"><table><thead><tr><th>Conversation</th><th>When</th><th>How it ended</th>
       <th class="number">Prompt</th><th class="number">Cached</th><th class="number">Written</th><th class="number">First token</th><th class="number">tokens/s</th></tr></thead>
-    <tbody>${newest.map((turn) => html`<tr key="${turn.session_id}/${turn.turn}">
-      <td><button class="link" onClick=${() => open(turn.session_id)}>${turn.title || turn.session_id}</button></td>
+    <tbody>${newest.map((turn) => html`<tr key="${turn.session_id ?? turn.ended_at_utc}/${turn.turn}">
+      <td>${subject(turn, open)}</td>
       <td>${ago(turn.at, now)}</td><td>${[turn.status, turn.job && coverageOf(turn.job)].filter(Boolean).join(", ")}</td>
       <td class="number">${whole(turn.prompt_tokens)}</td><td class="number">${whole(turn.cached_tokens)}</td>
       <td class="number">${whole(turn.completion_tokens)}</td><td class="number">${whole(turn.first_token_ms)} ms</td>

@@ -23,6 +23,7 @@ from llama_mcp.models.download.download import Download
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.rows.names import shown_name
 from llama_mcp.observing.model_list import ModelDetails, ModelList, ModelRow
+from llama_mcp.observing.snapshot import Snapshot
 from llama_mcp.services import Services
 from llama_mcp.sessions.records import ArchivedTurn
 from llama_mcp.settings import Settings
@@ -134,6 +135,18 @@ class Discretion:
                 "models": status.models
                 and [each.model_copy(update={"port": None}) for each in status.models],
                 "notes": status.notes and self.texts(status.notes),
+            }
+        )
+
+    def snapshot(self, seen: Snapshot) -> Snapshot:
+        """Return a look without what is hidden."""
+        if self.sees_machine:
+            return seen
+        return seen.model_copy(
+            update={
+                "status": self.status(seen.status),
+                "turns": [turn.model_copy(update={"pid": None}) for turn in seen.turns],
+                "problems": self.texts(seen.problems),
             }
         )
 

@@ -8,7 +8,6 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
 
-from llama_mcp.callers import Caller, Scope
 from llama_mcp.observing.machine_checks import MachineChecks, check_machine
 from llama_mcp.observing.snapshot import Snapshot, snapshot
 from llama_mcp.services import Services
@@ -73,16 +72,14 @@ class DashboardTools:
         """For the dashboard itself: what goes on, and what came since."""
         services, caller = self._services(), current_caller()
         seen = await snapshot(
-            services.observer, services.existing_archive, since_utc, owner=_whose(caller)
+            services.observer,
+            services.existing_archive,
+            since_utc,
+            owner=caller.whose_figures,
+            asker=caller.owner,
         )
-        status = discretion_of(services).status(seen.status)
-        return tool_result("", seen.model_copy(update={"status": status}))
+        return tool_result("", discretion_of(services).snapshot(seen))
 
     async def dashboard_checks(self) -> ChecksResult:
         """For the dashboard itself: what `llama-mcp doctor` finds."""
         return tool_result("", await check_machine())
-
-
-def _whose(caller: Caller) -> str | None:
-    """Return whose turns a caller may see; None for all."""
-    return None if caller.may(Scope.ADMIN) else caller.owner
