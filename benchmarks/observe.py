@@ -7,29 +7,35 @@ to metrics, log and status and reads whatever it hears of. The looks go through 
 as the reply, where they could be in its way most. A tiny model runs, at more than a thousand tokens
 a second: what a look costs shows as it never would with a model of use.
 
+The page of `llama-mcp dashboard` looks each second too, through a process of its own; two of them,
+by turns, are the control. A loop in a thread stands for the page.
+
 Beside it, what looking takes of the processor, in llama-mcp and llama-server together: that can be
 told on a busy machine too, and 10 ms for a look each second are one in a hundred.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psutil
 from measuring import quiet
+from measuring.dashboard_page import LOOK_SECONDS, Page, dashboard_server
 from measuring.mcp_client import Server
 from measuring.processes import PATIENCE_SECONDS, processor_seconds
 from measuring.rows import Goal, Row, print_table
 from measuring.scene import LLAMA_MCP, poor_environment, read_arguments, scratch_folder, tiny_model
 
 TOKENS, QUICK_TOKENS = 4_000, 2_000
-LOOK_SECONDS = 1.0
 # A little more than a look is good for.
 PAUSE_SECONDS = 1.2
 ROUNDS_PER_PAUSE = 4
+PAGE_AT_MOST_SECONDS = 300
+# As many as a page that somebody keeps open for half a minute takes.
+PAGE_LOOKS = 30
 WATCHED = ("llama://server/metrics", "llama://server/log", "llama://server/status")
 
 NO_LOSS = [Goal("ratio", at_least=0.99)]
@@ -43,6 +49,14 @@ LOOK_PROCESSOR = Row(
     "processor time of server_metrics, asked anew", goals=[Goal("value", at_most=10)]
 )
 SUBSCRIBED = Row("processor time of an idle second, subscribed", goals=[Goal("added", at_most=10)])
+PAGE = Row("a page of the dashboard", "tok/s", NO_LOSS)
+PAGE_PROCESSOR = Row("processor time of a reply, with a page of the dashboard")
+PAGE_LOOK = Row("processor time of a page's look", goals=[Goal("value", at_most=10)])
+PAGE_IDLE_LOOK = Row(
+    "processor time of a page's look while nothing runs", goals=[Goal("value", at_most=10)]
+)
+PAGE_MEMORY = Row("memory of the dashboard (resident)", "MiB", [Goal("value")])
+PAGE_UNSHARED = Row("memory of the dashboard (its own alone)", "MiB", [Goal("value")])
 
 # Called with every message that is not the reply's; sends what the observer sends.
 Look = Callable[[dict[str, Any] | None], None]
@@ -92,6 +106,56 @@ class Replies:
         yield
         for uri in WATCHED:
             self._server.ask("resources/unsubscribe", uri=uri)
+
+
+def measure_pages(
+    replies: Replies, pages: Sequence[Page], processes: Sequence[psutil.Process], rounds: int
+) -> None:
+    """Measure replies without a page, with one, and with its equal; and what the looks use."""
+    everything = [*processes, *(page.process for page in pages)]
+
+    def reply() -> tuple[float, float]:
+        used_before = used_milliseconds(everything)
+        speed = replies.tokens_per_second(lambda _: None)
+        return speed, used_milliseconds(everything) - used_before
+
+    def with_page(page: Page) -> tuple[float, float]:
+        looks_before, used_before = page.looks, used_milliseconds([page.process])
+        with page.open():
+            measured = reply()
+        used = used_milliseconds([page.process]) - used_before
+        PAGE_LOOK.add(used / (page.looks - looks_before))
+        return measured
+
+    def looking(page: Page) -> Callable[[], tuple[float, float]]:
+        return lambda: with_page(page)
+
+    for page in pages:
+        page.look()
+    for ours, twin, alone in quiet.by_turns(
+        [*map(looking, pages), reply], rounds, PAGE_AT_MOST_SECONDS
+    ):
+        PAGE.add(ours[0], alone[0], twin[0])
+        PAGE_PROCESSOR.add(ours[1], alone[1], twin[1])
+
+
+def measure_idle_pages(pages: Sequence[Page], processes: Sequence[psutil.Process]) -> None:
+    """Measure looks while nothing runs, and the memory of the dashboard after all of them."""
+    used: list[list[float]] = []
+    for page in pages:
+        using = [page.process, *processes]
+        used.append([])
+        for _ in range(PAGE_LOOKS):
+            used_before = used_milliseconds(using)
+            page.look()
+            time.sleep(LOOK_SECONDS)
+            used[-1].append(used_milliseconds(using) - used_before)
+    for ours, twin in zip(*used, strict=True):
+        PAGE_IDLE_LOOK.add(ours, None, twin)
+    memories = [page.process.memory_full_info() for page in pages]
+    for row, of in ((PAGE_MEMORY, "rss"), (PAGE_UNSHARED, "uss")):
+        ours, twin = (getattr(memory, of) / 2**20 for memory in memories)
+        row.add(ours, None, twin)
 
 
 def measure_round(replies: Replies, processes: Sequence[psutil.Process], number: int) -> None:
@@ -168,7 +232,9 @@ def measure(rounds: int, engine: str, tokens: int, folder: Path) -> None:
         # Threads of llama-server that wait for each other would multiply what else disturbs them.
         "EXTRA_ARGS": "-t 1",
     }
-    with Server(LLAMA_MCP, poor_environment(folder, **settings)) as server:
+    environment = poor_environment(folder, **settings)
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(LLAMA_MCP, environment))
         server.hello()
         started = server.call("start_llama_server")
         processes = [psutil.Process(pid) for pid in (server.pid, started["pid"])]
@@ -180,10 +246,18 @@ def measure(rounds: int, engine: str, tokens: int, folder: Path) -> None:
                 measure_idle_seconds(replies, processes)
                 measure_looks(server, processes)
         print(f"{replies.looks} looks during replies")
+        pages = [
+            Page(stack.enter_context(dashboard_server(folder / name, environment)))
+            for name in ("page", "equal-page")
+        ]
+        measure_pages(replies, pages, processes, rounds)
+        measure_idle_pages(pages, processes)
+        print(f"{sum(page.looks for page in pages)} looks of the dashboard's pages")
         # While it writes, its folder cannot be removed.
         server.call("stop_llama_server", force=True)
     replies_rows = [READER, SUBSCRIBER, READER_PROCESSOR, SUBSCRIBER_PROCESSOR]
     rows = [*replies_rows, LOOK, NEXT_LOOK, LOOK_PROCESSOR, SUBSCRIBED]
+    rows += [PAGE, PAGE_PROCESSOR, PAGE_LOOK, PAGE_IDLE_LOOK, PAGE_MEMORY, PAGE_UNSHARED]
     print_table("Looking", "the same while nobody looks", rows)
 
 

@@ -39,19 +39,30 @@ def made_catalogue() -> str:
     lines = [f"mcp {version('mcp')}"]
     for era, asked in ASKED.items():
         lines += [f"{era} {method} {result}" for method, result in results_of(asked).items()]
-    lines.append(f"apps tools/list {tools_of_page()}")
+        lines.append(f"{era}-apps tools/list {tools_of_page(asked)}")
     return "\n".join(lines) + "\n"
 
 
-def tools_of_page() -> str:
-    """Return the tools that only a client that shows apps is told of, as a list of tools."""
-    greeting = GREETING | {"capabilities": {"extensions": APPS}}
-    told = results_of({"initialize": greeting, "tools/list": {}})["tools/list"]
-    all_told = results_of(ASKED["legacy"])["tools/list"]
-    # They stand at the end.
-    shared = all_told.removesuffix("]}")
-    assert told.startswith(shared) and told.endswith("]}"), "tools of the page stand elsewhere"
-    return f'{{"tools":[{told[len(shared) :].removeprefix(",").removesuffix("]}")}]}}'
+def tools_of_page(asked: dict[str, dict[str, Any]]) -> str:
+    """Return the tools that only a client that shows apps is told of, as a list of tools.
+
+    Args:
+        asked: what a client of the era asks that shows none.
+    """
+    shows_apps = json.dumps({"extensions": APPS})
+    capable = json.loads(
+        json.dumps(asked)
+        .replace('"capabilities": {}', f'"capabilities": {shows_apps}')
+        .replace('clientCapabilities": {}', f'clientCapabilities": {shows_apps}')
+    )
+    told, shared = results_of(capable)["tools/list"], results_of(asked)["tools/list"]
+    # They stand at the end of the list, behind which the result may have more.
+    head, _, tail = shared.rpartition("}]")
+    assert told.startswith(head) and told.endswith(f"}}]{tail}"), (
+        "tools of the page stand elsewhere"
+    )
+    entries = told[len(head) + 1 : len(told) - len(tail) - 1].removeprefix(",")
+    return f'{{"tools":[{entries}]}}'
 
 
 def results_of(asked: dict[str, dict[str, Any]]) -> dict[str, str]:

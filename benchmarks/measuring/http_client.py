@@ -28,7 +28,7 @@ ENVELOPE = {
 
 
 class HttpServer:
-    """One `serve --http`, with one person's token in a file."""
+    """One process that serves HTTP, with one person's token in a file."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", port: int, token_file: Path) -> None:
         self.process = process

@@ -13,6 +13,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { openBrowser, hands, watch } from "./chromium.mjs";
+import { FRAME_WIDTHS, MOST_PIXELS, shortInChat } from "./in_frame.mjs";
 import { ENDLESS, HOSTILE, haveEndlessReply, haveHostileSession } from "./other_client.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -70,6 +71,7 @@ try {
   await step(`no axe violation, no sideways scrolling at ${WIDTHS.join(", ")} px, light and dark`, () => looks(page, hand));
   if (pictures) await step("pictures", () => takePictures(page, hand));
   await step("out of sight it asks for nothing", () => quiet(page));
+  await step(`in a chat at most ${MOST_PIXELS} px high at ${FRAME_WIDTHS.join(", ")} px, and silent out of sight`, () => shortInChat(browser, url));
   await step("stop", async () => {
     await hand.tab("Now");
     await hand.press("Stop");

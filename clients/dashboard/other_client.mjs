@@ -28,24 +28,34 @@ export async function haveHostileSession(url) {
 
 export const ENDLESS = "A reply without an end";
 
-export function haveEndlessReply(url) {
-  return callTool(url, "chat", { message: ENDLESS, max_tokens: 30_000, wait_seconds: 0, stream: "off" });
+export function haveEndlessReply(url, message = ENDLESS) {
+  return callTool(url, "chat", { message, max_tokens: 30_000, wait_seconds: 0, stream: "off" });
 }
 
 let last = 0;
 
 export async function callTool(url, name, args) {
+  const result = await ask(url, "tools/call", name, { name, arguments: args });
+  if (result.isError) throw new Error(`${name}: ${JSON.stringify(result.content)}`);
+  return result;
+}
+
+export async function readText(url, uri) {
+  return (await ask(url, "resources/read", uri, { uri })).contents[0].text;
+}
+
+async function ask(url, method, name, params) {
   const key = new URLSearchParams(url.hash.slice(1)).get("key");
   const response = await fetch(`${url.origin}/mcp`, {
     method: "POST",
     headers: {
       "content-type": "application/json", accept: "application/json, text/event-stream", authorization: `Bearer ${key}`,
-      "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": name,
+      "mcp-protocol-version": "2026-07-28", "mcp-method": method, "mcp-name": name,
     },
     body: JSON.stringify({
-      jsonrpc: "2.0", id: ++last, method: "tools/call",
+      jsonrpc: "2.0", id: ++last, method,
       params: {
-        name, arguments: args,
+        ...params,
         _meta: {
           "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
           "io.modelcontextprotocol/clientInfo": { name: "hostile", version: "1" },
@@ -56,6 +66,6 @@ export async function callTool(url, name, args) {
   const text = await response.text();
   const lines = text.split("\n").filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
   const message = JSON.parse(lines.length ? lines.at(-1) : text);
-  if (message.error || message.result.isError) throw new Error(`${name}: ${text}`);
+  if (message.error) throw new Error(`${name}: ${text}`);
   return message.result;
 }

@@ -69,6 +69,38 @@ async def test_headers_without_end_are_refused(shared_server: HttpServer) -> Non
         assert received.startswith(b"HTTP/1.1 400 ") or received == b""
 
 
+async def test_trailers_without_end_end_the_connection(shared_server: HttpServer) -> None:
+    async with connected(shared_server) as stream:
+        with suppress(anyio.BrokenResourceError):
+            await stream.send(
+                b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+            )
+            for number in range(10_000):
+                await stream.send(b"X-%d: %s\r\n" % (number, b"a" * 1000))
+            pytest.fail("the server takes it all")
+
+
+async def test_a_request_that_is_answered_before_it_is_whole_leaves_the_connection_good(
+    shared_server: HttpServer,
+) -> None:
+    async with connected(shared_server) as stream:
+        await stream.send(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\n")
+        assert (await stream.receive()).startswith(b"HTTP/1.1 401 ")
+        await stream.send(b"body" + b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await stream.receive()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.slow
+async def test_who_has_no_token_and_does_not_end_its_request_keeps_no_connection(
+    shared_server: HttpServer,
+) -> None:
+    async with connected(shared_server) as stream, anyio.create_task_group() as tasks:
+        await stream.send(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n{")
+        tasks.start_soon(drip, stream)
+        assert (await all_that_comes(stream)).startswith(b"HTTP/1.1 401 ")
+        tasks.cancel_scope.cancel()
+
+
 @pytest.mark.slow
 async def test_a_body_that_does_not_come_is_given_up(shared_server: HttpServer) -> None:
     token = shared_server.tokens["ann"]
