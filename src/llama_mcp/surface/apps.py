@@ -41,6 +41,8 @@ async def hide_page_from_others(
 ) -> HandlerResult:
     """Leave out of lists what only the page uses, for a client that shows none."""
     result = await call_next(ctx)
+    if ctx.request_id is None:  # a notification has no result, whatever its name
+        return result
     if ctx.method == "tools/list" and not client_supports_apps(ctx):
         return _without(result, "tools", PAGE_TOOLS, "name")
     if ctx.method == "resources/list" and not client_supports_apps(ctx):

@@ -44,6 +44,8 @@ LOOK_SECONDS = 5.0
 # What a window is taken to be after a refusal that does not say it, of what was refused.
 _SMALLER = 0.75
 _WINDOW_STEP = 64
+# Some gateways say tomorrow, or another year: by then the operator may have set another key.
+MOST_HOLD_OFF_SECONDS = 3600.0
 _ABSENT = (NOT_FOUND, 405, 501)
 
 
@@ -67,7 +69,9 @@ class Access:
         self.busy_words = ""
         """What it has said then."""
         self._salt = salt
+        # What refusals have taught.
         self._window: int | None = None
+        self._is_window_guessed = False
         self._asked_at: float | None = None
         self._one_at_a_time = anyio.Lock()
 
@@ -99,7 +103,7 @@ class Access:
         """The window of each conversation, and how that is known."""
         told = self._window or (self.facts.window if self.facts else None)
         if told:
-            return told, "told"
+            return told, "guess" if self._is_window_guessed else "told"
         if self.target.ctx_size:
             return self.target.ctx_size, "setting"
         return GUESSED_CTX_SIZE, "guess"
@@ -157,8 +161,11 @@ class Access:
     def _take(self, facts: Facts) -> None:
         if self.facts is None or facts.identity != self.facts.identity:
             # What another engine has taught says nothing of this one.
-            self.estimates, self.counting, self._window = TokenEstimates(), None, None
+            self.estimates, self.counting = TokenEstimates(), None
             self.unknown_fields, self.ranks = set(), None
+            self._learn_window(None)
+        elif facts.window != self.facts.window:  # it was started anew with another
+            self._learn_window(None)
         if facts.is_loading:  # ask again soon
             self._asked_at = None
         else:
@@ -166,9 +173,12 @@ class Access:
         self.facts, self.problem = facts, None
 
     def hold_off(self, refusal: Refusal, usual_seconds: float) -> None:
-        """Have nobody ask it for as long as it says that it is busy, else for the usual time."""
+        """Have nobody ask it for as long as it says that it is busy, else for the usual time.
+
+        After an hour it is asked again in any case.
+        """
         told = refusal.retry_after_seconds
-        pause = usual_seconds if told is None else told
+        pause = usual_seconds if told is None else min(told, MOST_HOLD_OFF_SECONDS)
         self.not_before = max(self.not_before, time.monotonic() + pause)
         self.busy_words = refusal.shown
 
@@ -182,11 +192,15 @@ class Access:
         if refusal.prompt_tokens:
             self.estimates.learn_refused(messages, refusal.prompt_tokens)
         if refusal.window:
-            self._window = whole_window(refusal.window, body.get("max_tokens"))
+            self._learn_window(whole_window(refusal.window, body.get("max_tokens")))
         else:
             sent = refusal.prompt_tokens or self.estimates.estimate(messages)
-            self._window = max(min(self.window[0] - 1, int(sent * _SMALLER)), 1)
-        return self._window, refusal.prompt_tokens
+            guess = max(min(self.window[0] - 1, int(sent * _SMALLER)), 1)
+            self._learn_window(guess, is_guess=True)
+        return self.window[0], refusal.prompt_tokens
+
+    def _learn_window(self, window: int | None, *, is_guess: bool = False) -> None:
+        self._window, self._is_window_guessed = window, is_guess
 
     async def post(
         self, path: str, body: Mapping[str, Any], timeout_seconds: float = POST_TIMEOUT_SECONDS

@@ -119,10 +119,10 @@ class Chat:
 
     def _left_out(self, refusal: Refusal, body: Mapping[str, Any]) -> bool:
         """Tell whether it refuses fields that can be left out, and have them left out."""
+        # Another request may have learned of them meanwhile: what counts is what was sent.
         unknown = refusal.unknown_fields(can_be_left_out(body))
-        new = [name for name in unknown if name not in self._access.unknown_fields]
-        self._access.unknown_fields |= set(new)
-        return bool(new)
+        self._access.unknown_fields |= set(unknown)
+        return bool(unknown)
 
     def note_left_out(self) -> None:
         """Remark which of the caller's fields the engine does not take."""
