@@ -65,6 +65,8 @@ class FakeEngine:
     dies_of: str = "the model has died"
     breaks_after: int | None = None
     """It closes the connection after so many words."""
+    breaks_in_figures: bool = False
+    """It closes the connection in the middle of the usage, behind the end of the text."""
     hangs_after: int | None = None
     """It sends nothing any more after so many words."""
     is_whole: bool = False

@@ -106,6 +106,9 @@ async def _send_stream(
         if words == engine.hangs_after:
             await _until_left(engine, reader)
             return
+        if engine.breaks_in_figures and "usage" in chunk:
+            writer.write(engine.event(chunk)[:30])
+            return
         writer.write(engine.event(chunk))
         await writer.drain()
         delta = (chunk.get("choices") or [{}])[0].get("delta") or {}

@@ -1,7 +1,9 @@
 """A reply by an engine of which nothing is known but its URL."""
 
+from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from llama_mcp.llama_server.ready_server import PromptTooLongError
@@ -26,6 +28,7 @@ from tests.support.processes import until
         {"sends_done": False},
         {"is_whole": True},
         {"tells_usage": False},
+        {"breaks_in_figures": True},
     ],
 )
 async def test_a_reply_is_whole_whatever_the_shape_of_its_stream(
@@ -90,6 +93,22 @@ async def test_a_field_that_is_refused_is_left_out_once_and_for_all_and_told(
     assert remote.fake.chats()[-1].body["temperature"] == 0.5
 
 
+async def test_requests_at_once_all_leave_out_a_field_that_is_refused(
+    open_remote: OpenRemote,
+) -> None:
+    remote = await open_remote(FakeEngine(refuses_fields=frozenset({"top_k"})))
+    server = await remote.engine.ready_server()
+    texts: list[str] = []
+
+    async def ask() -> None:
+        texts.append(text_of(await chunks_of(server, top_k=5)))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(ask)
+    assert texts == [SENTENCE] * 4
+
+
 async def test_max_tokens_is_sent_by_its_newer_name_where_that_is_wanted(
     open_remote: OpenRemote,
 ) -> None:
@@ -126,6 +145,27 @@ async def test_an_engine_that_asks_for_long_is_not_asked_again_until_then(
     with pytest.raises(RemoteBusyError, match=r"Call again in \d+ s"):
         await chunks_of(server)
     assert len(remote.fake.chats()) == 1
+
+
+async def test_an_engine_that_asks_for_a_year_is_asked_again_within_an_hour(
+    open_remote: OpenRemote,
+) -> None:
+    busy = Refusal(429, {"error": {"message": "quota"}}, {"Retry-After": "31536000"})
+    remote = await open_remote(FakeEngine(refusals=[busy]))
+    server = await remote.engine.ready_server()
+    with pytest.raises(RemoteBusyError, match="Call again in 3600 s"):
+        await chunks_of(server)
+
+
+async def test_a_key_that_an_error_in_the_stream_repeats_is_not_told(
+    open_remote: OpenRemote, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("sk-very-secret")
+    fake = FakeEngine(key="sk-very-secret", error_after=1, dies_of="sk-very-secret has expired")
+    remote = await open_remote(fake, key_file=tmp_path / "key")
+    with pytest.raises(RemoteRequestError, match=r"\[key\] has expired") as refusal:
+        await chunks_of(await remote.engine.ready_server())
+    assert "very-secret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +213,19 @@ async def test_a_refusal_that_tells_no_numbers_makes_the_window_smaller(
     with pytest.raises(PromptTooLongError):
         await chunks_of(server, messages=[{"role": "user", "content": "x" * 12000}])
     assert 3000 < server.slot_ctx_size < 4000
+    assert remote.engine.last_look().ctx_size_source == "guess"
+
+
+async def test_an_engine_that_is_started_anew_with_another_window_has_that(
+    open_remote: OpenRemote,
+) -> None:
+    remote = await open_remote(FakeEngine("vllm", window=100))
+    server = await remote.engine.ready_server()
+    with pytest.raises(PromptTooLongError):
+        await chunks_of(server, messages=[{"role": "user", "content": "x" * 4000}])
+    remote.fake.window = 9000
+    look = await remote.engine.look(max_age_seconds=0)
+    assert (look.ctx_size, look.ctx_size_source) == (9000, "told")
 
 
 @pytest.mark.parametrize(

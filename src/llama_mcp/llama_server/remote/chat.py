@@ -121,6 +121,7 @@ class Chat:
         """Tell whether it refuses fields that can be left out, and have them left out."""
         # Another request may have learned of them meanwhile: what counts is what was sent.
         unknown = refusal.unknown_fields(can_be_left_out(body))
+        unknown = [n for n in unknown if n not in self._access.unknown_fields]
         self._access.unknown_fields |= set(unknown)
         return bool(unknown)
 
@@ -147,13 +148,15 @@ class Chat:
         except RefusedInStreamError as error:
             # What has come of a reply is kept; the prompt was not too long for it.
             tell = access.error_of if figures.has_text else self._error_of
-            raise tell(error.refusal, self._body) from error
+            raise tell(access.http.without_key(error.refusal), self._body) from None
         except BrokenStreamError as error:
             access.doubt()
-            raise RemoteLostError(access.url, str(error)) from error
+            if not figures.is_ended:  # else only figures are lost
+                raise RemoteLostError(access.url, str(error)) from error
         except RemoteLostError:
             access.doubt()
-            raise
+            if not figures.is_ended:
+                raise
         access.has_timings = figures.has_timings
         if own := figures.own_timings():
             yield own

@@ -8,7 +8,7 @@ only, where it sees nothing of what is said; plain HTTP goes straight to the eng
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -171,6 +171,12 @@ class RemoteHttp:
         url = self.base.of(path)
         async with client.stream(method, url, content=content, headers={**headers, **own}) as it:
             yield it
+
+    def without_key(self, refusal: Refusal) -> Refusal:
+        """Return what a stream says without the key, which some repeat; of answers it is done."""
+        key = self._key_file.last if self._key_file else None
+        message, text = (without_key(each, key) for each in (refusal.message, refusal.text))
+        return replace(refusal, message=message, text=text)
 
     async def _open(self) -> "httpx2.AsyncClient":
         import httpx2

@@ -20,6 +20,11 @@ class KeyFile:
         self._mark: tuple[int, int, int] | None = None
         self._key = ""
 
+    @property
+    def last(self) -> str:
+        """The key as it was read last; empty before."""
+        return self._key
+
     def read(self) -> str:
         """Return the key; it looks at a disk, and reads what has changed since the last look.
 
