@@ -121,7 +121,6 @@ class Chat:
         """Tell whether it refuses fields that can be left out, and have them left out."""
         # Another request may have learned of them meanwhile: what counts is what was sent.
         unknown = refusal.unknown_fields(can_be_left_out(body))
-        unknown = [n for n in unknown if n not in self._access.unknown_fields]
         self._access.unknown_fields |= set(unknown)
         return bool(unknown)
 
