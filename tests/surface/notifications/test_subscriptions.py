@@ -10,10 +10,11 @@ import anyio
 import pytest
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
+from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import ResourceListChangedNotification, ResourceUpdatedNotification
 
-from llama_mcp.surface.notifications.subscriptions import Subscriptions
+from llama_mcp.surface.notifications.subscriptions import MOST_URIS, Subscriptions
 from llama_mcp.surface.resources.uris import LOG, SESSIONS, STATUS
 from tests.support.processes import until
 
@@ -101,6 +102,25 @@ async def test_a_resource_is_heard_as_long_as_somebody_listens(
                 assert subscriptions.heard() == {LOG, STATUS}
             await until(lambda: subscriptions.heard() == {STATUS}, "the second listener is gone")
         await until(lambda: not subscriptions.heard(), "the first listener is gone")
+
+
+async def test_nobody_listens_to_more_than_can_be_watched_and_nothing_is_left_of_who_did(
+    server: MCPServer[Any], subscriptions: Subscriptions
+) -> None:
+    uris = [f"llama://models/{number}/status" for number in range(MOST_URIS + 1)]
+    async with Client(server, mode="auto") as client:
+        with pytest.raises(MCPError, match="too many to listen to"):
+            async with client.listen(resource_subscriptions=uris):
+                pass
+        async with client.listen(resource_subscriptions=uris[1:]):
+            assert len(subscriptions.heard()) == MOST_URIS
+        await until(lambda: not subscriptions.heard(), "it listens no more")
+    assert not subscriptions._listened, "or it grows for ever"
+    async with listening(server, *uris[1:], uris[1]) as legacy:
+        with pytest.raises(MCPError, match="too many to listen to"):
+            await legacy.client.subscribe_resource(uris[0])
+        await legacy.client.unsubscribe_resource(uris[1])
+        await legacy.client.subscribe_resource(uris[0])
 
 
 async def test_one_that_listens_to_the_list_of_resources_hears_of_sessions(

@@ -38,6 +38,8 @@ from llama_mcp.surface.scopes import check, scope_of_uri
 MODERN = "2026-07-28"
 # A turn begins with a change, and its first text goes first. What changes meanwhile is told once.
 LATER_SECONDS = 0.05
+# Of one listener. Watchers look at each a few times a second: a million would stand still for all.
+MOST_URIS = 200
 # What sending to a client that has gone raises.
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 
@@ -112,7 +114,9 @@ class Subscriptions:
             with self._listening(_listened_uris(ctx)):
                 return await call_next(ctx)
         if ctx.method == "resources/subscribe":
-            self._client(ctx).uris.add(_uri(ctx))
+            client, uri = self._client(ctx), _uri(ctx)
+            _check_count(len(client.uris | {uri}))
+            client.uris.add(uri)
             self._wake_watchers()
             return {}
         if ctx.method == "resources/unsubscribe":
@@ -225,7 +229,8 @@ class Subscriptions:
         try:
             yield
         finally:
-            self._listened.subtract(uris)
+            # What nobody listens to any more is forgotten, not counted as 0.
+            self._listened -= Counter(uris)
 
 
 def _listened_uris(ctx: ServerRequestContext[Any, Any]) -> list[str]:
@@ -237,9 +242,17 @@ def _listened_uris(ctx: ServerRequestContext[Any, Any]) -> list[str]:
         return []
     uris = notifications.get("resourceSubscriptions")
     named = [uri for uri in uris if isinstance(uri, str)] if isinstance(uris, list) else []
+    _check_count(len(named))
     listened = [uri for uri in named if current_caller().may(scope_of_uri(uri))]
     # The list of resources changes when sessions come or go.
     return [*listened, SESSIONS] if notifications.get("resourcesListChanged") else listened
+
+
+def _check_count(uris: int) -> None:
+    if uris > MOST_URIS:
+        raise MCPError(
+            INVALID_PARAMS, f"{uris} resources are too many to listen to; take at most {MOST_URIS}"
+        )
 
 
 def _uri(ctx: ServerRequestContext[Any, Any]) -> str:
