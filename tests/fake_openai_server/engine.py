@@ -44,6 +44,8 @@ class FakeEngine:
     models: tuple[str, ...] = ("some-model",)
     key: str | None = None
     prefix: str = ""
+    loads: int = 0
+    """To so many questions for its models it says that it is loading one."""
     replies: str = SENTENCE
     refusals: list[Refusal] = field(default_factory=list)
     """For the next requests to chat."""
@@ -87,6 +89,9 @@ class FakeEngine:
         if self.key and needs_key and request.headers.get("authorization") != f"Bearer {self.key}":
             given = request.headers.get("authorization", "none")
             return _refused(401, f"Incorrect API key provided: {given}")
+        if path == MODELS and self.loads > 0:
+            self.loads -= 1
+            return _refused(503, "Loading model")
         if path == MODELS:
             return Refusal(200, {"object": "list", "data": [self._listed(m) for m in self.models]})
         if path == TOKENIZE and self.behaves_as == "vllm":

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.llama_server.left_replies import LeftRunReplies
 from llama_mcp.llama_server.ready_server import ANY_SERVER, WantedServer
 from llama_mcp.llama_server.remote.engine import RemoteEngine
@@ -47,7 +48,7 @@ class RemoteRoom:
         self, message: str, session_id: str | None = None, **request: Any
     ) -> ChatReply:
         turn = await self.in_flight.take_turn(
-            ChatRequest(message=message, session_id=session_id, **request)
+            ChatRequest(message=message, owner=LOCAL_OWNER, session_id=session_id, **request)
         )
         await until(lambda: turn.is_over, "the turn is over")
         assert turn.error is None, turn.error

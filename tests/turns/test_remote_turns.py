@@ -34,6 +34,17 @@ async def test_a_turn_is_archived_with_figures_of_our_own(open_remote_room: Open
     assert not reply.notes
 
 
+async def test_a_model_that_is_known_once_it_has_loaded_is_archived_by_its_name(
+    open_remote_room: OpenRoom,
+) -> None:
+    async with open_remote_room(FakeEngine(loads=2)) as room:
+        reply = await room.complete("Hello")
+        turn = await room.services.archive.last_turn(reply.session_id, owner=LOCAL_OWNER)
+        assert (turn.model, turn.reply) == ("some-model", SENTENCE)
+        again = await room.complete("And again", reply.session_id)
+    assert again.receipt.cache_miss is None
+
+
 async def test_a_history_over_the_window_is_cut_and_its_guesses_are_told(
     open_remote_room: OpenRoom,
 ) -> None:

@@ -31,6 +31,8 @@ async def await_model(
 
     ready = await server.when_ready(tell)
     reply.begin()
+    # An engine elsewhere may name its model only now.
+    reply.model = ready.model
     if sampling.json_schema is not None:
         await check_taken(ready, sampling)
     return ready

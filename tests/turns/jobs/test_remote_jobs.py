@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.files.border import FileBorder
 from llama_mcp.sessions.records import TurnStatus
 from llama_mcp.turns.jobs.beginning import Jobs
@@ -16,7 +17,7 @@ PROSE = "It was a quiet day. Nobody said a word, and the river went on.\n"
 
 
 async def job_over(room: RemoteRoom, folder: Path, **asked: Any) -> Job:
-    request = JobRequest(instruction="Sum it up.", files=["*.md"], **asked)
+    request = JobRequest(instruction="Sum it up.", owner=LOCAL_OWNER, files=["*.md"], **asked)
     jobs = Jobs(room.in_flight, room.servers, room.services.archive)
     job = await jobs.begin(request, FileBorder((folder,), (folder,), folder))
     await until(lambda: job.is_over, "the job is over")
