@@ -9,7 +9,6 @@ Its queue has room for two connections. So of one that is silent the connection 
 next look waits on it: many looks do not fill the queue.
 """
 
-import select
 import socket
 import threading
 import time
@@ -108,8 +107,14 @@ class _Worker:
 
     def _look(self, patience_seconds: float) -> WorkerLook:
         if self._waiting is not None:
-            if not select.select([self._waiting], [], [], _THAW_SECONDS)[0]:
+            self._waiting.settimeout(_THAW_SECONDS)
+            # Not select, which takes no descriptor above 1023: a server of many clients has more.
+            try:
+                self._waiting.recv(1)
+            except TimeoutError:
                 return WorkerLook(self._address, IS_SILENT)
+            except OSError:  # it is closed: asked anew, it is seen why
+                pass
             self._waiting.close()
             self._waiting = None
         looks = [self._ask(patience_seconds)]
