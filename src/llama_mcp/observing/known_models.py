@@ -88,15 +88,16 @@ class KnownModels:
 
     async def check_is_name(self, text: str) -> None:
         """Raise a LlamaMCPError for a text that names no model; what is only a path names none."""
-        started = await self._engines.own.started_models()
-        known = [*started, *await self._engines.elsewhere.names()]
-        if text.strip().casefold() not in map(str.casefold, known):
-            await anyio.to_thread.run_sync(self._check_is_name, text)
-
-    def _check_is_name(self, text: str) -> None:
         from llama_mcp.models.naming import check_is_name
 
-        check_is_name(text, self._library)
+        started = map(str.casefold, await self._engines.own.started_models())
+        if text.strip().casefold() in started or await self._engines.is_elsewhere(text):
+            return
+        try:
+            await anyio.to_thread.run_sync(check_is_name, text, self._library)
+        except ModelUnusableError:
+            await self._engines.elsewhere.check_reached()  # else nobody knows what it has
+            raise
 
     async def names(self, part: str) -> tuple[str, ...]:
         """Return the names that begin with a text, then those that contain it."""

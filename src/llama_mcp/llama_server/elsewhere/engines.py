@@ -147,6 +147,13 @@ class EnginesElsewhere:
         engine = self._engine(target_of_settings(self._settings))
         return names_of(engine, await engine.look(max_age_seconds=NAMES_AGE_SECONDS))
 
+    async def check_reached(self) -> None:
+        """Raise what keeps the engine at LLAMA_MCP_URL from telling its models, if anything."""
+        if self._settings.url is not None:
+            look = await self._engine(target_of_settings(self._settings)).look()
+            if look.problem is not None:
+                raise look.problem
+
     async def ready_server(self, engine: "RemoteEngine") -> "RemoteServer":
         """Return what stands for an engine in a turn; raises as RemoteEngine.ready_server."""
         server = await engine.ready_server()
@@ -224,11 +231,8 @@ class EnginesElsewhere:
             return
         if await anyio.to_thread.run_sync(self._is_here, name):
             return
-        own = self._engine(target_of_settings(self._settings))
-        look = await own.look()
-        if look.problem is not None:
-            raise look.problem
-        raise UnknownModelError(name, names_of(own, look))
+        await self.check_reached()
+        raise UnknownModelError(name, await self.names())
 
     async def _entry(self, name: str | None) -> Entry | None:
         """Return the entry that a name means; of a wrong file of models those tell who need it."""
