@@ -18,7 +18,9 @@ async def test_both_eras_are_told_of_prompts(llama_mcp: LlamaMCP) -> None:
         greeting = (await client.answer(await client.ask("initialize", **INITIALIZE)))["result"]
         assert greeting["capabilities"] == CAPABILITIES
     async with raw_client(llama_mcp) as client:
-        assert (await client.discover())["result"]["capabilities"] == CAPABILITIES
+        told = (await client.discover())["result"]["capabilities"]
+    # MCP Apps: the initialize era has no place for it, and hosts look at the tools.
+    assert told == CAPABILITIES | {"extensions": {"io.modelcontextprotocol/ui": {}}}
 
 
 async def test_no_era_is_told_of_prompts_when_none_is_offered(llama_mcp: LlamaMCP) -> None:

@@ -39,7 +39,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._connection: Connection | None = None
+        self._held: Connection | None = None
         self.is_aborted = False
 
     def use(self, connection: Connection) -> None:
@@ -49,7 +49,7 @@ class Exchange:
             AbortedError: It was aborted before.
         """
         with self._lock:
-            self._connection = connection
+            self._held = connection
             if self.is_aborted:
                 connection.close()
                 raise AbortedError
@@ -57,14 +57,14 @@ class Exchange:
     def leave(self) -> None:
         """Be done with its connection."""
         with self._lock:
-            self._connection = None
+            self._held = None
 
     def abort(self) -> None:
         """End it at once. To the server the connection is closed."""
         with self._lock:
             self.is_aborted = True
-            if self._connection:
-                self._connection.abort()
+            if self._held:
+                self._held.abort()
 
 
 class Response:
@@ -76,7 +76,7 @@ class Response:
         self.head = head
         self._reader = reader
         self._body = reader.body(head)
-        self._connection = connection
+        self._held = connection
         self._exchange = exchange
 
     def messages(self) -> "Iterator[bytes]":
@@ -103,16 +103,16 @@ class Response:
     def finish(self, connections: Connections) -> None:
         """Read the end, if it is there, and keep the connection for the next request."""
         try:
-            self._connection.set_patience(_END_SECONDS)
+            self._held.set_patience(_END_SECONDS)
             whole(self._body, _MOST_ERROR_BYTES)
-            self._connection.set_patience()
+            self._held.set_patience()
         except (BadResponseError, EndOfResponseError, OSError):
             self._reader.is_whole = False
         self._exchange.leave()
         if self._reader.is_whole and not self._exchange.is_aborted:
-            connections.give_back(self._connection)
+            connections.give_back(self._held)
         else:
-            self._connection.close()
+            self._held.close()
 
 
 class Server:

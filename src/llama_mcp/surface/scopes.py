@@ -13,6 +13,7 @@ from llama_mcp.callers import LOCAL, Caller, Scope
 from llama_mcp.copied_text import plain_text
 from llama_mcp.errors import PLAIN_WORDS, ModelIsNoNameError, ScopeNeededError, Step, Words
 from llama_mcp.settings import Settings
+from llama_mcp.surface.apps import PAGE
 from llama_mcp.surface.failures import words_for
 from llama_mcp.surface.resources.uris import (
     CONFIG,
@@ -84,6 +85,7 @@ MODEL_PARAMETERS: Mapping[str, str] = {
 
 # Resources by their URIs, or by their templates.
 RESOURCE_SCOPES: Mapping[str, Scope] = {
+    PAGE: Scope.CHAT,
     STATUS: Scope.CHAT,
     CONFIG: Scope.CHAT,
     METRICS: Scope.CHAT,

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { load } from "./page.mjs";
 
 const { HostCalls, take } = await load("host_link.js");
-const { events } = await load("http_link.js");
+const { connectByHttp, events } = await load("http_link.js");
 const { ToolError, outcome } = await load("results.js");
 const { converse } = await load("chat_box.js");
 const { nextTab } = await load("tabs.js");
@@ -26,6 +26,13 @@ test("events are read however the bytes are cut", async () => {
   const expected = [{ a: 1 }, { b: "ü" }];
   assert.deepEqual(await all([text]), expected);
   assert.deepEqual(await all([...text]), expected);
+});
+
+test("a key that is no longer valid is told as that", async (run) => {
+  const refusal = () => Response.json({ error: "a token is needed" }, { status: 401 });
+  run.mock.method(globalThis, "fetch", async () => refusal());
+  const link = await connectByHttp({ name: "page", version: "1" }, "old");
+  await assert.rejects(link.call("status"), /The key of this page is no longer valid/);
 });
 
 test("a question to the host is settled by its answer, a refusal, or the time", async () => {

@@ -70,7 +70,8 @@ export async function connectByHttp(about, key) {
     });
     if (response.status >= 400 && !isJson(response)) throw new Error(problemOf(response));
     const answer = await answerIn(response, id, onText);
-    if (answer.error) throw new Error(answer.error.message);
+    // Words without a code are of what stands before MCP: no key, another host, the end.
+    if (answer.error) throw new Error(answer.error.message ?? problemOf(response));
     return outcome(answer.result);
   };
   return { kind: "http", place: "this browser", call, streams: true, openLink: null, tellModel: null, show: null };
