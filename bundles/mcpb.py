@@ -10,7 +10,7 @@ from typing import Any
 
 from bundles.facts import OPTIONS, Facts, Option
 from bundles.payload import MAIN, launch_arguments
-from llama_mcp.toolsets import TOOLS
+from llama_mcp.toolsets import PAGE_TOOLS, TOOLS
 
 MANIFEST = "manifest.json"
 
@@ -40,7 +40,7 @@ def manifest(facts: Facts) -> dict[str, Any]:
                 "env": {option.variable: f"${{user_config.{option.name}}}" for option in OPTIONS},
             },
         },
-        "tools": [{"name": name} for name in sorted(TOOLS)],
+        "tools": [{"name": name} for name in sorted(TOOLS - PAGE_TOOLS)],
         "tools_generated": False,
         "prompts_generated": True,
         "user_config": {option.name: _asked(option) for option in OPTIONS},

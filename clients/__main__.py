@@ -28,6 +28,7 @@ from clients.trials.verdict import Attempt, is_final, remarks
 from clients.trials.yardstick import measured_seconds
 from llama_mcp.settings import Settings
 from llama_mcp.surface.server import build_server
+from llama_mcp.toolsets import PAGE_TOOLS
 
 ROOT = Path(__file__).parent.parent
 COMMAND = str(Path(sys.executable).with_name("llama-mcp"))
@@ -218,9 +219,9 @@ def main(wanted: str = "") -> int:
 
 
 def tool_names() -> frozenset[str]:
-    """Return the names of all our tools."""
+    """Return the names of our tools, but of those that only a client with apps is told of."""
     tools = anyio.run(build_server(Settings()).list_tools)
-    return frozenset(tool.name for tool in tools)
+    return frozenset(tool.name for tool in tools) - PAGE_TOOLS
 
 
 if __name__ == "__main__":

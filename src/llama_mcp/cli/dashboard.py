@@ -55,7 +55,8 @@ def run(arguments: Namespace) -> int:
         server = build_server(settings)
         app = HttpApp(server, key.caller_of, Hosts(address), routes=[page_route()])
         shown_at = address_of(f"http://{address.with_port(bound.getsockname()[1])}", key)
-        terminal.line(shown_at)
+        # At once, also into a pipe: whoever started us waits for it.
+        terminal.write(f"{shown_at}\n")
         if not arguments.no_browser:
             door = stack.enter_context(door_to(shown_at, settings.state_dir))
             # A browser in a terminal, such as w3m, stays until it is left.

@@ -46,7 +46,8 @@ async def check_machine() -> MachineChecks:
     Raises:
         ChecksFailedError: it took too long, or said nothing that can be read.
     """
-    command = [sys.executable, "-m", "llama_mcp", "doctor", "--json"]
+    # -P: nothing is imported from the working folder, which is a client's project.
+    command = [sys.executable, "-P", "-m", "llama_mcp", "doctor", "--json"]
     try:
         with anyio.fail_after(LIMIT_SECONDS):
             done = await anyio.run_process(

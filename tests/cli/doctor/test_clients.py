@@ -60,7 +60,7 @@ def test_entries_of_every_form_are_found_and_launched(llama_mcp: LlamaMCP, home:
     assert not examined.of("client"), examined.of("client")
     works = [line for line in told if "works as it is started there: first answer" in line]
     assert [line.partition(" (")[0] for line in works] == ["Cursor", "Codex", "opencode"]
-    assert "MCP 2025-06-18, 18 tools, left " in works[1]
+    assert "MCP 2025-06-18, 19 tools, left " in works[1]
     assert any("Codex (user, `local`): " in line for line in told)
     assert any("HF_TOKEN=(not shown)" in line for line in told)
     assert any("sets LLAMA_MCP_CTX_SIZE=9" in line for line in told)

@@ -43,7 +43,7 @@ async def test_the_installed_command_is_proved(
     proof = await prove(launch_of(llama_mcp, era), on_line=told.append)
     assert proof.is_proved, proof.problem
     assert proof.lines == tuple(told)
-    beginnings = ["first answer after", "18 tools", "tiny ready after", "a reply of 16 tokens"]
+    beginnings = ["first answer after", "19 tools", "tiny ready after", "a reply of 16 tokens"]
     beginnings += ["stopped after", "left ", "nothing was left behind"]
     assert len(told) == len(beginnings), told
     assert all(line.startswith(each) for line, each in zip(told, beginnings, strict=True)), told

@@ -62,12 +62,15 @@ def environment(llama_mcp: LlamaMCP, **more: str) -> dict[str, str] | None:
 
 
 @asynccontextmanager
-async def showing(llama_mcp: LlamaMCP, *arguments: str, **more: str) -> AsyncIterator[Shown]:
+async def showing(
+    llama_mcp: LlamaMCP, *arguments: str, cwd: Path | None = None, **more: str
+) -> AsyncIterator[Shown]:
     process = await anyio.open_process(
         [*llama_mcp.command, "dashboard", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=None,
+        cwd=cwd,
         env=environment(llama_mcp, **more),
     )
     assert process.stdout is not None
@@ -150,8 +153,16 @@ async def test_a_look_tells_what_goes_on_and_the_next_one_what_came_since(shown:
     assert second["samples"] and "ended" not in third
 
 
-async def test_the_checks_are_those_of_doctor(shown: Shown) -> None:
-    async with shown.connect() as connection:
+async def test_the_checks_are_those_of_doctor_whatever_lies_in_the_working_folder(
+    llama_mcp: LlamaMCP, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    (project / "llama_mcp").mkdir(parents=True)
+    (project / "llama_mcp" / "__main__.py").write_text("raise SystemExit(7)")
+    async with (
+        showing(llama_mcp, "--no-browser", cwd=project) as shown,
+        shown.connect() as connection,
+    ):
         checks = await connection.call("dashboard_checks")
     topics = {finding["topic"] for finding in checks["findings"]}
     assert len(topics) > 5 and {finding["level"] for finding in checks["findings"]} >= {"ok"}

@@ -9,6 +9,7 @@ from llama_mcp.cli.proof.conversation import Conversation, Json
 from llama_mcp.cli.proof.launch import Launch
 from llama_mcp.cli.proof.problem import REPORT, NotProvedError
 from llama_mcp.reading_settings import read_settings
+from llama_mcp.toolsets import PAGE_TOOLS
 from llama_mcp.wording import counted
 
 Tell = Callable[[str], None]
@@ -40,7 +41,8 @@ async def list_tools(
     conversation: Conversation, environment: Mapping[str, str], tell: Tell
 ) -> frozenset[str]:
     """Return the tools that are offered: all that the settings let it offer."""
-    wanted = read_settings(environment).offered_tools
+    # A proof shows no page: of the tools for one it is not told.
+    wanted = read_settings(environment).offered_tools - PAGE_TOOLS
     offered = await conversation.tools(_LIST_SECONDS)
     if missing := sorted(wanted - offered):
         raise NotProvedError(

@@ -138,11 +138,11 @@ def _parsed(message: bytes) -> Iterator[tuple[_Ends, WorkerConnection]]:
     while len(rest) >= 4:
         length, kind = struct.unpack_from("=HH", rest)
         if kind == _INFO:
-            yield (near, far), _connection(rest[4:length])
+            yield (near, far), _connection_of(rest[4:length])
         rest = rest[max(4, (length + 3) & ~3) :]
 
 
-def _connection(facts: bytes) -> WorkerConnection:
+def _connection_of(facts: bytes) -> WorkerConnection:
     def number(place: int) -> int:
         return int(struct.unpack_from("=I", facts, place)[0]) if len(facts) >= place + 4 else 0
 
