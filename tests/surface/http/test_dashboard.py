@@ -1,5 +1,6 @@
 """The dashboard's page as the person whose machine this is gets it, and as nobody else does."""
 
+import asyncio
 import json
 import re
 import stat
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import anyio
 import httpx2
@@ -17,9 +19,13 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from starlette.types import Receive, Scope, Send
 
 from llama_mcp.dashboard.assemble import content_security_policy
+from llama_mcp.surface.http.address import Address, listening_at
+from llama_mcp.surface.http.app import HttpApp
 from llama_mcp.surface.http.page import OneKey, door_to
+from llama_mcp.surface.http.serving import listener_for, serve_until_cancelled
 from tests.support.client_process import Connection, LlamaMCP, text_of
 from tests.support.processes import PATIENCE_SECONDS, until
 
@@ -243,6 +249,26 @@ async def test_a_client_over_stdio_that_shows_no_page_has_it_opened_in_the_brows
             seen = await page.call("dashboard_snapshot")
             assert seen["status"]["state"] == "ready"
     assert not list(llama_mcp.home.rglob("dashboard-*.html"))
+
+
+@pytest.mark.posix
+async def test_a_page_that_is_cancelled_leaves_no_socket_to_the_event_loop() -> None:
+    async def answer(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        answering.set()
+        await anyio.sleep_forever()
+
+    answering, loop = anyio.Event(), asyncio.get_running_loop()
+    listener = listener_for(cast(HttpApp, answer))
+    with listening_at(Address("127.0.0.1", 0)) as bound:
+        number = bound.fileno()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(serve_until_cancelled, listener, bound)
+            async with await anyio.connect_tcp("127.0.0.1", bound.getsockname()[1]) as stream:
+                await stream.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                await answering.wait()
+                tasks.cancel_scope.cancel()
+        assert not loop.remove_reader(number), "the next file of that number would be taken for it"
+    await until(lambda: not listener.server_state.tasks, "no request is left without an owner")
 
 
 async def have_session_of(connection: Connection) -> str:

@@ -17,7 +17,7 @@ from llama_mcp.settings import Settings
 from llama_mcp.surface.http.address import Address, Hosts, listening_at
 from llama_mcp.surface.http.app import HttpApp
 from llama_mcp.surface.http.page import OneKey, address_of, door_to, page_route
-from llama_mcp.surface.http.serving import listener_for
+from llama_mcp.surface.http.serving import listener_for, serve_until_cancelled
 from llama_mcp.surface.server import build_server
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class PageOnDemand:
             app = HttpApp(server, key.caller_of, Hosts(address), routes=[page_route()])
             async with app.lifespan():
                 task_status.started(f"{url}/")
-                await listener_for(app).serve([bound])
+                await serve_until_cancelled(listener_for(app), bound)
 
     def _forget(self) -> None:
         self._door = None

@@ -62,6 +62,20 @@ def listener_for(app: HttpApp) -> uvicorn.Server:
     return _Server(config)
 
 
+async def serve_until_cancelled(listener: uvicorn.Server, bound: socket.socket) -> None:
+    """Serve until it is cancelled, and leave nothing open: uvicorn does so only when asked to end.
+
+    Closed beneath the event loop, the socket would leave its number to one that is watched in vain.
+    """
+    try:
+        await listener.serve([bound])
+    finally:
+        for each in getattr(listener, "servers", ()):  # none before it has begun
+            each.close()
+        for task in listener.server_state.tasks:
+            task.cancel()
+
+
 async def serve_http(
     app: HttpApp,
     server: LlamaMCPServer,
