@@ -208,10 +208,12 @@ class Observer:
         return replace(reading, figures=reading.figures.model_copy(update={"model": model}))
 
     async def _turns_with(self, seen: "State | None") -> "list[Turn | Job]":
-        """Return the turns of this process that are not over, but those of other models' runs."""
+        """Return the turns of this process, but those of other runs and of engines elsewhere."""
         turns = self._open_turns()
         states = await self._engines.own.observe_all() if turns else []
+        is_elsewhere = self._engines.elsewhere.serves
         others = {state.run.name for state in states if seen is None or state.run != seen.run}
+        others |= {turn.serving_id for turn in turns if is_elsewhere(turn.serving_id)}
         return [turn for turn in turns if turn.serving_id not in others]
 
     def _open_turns(self) -> "list[Turn | Job]":

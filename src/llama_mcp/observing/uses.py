@@ -75,5 +75,6 @@ def with_own_clients(status: ServerStatus, own: "Sequence[Turn | Job]") -> Serve
         each.model_copy(update={"clients": counted(each.name, each.clients)})
         for each in status.models or []
     ]
-    clients = counted(status.model, status.clients)
+    # Who uses an engine that somebody else runs holds no lease.
+    clients = status.clients if status.remote else counted(status.model, status.clients)
     return status.model_copy(update={"clients": clients, "models": rows or status.models})

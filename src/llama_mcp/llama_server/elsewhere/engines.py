@@ -166,6 +166,10 @@ class EnginesElsewhere:
         server = self._served.get(engine.target)
         return server is not None and server.serving_id == serving_id
 
+    def serves(self, serving_id: str) -> bool:
+        """Tell whether a turn of this process has any of them."""
+        return any(server.serving_id == serving_id for server in self._served.values())
+
     async def are_named(self) -> bool:
         """Tell whether the operator's file has entries with a URL."""
         return bool(await anyio.to_thread.run_sync(self._entries))
