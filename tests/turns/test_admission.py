@@ -77,6 +77,24 @@ async def test_tokens_that_were_read_and_written_count_and_cached_ones_do_not(
         pass
 
 
+@pytest.mark.parametrize(
+    ("reply", "usage", "tokens"),
+    [
+        ("a" * 80, Usage(prompt_tokens=100, cached_tokens=60), 40 + 20),  # it was stopped
+        ("a" * 80, Usage(), 3 + 20),  # the engine tells nothing
+        ("", Usage(), 0),  # nothing was generated
+    ],
+)
+async def test_of_a_reply_without_figures_its_texts_count(
+    archive: Archive, reply: str, usage: Usage, tokens: int
+) -> None:
+    begun = await archive.begin_turn(None, "a message", owner="ann")
+    ending = TurnEnding(status=TurnStatus.CANCELLED, reply=reply, usage=usage)
+    await archive.end_turn(begun.session.session_id, begun.turn, ending)
+    spent = await archive.spent_since("2000-01-01T00:00:00.000Z", owner="ann")
+    assert spent.total == tokens
+
+
 async def test_a_session_that_is_deleted_frees_no_tokens(archive: Archive) -> None:
     session_id = await spend(archive, "ann", Usage(prompt_tokens=10, completion_tokens=10))
     await archive.delete_session(session_id, owner="ann")
