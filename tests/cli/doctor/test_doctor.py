@@ -45,7 +45,7 @@ def test_a_healthy_set_up_has_no_fault_and_is_left_as_it_is(llama_mcp: LlamaMCP)
     assert healthy.of("model", "ok")[-1].startswith("the default is tiny (chat, 0.3 MiB), ")
     steps = healthy.of("start", "ok")
     assert [line.split()[0] for line in steps] == [
-        *("first", "18", "tiny", "a", "stopped", "left", "nothing")
+        *("first", "19", "tiny", "a", "stopped", "left", "nothing")
     ]
 
 
