@@ -55,7 +55,7 @@ async def test_a_quick_proof_starts_no_model(llama_mcp: LlamaMCP, temporary: Pat
     launch = launch_of(llama_mcp.having(MODEL_PATH="/no/such/model.gguf"))
     proof = await prove(launch, is_quick=True)
     assert proof.is_proved, proof.problem
-    assert [line.split()[0] for line in proof.lines] == ["first", "18", "left", "nothing"]
+    assert [line.split()[0] for line in proof.lines] == ["first", "19", "left", "nothing"]
 
 
 async def test_tools_that_the_entry_leaves_out_are_not_missed(
