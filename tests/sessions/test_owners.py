@@ -24,7 +24,9 @@ from llama_mcp.sessions.sqlite.migrations import MIGRATIONS
 from llama_mcp.sessions.sqlite.reading import Before
 from llama_mcp.sessions.sqlite.searching import search_sessions
 from llama_mcp.sessions.sqlite.store import Store
+from llama_mcp.sessions.texts import utc_now
 from tests.sessions.talk import start_writer
+from tests.support.processes import until
 from tests.support.quick import often
 
 OWNERS = (LOCAL_OWNER, "alice", "bob")
@@ -268,6 +270,8 @@ async def test_the_pieces_of_a_job_that_broke_off_are_those_of_its_owner(archive
 
 async def test_those_who_wait_behind_others_know_how_many_and_not_who(archive: Archive) -> None:
     for owner in ("alice", "alice", "bob"):
+        # No two of them in one millisecond.
+        await until(partial(lambda moment: utc_now() > moment, utc_now()), "time passes")
         begun = await archive.begin_turn(None, "hello", owner=owner, run="run")
     first, *_ = await archive.newest_sessions(10, owner="bob")
     earlier = await archive.earlier_underway(begun.session.session_id, "run")
