@@ -11,7 +11,7 @@ from tests.support.wire import MODERN
 
 ACCEPT = "application/json, text/event-stream"
 NEVER = "zzzz-zzzz-zzzz"
-TOO_LONG = 64 * 1024 * 1024 + 1
+TOO_LONG = 16 * 1024 * 1024 + 1
 Headers = list[tuple[str, str]]
 
 

@@ -24,7 +24,7 @@ from tests.support.processes import PATIENCE_SECONDS
 COUNT = int(os.environ.get("LLAMA_MCP_TEST_HOSTILE_REQUESTS", "300"))
 AT_ONCE = 8
 SECRET = "the words of bob that nobody else may read"
-# Beyond what it has after the first hundred. Bodies of 64 MiB are never read for who sends them so.
+# Beyond what it has after the first hundred. Bodies of 16 MiB are never read for who sends them so.
 MAX_GROWTH_MIB = 40
 
 

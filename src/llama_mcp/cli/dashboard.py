@@ -4,6 +4,7 @@ import gc
 import threading
 import webbrowser
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
 from llama_mcp.cli.display.numbers import whole_number
@@ -57,11 +58,12 @@ def run(arguments: Namespace) -> int:
         shown_at = address_of(f"http://{address.with_port(bound.getsockname()[1])}", key)
         # At once, also into a pipe: whoever started us waits for it.
         terminal.write(f"{shown_at}\n")
+        on_serving: Callable[[], object] = lambda: None
         if not arguments.no_browser:
             door = stack.enter_context(door_to(shown_at, settings.state_dir))
             # A browser in a terminal, such as w3m, stays until it is left.
-            threading.Thread(target=_open, args=(door,), daemon=True).start()
-        anyio.run(serve_http, app, server, bound, key, 0.0)
+            on_serving = threading.Thread(target=_open, args=(door,), daemon=True).start
+        anyio.run(serve_http, app, server, bound, key, 0.0, on_serving)
     return 0
 
 

@@ -80,7 +80,9 @@ class Session:
         version, capabilities = content.get("protocolVersion"), content.get("capabilities")
         self._greeting = greeting
         self._id = session_id if _is_session_id(session_id) else None
-        self._version = version if isinstance(version, str) and version.isascii() else None
+        # It goes into a header.
+        is_header = isinstance(version, str) and version.isascii() and version.isprintable()
+        self._version = version if is_header else None
         self._capabilities = capabilities if isinstance(capabilities, dict) else {}
         self.generation += 1
 

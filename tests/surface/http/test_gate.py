@@ -16,7 +16,7 @@ from tests.support.raw_client import INITIALIZE
 INITIALIZING = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}
 POST = {"Accept": ACCEPT, "Content-Type": "application/json"}
 # More than a body may have.
-TOO_MANY_BYTES = 64 * 1024 * 1024 + 1
+TOO_MANY_BYTES = 16 * 1024 * 1024 + 1
 
 
 async def posted(

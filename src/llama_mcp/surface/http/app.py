@@ -20,8 +20,8 @@ from llama_mcp.surface.http.calls import Calls
 from llama_mcp.surface.http.gate import EXCHANGE, Gate, Verify, is_modern
 from llama_mcp.surface.mcp_server import LlamaMCPServer
 
-# As much as a message over stdio may have.
-MAX_BODY_BYTES = 64 * 1024 * 1024
+# Less than over stdio: many call at once, and each body is held whole.
+MAX_BODY_BYTES = 16 * 1024 * 1024
 # Of clients of the initialize era; each takes some 43 KiB.
 MAX_SESSIONS = 1000
 SESSIONS_OF_ONE_CALLER = 200

@@ -79,6 +79,8 @@ async def _until_ended(
     exchange.is_cancelled = cancel_requested.is_set
     with anyio.CancelScope() as scope:
         exchange.end = scope.cancel
+        if exchange.is_ended:  # while it was on its way
+            scope.cancel()
         return await call_next(ctx)
     raise MCPError(INVALID_REQUEST, "llama-mcp has ended this request")
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import anyio
+import anyio.lowlevel
 import uvicorn
 
 from llama_mcp.surface.http.app import HttpApp
@@ -82,6 +83,7 @@ async def serve_http(
     bound: socket.socket,
     tokens: Tokens,
     grace_seconds: float,
+    on_serving: Callable[[], object] = lambda: None,
 ) -> None:
     """Serve until we are asked to end; asked twice, end at once.
 
@@ -91,6 +93,7 @@ async def serve_http(
         bound: where.
         tokens: who may call.
         grace_seconds: how long replies may go on after we were asked to end.
+        on_serving: called once we hear when we are asked to end.
     """
     listener = listener_for(app)
     was_asked = anyio.Event()
@@ -105,6 +108,8 @@ async def serve_http(
     async with app.lifespan(), anyio.create_task_group() as tasks:
         tasks.start_soon(call_when_asked_to_end, on_asked)
         tasks.start_soon(tokens.watch, app.gate.end_tokens)
+        await anyio.lowlevel.checkpoint()  # the tasks above have begun
+        on_serving()
 
         async def end_when_asked() -> None:
             await was_asked.wait()
