@@ -58,7 +58,7 @@ def run(arguments: Namespace) -> int:
         shown_at = address_of(f"http://{address.with_port(bound.getsockname()[1])}", key)
         # At once, also into a pipe: whoever started us waits for it.
         terminal.write(f"{shown_at}\n")
-        on_serving: Callable[[], object] = lambda: None
+        on_serving: Callable[[], object] | None = None
         if not arguments.no_browser:
             door = stack.enter_context(door_to(shown_at, settings.state_dir))
             # A browser in a terminal, such as w3m, stays until it is left.

@@ -83,7 +83,7 @@ async def serve_http(
     bound: socket.socket,
     tokens: Tokens,
     grace_seconds: float,
-    on_serving: Callable[[], object] = lambda: None,
+    on_serving: Callable[[], object] | None = None,
 ) -> None:
     """Serve until we are asked to end; asked twice, end at once.
 
@@ -109,7 +109,8 @@ async def serve_http(
         tasks.start_soon(call_when_asked_to_end, on_asked)
         tasks.start_soon(tokens.watch, app.gate.end_tokens)
         await anyio.lowlevel.checkpoint()  # the tasks above have begun
-        on_serving()
+        if on_serving is not None:
+            on_serving()
 
         async def end_when_asked() -> None:
             await was_asked.wait()
