@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -69,21 +70,22 @@ def test_one_that_stands_still_is_told_from_one_that_is_gone_and_takes_one_conne
     assert look(address).problem == NOTHING_LISTENS
 
 
-@pytest.mark.posix
-def test_one_that_stands_still_is_told_with_a_thousand_files_open() -> None:
+if sys.platform != "win32":
     import resource
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 1200:
-        pytest.skip("no more than 1,024 files may be open here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
-    try:
-        with ExitStack() as files, listening(None) as (address, _):
-            for _file in range(1030):
-                files.enter_context(open(os.devnull))
-            assert [look(address, 0.2).problem for _again in range(2)] == [IS_SILENT] * 2
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    @pytest.mark.posix
+    def test_one_that_stands_still_is_told_with_a_thousand_files_open() -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY and hard < 1200:
+            pytest.skip("no more than 1,024 files may be open here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+        try:
+            with ExitStack() as files, listening(None) as (address, _):
+                for _file in range(1030):
+                    files.enter_context(open(os.devnull))
+                assert [look(address, 0.2).problem for _again in range(2)] == [IS_SILENT] * 2
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_another_program_is_not_taken_for_a_worker() -> None:
