@@ -48,16 +48,19 @@ async def stop_elsewhere(
     if point is not None:
         # Its slot is free at once, however long the other process takes to look.
         await left.stop(point)
+    taken_over: Turn | None = None
     with anyio.move_on_after(CANCEL_SECONDS):
-        while True:
+        while taken_over is None:
             reply = await look()
             if reply.turn != turn or reply.status is not TurnStatus.IN_PROGRESS:
                 return _told(reply, turn)
-            if taken_over := await take_over():
-                await taken_over.cancel()
-                return await taken_over.deliver()
-            await anyio.sleep(POLL_SECONDS)
-    raise ReplyElsewhereError(session_id, CANCEL_SECONDS)
+            if (taken_over := await take_over()) is None:
+                await anyio.sleep(POLL_SECONDS)
+    if taken_over is None:
+        raise ReplyElsewhereError(session_id, CANCEL_SECONDS)
+    # Ours now: nobody else is waited for.
+    await taken_over.cancel()
+    return await taken_over.deliver()
 
 
 def nothing_stopped(reply: ChatReply) -> ChatReply:

@@ -79,6 +79,9 @@ async def test_a_model_of_ours_that_runs_can_be_named_beside_a_url(
     at_url: EnginesElsewhere,
 ) -> None:
     assert await model_for(at_url, "ours", model="ours") is None
+    # Not even by a name with which one elsewhere begins.
+    assert await model_for(at_url, "Smal", model="smal") is None
+    assert await model_for(at_url, "smal", model="small") == "small"
 
 
 async def test_a_session_stays_with_its_model_as_long_as_that_answers(

@@ -75,8 +75,12 @@ class EnginesElsewhere:
         if not self.may_be:
             return None
         if wanted.model is not None:
-            found = await self.named(wanted.model)
-            if found is None and folded(wanted.model) not in map(folded, running):
+            if (exact := await self._exactly(wanted.model)) is not None:
+                return exact
+            # Before the beginnings of names: no text leaves the machine for a model that runs here.
+            if folded(wanted.model) in map(folded, running):
+                return None
+            if (found := await self.named(wanted.model)) is None:
                 await self._refuse_unknown(wanted.model)
             return found
         if wanted.usual_model is not None:
