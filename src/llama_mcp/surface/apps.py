@@ -9,9 +9,9 @@ from mcp.server.apps import Apps, client_supports_apps
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver.resources import FunctionResource
 
+from llama_mcp.surface.resources.uris import PAGE
 from llama_mcp.toolsets import PAGE_TOOLS
 
-PAGE = "ui://llama-mcp/dashboard.html"
 _MIME_TYPE = "text/html;profile=mcp-app"
 # How tools say that they belong to the page; the second, that no model is to call them.
 OPENS_PAGE: dict[str, Any] = {"ui": {"resourceUri": PAGE}}

@@ -13,7 +13,6 @@ from llama_mcp.callers import LOCAL, Caller, Scope
 from llama_mcp.copied_text import plain_text
 from llama_mcp.errors import PLAIN_WORDS, ModelIsNoNameError, ScopeNeededError, Step, Words
 from llama_mcp.settings import Settings
-from llama_mcp.surface.apps import PAGE
 from llama_mcp.surface.failures import words_for
 from llama_mcp.surface.resources.uris import (
     CONFIG,
@@ -24,6 +23,7 @@ from llama_mcp.surface.resources.uris import (
     METRICS_OF_MODEL,
     MODEL_TEMPLATE,
     MODELS,
+    PAGE,
     PROMETHEUS,
     SESSION_DATA_PAGE_TEMPLATE,
     SESSION_DATA_TEMPLATE,

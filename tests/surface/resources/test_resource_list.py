@@ -14,6 +14,7 @@ from llama_mcp.surface.resources.uris import (
     LLAMA_SERVER,
     MODEL_TEMPLATE,
     OF_MODEL,
+    PAGE,
     SESSION_DATA_PAGE_TEMPLATE,
     SESSION_DATA_TEMPLATE,
     SESSION_PAGE_TEMPLATE,
@@ -33,7 +34,7 @@ async def test_every_resource_has_its_uri_in_one_place(tmp_path: Path) -> None:
     server = build_server(Settings(home=tmp_path))
     resources = {str(resource.uri) for resource in await server.list_resources()}
     templates = {template.uri_template for template in await server.list_resource_templates()}
-    assert resources == {*LLAMA_SERVER, SESSIONS}
+    assert resources == {*LLAMA_SERVER, SESSIONS, PAGE}
     assert templates == {
         MODEL_TEMPLATE,
         *OF_MODEL,

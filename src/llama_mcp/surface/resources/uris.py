@@ -24,6 +24,8 @@ LOG_OF_MODEL = f"{MODEL_TEMPLATE}/log"
 FIGURES_OF_MODEL = (METRICS_OF_MODEL, SLOTS_OF_MODEL)
 OF_MODEL = (STATUS_OF_MODEL, CONFIG_OF_MODEL, *FIGURES_OF_MODEL, LOG_OF_MODEL)
 
+# For clients that show MCP Apps.
+PAGE = "ui://llama-mcp/dashboard.html"
 SESSIONS = "llama://sessions"
 # Registered in this order: the Markdown template would take ".json" for part of the id.
 SESSION_DATA_TEMPLATE = "llama://sessions/{session_id}.json"
