@@ -9,7 +9,6 @@ from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.services import Services
 from llama_mcp.sessions.errors import SessionNotFoundError
 from llama_mcp.settings import inherited_environment
-from llama_mcp.turns.cancelling import NOTHING_STOPPED
 from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.wording import counted
 
@@ -31,6 +30,9 @@ def cancel_reply(arguments: Namespace) -> int:
 
 
 def _outcome(reply: ChatReply) -> str:
+    # Imported here: the other commands about sessions do without turns.
+    from llama_mcp.turns.cancelling import NOTHING_STOPPED
+
     of = f"turn {reply.turn} of session {reply.session_id}"
     if NOTHING_STOPPED in reply.notes:
         return f"Nothing was stopped: the reply of {of} is {reply.status.value}."
