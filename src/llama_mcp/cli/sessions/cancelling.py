@@ -1,6 +1,7 @@
 """`llama-mcp sessions cancel`: stops a reply, whichever llama-mcp process generates it."""
 
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from llama_mcp.cli.display.json_output import print_json
 from llama_mcp.cli.rooms import use_rooms
@@ -9,8 +10,10 @@ from llama_mcp.observing.lean_data import structure_of
 from llama_mcp.services import Services
 from llama_mcp.sessions.errors import SessionNotFoundError
 from llama_mcp.settings import inherited_environment
-from llama_mcp.turns.replies.reply import ChatReply
 from llama_mcp.wording import counted
+
+if TYPE_CHECKING:
+    from llama_mcp.turns.replies.reply import ChatReply
 
 
 def cancel_reply(arguments: Namespace) -> int:
@@ -29,7 +32,7 @@ def cancel_reply(arguments: Namespace) -> int:
     return use_rooms(cancel)
 
 
-def _outcome(reply: ChatReply) -> str:
+def _outcome(reply: "ChatReply") -> str:
     # Imported here: the other commands about sessions do without turns.
     from llama_mcp.turns.cancelling import NOTHING_STOPPED
 
