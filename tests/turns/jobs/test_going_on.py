@@ -172,4 +172,5 @@ async def test_a_chat_goes_before_the_pieces_that_wait(desk: Desk) -> None:
     assert str(turn.reply.queue_place) == f"at place 1, behind {job.session_id}"
     desk.room.set_faults()
     await until(lambda: turn.is_over and job.is_over, "both are over")
-    assert desk.room.prompts().index("hello") == 4
+    # The slots come free at once, and whoever holds one sends when its task has its turn.
+    assert 4 <= desk.room.prompts().index("hello") < 8
