@@ -118,6 +118,11 @@ def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
     assert all(width_of(line) <= columns for line in screen(SEEN, FakeTerminal(columns)))
 
 
+def test_a_job_says_how_far_it_is_before_its_progress_is_noted() -> None:
+    assert doing(a_turn(job=JobProgress(done=1, planned=2))) == "[#####.....] 1 of about 2 pieces"
+    assert doing(a_turn()) == ""
+
+
 def test_names_are_harmless() -> None:
     shown = "\n".join(screen(SEEN, FakeTerminal(None)))
     assert "\x1b" not in shown and "\u202e" not in shown

@@ -107,8 +107,10 @@ def doing(turn: UnderwayTurn) -> str:
     if turn.is_cancel_asked:
         return "is asked to stop"
     progress = turn.progress
-    if progress is None or progress.stage is Stage.LOADING:
-        return "waits for its model" if progress else ""
+    if progress is None:
+        return _of_job(turn.job, None) if turn.job is not None else ""
+    if progress.stage is Stage.LOADING:
+        return "waits for its model"
     if progress.stage is Stage.QUEUED:
         return f"waits at place {progress.place}" if progress.place else "waits for a slot"
     if turn.job is not None:
@@ -122,9 +124,9 @@ def doing(turn: UnderwayTurn) -> str:
     return f"{counted(progress.generated_tokens, 'token')}{speed}"
 
 
-def _of_job(job: JobProgress, progress: TurnProgress) -> str:
+def _of_job(job: JobProgress, progress: TurnProgress | None) -> str:
     about = "" if job.is_planned else "about "
-    speed = _if(progress.tokens_per_second, ", {:.1f} tokens/s")
+    speed = _if(progress and progress.tokens_per_second, ", {:.1f} tokens/s")
     share = job.done / job.planned if job.planned else 0.0
     pieces = f"[{bar(share, _SHORT_BAR)}] {job.done} of {about}{counted(job.planned, 'piece')}"
     return f"{pieces}{speed}"
