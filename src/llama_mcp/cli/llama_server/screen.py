@@ -126,7 +126,7 @@ def doing(turn: UnderwayTurn) -> str:
 
 def _of_job(job: JobProgress, progress: TurnProgress | None) -> str:
     about = "" if job.is_planned else "about "
-    speed = _if(progress and progress.tokens_per_second, ", {:.1f} tokens/s")
+    speed = _if(progress.tokens_per_second if progress else None, ", {:.1f} tokens/s")
     share = job.done / job.planned if job.planned else 0.0
     pieces = f"[{bar(share, _SHORT_BAR)}] {job.done} of {about}{counted(job.planned, 'piece')}"
     return f"{pieces}{speed}"
