@@ -31,6 +31,17 @@ LEFT_OUT = [
     # These drive the installed command, as the other shows do.
     *("surface/test_stdio.py", "surface/test_end_of_stdin.py"),
     *("surface/test_greeting.py", "surface/test_stderr.py"),
+    *("surface/http/test_bad_requests.py", "surface/http/test_dashboard.py"),
+    *("surface/http/test_dashboard_of_callers.py", "surface/http/test_dropped_connections.py"),
+    *("surface/http/test_ending.py", "surface/http/test_gate.py", "surface/http/test_serving.py"),
+    *("surface/http/test_listening.py", "surface/http/test_slow_clients.py"),
+    *("surface/http/test_tokens_that_change.py", "surface/http/test_what_callers_may.py"),
+    # These start a stand-in for an engine elsewhere, or a real one, for each test.
+    *("llama_server/elsewhere/test_engines.py", "llama_server/remote/test_finding_out.py"),
+    *("llama_server/remote/test_hostile_engines.py", "llama_server/remote/test_remote_chat.py"),
+    *("llama_server/remote/test_remote_engine.py",),
+    *("llama_server/remote/test_remote_llama_servers.py",),
+    *("turns/test_remote_turns.py", "turns/jobs/test_remote_jobs.py"),
 ]
 # A test that hangs there is ended by a thread, since Windows has no SIGALRM.
 LIMITS = ["--timeout", "240", "--timeout-method", "thread"]
