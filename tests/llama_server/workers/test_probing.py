@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -38,7 +38,8 @@ def listening(answer: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
             thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}", heard
         if answer is not None:
-            server.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # Windows does not know it of one that listens
+                server.shutdown(socket.SHUT_RDWR)
     if answer is not None:
         thread.join()
 

@@ -16,6 +16,7 @@ from tests.support.processes import PATIENCE_SECONDS, until
 ENTRY = AuditEntry("ann", "tools/call", "chat", "k7m2-q9x4-tbhz", "ok", 7)
 
 
+@pytest.mark.posix
 async def test_calls_of_two_people_side_by_side_are_each_noted_under_their_own_name(
     llama_mcp: LlamaMCP, tmp_path: Path
 ) -> None:

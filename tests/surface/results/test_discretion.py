@@ -108,6 +108,7 @@ def test_an_error_is_told_without_its_log(tmp_path: Path) -> None:
     assert told == "It broke at …/b. Call status."
 
 
+@pytest.mark.posix
 def test_what_is_wrong_with_settings_and_the_file_of_models_only_the_operator_is_told() -> None:
     wrong = ModelsFileError(Path("/srv/models.toml"), ["line 3: `ctx` is unknown"])
     models = ModelList(models=(row("/srv/a.gguf"), row("a")), total=2, note=wrong.situation)
