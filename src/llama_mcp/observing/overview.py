@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
@@ -10,7 +11,7 @@ from llama_mcp.callers import LOCAL_OWNER
 from llama_mcp.errors import LlamaMCPError
 from llama_mcp.llama_server.status import ServerState, ServerStatus, Slot
 from llama_mcp.observing.figures import ServerMetrics
-from llama_mcp.sessions.recent_turns import EndedTurn, UnderwayTurn
+from llama_mcp.sessions.recent_turns import EndedTurn, RecentTurns, UnderwayTurn
 from llama_mcp.sessions.texts import seconds_since
 
 if TYPE_CHECKING:
@@ -55,6 +56,31 @@ async def overview(
         owner: whose turns, as `Observer.recent_turns`.
         asker: who asks; conversations of others are not named.
     """
+    seen, _ended = await overview_and_ended(
+        observer, archive, model, Ended(limit=0), owner=owner, asker=asker
+    )
+    return seen
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Which turns that have ended are wanted besides."""
+
+    limit: int
+    since_utc: str = ""
+    """Only those that ended later."""
+
+
+async def overview_and_ended(
+    observer: "Observer",
+    archive: "Callable[[], Archive | None]",
+    model: str | None,
+    wanted: Ended,
+    *,
+    owner: str | None,
+    asker: str,
+) -> tuple[Overview, list[EndedTurn]]:
+    """Return what `overview` does, and turns that have ended, newest first: of one look."""
     status, problems = await observer.status(model), list[str]()
     slots: list[Slot] = []
     metrics = None
@@ -62,22 +88,19 @@ async def overview(
         slots = (await observer.slots(model, owner=asker)).slots
         metrics = await observer.metrics(model, owner=owner)
         observer.samples(metrics.model or "").note(metrics, slots, time.time())
+    recent = RecentTurns()
     try:
-        turns = await _underway(observer, owner, asker) if archive() else []
+        if archive() is not None:
+            recent = await observer.recent_turns(wanted.limit, wanted.since_utc, owner=owner)
     except LlamaMCPError as error:
-        turns, problems = [], [error.situation]
-    return Overview(status=status, slots=slots, turns=turns, metrics=metrics, problems=problems)
+        problems = [error.situation]
+    turns = [_row(without_others(turn, asker)) for turn in recent.underway]
+    seen = Overview(status=status, slots=slots, turns=turns, metrics=metrics, problems=problems)
+    return seen, [without_others(turn, asker) for turn in recent.ended]
 
 
-async def _underway(observer: "Observer", owner: str | None, asker: str) -> list[UnderwayRow]:
-    turns = (await observer.recent_turns(limit=0, owner=owner)).underway
-    return [
-        UnderwayRow(
-            **dict(without_others(turn, asker)),
-            seconds=round(seconds_since(turn.started_at_utc), 1),
-        )
-        for turn in turns
-    ]
+def _row(turn: UnderwayTurn) -> UnderwayRow:
+    return UnderwayRow(**dict(turn), seconds=round(seconds_since(turn.started_at_utc), 1))
 
 
 Looked = TypeVar("Looked", UnderwayTurn, EndedTurn, UnderwayRow)

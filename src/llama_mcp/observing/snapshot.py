@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from llama_mcp.errors import LlamaMCPError
-from llama_mcp.observing.overview import Overview, overview, without_others
+from llama_mcp.observing.overview import Ended, Overview, overview_and_ended
 from llama_mcp.observing.samples import Sample
 from llama_mcp.sessions.recent_turns import EndedTurn
 from llama_mcp.sessions.texts import utc_text
@@ -36,7 +35,7 @@ async def snapshot(
     owner: str | None,
     asker: str,
 ) -> Snapshot:
-    """Return what goes on; nothing is started, woken or made for it.
+    """Return what goes on; nothing is started, woken or made for it, and the archive read once.
 
     Args:
         observer: as for `overview`, and the next.
@@ -47,15 +46,9 @@ async def snapshot(
         asker: who asks; conversations of others are not named.
     """
     at_utc = utc_text(time.time())
-    seen = await overview(observer, archive, owner=owner, asker=asker)
-    ended: list[EndedTurn] = []
-    problems = list(seen.problems)
-    try:
-        if archive() is not None:
-            recent = await observer.recent_turns(MOST_ENDED, since_utc, owner=owner)
-            ended = [without_others(turn, asker) for turn in recent.ended]
-    except LlamaMCPError as error:
-        problems = list(dict.fromkeys([*problems, error.situation]))
+    wanted = Ended(MOST_ENDED, since_utc)
+    seen, ended = await overview_and_ended(
+        observer, archive, None, wanted, owner=owner, asker=asker
+    )
     samples = observer.samples(seen.metrics.model or "").since(since_utc) if seen.metrics else []
-    now = dict(seen) | {"problems": problems}
-    return Snapshot(**now, at_utc=at_utc, ended=ended, samples=samples)
+    return Snapshot(**dict(seen), at_utc=at_utc, ended=ended, samples=samples)
