@@ -3,6 +3,7 @@
 Source: the extension io.modelcontextprotocol/ui, 2026-01-26 (SEP-1865).
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from mcp.server.apps import Apps, client_supports_apps
@@ -50,13 +51,9 @@ async def hide_page_from_others(
     return result
 
 
-def _without(result: HandlerResult, member: str, hidden: Any, by: str) -> HandlerResult:
-    if isinstance(result, dict):
-        left = [each for each in result[member] if each.get(by) not in hidden]
-        return {**result, member: left}
-    listed = getattr(result, member)
-    left = [each for each in listed if str(getattr(each, by)) not in hidden]
-    return result.model_copy(update={member: left})  # type: ignore[union-attr]  # a list is a model
+def _without(result: HandlerResult, member: str, hidden: Collection[str], by: str) -> HandlerResult:
+    assert isinstance(result, dict)  # as the SDK writes it
+    return {**result, member: [each for each in result[member] if each[by] not in hidden]}
 
 
 def _page() -> str:
