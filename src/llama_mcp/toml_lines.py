@@ -1,8 +1,10 @@
-"""On which line a key of a TOML text begins, found by parsing: no line is ever a guess.
+"""A TOML file that a person writes: what it holds, and on which line anything in it begins.
 
-An error of syntax has the parser's own line, but for one that it notices only at the end.
+Lines are found by parsing: none is ever a guess. An error of syntax has the parser's own line, but
+for one that it notices only at the end.
 """
 
+import re
 import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -10,8 +12,47 @@ from typing import Any
 
 # One of them is in the last line of every value that has several (TOML 1.0).
 _CLOSERS = ("]", '"""', "'''")
+# How tomllib ends an error.
+_AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
+_AT_END = "(at end of document)"
 
 Place = Sequence[str | int]
+
+
+class NoTomlError(ValueError):
+    """A file is no TOML; the message says why, with the line where there is one."""
+
+
+def decoded(content: bytes, most_bytes: int) -> str:
+    """Return the text of a file, with plain line ends.
+
+    Raises:
+        NoTomlError: it is larger than that, or not in UTF-8.
+    """
+    if len(content) > most_bytes:
+        most = f"{most_bytes // 2**20} MiB" if most_bytes >= 2**20 else f"{most_bytes // 2**10} KiB"
+        raise NoTomlError(f"it is larger than {most}")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+        problem = "it is in UTF-16" if is_wide else f"line {line}: it is not in UTF-8"
+        raise NoTomlError(f"{problem}; save it as UTF-8") from error
+
+
+def document_of(text: str) -> dict[str, Any]:
+    """Return what a text holds.
+
+    Raises:
+        NoTomlError: it is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise NoTomlError("it is nested too deeply") from error
+    except ValueError as error:  # a number of too many digits is no TOMLDecodeError
+        raise NoTomlError(_syntax(str(error), text)) from error
 
 
 def line_of(text: str, place: Place) -> int:
@@ -33,7 +74,22 @@ def line_of(text: str, place: Place) -> int:
     return ends[found] + 1
 
 
-def unfinished_line(text: str) -> int:
+def _syntax(message: str, text: str) -> str:
+    """Return what is wrong with a text that is no TOML."""
+    at = _AT_LINE.search(message)
+    if message.endswith(_AT_END):
+        line = _unfinished_line(text)
+        return f"line {line}: it is no TOML: what begins there is not finished when the file ends"
+    if at is None:
+        return f"it is no TOML: {message}"
+    line = int(at[1])
+    told = f"line {line}: it is no TOML: {message[: at.start()]}, at column {at[2]}"
+    if "\\" not in text.split("\n")[line - 1]:
+        return told
+    return f"{told}; a path with backslashes stands in single quotes: 'C:\\Models\\x.gguf'"
+
+
+def _unfinished_line(text: str) -> int:
     """Return the line on which begins what a text ends in the middle of."""
     return max(_ends(text.split("\n")), default=0) + 1
 

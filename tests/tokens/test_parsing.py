@@ -85,7 +85,11 @@ def test_all_that_is_wrong_is_told_at_once_and_a_token_is_never_repeated() -> No
 
 
 def test_what_is_no_text_and_what_is_too_large_is_refused() -> None:
-    for content, told in ((b"\n\xff\xfe", "line 2: it is not in UTF-8"), (b"#" * 2**21, "1 MiB")):
+    for content, told in (
+        (b"\n\xff\xfe", "line 2: it is not in UTF-8"),
+        ("[ann]\n".encode("utf-16"), "it is in UTF-16; save it as UTF-8"),
+        (b"#" * 2**21, "1 MiB"),
+    ):
         with pytest.raises(TokensFileError, match=re.escape(told)):
             parsed(content, FILE)
 

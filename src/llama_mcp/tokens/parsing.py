@@ -1,7 +1,6 @@
 """From the text of a file of tokens to its entries, or to everything that is wrong with it."""
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,15 +10,12 @@ from llama_mcp.callers import Caller, Scope
 from llama_mcp.setting_values import as_folder
 from llama_mcp.tokens.entry import TokenEntry
 from llama_mcp.tokens.errors import TokensFileError
-from llama_mcp.toml_lines import Place, line_of, unfinished_line
+from llama_mcp.toml_lines import NoTomlError, Place, decoded, document_of, line_of
 
 MAX_BYTES = 2**20
 SCOPES = tuple(scope.name.lower() for scope in Scope)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
-# How tomllib ends an error.
-_AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
-_AT_END = "(at end of document)"
 
 _Problem = tuple[Place, str]
 
@@ -30,8 +26,11 @@ def parsed(content: bytes, file: Path) -> tuple[TokenEntry, ...]:
     Raises:
         TokensFileError: it names everything that is wrong, with lines.
     """
-    text = _decoded(content, file)
-    document = _document(text, file)
+    try:
+        text = decoded(content, MAX_BYTES)
+        document = document_of(text)
+    except NoTomlError as error:
+        raise TokensFileError(file, [str(error)]) from error
     entries, problems = [], list(_doubles(document))
     for name, table in document.items():
         entry, found = _entry(name, table, file.parent)
@@ -47,35 +46,6 @@ def parsed(content: bytes, file: Path) -> tuple[TokenEntry, ...]:
 def is_name(text: str) -> bool:
     """Tell whether an entry can have that name."""
     return _NAME.fullmatch(text) is not None
-
-
-def _decoded(content: bytes, file: Path) -> str:
-    if len(content) > MAX_BYTES:
-        raise TokensFileError(file, [f"it is larger than {MAX_BYTES // 2**20} MiB"])
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise TokensFileError(file, [f"line {line}: it is not in UTF-8; save it so"]) from error
-
-
-def _document(text: str, file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise TokensFileError(file, ["it is nested too deeply"]) from error
-    except ValueError as error:  # a number of too many digits is no TOMLDecodeError
-        raise TokensFileError(file, [_syntax(str(error), text)]) from error
-
-
-def _syntax(message: str, text: str) -> str:
-    at = _AT_LINE.search(message)
-    if message.endswith(_AT_END):
-        line = unfinished_line(text)
-        return f"line {line}: it is no TOML: what begins there is not finished when the file ends"
-    if at is None:
-        return f"it is no TOML: {message}"
-    return f"line {at[1]}: it is no TOML: {message[: at.start()]}, at column {at[2]}"
 
 
 def _doubles(document: Mapping[str, Any]) -> Iterator[_Problem]:

@@ -1,7 +1,6 @@
 """Entries put into a file of tokens and taken out; every other line of it stays as it is."""
 
 import os
-import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,9 +8,9 @@ from pathlib import Path
 from llama_mcp.errors import InvalidArgumentError
 from llama_mcp.tokens.entry import digest_of, new_token
 from llama_mcp.tokens.errors import TokenNameError
-from llama_mcp.tokens.parsing import is_name, parsed
+from llama_mcp.tokens.parsing import MAX_BYTES, is_name, parsed
 from llama_mcp.tokens.reading import content_of
-from llama_mcp.toml_lines import line_of
+from llama_mcp.toml_lines import decoded, document_of, line_of
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -59,9 +58,9 @@ def remove_token(file: Path, name: str) -> None:
     known = [entry.caller.owner for entry in parsed(content, file)]
     if name not in known:
         raise TokenNameError(name, file, "has no entry", known)
-    text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    text = decoded(content, MAX_BYTES)
     lines = text.split("\n")
-    starts = sorted(line_of(text, (each,)) - 1 for each in tomllib.loads(text))
+    starts = sorted(line_of(text, (each,)) - 1 for each in document_of(text))
     start = line_of(text, (name,)) - 1
     end = next((line for line in starts if line > start), len(lines))
     if end < len(lines):  # what stands above an entry is about that one

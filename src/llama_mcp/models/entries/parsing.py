@@ -1,8 +1,6 @@
 """From the text of a file of models to its entries, or to everything that is wrong with it."""
 
 import json
-import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,7 +10,7 @@ from llama_mcp.models.entries.entry import Entry, NamedModel, RemoteModel
 from llama_mcp.models.entries.fields import FIELDS, OF_OTHERS, OF_OUR_OWN, UNSHOWN
 from llama_mcp.models.errors import ModelsFileError
 from llama_mcp.models.rows.names import folded
-from llama_mcp.toml_lines import Place, line_of, unfinished_line
+from llama_mcp.toml_lines import NoTomlError, Place, decoded, document_of, line_of
 from llama_mcp.wording import shortened
 
 MAX_BYTES = 2**16
@@ -20,9 +18,6 @@ _SHOWN_CHARACTERS = 60
 _TABLES = "models"
 _URL = "url"
 _HEADING = f"[[{_TABLES}]]"
-# How tomllib ends an error.
-_AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")
-_AT_END = "(at end of document)"
 
 _Problem = tuple[Place, str]
 
@@ -37,8 +32,11 @@ def parsed(content: bytes, file: Path) -> tuple[Entry, ...]:
     Raises:
         ModelsFileError: it names everything that is wrong, with lines.
     """
-    text = _decoded(content, file)
-    document = _document(text, file)
+    try:
+        text = decoded(content, MAX_BYTES)
+        document = document_of(text)
+    except NoTomlError as error:
+        raise ModelsFileError(file, [str(error)]) from error
     tables, problems = _tables(document)
     read = [_entry(index, table, file) for index, table in tables]
     problems += [problem for _, found in read for problem in found]
@@ -47,42 +45,6 @@ def parsed(content: bytes, file: Path) -> tuple[Entry, ...]:
         lines = sorted((line_of(text, place), told) for place, told in problems)
         raise ModelsFileError(file, [f"line {line}: {told}" for line, told in lines])
     return tuple(entry for entry, _ in read if entry is not None)
-
-
-def _decoded(content: bytes, file: Path) -> str:
-    if len(content) > MAX_BYTES:
-        raise ModelsFileError(file, [f"it is larger than {MAX_BYTES // 1024} KiB"])
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        is_wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        problem = "it is in UTF-16" if is_wide else f"line {line}: it is not in UTF-8"
-        raise ModelsFileError(file, [f"{problem}; save it as UTF-8"]) from error
-
-
-def _document(text: str, file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise ModelsFileError(file, ["it is nested too deeply"]) from error
-    except ValueError as error:  # a number of too many digits is no TOMLDecodeError
-        raise ModelsFileError(file, [_syntax(str(error), text)]) from error
-
-
-def _syntax(message: str, text: str) -> str:
-    """Return what is wrong with a text that is no TOML."""
-    at = _AT_LINE.search(message)
-    if message.endswith(_AT_END):
-        line = unfinished_line(text)
-        return f"line {line}: it is no TOML: what begins there is not finished when the file ends"
-    if at is None:
-        return f"it is no TOML: {message}"
-    line = int(at[1])
-    told = f"line {line}: it is no TOML: {message[: at.start()]}, at column {at[2]}"
-    if "\\" not in text.split("\n")[line - 1]:
-        return told
-    return f"{told}; a path with backslashes stands in single quotes: 'C:\\Models\\x.gguf'"
 
 
 def _tables(document: Mapping[str, Any]) -> tuple[list[tuple[int, dict[str, Any]]], list[_Problem]]:
