@@ -54,6 +54,30 @@ async def test_as_many_as_there_are_slots_go_in_and_the_others_follow_in_order()
     assert visits.queue.waiting == 0
 
 
+async def test_slots_that_an_engine_has_more_or_fewer_of_count_at_once() -> None:
+    visits = Visits(slots=1)
+    async with anyio.create_task_group() as tasks:
+        for number in range(4):
+            tasks.start_soon(visits.visit, number)
+            await anyio.wait_all_tasks_blocked()
+        assert visits.entered == [0]
+        visits.slots = 3
+        tasks.start_soon(visits.visit, 4)
+        await anyio.wait_all_tasks_blocked()
+        assert visits.entered == [0, 1, 2], "who waited goes in before who came"
+        visits.slots = 1
+        tasks.start_soon(visits.visit, 5)
+        await anyio.wait_all_tasks_blocked()
+        await visits.leave(0)
+        await visits.leave(1)
+        assert visits.entered == [0, 1, 2], "one still holds the only slot"
+        await visits.leave(2)
+        assert visits.entered == [0, 1, 2, 3]
+        for number in (3, 4, 5):
+            await visits.leave(number)
+    assert visits.entered == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_place_names_the_next_three_before_it_and_counts_the_others() -> None:
     assert str(Place(1, ("a",))) == "at place 1, behind a"
     assert str(Place(None, ("a",))) == "behind a"

@@ -70,6 +70,8 @@ class SlotQueue:
     def __init__(self) -> None:
         # Owner and session of each who holds a slot.
         self._inside: list[tuple[str, str]] = []
+        # As the last that came was told: an engine elsewhere may be started anew with another.
+        self._total = 1
         self._waiting = FairOrder[_Ticket]()
         self._pieces = FairOrder[_Ticket]()
 
@@ -104,6 +106,7 @@ class SlotQueue:
         """
         order = self._pieces if is_piece else self._waiting
         holder = (owner, session_id)
+        self._total = total
         if len(self._inside) >= total or self._waiting or (is_piece and self._pieces):
             await self._wait(_Ticket(*holder, tell_place), order)
         else:
@@ -117,7 +120,7 @@ class SlotQueue:
 
     async def _wait(self, ticket: "_Ticket", order: "FairOrder[_Ticket]") -> None:
         order.add(ticket.owner, ticket)
-        self._tell_places()
+        self._admit()
         try:
             await ticket.called.wait()
         except BaseException:
@@ -131,11 +134,15 @@ class SlotQueue:
 
     def _leave(self, holder: tuple[str, str]) -> None:
         self._inside.remove(holder)
-        if order := self._waiting or self._pieces:
+        self._admit()
+
+    def _admit(self) -> None:
+        """Let in as many as there is room for, and tell the others where they are."""
+        while len(self._inside) < self._total and (order := self._waiting or self._pieces):
             ticket = order.take()
             self._inside.append(ticket.holder)
             ticket.called.set()
-            self._tell_places()
+        self._tell_places()
 
     def _tell_places(self) -> None:
         # The sessions that come before, by owner; a dict keeps their order.
