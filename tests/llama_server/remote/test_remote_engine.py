@@ -17,7 +17,7 @@ from llama_mcp.llama_server.remote.errors import (
     RemoteUnreachableError,
 )
 from llama_mcp.llama_server.remote.target import RemoteTarget
-from tests.fake_openai_server.engine import CHAT, SENTENCE, FakeEngine, Refusal
+from tests.fake_openai_server.engine import CHAT, SENTENCE, Asked, FakeEngine, Refusal
 from tests.fake_openai_server.serving import serving
 from tests.llama_server.remote.conftest import (
     MESSAGES,
@@ -258,6 +258,25 @@ async def test_what_is_no_engine_is_told(
     assert remote.engine.last_look().is_reachable
 
 
+@pytest.mark.parametrize("props", [{"total_slots": 1}, None], ids=["llama-server", "other"])
+async def test_an_engine_too_busy_to_count_has_its_prompt_estimated(
+    open_remote: OpenRemote, monkeypatch: pytest.MonkeyPatch, props: dict[str, int] | None
+) -> None:
+    remote = await open_remote()
+    busy = Refusal(429, {"error": {"message": "slow down"}}, {"Retry-After": "9"})
+    as_it_is = remote.fake.answer
+
+    def answer(request: Asked) -> Refusal | None:
+        if request.path == "/props" and props:
+            return Refusal(200, props)
+        return busy if request.method == "POST" else as_it_is(request)
+
+    monkeypatch.setattr(remote.fake, "answer", answer)
+    server = await remote.engine.ready_server()
+    assert await server.count_tokens(MESSAGES) > 0
+    assert remote.engine.last_look().kind == ("llama-server" if props else "openai")
+
+
 async def test_a_llama_server_that_loads_is_waited_for(
     open_remote: OpenRemote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +301,35 @@ async def test_silence_of_an_engine_that_is_gone_ends_the_wait() -> None:
     with anyio.fail_after(60):
         error = await server.wait_until_silent(lambda: 0.0)
     assert "does not answer any more" in str(error)
+    await engine.aclose()
+
+
+async def test_an_engine_that_asks_for_a_moment_has_not_fallen_silent(
+    open_remote: OpenRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = Refusal(429, {"error": {"message": "slow down"}}, {"Retry-After": "4"})
+    remote = await open_remote(FakeEngine(refusals=[busy]))
+    as_it_is = remote.fake.answer
+    idle = {"/props": {"total_slots": 1}, "/slots": [{"id": 0, "is_processing": False}]}
+
+    def answer(request: Asked) -> Refusal | None:
+        known = idle.get(request.path)
+        return as_it_is(request) if known is None else Refusal(200, known)
+
+    monkeypatch.setattr(remote.fake, "answer", answer)
+    target = RemoteTarget(url=remote.url)
+    engine = RemoteEngine(target, salt="test", patience_seconds=2)
+    server = await engine.ready_server()
+    lost: list[Exception] = []
+
+    async def watch() -> None:
+        lost.append(await server.wait_until_silent(lambda: 0.0))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(watch)
+        assert text_of(await chunks_of(server)) == SENTENCE
+        assert not lost, lost
+        tasks.cancel_scope.cancel()
     await engine.aclose()
 
 

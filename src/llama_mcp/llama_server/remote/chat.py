@@ -32,6 +32,8 @@ SESSION_HEADER = "X-Session-Id"
 MOST_WAITING_SECONDS = 20.0
 # An engine that says no time is asked again after so long, and after twice that.
 FIRST_WAIT_SECONDS = 2.0
+# So often a wait counts as a sign of life.
+_LIFE_SECONDS = 0.5
 # A field each; no engine has refused as many.
 MOST_TRIES = 8
 # What follows the end of a text are figures, which come at once.
@@ -114,7 +116,10 @@ class Chat:
             return 0.0
         if waited + left > MOST_WAITING_SECONDS:
             raise RemoteBusyError(self._access.url, self._access.busy_words, left)
-        await anyio.sleep(left)
+        until = self._access.not_before
+        while (rest := until - time.monotonic()) > 0:
+            self._note_life()  # an engine that asks for patience is not one that fell silent
+            await anyio.sleep(min(rest, _LIFE_SECONDS))
         return left
 
     def _left_out(self, refusal: Refusal, body: Mapping[str, Any]) -> bool:

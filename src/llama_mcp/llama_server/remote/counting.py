@@ -39,6 +39,8 @@ async def count_prompt(access: Access, messages: Sequence[Mapping[str, Any]]) ->
     seen = _Seen(access)
     try:
         tokens = await count_prompt_tokens(seen, messages)
+    except RemoteBusyError:  # the turn itself waits for as long as it is asked to
+        return access.estimates.estimate(messages)
     except CompletionError:  # a build that cannot even tokenize
         access.counting = "estimate"
         return access.estimates.estimate(messages)
