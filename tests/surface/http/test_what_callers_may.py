@@ -247,7 +247,7 @@ async def test_files_are_those_of_the_token_and_nothing_is_told_of_others(
 
 async def test_limits_are_told_with_what_is_used_and_when_there_is_more(desk: HttpServer) -> None:
     async with desk.connect("dan") as dan, desk.connect("ann") as ann:
-        part = await dan.call("chat", message="go on", max_tokens=2000, wait_seconds=0)
+        part = await dan.call("chat", message="go on", max_tokens=20_000, wait_seconds=0)
         told = await dan.refusal("chat", message="and this")
         assert "may have 1 turn under way at once" in told
         assert part["session_id"] in told
