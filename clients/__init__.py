@@ -16,6 +16,7 @@ skipped with a line that says so.
 | `python_client.py` | the walk with the official Python client |
 | `walk.mjs`, `typescript_v1.mjs`, `typescript_v2.mjs` | the walk with the TypeScript SDKs |
 | `dashboard/`, `chromium.py` | the dashboard in a browser and in a chat, with its buttons pressed |
+| `own_tests.py`, `debian_programs.py` | tests of ours that need Node, nginx and Caddy |
 | `inspector.py` | the walk with the MCP Inspector's command lines |
 | `conformance.py`, `conformance_exceptions.toml` | runs the suite, judges its results |
 | `conformance_server.py`, `conformance_fixtures.py` | what the suite is run on |

@@ -103,6 +103,7 @@ def all_clients(node: str) -> Iterator[Client]:
     for era in ("legacy", "modern"):
         program = [node, str(pages / "chat_host.mjs"), COMMAND, era]
         yield Client("app bridge", bridge, era, program)
+    yield Client("own tests", "-", "-", [*python, "clients.own_tests", node])
     if (browser := chromium.prepare()) is not None:
         program = [node, str(pages / "browser.mjs"), COMMAND]
         yield Client("chromium", chromium.version_of(browser), "modern", program)

@@ -59,7 +59,7 @@ def caddy(folder: Path, port: int, backend: int) -> list[str]:
 async def proxy(name: str, folder: Path, backend: int) -> AsyncIterator[str]:
     """Put the proxy in front of a port of this machine; give its URL."""
     if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
+        pytest.skip(f"{name} is not on PATH; `sh scripts/clients` fetches it and runs this")
     port = free_port()
     command = {"nginx": nginx, "caddy": caddy}[name](folder, port, backend)
     with (folder / "proxy.log").open("wb") as log:
