@@ -1,5 +1,8 @@
 """A reply of another process is stopped, while that process and its session go on."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 import anyio
 import pytest
 
@@ -30,22 +33,32 @@ async def end(archive: Archive, session_id: str, status: TurnStatus, reply: str)
     await archive.end_turn(session_id, 1, TurnEnding(status=status, reply=reply))
 
 
+async def reply_to_cancel(
+    room: Room, other: Archive, session_id: str, act: Callable[[], Awaitable[None]]
+) -> ChatReply:
+    """Return what is told of a cancel, with something done between its mark and its answer."""
+    told: list[ChatReply] = []
+
+    async def cancel() -> None:
+        told.append(await room.in_flight.cancel(session_id, owner=LOCAL_OWNER))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(cancel)
+        await until_asked(other, session_id)
+        await act()
+    return told[0]
+
+
 async def test_a_session_that_has_gone_on_meanwhile_keeps_its_newest_reply(
     idle_room: Room, other: Archive
 ) -> None:
     session_id = await begin(other)
-    told: list[ChatReply] = []
 
-    async def cancel() -> None:
-        told.append(await idle_room.in_flight.cancel(session_id, owner=LOCAL_OWNER))
-
-    async with anyio.create_task_group() as tasks:
-        # Nobody looks while the first turn ends and the second begins.
-        tasks.start_soon(cancel)
-        await until_asked(other, session_id)
+    async def go_on() -> None:  # nobody looks between the two
         await end(other, session_id, TurnStatus.CANCELLED, "a part")
         await begin(other, session_id)
-    (reply,) = told
+
+    reply = await reply_to_cancel(idle_room, other, session_id, go_on)
     if reply.turn == 1:  # it was seen between the two
         assert (reply.status, reply.reply) == (TurnStatus.CANCELLED, "a part")
         return
@@ -58,16 +71,8 @@ async def test_a_reply_that_is_whole_before_the_mark_is_read_says_that_nothing_w
     idle_room: Room, other: Archive
 ) -> None:
     session_id = await begin(other)
-    told: list[ChatReply] = []
-
-    async def cancel() -> None:
-        told.append(await idle_room.in_flight.cancel(session_id, owner=LOCAL_OWNER))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(cancel)
-        await until_asked(other, session_id)
-        await end(other, session_id, TurnStatus.COMPLETE, "all of it")
-    (reply,) = told
+    whole = partial(end, other, session_id, TurnStatus.COMPLETE, "all of it")
+    reply = await reply_to_cancel(idle_room, other, session_id, whole)
     assert (reply.status, reply.reply) == (TurnStatus.COMPLETE, "all of it")
     assert NOTHING_STOPPED in reply.notes
 
